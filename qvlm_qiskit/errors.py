@@ -1,0 +1,95 @@
+"""Every error that a user of qvlm-qiskit can cause, as one tree.
+
+    QVLMError
+    ├── InputError                 a path, a number, an option or an image that can't be used
+    │   ├── UnknownNameError       a name that is not in a known list; says the nearest known one
+    │   └── RunFolderError         a run folder that is missing, incomplete or of another version
+    ├── CircuitError               a circuit, parameter or observable that can't be run exactly
+    ├── BackendError               a backend that can't be opened or can't do what was asked
+    │   ├── CapacityError          more qubits, shots or memory than the backend has
+    │   ├── CredentialsError       no usable IBM Quantum account
+    │   └── MitigationError        a mitigation that is unknown or not possible there
+    ├── NoiseModelError            a noise description that is not physical or not readable
+    ├── LedgerError                a stored job result that is damaged or of another version
+    └── MissingDependencyError     an optional package that is not installed
+
+The command line prints such an error as one line and exits with status 2.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class QVLMError(Exception):
+    """Base class of the errors that say what arrived, what is accepted and what to do."""
+
+
+class InputError(QVLMError, ValueError):
+    """A path, number, option or image that can't be used."""
+
+
+class UnknownNameError(InputError):
+    """A name that is not in the list of known names."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        """Compose the message.
+
+        Args:
+            kind: What the name was meant to name, in the singular ("backend").
+            name: What arrived.
+            known: The accepted names.
+            hint: A sentence added behind the list.
+        """
+        names = list(known)
+        near = difflib.get_close_matches(name, names, n=1)
+        message = f"unknown {kind} {name!r}"
+        if near:
+            message += f": did you mean {near[0]!r}?"
+        shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+        message += f" (known: {shown})" if names else ""
+        super().__init__(f"{message}. {hint}" if hint else message)
+        self.kind, self.name, self.known = kind, name, names
+
+
+class RunFolderError(InputError):
+    """A run folder that is missing, incomplete or of another version."""
+
+
+class CircuitError(QVLMError, ValueError):
+    """A circuit, parameter or observable that can't be run exactly."""
+
+
+class BackendError(QVLMError, RuntimeError):
+    """A backend that can't be opened or can't do what was asked."""
+
+
+class CapacityError(BackendError):
+    """More qubits, shots or memory than the backend has."""
+
+
+class CredentialsError(BackendError):
+    """No usable IBM Quantum account."""
+
+
+class MitigationError(BackendError):
+    """A mitigation that is unknown or not possible on this backend."""
+
+
+class NoiseModelError(QVLMError, ValueError):
+    """A noise description that is not physical or not readable."""
+
+
+class LedgerError(QVLMError, RuntimeError):
+    """A stored job result that is damaged or of another version."""
+
+
+class MissingDependencyError(QVLMError, ImportError):
+    """An optional package that is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        """Compose the message from the package, the extra that brings it, and its purpose."""
+        super().__init__(
+            f"{purpose} needs {package}: install it with pip install 'qvlm-qiskit[{extra}]'"
+        )
