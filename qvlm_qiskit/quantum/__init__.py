@@ -1,0 +1,28 @@
+"""The quantum engine: circuits, the compiled tensor program, and the estimators that run it.
+
+Reading order, which is also the way of one batch: :mod:`encoding` (features → angles),
+:mod:`circuits` (angles → ``EstimatorQNN``), :mod:`program` (circuit → tensor program),
+:mod:`statevector` (program → expectation values), :mod:`estimator` (the engine as a Qiskit
+primitive) and :mod:`layer` (everything as one ``torch.nn.Module``).
+"""
+
+from qvlm_qiskit.quantum.circuits import make_qnn, variational_layer, z_observables
+from qvlm_qiskit.quantum.encoding import (
+    AmplitudeEncoding,
+    amplitude_angles,
+    amplitudes_from_angles,
+)
+from qvlm_qiskit.quantum.estimator import TorchEstimator
+from qvlm_qiskit.quantum.layer import QuantumLayer, run_on
+
+__all__ = [
+    "AmplitudeEncoding",
+    "QuantumLayer",
+    "TorchEstimator",
+    "amplitude_angles",
+    "amplitudes_from_angles",
+    "make_qnn",
+    "run_on",
+    "variational_layer",
+    "z_observables",
+]

@@ -1,0 +1,299 @@
+"""``QuantumLayer``: an ``EstimatorQNN`` as a torch module that can move between machines."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from qiskit.primitives.base import BaseEstimatorV2
+from qiskit.primitives.containers.bindings_array import BindingsArray
+from qiskit.quantum_info import SparsePauliOp
+from qiskit_machine_learning.connectors import TorchConnector
+from qiskit_machine_learning.gradients import ParamShiftEstimatorGradient
+from qiskit_machine_learning.neural_networks import EstimatorQNN
+from torch import Tensor, nn
+
+from qvlm_qiskit.errors import CircuitError, InputError
+from qvlm_qiskit.quantum.estimator import TorchEstimator
+from qvlm_qiskit.quantum.program import compile_circuit
+from qvlm_qiskit.quantum.statevector import StatevectorEngine
+
+Array = npt.NDArray[np.float64]
+
+SAME_ROW = 1e-6
+"""Radians: the same token in two places of a batch differs by float32 rounding, about 1e-7."""
+
+
+@runtime_checkable
+class EstimatorSource(Protocol):
+    """Anything that opens an estimator, such as what ``open_backend`` returns."""
+
+    def estimator(self) -> BaseEstimatorV2:
+        """The estimator to run circuits with."""
+        ...
+
+
+class QuantumLayer(TorchConnector):  # type: ignore[misc]
+    """A ``TorchConnector`` whose circuit runs exactly and batched, or on any V2 estimator.
+
+    With a :class:`~qvlm_qiskit.quantum.TorchEstimator` (the class itself, not a subclass, and the
+    network's default gradient) values and gradients come from batched statevectors in torch.
+    Every other estimator is called through ``run``: one merged pub per forward pass, gradients
+    from the network's own gradient object. No estimator is ever replaced by another.
+
+    An ``EstimatorQNN.default_precision`` does not make an exact estimator sample: it is the
+    precision asked of *other* estimators that belong to the network. An estimator set by
+    :meth:`run_on` uses its own default precision.
+
+    The trainable parameter is ``weight``, as in ``TorchConnector``; the second name ``_weights``
+    that ``TorchConnector`` stores for the same tensor is accepted when loading and not written,
+    because safetensors refuses two names for one tensor.
+    """
+
+    def __init__(
+        self,
+        neural_network: EstimatorQNN,
+        initial_weights: Array | Tensor | None = None,
+        sparse: bool | None = None,
+    ) -> None:
+        """Wrap a network.
+
+        Args:
+            neural_network: Any ``EstimatorQNN``. Set ``input_gradients=True`` on it if anything
+                before this layer is to be trained.
+            initial_weights: ``(n_weights,)``; by default uniform in [-1, 1].
+            sparse: Only False or None: expectation values are dense.
+
+        Raises:
+            InputError: Not an ``EstimatorQNN``, or sparse output was asked for.
+        """
+        if not isinstance(neural_network, EstimatorQNN):
+            raise InputError(
+                f"QuantumLayer takes an EstimatorQNN, got {type(neural_network).__name__}"
+            )
+        if sparse:
+            raise InputError("QuantumLayer has dense outputs only: sparse must be False or None")
+        super().__init__(neural_network, initial_weights, sparse)
+        del self._parameters["_weights"]
+        self._engine: StatevectorEngine | None = None
+        self._override: BaseEstimatorV2 | None = None
+        self._warned = False
+
+    @property
+    def weight(self) -> Tensor:
+        """The trainable weights, ``(n_weights,)``."""
+        try:
+            return cast(Tensor, self._parameters["weight"])
+        except KeyError as error:  # while TorchConnector registers it
+            raise AttributeError("weight") from error
+
+    @property
+    def active_estimator(self) -> BaseEstimatorV2:
+        """What the next forward pass runs on."""
+        return self.neural_network.estimator if self._override is None else self._override
+
+    def run_on(self, backend: EstimatorSource | BaseEstimatorV2) -> AbstractContextManager[None]:
+        """Run on another estimator from now on; as a context manager, until its end.
+
+        Args:
+            backend: What ``open_backend`` returns, or any V2 estimator.
+        """
+        return run_on([self], backend)
+
+    def forward(self, input_data: Tensor | None = None) -> Tensor:
+        """Expectation values of the network's observables.
+
+        Args:
+            input_data: ``(…, n_inputs)`` of any float dtype, on any device; None for a network
+                without inputs.
+
+        Returns:
+            ``(…, n_observables)`` of the input's dtype, on its device.
+
+        Raises:
+            InputError: Wrong last dimension, or not a floating-point tensor.
+        """
+        weight = self.weight
+        inputs = weight.new_zeros(0) if input_data is None else input_data
+        if inputs.shape[-1:] != (self.neural_network.num_inputs,) or not inputs.is_floating_point():
+            raise InputError(
+                f"expected a float tensor (…, {self.neural_network.num_inputs}), got "
+                f"{str(inputs.dtype).removeprefix('torch.')} {tuple(inputs.shape)}"
+            )
+        inputs = self._without_cut_gradient(inputs)
+        rows = inputs.reshape(-1, inputs.shape[-1]) if inputs.ndim != 1 else inputs[None]
+        outputs = self._exact(rows, weight) if self._is_exact() else self._through_run(rows, weight)
+        return outputs.to(inputs.dtype).reshape(*inputs.shape[:-1], -1)
+
+    def _without_cut_gradient(self, inputs: Tensor) -> Tensor:
+        if self.neural_network.input_gradients or not inputs.requires_grad:
+            return inputs
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                "this EstimatorQNN has input_gradients=False: no gradient reaches what computes "
+                "its inputs; set input_gradients=True to train through it",
+                stacklevel=3,
+            )
+        return inputs.detach()
+
+    def _is_exact(self) -> bool:
+        estimator = self.active_estimator
+        return (
+            type(estimator) is TorchEstimator
+            and estimator.default_precision == 0
+            and type(self.neural_network.gradient) is ParamShiftEstimatorGradient
+        )
+
+    def _exact(self, rows: Tensor, weight: Tensor) -> Tensor:
+        estimator = cast(TorchEstimator, self.active_estimator)
+        dtype = torch.float64 if rows.dtype == torch.float64 else estimator.real_dtype
+        # complex products have no half-precision form, and autocast would round the read-out
+        with torch.autocast(rows.device.type, enabled=False):
+            return self._compiled().expectations(
+                rows.to(dtype), weight.to(device=rows.device, dtype=dtype)
+            )
+
+    def _compiled(self) -> StatevectorEngine:
+        if self._engine is None:
+            network = self.neural_network
+            parameters = [*network.input_params, *network.weight_params]
+            program = compile_circuit(network.circuit, parameters)
+            observables = [_as_pauli_sum(o) for o in network.observables]
+            self._engine = StatevectorEngine(program, observables, network.num_inputs)
+        return self._engine
+
+    def _through_run(self, rows: Tensor, weight: Tensor) -> Tensor:
+        return cast(Tensor, _EstimatorFunction.apply(rows, weight, self))  # type: ignore[no-untyped-call]
+
+    def evaluate_rows(self, rows: Array, weight: Array) -> Array:
+        """Values through the primitive interface: one pub, all observables merged.
+
+        On an estimator set by :meth:`run_on`, rows that are equal within ``SAME_ROW`` are sent
+        once: there every row costs time or money. Their sampling error is then shared.
+
+        Args:
+            rows: ``(B, n_inputs)``.
+            weight: ``(n_weights,)``.
+
+        Returns:
+            ``(B, n_observables)``.
+        """
+        network = self.neural_network
+        if len(rows) == 0:
+            return np.zeros((0, len(network.observables)))
+        own = self._override is None
+        copies: npt.NDArray[np.intp] = np.arange(len(rows))
+        if not own:
+            _, first, copies = np.unique(
+                np.round(rows / SAME_ROW), axis=0, return_index=True, return_inverse=True
+            )
+            rows = rows[first]
+        parameters = (*network.input_params, *network.weight_params)
+        values = np.concatenate([rows, np.broadcast_to(weight, (len(rows), len(weight)))], axis=1)
+        bindings = BindingsArray({parameters: values} if parameters else None, shape=(len(rows),))
+        pub = (network.circuit, [[o] for o in network.observables], bindings)
+        job = self.active_estimator.run(
+            [pub], **({"precision": network.default_precision} if own else {})
+        )
+        outputs: Array = np.asarray(job.result()[0].data.evs, dtype=np.float64).T
+        return outputs[copies.reshape(-1)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The engine is compiled again on demand: it holds tensors of one device."""
+        return {**self.__dict__, "_engine": None}
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        state_dict.pop(prefix + "_weights", None)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+class _EstimatorFunction(torch.autograd.Function):
+    """The primitive interface with the network's own gradients; rows are (B, n_inputs)."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, layer: QuantumLayer) -> Tensor:
+        ctx.layer = layer
+        ctx.save_for_backward(rows, weight)
+        values = layer.evaluate_rows(_numpy(rows), _numpy(weight))
+        return torch.as_tensor(values, dtype=torch.float64, device=rows.device)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        rows, weight = ctx.saved_tensors
+        if ctx.layer._override is not None:  # noqa: SLF001  (same module, same concept)
+            raise CircuitError(
+                "gradients on an estimator set by run_on are not available: train on the "
+                "network's own estimator"
+            )
+        input_jacobian, weight_jacobian = ctx.layer.neural_network.backward(
+            _numpy(rows), _numpy(weight)
+        )
+        outer = grad_output.double()
+        rows_grad = weight_grad = None
+        if input_jacobian is not None:
+            jacobian = torch.as_tensor(input_jacobian, device=rows.device).double()
+            rows_grad = torch.einsum("bo,boi->bi", outer, jacobian).to(rows.dtype)
+        if weight_jacobian is not None:
+            jacobian = torch.as_tensor(weight_jacobian, device=rows.device).double()
+            weight_grad = torch.einsum("bo,bow->w", outer, jacobian).to(weight)
+        return rows_grad, weight_grad, None
+
+
+class run_on(AbstractContextManager[None]):  # noqa: N801  (reads as a verb: with run_on(…):)
+    """Sets the estimator of several layers at once; as a context manager, puts the old back."""
+
+    def __init__(
+        self, layers: nn.Module | list[QuantumLayer], backend: EstimatorSource | BaseEstimatorV2
+    ) -> None:
+        """Switch at once.
+
+        Args:
+            layers: Layers, or a module whose quantum layers are meant.
+            backend: What ``open_backend`` returns, or any V2 estimator.
+
+        Raises:
+            InputError: ``backend`` is neither.
+        """
+        if isinstance(layers, nn.Module):
+            layers = [m for m in layers.modules() if isinstance(m, QuantumLayer)]
+        if isinstance(backend, BaseEstimatorV2):
+            estimator = backend
+        elif isinstance(backend, EstimatorSource):
+            estimator = backend.estimator()
+        else:
+            raise InputError(
+                f"run_on takes an open backend or a V2 estimator, got {type(backend).__name__}"
+            )
+        self._before = [(layer, layer._override) for layer in layers]  # noqa: SLF001
+        for layer in layers:
+            layer._override = estimator  # noqa: SLF001
+
+    def __enter__(self) -> None:
+        """The switch is already made."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Put the estimators back."""
+        for layer, estimator in self._before:
+            layer._override = estimator  # noqa: SLF001
+
+
+def _as_pauli_sum(observable: Any) -> SparsePauliOp:
+    return observable if isinstance(observable, SparsePauliOp) else SparsePauliOp(observable)
+
+
+def _numpy(tensor: Tensor) -> Array:
+    return tensor.detach().double().cpu().numpy()

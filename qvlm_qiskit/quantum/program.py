@@ -1,0 +1,304 @@
+r"""Circuit → tensor program: a list of Pauli rotations, fixed unitaries and amplitude loads.
+
+Every parametrised standard gate is, up to a global phase that no expectation value sees, a product
+of Pauli rotations :math:`e^{-i\phi P/2}` whose angles are expressions of the circuit's parameters;
+everything without parameters is a fixed matrix. So a circuit needs three kinds of operations only,
+and its angles are one affine map of the parameters (other expressions are evaluated one by one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from qiskit.circuit import Gate, Parameter, ParameterExpression, QuantumCircuit
+from qiskit.circuit.library import PauliEvolutionGate
+from qiskit.quantum_info import Operator
+
+from qvlm_qiskit.errors import CapacityError, CircuitError
+from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
+
+MAX_QUBITS = 26
+MAX_DENSE_QUBITS = 6
+"""A fixed gate on more qubits is taken apart by its definition instead of becoming a matrix."""
+
+QubitIndex = int
+ParameterIndex = int
+Matrix = npt.NDArray[np.complex128]
+
+
+@dataclass(frozen=True)
+class PauliRotation:
+    """exp(-i·angle/2·P) with P = i^|x∧z| X^x Z^z over qubit bit masks."""
+
+    x: int
+    z: int
+    angle: int
+    """Index into the program's angle table."""
+
+
+@dataclass(frozen=True, eq=False)
+class FixedUnitary:
+    """A constant matrix on some qubits; the first qubit is the matrix's least significant."""
+
+    qubits: tuple[QubitIndex, ...]
+    matrix: Matrix
+
+
+@dataclass(frozen=True)
+class AmplitudeLoad:
+    """The initial state, written from 2ⁿ - 1 gate angles.
+
+    The angles are parameters themselves where ``parameters`` is given (4095 of them at 12 qubits:
+    too many for rows of an affine map), otherwise entries of the angle table.
+    """
+
+    angles: tuple[int, ...] = ()
+    parameters: tuple[ParameterIndex, ...] = ()
+
+
+Operation = PauliRotation | FixedUnitary | AmplitudeLoad
+
+
+@dataclass
+class AngleTable:
+    """All gate angles as functions of the parameter vector: affine rows, and free expressions."""
+
+    num_parameters: int
+    coefficients: list[dict[ParameterIndex, float]] = field(default_factory=list)
+    constants: list[float] = field(default_factory=list)
+    expressions: dict[int, tuple[tuple[ParameterIndex, ...], Callable[..., Any]]] = field(
+        default_factory=dict
+    )
+
+    def add(self, value: Any, factor: float, index_of: dict[Any, ParameterIndex]) -> int:
+        """Add ``factor · value`` and return its row."""
+        row = len(self.constants)
+        self.coefficients.append({})
+        self.constants.append(0.0)
+        if not isinstance(value, ParameterExpression) or not value.parameters:
+            self.constants[row] = factor * _real(value)
+            return row
+        slopes = {p: value.gradient(p) for p in value.parameters}
+        if all(not isinstance(s, ParameterExpression) or not s.parameters for s in slopes.values()):
+            self.coefficients[row] = {index_of[p]: factor * _real(s) for p, s in slopes.items()}
+            self.constants[row] = factor * _real(value.bind(dict.fromkeys(value.parameters, 0.0)))
+            return row
+        order = tuple(sorted(value.parameters, key=lambda p: index_of[p]))
+        function = _torch_function(value, order)
+        self.expressions[row] = (
+            tuple(index_of[p] for p in order),
+            lambda *arguments: factor * function(*arguments),
+        )
+        return row
+
+    def depends_on(self, row: int) -> frozenset[ParameterIndex]:
+        """The parameters that a row's angle depends on."""
+        if row in self.expressions:
+            return frozenset(self.expressions[row][0])
+        return frozenset(self.coefficients[row])
+
+    def affine(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The matrix ``(n_angles, n_parameters)`` and offset ``(n_angles,)`` of the affine rows."""
+        matrix = np.zeros((len(self.constants), self.num_parameters))
+        for row, entries in enumerate(self.coefficients):
+            for column, slope in entries.items():
+                matrix[row, column] = slope
+        return matrix, np.asarray(self.constants)
+
+
+@dataclass
+class Program:
+    """A circuit as operations on its active qubits.
+
+    Attributes:
+        num_qubits: Active qubits: those that an instruction acts on.
+        active: The circuit's index of each active qubit, ascending.
+        operations: In order of application.
+        angles: The gate angles as functions of the parameters.
+    """
+
+    num_qubits: int
+    active: tuple[QubitIndex, ...]
+    operations: list[Operation]
+    angles: AngleTable
+
+
+def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = None) -> Program:
+    """Translate a circuit into a :class:`Program`, once, without binding any value.
+
+    Args:
+        circuit: Unitary circuit; barriers, delays and a final layout are allowed.
+        parameters: Order of the parameter vector, by default ``circuit.parameters``.
+
+    Raises:
+        CircuitError: An instruction that is not unitary (measurement, reset, control flow), or a
+            parametrised one without a definition; the message names it.
+        CapacityError: More active qubits than a statevector can hold.
+    """
+    order = list(circuit.parameters if parameters is None else parameters)
+    unknown = set(circuit.parameters) - set(order)
+    if unknown:
+        names = ", ".join(sorted(p.name for p in unknown))
+        raise CircuitError(f"circuit parameters without a value: {names}")
+    index = {bit: i for i, bit in enumerate(circuit.qubits)}
+    active = sorted(
+        {
+            index[q]
+            for instruction in circuit.data
+            if instruction.operation.name not in _NOTHING
+            for q in instruction.qubits
+        }
+    )
+    if len(active) > MAX_QUBITS:
+        raise CapacityError(
+            f"the circuit acts on {len(active)} qubits; a statevector of at most {MAX_QUBITS} "
+            "qubits fits in memory"
+        )
+    builder = _Builder(AngleTable(len(order)), {p: i for i, p in enumerate(order)}, len(active), [])
+    position = {q: i for i, q in enumerate(active)}
+    builder.extend(circuit, [position.get(i, -1) for i in range(circuit.num_qubits)])
+    return Program(len(active), tuple(active), builder.operations, builder.angles)
+
+
+_NOTHING = {"barrier", "delay", "id"}
+
+# Gates as products of Pauli rotations, in order of application: (Pauli by gate qubit, parameter
+# index or None for a constant, factor or constant). "ZX" puts Z on gate qubit 0, X on qubit 1.
+_HALF_PI = np.pi / 2
+_ROTATIONS: dict[str, list[tuple[str, int | None, float]]] = {
+    "rx": [("X", 0, 1)],
+    "ry": [("Y", 0, 1)],
+    "rz": [("Z", 0, 1)],
+    "p": [("Z", 0, 1)],
+    "u1": [("Z", 0, 1)],
+    "rxx": [("XX", 0, 1)],
+    "ryy": [("YY", 0, 1)],
+    "rzz": [("ZZ", 0, 1)],
+    "rzx": [("ZX", 0, 1)],
+    "u": [("Z", 2, 1), ("Y", 0, 1), ("Z", 1, 1)],
+    "u3": [("Z", 2, 1), ("Y", 0, 1), ("Z", 1, 1)],
+    "u2": [("Z", 1, 1), ("Y", None, _HALF_PI), ("Z", 0, 1)],
+    "r": [("Z", 1, -1), ("X", 0, 1), ("Z", 1, 1)],
+    "crx": [("IX", 0, 0.5), ("ZX", 0, -0.5)],
+    "cry": [("IY", 0, 0.5), ("ZY", 0, -0.5)],
+    "crz": [("IZ", 0, 0.5), ("ZZ", 0, -0.5)],
+    "cp": [("ZI", 0, 0.5), ("IZ", 0, 0.5), ("ZZ", 0, -0.5)],
+    "cu1": [("ZI", 0, 0.5), ("IZ", 0, 0.5), ("ZZ", 0, -0.5)],
+}
+
+
+@dataclass
+class _Builder:
+    angles: AngleTable
+    index_of: dict[Any, ParameterIndex]
+    num_qubits: int
+    operations: list[Operation]
+
+    def extend(self, circuit: QuantumCircuit, position: Sequence[int]) -> None:
+        """Append a circuit's instructions; ``position`` maps its qubits to active qubits."""
+        local = {bit: i for i, bit in enumerate(circuit.qubits)}
+        for instruction in circuit.data:
+            if instruction.operation.name in _NOTHING:
+                continue
+            if instruction.clbits:
+                raise _not_unitary(instruction.operation)
+            self.append(
+                instruction.operation, tuple(position[local[q]] for q in instruction.qubits)
+            )
+
+    def append(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> None:
+        if not isinstance(operation, Gate) and not hasattr(operation, "to_matrix"):
+            self._append_definition(operation, qubits)
+        elif self._is_initial_load(operation, qubits):
+            self.operations.append(self._load(operation.params))
+        elif operation.name in _ROTATIONS and _is_standard(operation):
+            self._append_rotations(operation, qubits)
+        elif (
+            _has_parameters(operation)
+            or len(qubits) > MAX_DENSE_QUBITS
+            # what hardware runs is the gate's synthesis, not the exact exponential
+            or isinstance(operation, PauliEvolutionGate)
+        ):
+            self._append_definition(operation, qubits)
+        else:
+            matrix = np.asarray(Operator(operation).data, dtype=np.complex128)
+            self.operations.append(FixedUnitary(qubits, matrix))
+
+    def _load(self, values: Sequence[Any]) -> AmplitudeLoad:
+        if all(isinstance(value, Parameter) for value in values):
+            return AmplitudeLoad(parameters=tuple(self.index_of[value] for value in values))
+        rows = tuple(self.angles.add(value, 1.0, self.index_of) for value in values)
+        return AmplitudeLoad(angles=rows)
+
+    def _is_initial_load(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> bool:
+        return (
+            isinstance(operation, AmplitudeEncoding)
+            and not self.operations
+            and qubits == tuple(range(self.num_qubits))
+        )
+
+    def _append_rotations(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> None:
+        for paulis, parameter, factor in _ROTATIONS[operation.name]:
+            x = sum(1 << q for q, p in zip(qubits, paulis, strict=True) if p in "XY")
+            z = sum(1 << q for q, p in zip(qubits, paulis, strict=True) if p in "ZY")
+            if parameter is None:
+                row = self.angles.add(factor, 1.0, self.index_of)
+            else:
+                row = self.angles.add(operation.params[parameter], factor, self.index_of)
+            self.operations.append(PauliRotation(x, z, row))
+
+    def _append_definition(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> None:
+        definition = getattr(operation, "definition", None)
+        if definition is None or operation.name in ("reset", "measure", "initialize"):
+            raise _not_unitary(operation)
+        self.extend(definition, qubits)
+
+
+def _is_standard(operation: Any) -> bool:
+    """Whether the gate is Qiskit's own of that name rather than somebody's namesake."""
+    return type(operation).__module__.startswith("qiskit.circuit.library.standard_gates") or (
+        type(operation).__module__ == "qiskit.circuit.singleton"
+    )
+
+
+def _has_parameters(operation: Any) -> bool:
+    return any(
+        isinstance(p, ParameterExpression) and p.parameters
+        for p in getattr(operation, "params", ())
+    )
+
+
+def _not_unitary(operation: Any) -> CircuitError:
+    return CircuitError(
+        f"instruction {operation.name!r} can't be run exactly on a statevector: only unitary "
+        "gates are accepted (no measurement, reset or control flow)"
+    )
+
+
+def _real(value: Any) -> float:
+    number = complex(value)
+    if abs(number.imag) > 1e-12 * max(1.0, abs(number)):
+        raise CircuitError(f"a gate angle must be real, got {number}")
+    return number.real
+
+
+def _torch_function(expression: Any, order: Sequence[Any]) -> Callable[..., Any]:
+    """A torch function of the parameters in ``order``, exact and differentiable."""
+    import sympy
+    import torch
+
+    names = {
+        name: getattr(torch, name)
+        for name in ("sin", "cos", "tan", "asin", "acos", "atan", "exp", "log", "sqrt", "sign")
+    }
+    names["Abs"] = torch.abs
+    symbols = [sympy.Symbol(f"p{i}", real=True) for i in range(len(order))]
+    body = sympy.sympify(expression.sympify()).subs(
+        {p.sympify(): s for p, s in zip(order, symbols, strict=True)}
+    )
+    function: Callable[..., Any] = sympy.lambdify(symbols, body, modules=[names, "math"])
+    return function
