@@ -1,0 +1,173 @@
+"""Configuration of :class:`~qvlm_qiskit.model.HybridVLM`, and its named recipes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from huggingface_hub.dataclasses import strict
+from transformers import PretrainedConfig
+from transformers.configuration_utils import SubConfigSpec
+from transformers.models.auto.configuration_auto import AutoConfig
+
+from qvlm_qiskit.blocks import BLOCK_KINDS
+from qvlm_qiskit.errors import UnknownNameError
+
+
+@strict
+class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
+    """Sizes of the vision tower, the decoder, and the two quantum blocks between them.
+
+    Attributes:
+        vision_config: A ``ViTConfig`` (or its dictionary).
+        text_config: A ``DeepseekV3Config``: MLA attention, and MoE from layer
+            ``first_k_dense_replace`` on.
+        qcnn: Options of :class:`~qvlm_qiskit.blocks.QCNNConfig`; None leaves the block out.
+        paqm: Options of :class:`~qvlm_qiskit.blocks.PAQMConfig`; None leaves the block out.
+        image_token_id: The token that stands for one image patch in ``input_ids``.
+    """
+
+    model_type = "hybrid_vlm"
+    sub_configs_defaults: ClassVar[dict[str, SubConfigSpec]] = {
+        "vision_config": SubConfigSpec(config_class=AutoConfig, model_type="vit"),
+        "text_config": SubConfigSpec(config_class=AutoConfig, model_type="deepseek_v3"),
+    }
+
+    vision_config: dict[str, Any] | PretrainedConfig | None = None
+    text_config: dict[str, Any] | PretrainedConfig | None = None
+    qcnn: dict[str, Any] | None = None
+    paqm: dict[str, Any] | None = None
+    image_token_id: int = 3
+    tie_word_embeddings: bool = False
+
+    @property
+    def num_image_tokens(self) -> int:
+        """Patches of one image, each one token."""
+        vision: Any = self.vision_config
+        side = vision.image_size // vision.patch_size
+        return int(side * side)
+
+    @classmethod
+    def recipe(cls, name: str, vocab_size: int = 64, blocks: str = "quantum") -> HybridVLMConfig:
+        """A named configuration.
+
+        Args:
+            name: ``"tiny"`` (tests), ``"small"`` (the demo) or ``"paper"`` (the sizes of the
+                Hybrid-QVLM README where it gives them; MLA ranks are ours, mHC is not included).
+            vocab_size: Of the tokenizer.
+            blocks: ``"quantum"``, ``"classical"``, ``"frozen"``, or ``"none"`` to leave the blocks
+                out.
+
+        Raises:
+            UnknownNameError: An unknown recipe or kind of block.
+        """
+        if name not in RECIPES:
+            raise UnknownNameError("recipe", name, RECIPES)
+        if blocks not in (*BLOCK_KINDS, "none"):
+            raise UnknownNameError("kind of block", blocks, (*BLOCK_KINDS, "none"))
+        recipe = RECIPES[name]
+        text = {**_TEXT_DEFAULTS, **recipe["text"], "vocab_size": vocab_size}
+        return cls(
+            vision_config={"model_type": "vit", **recipe["vision"]},
+            text_config={"model_type": "deepseek_v3", **text},
+            qcnn=None if blocks == "none" else {**recipe["qcnn"], "kind": blocks},
+            paqm=None if blocks == "none" else {**recipe["paqm"], "kind": blocks},
+        )
+
+
+_TEXT_DEFAULTS: dict[str, Any] = {
+    "n_group": 1,
+    "topk_group": 1,
+    "num_experts_per_tok": 1,
+    # with one expert per token, normalised weights are all 1 and the router would get no gradient
+    "norm_topk_prob": False,
+    "routed_scaling_factor": 1.0,
+    "first_k_dense_replace": 1,
+    "q_lora_rank": None,
+    "num_mtp_layers": 0,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+
+RECIPES: dict[str, dict[str, dict[str, Any]]] = {
+    "tiny": {
+        "vision": {
+            "image_size": 16,
+            "patch_size": 8,
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+        },
+        "text": {
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "moe_intermediate_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "kv_lora_rank": 8,
+            "qk_rope_head_dim": 4,
+            "qk_nope_head_dim": 4,
+            "v_head_dim": 8,
+            "n_routed_experts": 2,
+            "max_position_embeddings": 64,
+        },
+        "qcnn": {"num_qubits": 2, "num_layers": 1},
+        "paqm": {"num_qubits": 2, "num_layers": 1},
+    },
+    "small": {
+        "vision": {
+            "image_size": 16,
+            "patch_size": 8,
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "initializer_range": 0.1,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+        },
+        "text": {
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "initializer_range": 0.1,
+            "moe_intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 4,
+            "kv_lora_rank": 32,
+            "qk_rope_head_dim": 8,
+            "qk_nope_head_dim": 8,
+            "v_head_dim": 16,
+            "n_routed_experts": 4,
+            "max_position_embeddings": 128,
+        },
+        "qcnn": {"num_qubits": 4, "num_layers": 2},
+        "paqm": {"num_qubits": 4, "num_layers": 2},
+    },
+    "paper": {
+        "vision": {
+            "image_size": 224,
+            "patch_size": 16,
+            "hidden_size": 768,
+            "intermediate_size": 3072,
+            "num_hidden_layers": 8,
+            "num_attention_heads": 8,
+        },
+        "text": {
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "moe_intermediate_size": 4096,
+            "num_hidden_layers": 8,
+            "num_attention_heads": 8,
+            "num_key_value_heads": 8,
+            "kv_lora_rank": 256,
+            "qk_rope_head_dim": 64,
+            "qk_nope_head_dim": 64,
+            "v_head_dim": 128,
+            "n_routed_experts": 4,
+            "max_position_embeddings": 1024,
+        },
+        "qcnn": {"num_qubits": 12, "num_layers": 2},
+        "paqm": {"num_qubits": 6, "num_layers": 2},
+    },
+}

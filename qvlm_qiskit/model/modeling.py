@@ -1,0 +1,279 @@
+"""The hybrid vision-language model: patches → QCNN → ViT → projector → tokens → PAQM → decoder."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from qiskit.primitives.base import BaseEstimatorV2
+from torch import Tensor, nn
+from transformers import Cache, GenerationMixin, PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_outputs import ModelOutput
+from transformers.models.deepseek_v3.modeling_deepseek_v3 import (
+    DeepseekV3Experts,
+    DeepseekV3Model,
+    DeepseekV3TopkRouter,
+)
+from transformers.models.vit.modeling_vit import ViTModel, ViTPatchEmbeddings
+
+from qvlm_qiskit.blocks import GatedResidual, Readout, build_block
+from qvlm_qiskit.blocks.core import ClassicalCore
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.model.configuration import HybridVLMConfig
+from qvlm_qiskit.quantum import QuantumLayer, run_on
+from qvlm_qiskit.quantum.layer import EstimatorSource
+
+
+@dataclass
+class HybridVLMOutput(ModelOutput):  # type: ignore[misc]
+    """What a forward pass returns.
+
+    Attributes:
+        loss: Mean next-token cross entropy over the labels that are not -100.
+        logits: ``(B, T, vocab_size)``, or the last ``logits_to_keep`` positions of it.
+        past_key_values: The decoder's cache.
+        image_features: Projected patch features ``(B, P, width)`` where images were given.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    past_key_values: Cache | None = None
+    image_features: Tensor | None = None
+
+
+class QuantumPatchEmbeddings(ViTPatchEmbeddings):  # type: ignore[misc]
+    """ViT's patch embeddings with the QCNN block behind them."""
+
+    def __init__(self, config: Any, qcnn: dict[str, Any]) -> None:
+        """Create ViT's own projection and the block."""
+        super().__init__(config)
+        self.qcnn = build_block("qcnn", config.hidden_size, qcnn)
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """``(B, C, H, W)`` → ``(B, P, width)``."""
+        embedded: Tensor = self.qcnn(super().forward(pixel_values))
+        return embedded
+
+
+class VisionTower(ViTModel):  # type: ignore[misc]
+    """transformers' ViT with the QCNN block in its patch embedding."""
+
+    def __init__(self, config: Any, qcnn: dict[str, Any] | None) -> None:
+        """Create the tower; without options it is a plain ViT."""
+        super().__init__(config, add_pooling_layer=False)
+        if qcnn is not None:
+            self.embeddings.patch_embeddings = QuantumPatchEmbeddings(config, qcnn)
+            self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        if not _init_block(module):
+            super()._init_weights(module)
+
+
+class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
+    """A small LLaVA-like model whose vision embedding and token mixing are quantum blocks.
+
+    One ``state_dict`` runs everywhere: :meth:`run_on` moves every quantum layer to another
+    estimator and changes nothing else. After the Hybrid-QVLM README; its mHC is not included.
+    """
+
+    config_class = HybridVLMConfig
+    base_model_prefix = ""
+    main_input_name = "input_ids"
+    input_modalities = ("image", "text")
+    _no_split_modules = ("ViTLayer", "DeepseekV3DecoderLayer")
+    _supports_sdpa = True
+    _tied_weights_keys = {"lm_head.weight": "decoder.embed_tokens.weight"}  # noqa: RUF012
+    _keep_in_fp32_modules_strict = ("e_score_correction_bias",)
+
+    def __init__(self, config: HybridVLMConfig) -> None:
+        """Create a model with random weights."""
+        super().__init__(config)
+        vision: Any = config.vision_config
+        text: Any = config.text_config
+        self.vision = VisionTower(vision, config.qcnn)
+        self.projector = nn.Sequential(
+            nn.Linear(vision.hidden_size, text.hidden_size),
+            nn.GELU(),
+            nn.Linear(text.hidden_size, text.hidden_size),
+        )
+        self.decoder = DeepseekV3Model(text)
+        self.paqm = (
+            None if config.paqm is None else build_block("paqm", text.hidden_size, config.paqm)
+        )
+        self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
+        self.loss_type = "ForCausalLM"
+        self.post_init()
+        self.generation_config.update(
+            bos_token_id=text.bos_token_id,
+            eos_token_id=text.eos_token_id,
+            pad_token_id=text.pad_token_id,
+            # a generated image token would stand for an image that is not there
+            suppress_tokens=[config.image_token_id],
+        )
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The decoder's token embedding."""
+        module: nn.Module = self.decoder.embed_tokens
+        return module
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the decoder's token embedding."""
+        self.decoder.embed_tokens = value
+
+    @property
+    def quantum_layers(self) -> dict[str, QuantumLayer]:
+        """Every quantum layer by its module name."""
+        return {n: m for n, m in self.named_modules() if isinstance(m, QuantumLayer)}
+
+    def gate_values(self) -> dict[str, float]:
+        """γ of every block by name ("qcnn", "paqm"), the mean where it is per channel."""
+        return {
+            name.removesuffix(".gate").rsplit(".", 1)[-1]: float(module.value.detach().mean())
+            for name, module in self.named_modules()
+            if isinstance(module, GatedResidual)
+        }
+
+    def run_on(self, backend: EstimatorSource | BaseEstimatorV2) -> AbstractContextManager[None]:
+        """Run all quantum layers on another estimator; as a context manager, until its end.
+
+        Args:
+            backend: What ``open_backend`` returns, or any Qiskit V2 estimator.
+        """
+        return run_on(self, backend)
+
+    def get_image_features(self, pixel_values: Tensor) -> Tensor:
+        """Pixels ``(B, C, H, W)`` → projected patch features ``(B, P, text width)``."""
+        hidden = self.vision(pixel_values).last_hidden_state[:, 1:]  # without the class token
+        features: Tensor = self.projector(hidden)
+        return features
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int = 0,
+        **kwargs: Any,
+    ) -> HybridVLMOutput:
+        """Next-token logits for images and text.
+
+        Args:
+            input_ids: ``(B, T)``; an image is ``num_image_tokens`` image tokens.
+            pixel_values: ``(images, C, H, W)``, in the order of their tokens.
+            attention_mask: ``(B, past + T)``, 0 at padding.
+            position_ids: ``(B, T)``; by default counted over the attended tokens.
+            past_key_values: The decoder's cache.
+            labels: ``(B, T)``, -100 where no loss is wanted.
+            use_cache: Return a cache.
+            logits_to_keep: Only so many last positions; 0 keeps all.
+            **kwargs: Passed to the loss and the decoder (``num_items_in_batch`` and the like).
+
+        Raises:
+            InputError: No ``input_ids``, or images that don't match their tokens.
+        """
+        if input_ids is None:
+            raise InputError("HybridVLM needs input_ids: PAQM mixes token embeddings")
+        if position_ids is None:
+            position_ids = _positions(input_ids, attention_mask, past_key_values)
+        embeddings = self.decoder.embed_tokens(input_ids)  # (B, T, D)
+        if self.paqm is not None:
+            embeddings = self._mix_text(self.paqm, embeddings, position_ids, input_ids)
+        image_features = None
+        if pixel_values is not None:
+            image_features = self.get_image_features(pixel_values)
+            embeddings = self._place_images(embeddings, image_features, input_ids)
+        items = kwargs.pop("num_items_in_batch", None)
+        outputs = self.decoder(
+            inputs_embeds=embeddings,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            use_cache=use_cache,
+            **kwargs,
+        )
+        logits = self.lm_head(outputs.last_hidden_state[:, -logits_to_keep:])
+        loss = None
+        if labels is not None:
+            vocab = self.config.text_config.vocab_size
+            loss = self.loss_function(logits, labels, vocab, num_items_in_batch=items)
+        return HybridVLMOutput(
+            loss=loss,
+            logits=logits,
+            past_key_values=outputs.past_key_values,
+            image_features=image_features,
+        )
+
+    def _mix_text(
+        self, paqm: nn.Module, embeddings: Tensor, position_ids: Tensor, input_ids: Tensor
+    ) -> Tensor:
+        """PAQM on text tokens; image tokens get no circuit, their features come from the tower."""
+        text = input_ids != self.config.image_token_id
+        positions = position_ids.expand_as(input_ids)
+        mixed = paqm(embeddings[text][None], positions[text][None])[0]
+        return embeddings.masked_scatter(text[..., None], mixed.to(embeddings.dtype))
+
+    def _place_images(self, embeddings: Tensor, features: Tensor, input_ids: Tensor) -> Tensor:
+        mask = input_ids == self.config.image_token_id
+        if int(mask.sum()) != features.shape[0] * features.shape[1]:
+            raise InputError(
+                f"{int(mask.sum())} image tokens for {features.shape[0]} images of "
+                f"{features.shape[1]} patches each: use HybridVLMProcessor to make the inputs"
+            )
+        return embeddings.masked_scatter(mask[..., None], features.to(embeddings.dtype))
+
+    def prepare_inputs_for_generation(
+        self, *args: Any, pixel_values: Tensor | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Images are needed in the first step only; later their keys and values are cached."""
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(*args, **kwargs)
+        if kwargs.get("is_first_iteration", False) or not kwargs.get("use_cache", True):
+            inputs["pixel_values"] = pixel_values
+        return inputs
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """Initialise one module; the vision tower below initialises its own."""
+        std = self.config.text_config.initializer_range
+        if isinstance(module, DeepseekV3TopkRouter):
+            init.normal_(module.weight, mean=0.0, std=std)
+            init.zeros_(module.e_score_correction_bias)
+        elif isinstance(module, DeepseekV3Experts):
+            init.normal_(module.gate_up_proj, mean=0.0, std=std)
+            init.normal_(module.down_proj, mean=0.0, std=std)
+        elif not _init_block(module):
+            super()._init_weights(module)
+
+
+def _init_block(module: nn.Module) -> bool:
+    """Initialise a part of a quantum block; False if the module is none."""
+    if isinstance(module, Readout):
+        init.normal_(module.weight, mean=0.0, std=module.initial_std)
+        init.zeros_(module.bias)
+    elif isinstance(module, QuantumLayer | ClassicalCore):
+        init.uniform_(module.weight, -1.0, 1.0)
+    elif isinstance(module, GatedResidual):
+        init.constant_(module.logit, module.initial_logit)
+    else:
+        return False
+    return True
+
+
+def _positions(
+    input_ids: Tensor, attention_mask: Tensor | None, past_key_values: Cache | None
+) -> Tensor:
+    """``(B, T)`` or ``(1, T)``: attended tokens are counted, padding stays at 0."""
+    length = input_ids.shape[1]
+    if attention_mask is not None and attention_mask.ndim == 2:
+        counted = attention_mask.long().cumsum(-1) - 1
+        return counted.clamp_min(0)[:, -length:]
+    past = 0 if past_key_values is None else past_key_values.get_seq_length()
+    return torch.arange(past, past + length, device=input_ids.device)[None]

@@ -1,0 +1,91 @@
+"""Images and text → model inputs, and generated tokens → text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, ProcessorMixin
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+from qvlm_qiskit.model.configuration import HybridVLMConfig
+
+SPECIAL_TOKENS = {"pad": "<pad>", "bos": "<s>", "eos": "</s>", "image": "<image>", "unk": "<unk>"}
+"""Their ids are their positions: 0 … 4."""
+
+
+class HybridVLMProcessor(ProcessorMixin):  # type: ignore[misc]
+    """An image processor and a tokenizer that agree on how many tokens an image is."""
+
+    def __init__(
+        self,
+        image_processor: Any = None,
+        tokenizer: Any = None,
+        num_image_tokens: int = 16,
+        chat_template: str | None = None,
+        image_token: str = SPECIAL_TOKENS["image"],
+    ) -> None:
+        """Combine the two.
+
+        Args:
+            image_processor: A PIL or torchvision image processor with a fixed output size.
+            tokenizer: Any transformers tokenizer that knows the image token.
+            num_image_tokens: Patches of one image, ``HybridVLMConfig.num_image_tokens``.
+            chat_template: Unused by the templated data sets; kept for transformers' interface.
+            image_token: Stands for an image in a prompt.
+        """
+        self.num_image_tokens = num_image_tokens
+        self.image_token = image_token
+        self.image_token_id = tokenizer.convert_tokens_to_ids(image_token)
+        super().__init__(image_processor, tokenizer, chat_template=chat_template)
+
+    def replace_image_token(self, image_inputs: dict[str, Any], image_idx: int, **_: Any) -> str:
+        """The text that one image token is expanded to before tokenising."""
+        return self.image_token * self.num_image_tokens
+
+
+def build_processor(config: HybridVLMConfig, texts: Iterable[str]) -> HybridVLMProcessor:
+    """A processor for a model that is trained from scratch: one token per word of the texts.
+
+    Args:
+        config: Decides the image size and the number of image tokens.
+        texts: All text that the model may read or write; unknown words become ``<unk>``.
+    """
+    vision: Any = config.vision_config
+    image_processor = ViTImageProcessorPil(
+        size={"height": vision.image_size, "width": vision.image_size},
+        do_convert_rgb=True,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+    return HybridVLMProcessor(
+        image_processor=image_processor,
+        tokenizer=word_tokenizer(texts),
+        num_image_tokens=config.num_image_tokens,
+    )
+
+
+def word_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A lower-casing tokenizer with one token per word or punctuation mark of the texts."""
+    special = list(SPECIAL_TOKENS.values())
+    normalizer, splitter = normalizers.Lowercase(), pre_tokenizers.Whitespace()
+    words = {
+        word
+        for text in texts
+        for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))
+    }
+    vocabulary = {token: i for i, token in enumerate(special + sorted(words - set(special)))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=SPECIAL_TOKENS["unk"]))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = splitter
+    tokenizer.decoder = decoders.WordPiece(prefix="##", cleanup=True)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=SPECIAL_TOKENS["pad"],
+        bos_token=SPECIAL_TOKENS["bos"],
+        eos_token=SPECIAL_TOKENS["eos"],
+        unk_token=SPECIAL_TOKENS["unk"],
+        additional_special_tokens=[SPECIAL_TOKENS["image"]],
+        padding_side="left",
+    )
