@@ -1,0 +1,31 @@
+"""Machines by name: `open_backend` and the stack of estimators between a model and a machine.
+
+The stack is Compiled( Mitigated( Recorded( device ) ) ), each a Qiskit `BaseEstimatorV2` that does
+one thing. Compilation is outermost: mitigation folds, and records hold, the circuits that run.
+"""
+
+if __name__ != "qvlm_qiskit.backends":
+    raise ImportError("this package is imported as qvlm_qiskit.backends, not as backends")
+
+# Importing the openers enters them in the registry, in the order of the table of backends.
+from qvlm_qiskit.backends import simulated  # isort: skip
+from qvlm_qiskit.backends import machines  # isort: skip
+from qvlm_qiskit.backends.backend import Backend
+from qvlm_qiskit.backends.catalog import BackendRow, list_backends, open_backend, register
+from qvlm_qiskit.backends.compile import Compiled, CompiledCircuit, Compiler
+from qvlm_qiskit.backends.options import MITIGATIONS, BackendOptions
+
+__all__ = [
+    "MITIGATIONS",
+    "Backend",
+    "BackendOptions",
+    "BackendRow",
+    "Compiled",
+    "CompiledCircuit",
+    "Compiler",
+    "list_backends",
+    "machines",
+    "open_backend",
+    "register",
+    "simulated",
+]

@@ -1,0 +1,138 @@
+"""`Backend`: a named machine and the stack of estimators in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
+
+from qiskit import QuantumCircuit
+from qiskit.primitives import BaseEstimatorV2
+from qiskit.primitives.containers.observables_array import ObservablesArray
+
+from qvlm_qiskit.backends.compile import Compiled, CompiledCircuit, Compiler
+from qvlm_qiskit.backends.options import BackendOptions
+
+Kind = Literal["exact", "simulated shots", "local runtime", "hardware"]
+Wrapper = Callable[[BaseEstimatorV2], BaseEstimatorV2]
+Recorder = Callable[[BaseEstimatorV2, dict[str, Any]], BaseEstimatorV2]
+
+_REPORTED_PACKAGES = ("qvlm-qiskit", "qiskit", "qiskit-aer", "qiskit-ibm-runtime", "mitiq", "torch")
+
+
+@dataclass(frozen=True, eq=False)
+class Backend:
+    """A machine, and everything between a model and it.
+
+    `estimator()` is Compiled( Mitigated( device ) ), or Compiled( Mitigated( Recorded( device ) ) )
+    after `recorded`: compilation is outermost, so that mitigation folds and records hold the
+    circuits that really run.
+
+    Attributes:
+        name: The name that `open_backend` was given.
+        kind: "exact" (no sampling), "simulated shots", "local runtime" (the Runtime client on a
+            fake device) or "hardware".
+        num_qubits: Number of qubits of the machine.
+        options: The options that it was opened with.
+        device: The estimator that runs ISA pubs.
+        compiler: Compiles for the device; None where the device takes any circuit.
+        wrappers: Mitigation, the innermost first; each takes an estimator and returns one.
+        default_precision: Precision of pubs that name none; None on exact backends.
+        device_options: What determines the raw values of `device`, JSON-able.
+        noise: A summary of the noise, JSON-able; None where there is none or it is unknown.
+    """
+
+    name: str
+    kind: Kind
+    num_qubits: int
+    options: BackendOptions
+    device: BaseEstimatorV2
+    compiler: Compiler | None = None
+    wrappers: tuple[Wrapper, ...] = ()
+    default_precision: float | None = None
+    device_options: Mapping[str, Any] = field(default_factory=dict)
+    noise: Mapping[str, Any] | None = None
+
+    @cached_property
+    def _stack(self) -> BaseEstimatorV2:
+        estimator = self.device
+        for wrap in self.wrappers:
+            estimator = wrap(estimator)
+        if self.compiler is None:
+            return estimator
+        return Compiled(estimator, self.compiler, self.default_precision)
+
+    def estimator(self) -> BaseEstimatorV2:
+        """The whole stack, the same object at every call, so that its caches live on."""
+        return self._stack
+
+    def compile(self, circuit: QuantumCircuit, observables: Any) -> CompiledCircuit:
+        """What will run on the device for this circuit.
+
+        Raises:
+            CapacityError: More qubits than the device has.
+            CircuitError: Measurements, control flow, or observables of another width.
+        """
+        if self.compiler is not None:
+            return self.compiler.compile(circuit, observables)
+        return CompiledCircuit(
+            circuit=circuit,
+            observables=ObservablesArray.coerce(observables),
+            layout=tuple(range(circuit.num_qubits)),
+            two_qubit_gates=circuit.num_nonlocal_gates(),
+            depth=circuit.depth(),
+            success_probability=None,
+        )
+
+    def device_description(self) -> dict[str, Any]:
+        """What the device's raw results depend on; nothing about compiling or mitigation."""
+        description = {
+            "name": self.name,
+            "kind": self.kind,
+            "seed": self.options.seed,
+            **self.device_options,
+        }
+        if self.compiler is None:
+            # Nobody writes the precision into such a backend's pubs: it is the device's own.
+            description["default_precision"] = self.default_precision
+        return description
+
+    def describe(self) -> dict[str, Any]:
+        """Everything that a report has to state about where its numbers come from, JSON-able."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "num_qubits": self.num_qubits,
+            "shots": self.options.shots,
+            "precision": self.default_precision,
+            "mitigation": self.options.mitigation,
+            "seed": self.options.seed,
+            "optimization_level": (
+                None if self.compiler is None else self.compiler.optimization_level
+            ),
+            "device": dict(self.device_options),
+            "noise": None if self.noise is None else dict(self.noise),
+            "versions": installed_versions(),
+        }
+
+    def recorded(self, recorder: Recorder) -> Backend:
+        """A copy whose device is passed through `recorder`.
+
+        Args:
+            recorder: Takes the device's estimator and `device_description()`, and returns the
+                estimator to put in its place, such as `jobs.Recorded`.
+        """
+        return replace(self, device=recorder(self.device, self.device_description()))
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the installed packages that results depend on."""
+    found = {}
+    for package in _REPORTED_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,162 @@
+"""Names → backends: `open_backend`, `list_backends`, and the registry that third parties extend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+
+from qvlm_qiskit.backends.backend import Backend, Kind
+from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
+
+ENTRY_POINT_GROUP = "qvlm_qiskit.backends"
+
+Opener = Callable[[str, BackendOptions], Backend]
+
+
+@dataclass(frozen=True)
+class BackendRow:
+    """One line of the table of backends.
+
+    Attributes:
+        name: What to give to `open_backend`.
+        kind: The kind of the opened backend.
+        qubits: Number of qubits; None where only opening it tells.
+        what: What it is, in a phrase.
+    """
+
+    name: str
+    kind: str
+    qubits: int | None
+    what: str
+
+
+@dataclass(frozen=True)
+class _Entry:
+    opener: Opener
+    rows: Callable[[], Iterable[BackendRow]]
+
+
+_registry: dict[str, _Entry] = {}
+
+
+def register(
+    key: str, *, kind: Kind, what: str, rows: Callable[[], Iterable[BackendRow]] | None = None
+) -> Callable[[Opener], Opener]:
+    """Decorator: enter an opener under a name, or under a prefix that ends in ":" or "_".
+
+    Args:
+        key: The name ("aer") or the prefix ("noisy:").
+        kind: The kind of the backends that it opens.
+        what: A phrase for the table.
+        rows: Lists the names behind a prefix, cheaply; one row with the key when not given.
+
+    Raises:
+        InputError: The key is taken.
+    """
+
+    def enter(opener: Opener) -> Opener:
+        if key in _registry:
+            raise InputError(f"the backend name {key!r} is registered already")
+        single = [BackendRow(key, kind, None, what)]
+        _registry[key] = _Entry(opener, rows or (lambda: single))
+        return opener
+
+    return enter
+
+
+def open_backend(
+    name: str,
+    *,
+    shots: int | None = None,
+    precision: float | None = None,
+    mitigation: str = "none",
+    seed: int | None = None,
+    optimization_level: int = 2,
+    noise_scale: float = 1.0,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> Backend:
+    """Open a machine by name.
+
+    | name | what runs |
+    |---|---|
+    | ``statevector`` | this package's torch engine, exact |
+    | ``aer``, ``aer-gpu`` | Aer statevectors, exact; real shots with `shots` or `precision` |
+    | ``fake_torino``, … | the unmodified Runtime client in local mode on a fake device |
+    | ``noisy:fake_torino``, … | shots on Aer with noise from that device's calibration |
+    | ``noisy:depolarizing(p2)``, ``noisy:depolarizing(p2,p1)`` | p2 on cz, p1 (p2/10) on sx, x |
+    | ``ibm:ibm_torino``, ``ibm:least_busy`` | IBM hardware of the saved account |
+
+    Args:
+        name: One of `list_backends()`, or a third party's entry point in the group
+            ``qvlm_qiskit.backends``.
+        shots: Shots per measured circuit.
+        precision: Target standard error instead of shots.
+        mitigation: "none", "readout", "zne", "readout+zne" (noisy:*, fake_*), "resilience-0|1|2"
+            (fake_*, ibm:*).
+        seed: Makes simulation and compilation repeatable: equal pubs then give equal samples,
+            different pubs independent ones.
+        optimization_level: The transpiler's, 0 to 3.
+        noise_scale: Factor on the strength of the noise (noisy:* only); 0 is noise-free.
+        device: Torch device (statevector only).
+        dtype: Torch dtype (statevector only).
+
+    Raises:
+        UnknownNameError: No such backend; the message names the nearest.
+        InputError: A value out of range, both shots and precision, or an option that this
+            backend doesn't take.
+        MitigationError: A mitigation that is unknown or not offered there.
+        BackendError: The backend can't be opened (its subclasses say why).
+    """
+    options = BackendOptions(
+        shots=shots,
+        precision=precision,
+        mitigation=mitigation,
+        seed=seed,
+        optimization_level=optimization_level,
+        noise_scale=noise_scale,
+        device=device,
+        dtype=dtype,
+    )
+    return _find_opener(name)(name, options)
+
+
+def list_backends() -> list[BackendRow]:
+    """The backends that can be opened by name, without opening any."""
+    listed = [row for entry in _registry.values() for row in entry.rows()]
+    for point in _entry_points():
+        listed.append(BackendRow(point.name, "third party", None, f"from {point.value}"))
+    return listed
+
+
+def _find_opener(name: str) -> Opener:
+    if not isinstance(name, str):
+        raise InputError(f"a backend is opened by its name, not by {type(name).__name__}")
+    if name in _registry:
+        return _registry[name].opener
+    for point in _entry_points():
+        if point.name == name:
+            return _load(point)
+    prefixes = [key for key in _registry if key[-1] in ":_" and name.startswith(key)]
+    if prefixes:
+        return _registry[max(prefixes, key=len)].opener
+    raise UnknownNameError("backend", name, [row.name for row in list_backends()])
+
+
+def _entry_points() -> list[EntryPoint]:
+    return list(entry_points(group=ENTRY_POINT_GROUP))
+
+
+def _load(point: EntryPoint) -> Opener:
+    try:
+        opener: Opener = point.load()
+    except Exception as ex:
+        # Whatever a foreign package raises on import, the user asked for this one by name.
+        raise BackendError(
+            f"the backend {point.name!r} ({point.value}) can't be loaded: {ex}"
+        ) from ex
+    if not callable(opener):
+        raise BackendError(f"the backend {point.name!r} ({point.value}) is not callable")
+    return opener

@@ -1,0 +1,264 @@
+"""Compile a circuit for a device once, then only bind numbers."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
+from qiskit.primitives.containers.bindings_array import BindingsArray
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.observables_array import ObservablesArray
+from qiskit.transpiler import Target, generate_preset_pass_manager
+from qiskit.transpiler.exceptions import TranspilerError
+
+from qvlm_qiskit.backends.identity import circuit_digest
+from qvlm_qiskit.backends.job import MappedJob
+from qvlm_qiskit.backends.success import log_success, states_errors
+from qvlm_qiskit.errors import CapacityError, CircuitError
+
+# Above this many two-qubit gates one transpilation takes seconds, and one seed must do.
+MAX_GATES_FOR_TRIALS = 400
+
+
+@dataclass(frozen=True)
+class CompiledCircuit:
+    """A circuit in the device's gates, and its observables on the device's qubits.
+
+    Attributes:
+        circuit: The ISA circuit; its parameters are those of the source that still matter.
+        observables: The observables on the ISA circuit's qubits, in the shape that was given.
+        layout: layout[i] is the device qubit that holds logical qubit i at the end.
+        two_qubit_gates: Number of gates on two or more qubits.
+        depth: Depth of the ISA circuit, barriers not counted.
+        success_probability: Estimated probability that neither a gate nor the readout of the
+            circuit's qubits errs; None where the device states no errors.
+    """
+
+    circuit: QuantumCircuit
+    observables: ObservablesArray
+    layout: tuple[int, ...]
+    two_qubit_gates: int
+    depth: int
+    success_probability: float | None
+
+
+@dataclass(frozen=True)
+class _Isa:
+    circuit: QuantumCircuit
+    layout: Any
+    final_layout: tuple[int, ...]
+    two_qubit_gates: int
+    depth: int
+    log_success: float | None
+
+    def report(self) -> dict[str, Any]:
+        return {
+            "layout": list(self.final_layout),
+            "two_qubit_gates": self.two_qubit_gates,
+            "depth": self.depth,
+        }
+
+
+class Compiler:
+    """Transpiles parametrised circuits for one target and remembers the results.
+
+    The key is the circuit's canonical digest, so an equal circuit built again is found, and a
+    changed one is not mistaken for the old. Of `trials` transpiler seeds the one with the highest
+    estimated success probability wins; the same seed always gives the same circuit.
+
+    Args:
+        target: The device.
+        optimization_level: Qiskit's, 0 to 3.
+        seed: Seeds the transpiler; None counts as 0, so that compiling is always repeatable.
+        trials: How many seeds to compare, where the target states errors and a connectivity.
+        cache_size: How many circuits to remember.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        optimization_level: int = 2,
+        seed: int | None = None,
+        *,
+        trials: int = 4,
+        cache_size: int = 256,
+    ) -> None:
+        self.target = target
+        self.optimization_level = optimization_level
+        self.seed = seed or 0
+        self.trials = trials if states_errors(target) else 1
+        self._cache_size = cache_size
+        self._cache: OrderedDict[str, _Isa] = OrderedDict()
+        self._managers: dict[int, Any] = {}
+
+    def compile(self, circuit: QuantumCircuit, observables: Any) -> CompiledCircuit:
+        """Transpile `circuit` and map `observables` onto the device's qubits.
+
+        Args:
+            circuit: A circuit without measurements, parametrised or not.
+            observables: Anything that Qiskit's `ObservablesArray` accepts.
+
+        Raises:
+            CapacityError: More qubits than the device has.
+            CircuitError: Measurements, control flow, or observables of another width.
+        """
+        isa = self.isa(circuit)
+        mapped = _map_observables(ObservablesArray.coerce(observables), circuit, isa)
+        success = None if isa.log_success is None else float(np.exp(isa.log_success))
+        return CompiledCircuit(
+            circuit=isa.circuit,
+            observables=mapped,
+            layout=isa.final_layout,
+            two_qubit_gates=isa.two_qubit_gates,
+            depth=isa.depth,
+            success_probability=success,
+        )
+
+    def isa(self, circuit: QuantumCircuit) -> _Isa:
+        """The transpiled circuit, from the cache when an equal one was compiled before."""
+        self._check(circuit)
+        key = circuit_digest(circuit)
+        if key not in self._cache:
+            self._cache[key] = self._best(circuit)
+            while len(self._cache) > self._cache_size:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(key)
+        return self._cache[key]
+
+    def _check(self, circuit: QuantumCircuit) -> None:
+        available = self.target.num_qubits
+        if available is not None and circuit.num_qubits > available:
+            raise CapacityError(
+                f"the circuit has {circuit.num_qubits} qubits, the device {available}: use a "
+                "smaller circuit or another backend"
+            )
+        if circuit.num_clbits or circuit.has_control_flow_op():
+            raise CircuitError(
+                "an estimator's circuit has no measurements, classical bits or control flow: "
+                "call circuit.remove_final_measurements() first"
+            )
+
+    def _best(self, circuit: QuantumCircuit) -> _Isa:
+        best = self._transpile(circuit, 0)
+        if best.two_qubit_gates == 0 or best.two_qubit_gates > MAX_GATES_FOR_TRIALS:
+            return best
+        for trial in range(1, self.trials):
+            other = self._transpile(circuit, trial)
+            if (other.log_success or 0.0) > (best.log_success or 0.0):
+                best = other
+        return best
+
+    def _transpile(self, circuit: QuantumCircuit, trial: int) -> _Isa:
+        if trial not in self._managers:
+            sequence = np.random.SeedSequence([self.seed, trial])
+            self._managers[trial] = generate_preset_pass_manager(
+                self.optimization_level,
+                target=self.target,
+                seed_transpiler=int(sequence.generate_state(1)[0]) >> 1,
+            )
+        try:
+            compiled = self._managers[trial].run(circuit)
+        except TranspilerError as ex:
+            raise CircuitError(f"the circuit can't be compiled for this device: {ex}") from ex
+        layout = compiled.layout
+        final = (
+            tuple(range(circuit.num_qubits))
+            if layout is None
+            else tuple(layout.final_index_layout(filter_ancillas=True))
+        )
+        stated = states_errors(self.target)
+        return _Isa(
+            circuit=compiled,
+            layout=layout,
+            final_layout=final,
+            two_qubit_gates=compiled.num_nonlocal_gates(),
+            depth=compiled.depth(lambda item: item.operation.name != "barrier"),
+            log_success=log_success(compiled, self.target, final) if stated else None,
+        )
+
+
+class Compiled(BaseEstimatorV2):
+    """The outermost estimator: takes abstract pubs, gives ISA pubs to the next one.
+
+    Args:
+        inner: The estimator that runs ISA pubs.
+        compiler: Compiles for that estimator's device.
+        default_precision: Precision of pubs that name none; None leaves it to `inner`.
+    """
+
+    def __init__(
+        self, inner: BaseEstimatorV2, compiler: Compiler, default_precision: float | None = None
+    ) -> None:
+        self.inner = inner
+        self.compiler = compiler
+        self.default_precision = default_precision
+
+    def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
+        """Compile what is new, bind, and run on the inner estimator.
+
+        Args:
+            pubs: Estimator pubs of any broadcast shape.
+            precision: For pubs that name none.
+        """
+        precision = self.default_precision if precision is None else precision
+        coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
+        compiled = [self.compiler.isa(pub.circuit) for pub in coerced]
+        isa_pubs = [_isa_pub(pub, isa) for pub, isa in zip(coerced, compiled, strict=True)]
+
+        def annotate(result: PrimitiveResult[Any]) -> PrimitiveResult[Any]:
+            annotated = [
+                PubResult(pub_result.data, {**pub_result.metadata, "compiled": isa.report()})
+                for pub_result, isa in zip(result, compiled, strict=True)
+            ]
+            return PrimitiveResult(annotated, metadata=result.metadata)
+
+        return MappedJob(self.inner.run(isa_pubs), annotate)
+
+
+def _isa_pub(pub: EstimatorPub, isa: _Isa) -> EstimatorPub:
+    return EstimatorPub(
+        circuit=isa.circuit,
+        observables=_map_observables(pub.observables, pub.circuit, isa),
+        parameter_values=_bindings(pub, isa),
+        precision=pub.precision,
+        validate=False,
+    )
+
+
+def _bindings(pub: EstimatorPub, isa: _Isa) -> BindingsArray:
+    """The pub's values; only those of parameters that survived the optimiser."""
+    kept = {parameter.name for parameter in isa.circuit.parameters}
+    if kept == {parameter.name for parameter in pub.circuit.parameters}:
+        return pub.parameter_values
+    values = pub.parameter_values.as_array(pub.circuit.parameters)
+    columns = [i for i, p in enumerate(pub.circuit.parameters) if p.name in kept]
+    names = tuple(pub.circuit.parameters[i].name for i in columns)
+    data = {names: values[..., columns]} if names else {}
+    return BindingsArray(data, shape=pub.parameter_values.shape)
+
+
+def _map_observables(
+    observables: ObservablesArray, circuit: QuantumCircuit, isa: _Isa
+) -> ObservablesArray:
+    if observables.num_qubits != circuit.num_qubits:
+        raise CircuitError(
+            f"the observables act on {observables.num_qubits} qubits, the circuit has "
+            f"{circuit.num_qubits}"
+        )
+    return _without_projectors(observables).apply_layout(isa.layout, isa.circuit.num_qubits)
+
+
+def _without_projectors(observables: ObservablesArray) -> ObservablesArray:
+    """|0⟩⟨0| and the like as Pauli strings, which is all that the devices' estimators know."""
+    array = observables.sparse_observables_array(copy=False)
+    if not any(observable.contains_projectors() for observable in array.ravel()):
+        return observables
+    expanded = array.copy()
+    for where, observable in enumerate(array.ravel()):
+        expanded.reshape(-1)[where] = observable.as_paulis().simplify()
+    return ObservablesArray(expanded, num_qubits=observables.num_qubits, validate=False)

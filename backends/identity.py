@@ -1,0 +1,167 @@
+"""What makes two circuits, or two pubs, the same: SHA-256 digests of a canonical walk.
+
+Payload bytes (QPY, Runtime JSON) differ on every encoding and object ids mean nothing after a
+restart, so a key is computed from the content: every instruction with its qubits, its numbers to
+the last bit, its symbolic expressions, its matrices, and the definition of every gate that is not
+a standard one. Names of circuits and registers, and metadata, don't count; names of parameters do,
+because bindings refer to them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.circuit import Barrier, Delay, Measure, Parameter, ParameterExpression, Reset
+from qiskit.circuit.library import UnitaryGate
+
+from qvlm_qiskit.errors import CircuitError
+
+# Bumped whenever the walk changes: old keys then never meet new ones.
+SCHEME = b"qvlm-identity-1"
+
+# Their class and parameters say everything; the walk doesn't ask for a definition.
+_PRIMITIVE = (Barrier, Delay, Measure, Reset, UnitaryGate)
+
+_definitions: dict[int, tuple[Any, int, bytes]] = {}
+
+
+def circuit_digest(circuit: QuantumCircuit) -> str:
+    """The SHA-256 (hex) of the circuit's content.
+
+    Raises:
+        CircuitError: An instruction whose action can't be read from the circuit: control flow, or
+            an opaque gate without definition or matrix.
+    """
+    return hashlib.sha256(SCHEME + _circuit_bytes(circuit)).hexdigest()
+
+
+def pub_digest(pub: Any, circuit: str | None = None) -> str:
+    """The SHA-256 (hex) of circuit, observables, parameter values and precision of a pub.
+
+    Args:
+        pub: A coerced `EstimatorPub`.
+        circuit: The circuit's digest when it is known already.
+    """
+    digest = hashlib.sha256(SCHEME)
+    values = pub.parameter_values.as_array(pub.circuit.parameters)
+    precision = b"none" if pub.precision is None else float(pub.precision).hex().encode()
+    for part in (
+        (circuit or circuit_digest(pub.circuit)).encode(),
+        observables_bytes(pub.observables),
+        repr(tuple(pub.parameter_values.shape)).encode(),
+        np.ascontiguousarray(values, dtype="<f8").tobytes(),
+        precision,
+    ):
+        digest.update(_framed(part))
+    return digest.hexdigest()
+
+
+def observables_bytes(observables: Any) -> bytes:
+    """Canonical bytes of an `ObservablesArray`: shape, then each observable's sorted terms."""
+    parts = [repr((tuple(observables.shape), observables.num_qubits)).encode()]
+    for observable in observables.sparse_observables_array().ravel():
+        terms = sorted(
+            (tuple(int(q) for q in qubits), letters, float(coefficient.real).hex())
+            for letters, qubits, coefficient in (
+                _sorted_term(*term) for term in observable.to_sparse_list()
+            )
+        )
+        parts.append(repr(terms).encode())
+    return b"".join(_framed(part) for part in parts)
+
+
+def _sorted_term(letters: str, qubits: Any, coefficient: complex) -> tuple[str, Any, complex]:
+    order = sorted(range(len(qubits)), key=lambda i: qubits[i])
+    return "".join(letters[i] for i in order), [qubits[i] for i in order], coefficient
+
+
+def _framed(part: bytes) -> bytes:
+    """The length goes in front, so that no two sequences of parts can read the same."""
+    return len(part).to_bytes(8, "little") + part
+
+
+def _circuit_bytes(circuit: QuantumCircuit) -> bytes:
+    index = {bit: i for i, bit in enumerate(circuit.qubits)}
+    clbit = {bit: i for i, bit in enumerate(circuit.clbits)}
+    parts = [
+        repr((circuit.num_qubits, circuit.num_clbits)).encode(),
+        _value_bytes(circuit.global_phase),
+        repr([parameter.name for parameter in circuit.parameters]).encode(),
+    ]
+    for instruction in circuit.data:
+        qubits = [index[bit] for bit in instruction.qubits]
+        clbits = [clbit[bit] for bit in instruction.clbits]
+        parts.append(repr((instruction.name, qubits, clbits)).encode())
+        parts.append(_instruction_bytes(instruction))
+    return b"".join(_framed(part) for part in parts)
+
+
+def _instruction_bytes(instruction: Any) -> bytes:
+    if instruction.is_standard_gate():
+        return b"S" + b"".join(_framed(_value_bytes(value)) for value in instruction.params)
+    # Only the operation itself has all parameters: the instruction leaves matrices out.
+    operation = instruction.operation
+    kind = type(operation)
+    parts = [_value_bytes(value) for value in getattr(operation, "params", ())]
+    parts.append(f"{kind.__module__}.{kind.__qualname__}".encode())
+    parts.append(repr(getattr(operation, "ctrl_state", None)).encode())
+    parts.append(repr(getattr(operation, "unit", None)).encode())
+    if not isinstance(operation, _PRIMITIVE):
+        parts.append(_definition_bytes(operation))
+    return b"C" + b"".join(_framed(part) for part in parts)
+
+
+def _definition_bytes(operation: Any) -> bytes:
+    """Digest of a gate's definition, computed once per definition object."""
+    definition = getattr(operation, "definition", None)
+    if definition is None:
+        if not hasattr(operation, "__array__") or _symbolic(operation):
+            raise CircuitError(
+                f"the instruction {operation.name!r} has no definition: give it one, or "
+                "decompose it, so that it can be compiled and its results be recorded"
+            )
+        return _value_bytes(np.asarray(operation, dtype=complex))
+    known = _definitions.get(id(definition))
+    if known is not None and known[0]() is definition and known[1] == len(definition.data):
+        return known[2]
+    digest = hashlib.sha256(_circuit_bytes(definition)).digest()
+    key = id(definition)
+    reference = weakref.ref(definition, lambda _: _definitions.pop(key, None))
+    _definitions[key] = (reference, len(definition.data), digest)
+    return digest
+
+
+def _symbolic(operation: Any) -> bool:
+    return any(isinstance(value, ParameterExpression) for value in operation.params)
+
+
+def _value_bytes(value: Any) -> bytes:
+    if isinstance(value, Parameter):
+        return b"P" + str(value.name).encode()
+    if isinstance(value, ParameterExpression):
+        names = sorted(parameter.name for parameter in value.parameters)
+        return b"E" + repr((str(value), names)).encode()
+    if isinstance(value, bool | str):
+        return b"V" + repr(value).encode()
+    if isinstance(value, int | np.integer):
+        return b"I" + str(int(value)).encode()
+    if isinstance(value, float | np.floating):
+        return b"F" + float(value).hex().encode()
+    if isinstance(value, complex | np.complexfloating):
+        return b"Z" + f"{float(value.real).hex()},{float(value.imag).hex()}".encode()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        plain = np.ascontiguousarray(value)
+        return b"A" + repr((plain.dtype.str, plain.shape)).encode() + bytes(plain.tobytes())
+    if value is None:
+        return b"N"
+    if isinstance(value, Iterable) and not isinstance(value, QuantumCircuit):
+        return b"L" + b"".join(_framed(_value_bytes(item)) for item in value)
+    raise CircuitError(
+        f"a parameter of type {type(value).__name__} has no canonical form here; circuits with "
+        "control flow can't be estimated by this platform"
+    )

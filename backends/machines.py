@@ -1,0 +1,113 @@
+"""Openers of what Qiskit Runtime's client runs: fake devices and IBM hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from qiskit_ibm_runtime import QiskitRuntimeService
+from qiskit_ibm_runtime.exceptions import IBMAccountError, IBMNotAuthorizedError
+
+from qvlm_qiskit.backends.backend import Backend
+from qvlm_qiskit.backends.catalog import BackendRow, register
+from qvlm_qiskit.backends.compile import Compiler
+from qvlm_qiskit.backends.fakes import fake_device, fake_qubits
+from qvlm_qiskit.backends.mitigation import WRAPPED_MITIGATIONS, mitigation_wrappers
+from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.backends.runtime import DEFAULT_SHOTS, HardwareEstimator, LocalRuntimeEstimator
+from qvlm_qiskit.backends.shots import precision_of_shots
+from qvlm_qiskit.errors import BackendError, CredentialsError
+from qvlm_qiskit.noise_models import calibrated
+
+RESILIENCE = ("resilience-0", "resilience-1", "resilience-2")
+
+
+def resilience_level(mitigation: str) -> int:
+    """The Runtime's level in "resilience-<level>"; 0 for every other mitigation."""
+    return int(mitigation[-1]) if mitigation in RESILIENCE else 0
+
+
+def _fake_rows() -> Iterable[BackendRow]:
+    for device, qubits in fake_qubits().items():
+        yield BackendRow(device, "local runtime", qubits, "the Runtime client on a fake device")
+
+
+@register("fake_", kind="local runtime", what="Runtime client, fake device", rows=_fake_rows)
+def open_fake(name: str, options: BackendOptions) -> Backend:
+    """The unmodified Runtime client in local mode on a fake device."""
+    accepted = ("shots", "precision", "seed", "optimization_level")
+    options.only(name, accepted, (*WRAPPED_MITIGATIONS, *RESILIENCE))
+    device = fake_device(name)
+    level = resilience_level(options.mitigation)
+    precision = options.sampling_precision or precision_of_shots(DEFAULT_SHOTS)
+    return Backend(
+        name=name,
+        kind="local runtime",
+        num_qubits=device.num_qubits,
+        options=options,
+        device=LocalRuntimeEstimator(device, level, options.seed, precision),
+        compiler=Compiler(device.target, options.optimization_level, options.seed),
+        wrappers=mitigation_wrappers(options.mitigation, device.target),
+        default_precision=precision,
+        device_options={"resilience_level": level},
+        noise=calibrated(device.target, name=name).summary(),
+    )
+
+
+def _ibm_rows() -> Iterable[BackendRow]:
+    what = "IBM hardware of the saved account"
+    yield BackendRow("ibm:least_busy", "hardware", None, what)
+    yield BackendRow("ibm:<name>", "hardware", None, what)
+
+
+@register("ibm:", kind="hardware", what="IBM hardware", rows=_ibm_rows)
+def open_ibm(name: str, options: BackendOptions) -> Backend:
+    """IBM hardware of the account that is saved or in the environment.
+
+    Only the path up to a missing account is tested: no IBM service can be reached from the tests.
+
+    Raises:
+        CredentialsError: No usable account.
+        BackendError: The service doesn't answer, or has no such machine.
+    """
+    accepted = ("shots", "precision", "seed", "optimization_level")
+    options.only(name, accepted, ("none", *RESILIENCE))
+    machine = _machine(name.removeprefix("ibm:"))
+    level = resilience_level(options.mitigation)
+    precision = options.sampling_precision or precision_of_shots(DEFAULT_SHOTS)
+    return Backend(
+        name=f"ibm:{machine.name}",
+        kind="hardware",
+        num_qubits=machine.num_qubits,
+        options=options,
+        device=HardwareEstimator(machine, level, precision),
+        compiler=Compiler(machine.target, options.optimization_level, options.seed),
+        default_precision=precision,
+        device_options={"resilience_level": level},
+        noise=calibrated(machine.target, name=machine.name).summary(),
+    )
+
+
+def _machine(name: str) -> Any:
+    # The client's messages could hold parts of the account: only their type is passed on.
+    try:
+        service = QiskitRuntimeService()
+    except (IBMAccountError, IBMNotAuthorizedError) as ex:
+        raise CredentialsError(
+            f"no usable IBM Quantum account ({type(ex).__name__}): save one with "
+            "QiskitRuntimeService.save_account(token=…, instance=…) or set QISKIT_IBM_TOKEN and "
+            "QISKIT_IBM_INSTANCE"
+        ) from None
+    except Exception as ex:
+        # Network and service errors have no common base in the client.
+        raise BackendError(
+            f"IBM Quantum refused or did not answer ({type(ex).__name__}): check the account, the "
+            "instance and the network"
+        ) from None
+    try:
+        return service.least_busy() if name == "least_busy" else service.backend(name)
+    except Exception as ex:
+        raise BackendError(
+            f"can't open the IBM machine {name!r} ({type(ex).__name__}): it does not exist, is not "
+            "open to this account, or IBM Quantum did not answer"
+        ) from None

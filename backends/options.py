@@ -1,0 +1,106 @@
+"""The options of `open_backend`, checked in one place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+
+from qvlm_qiskit.backends.shots import precision_of_shots
+from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
+
+MITIGATIONS = (
+    "none",
+    "readout",
+    "zne",
+    "readout+zne",
+    "resilience-0",
+    "resilience-1",
+    "resilience-2",
+)
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """What a user may ask of a backend.
+
+    Attributes:
+        shots: Shots per measured circuit.
+        precision: Target standard error instead of shots.
+        mitigation: One of `MITIGATIONS`.
+        seed: Seed of simulation and compilation.
+        optimization_level: The transpiler's, 0 to 3.
+        noise_scale: Factor on the strength of a simulated noise.
+        device: Torch device of the statevector engine ("cpu", "cuda").
+        dtype: Torch dtype of the statevector engine ("complex64", "complex128").
+    """
+
+    shots: int | None = None
+    precision: float | None = None
+    mitigation: str = "none"
+    seed: int | None = None
+    optimization_level: int = 2
+    noise_scale: float = 1.0
+    device: str | None = None
+    dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_whole("shots", self.shots, 1, None)
+        _check_whole("seed", self.seed, 0, None)
+        _check_whole("optimization_level", self.optimization_level, 0, 3)
+        if self.shots is not None and self.precision is not None:
+            raise InputError("give shots or precision, not both: precision is 1/√shots")
+        if self.precision is not None and not _positive(self.precision):
+            raise InputError(f"precision is {self.precision!r}; it must be a number above 0")
+        if not _is_real(self.noise_scale) or self.noise_scale < 0:
+            raise InputError(f"noise_scale is {self.noise_scale!r}; it must be at least 0")
+        if self.mitigation not in MITIGATIONS:
+            unknown = UnknownNameError("mitigation", str(self.mitigation), MITIGATIONS)
+            raise MitigationError(str(unknown)) from unknown
+
+    @property
+    def sampling_precision(self) -> float | None:
+        """The precision that shots or precision ask for; None when neither was given."""
+        return self.precision if self.shots is None else precision_of_shots(self.shots)
+
+    def only(self, backend: str, accepted: Collection[str], mitigations: Collection[str]) -> None:
+        """Refuse what a backend doesn't take.
+
+        Args:
+            backend: The backend's name, for the message.
+            accepted: Names of the options that it takes; `mitigation` is checked by value.
+            mitigations: Values of `mitigation` that it takes.
+
+        Raises:
+            InputError: Another option was given a value.
+            MitigationError: Another mitigation was asked for.
+        """
+        for field in fields(self):
+            given = getattr(self, field.name) != field.default
+            if given and field.name != "mitigation" and field.name not in accepted:
+                raise InputError(
+                    f"backend {backend!r} takes no option {field.name}= (it takes: "
+                    f"{', '.join(sorted(accepted))})"
+                )
+        if self.mitigation not in mitigations:
+            raise MitigationError(
+                f"backend {backend!r} offers no mitigation {self.mitigation!r} (it offers: "
+                f"{', '.join(mitigations)})"
+            )
+
+
+def _check_whole(name: str, value: object, low: int, high: int | None) -> None:
+    if value is None and name != "optimization_level":
+        return
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or value < low or (high is not None and value > high):  # type: ignore[operator]
+        bound = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise InputError(f"{name} is {value!r}; it must be a whole number {bound}")
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _positive(value: object) -> bool:
+    return _is_real(value) and value > 0  # type: ignore[operator]

@@ -1,0 +1,81 @@
+"""Circuits that the tests of the backends share."""
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Gate, ParameterVector
+from qiskit.primitives import StatevectorEstimator
+
+
+class RotationTree(Gate):
+    """A custom gate with three angles and a definition of RY and CX, as an encoder has."""
+
+    def __init__(self, angles):
+        super().__init__("rotation_tree", 2, list(angles))
+
+    def _define(self):
+        circuit = QuantumCircuit(2)
+        circuit.ry(self.params[0], 1)
+        circuit.ry(self.params[1], 0)
+        circuit.cx(1, 0)
+        circuit.ry(self.params[2], 0)
+        self.definition = circuit
+
+
+def variational_circuit(num_qubits=3, layers=1, custom=False):
+    """A parametrised circuit that is not symmetric in its qubits."""
+    circuit = QuantumCircuit(num_qubits)
+    count = layers * 2 * num_qubits + (3 if custom else 0)
+    angles = iter(ParameterVector("t", count))
+    if custom:
+        circuit.append(RotationTree([next(angles) for _ in range(3)]), [0, 1])
+    for _ in range(layers):
+        for qubit in range(num_qubits):
+            circuit.ry(next(angles), qubit)
+            circuit.rz(2 * next(angles) + 0.3, qubit)
+        for qubit in range(num_qubits - 1):
+            circuit.cx(qubit, qubit + 1)
+    circuit.rx(0.4, 0)
+    return circuit
+
+
+def random_values(circuit, shape=(), seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.uniform(-np.pi, np.pi, (*shape, circuit.num_parameters))
+
+
+def exact_values(circuit, observables, values):
+    return StatevectorEstimator().run([(circuit, observables, values)]).result()[0].data.evs
+
+
+def assert_within_errors(result, exact, sigmas=5.0):
+    """Every value lies within a few of its standard errors (and a little for tiny errors)."""
+    evs, stds = np.asarray(result.data.evs), np.asarray(result.data.stds)
+    assert evs.shape == np.shape(exact)
+    worst = np.max(np.abs(evs - exact) / (stds + 2e-3))
+    assert worst < sigmas, f"{worst:.1f} standard errors: {evs} against {exact} ± {stds}"
+
+
+@pytest.fixture
+def make_circuit():
+    return variational_circuit
+
+
+@pytest.fixture
+def values_for():
+    return random_values
+
+
+@pytest.fixture
+def exact():
+    return exact_values
+
+
+@pytest.fixture
+def within_errors():
+    return assert_within_errors
+
+
+@pytest.fixture
+def custom_gate():
+    return RotationTree

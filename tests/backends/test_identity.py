@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from qiskit import QuantumCircuit, QuantumRegister
+from qiskit.circuit import Gate, Parameter, ParameterVector
+from qiskit.circuit.library import UnitaryGate, XGate
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.quantum_info import SparsePauliOp, random_unitary
+
+from qvlm_qiskit.backends.identity import circuit_digest, pub_digest
+from qvlm_qiskit.errors import CircuitError
+
+
+def test_equal_circuits_built_twice_have_one_digest(make_circuit):
+    assert circuit_digest(make_circuit(custom=True)) == circuit_digest(make_circuit(custom=True))
+
+
+def test_names_and_metadata_do_not_count():
+    plain = QuantumCircuit(2)
+    plain.h(1)
+    named = QuantumCircuit(QuantumRegister(2, "other"), name="other", metadata={"a": 1})
+    named.h(1)
+    assert circuit_digest(plain) == circuit_digest(named)
+
+
+def variants():
+    theta = Parameter("theta")
+    phi = Parameter("phi")
+
+    def build(*steps, num_qubits=2):
+        circuit = QuantumCircuit(num_qubits)
+        for name, *arguments in steps:
+            getattr(circuit, name)(*arguments)
+        return circuit
+
+    circuits = {
+        "empty": build(),
+        "wider": build(num_qubits=3),
+        "ry 0": build(("ry", 0.1, 0)),
+        "ry 1": build(("ry", 0.1, 1)),
+        "ry last bit": build(("ry", np.nextafter(0.1, 1), 0)),
+        "rx": build(("rx", 0.1, 0)),
+        "theta": build(("ry", theta, 0)),
+        "phi": build(("ry", phi, 0)),
+        "2 theta": build(("ry", 2 * theta, 0)),
+        "theta + 0.5": build(("ry", theta + 0.5, 0)),
+        "theta + 0.5 + last bit": build(("ry", theta + np.nextafter(0.5, 1), 0)),
+        "theta + 1e-9": build(("ry", theta + 1e-9, 0)),
+        "cx 01": build(("cx", 0, 1)),
+        "cx 10": build(("cx", 1, 0)),
+        "open control": build(("append", XGate().control(1, ctrl_state=0), [0, 1])),
+        "order": build(("h", 0), ("cx", 0, 1)),
+        "other order": build(("cx", 0, 1), ("h", 0)),
+        "barrier": build(("barrier",)),
+        "delay": build(("delay", 100.0, 0, "us")),
+        "delay ns": build(("delay", 100.0, 0, "ns")),
+    }
+    phased = QuantumCircuit(2, global_phase=0.5)
+    circuits["phase"] = phased
+    for seed in (1, 2):
+        unitary = QuantumCircuit(2)
+        unitary.append(UnitaryGate(random_unitary(4, seed=seed)), [0, 1])
+        circuits[f"unitary {seed}"] = unitary
+        definition = QuantumCircuit(1, name="mine")
+        definition.rx(0.1 * seed, 0)
+        custom = QuantumCircuit(2)
+        custom.append(definition.to_gate(), [0])
+        circuits[f"definition {seed}"] = custom
+    return circuits
+
+
+def test_different_circuits_have_different_digests():
+    digests = {name: circuit_digest(circuit) for name, circuit in variants().items()}
+    assert len(set(digests.values())) == len(digests)
+
+
+def test_a_changed_circuit_has_another_digest():
+    circuit = QuantumCircuit(1)
+    circuit.rx(0.1, 0)
+    before = circuit_digest(circuit)
+    circuit.data[0] = circuit.data[0].replace(operation=circuit.data[0].operation.inverse())
+    assert circuit_digest(circuit) != before
+
+
+def test_a_changed_definition_is_noticed(custom_gate):
+    angles = ParameterVector("t", 3)
+    circuit = QuantumCircuit(2)
+    circuit.append(custom_gate(angles), [0, 1])
+    before = circuit_digest(circuit)
+    assert circuit_digest(circuit) == before
+    swapped = QuantumCircuit(2)
+    swapped.append(custom_gate([angles[0], angles[2], angles[1]]), [0, 1])
+    assert circuit_digest(swapped) != before
+
+
+def test_opaque_gates_and_control_flow_have_no_identity():
+    opaque = QuantumCircuit(1)
+    opaque.append(Gate("opaque", 1, []), [0])
+    with pytest.raises(CircuitError, match="no definition"):
+        circuit_digest(opaque)
+    conditional = QuantumCircuit(1, 1)
+    with conditional.if_test((conditional.clbits[0], 1)):
+        conditional.x(0)
+    with pytest.raises(CircuitError, match="control flow"):
+        circuit_digest(conditional)
+
+
+def pub(values, observables=("ZI",), precision=0.1):
+    circuit = QuantumCircuit(2)
+    circuit.ry(Parameter("a"), 0)
+    operators = [SparsePauliOp(label) for label in observables]
+    return EstimatorPub.coerce((circuit, operators, values), precision)
+
+
+def test_observables_are_compared_by_content():
+    one = pub([0.1], [["ZI", "XX"]])
+    same = EstimatorPub.coerce((one.circuit, [{"XX": 1.0, "ZI": 1.0}], [0.1]), 0.1)
+    other = EstimatorPub.coerce((one.circuit, [{"XX": 1.0, "IZ": 1.0}], [0.1]), 0.1)
+    heavier = EstimatorPub.coerce((one.circuit, [{"XX": 1.0, "ZI": 2.0}], [0.1]), 0.1)
+    nested = EstimatorPub.coerce((one.circuit, [[{"XX": 1.0, "ZI": 1.0}]], [0.1]), 0.1)
+    assert pub_digest(one) == pub_digest(same)
+    assert len({pub_digest(p) for p in (one, other, heavier, nested)}) == 4
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    a=st.lists(st.floats(-10, 10), min_size=1, max_size=3),
+    b=st.lists(st.floats(-10, 10), min_size=1, max_size=3),
+)
+def test_values_are_compared_to_the_last_bit(a, b):
+    same_bytes = np.array(a).tobytes() == np.array(b).tobytes() and len(a) == len(b)
+    digests = [pub_digest(pub(np.array(values)[:, None])) for values in (a, b)]
+    assert (digests[0] == digests[1]) == same_bytes
+
+
+def test_precision_counts():
+    assert pub_digest(pub([0.1], precision=0.1)) != pub_digest(pub([0.1], precision=0.2))
