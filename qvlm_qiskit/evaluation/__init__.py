@@ -1,0 +1,20 @@
+"""Answers from a trained model, and what they are worth, with confidence intervals."""
+
+from qvlm_qiskit.evaluation.evaluate import Evaluation, evaluate, majority_baseline, shuffle_images
+from qvlm_qiskit.evaluation.expectations import ExpectationError, capture_rows, expectation_errors
+from qvlm_qiskit.evaluation.generate import answer
+from qvlm_qiskit.evaluation.metrics import Accuracy, Difference, paired_difference
+
+__all__ = [
+    "Accuracy",
+    "Difference",
+    "Evaluation",
+    "ExpectationError",
+    "answer",
+    "capture_rows",
+    "evaluate",
+    "expectation_errors",
+    "majority_baseline",
+    "paired_difference",
+    "shuffle_images",
+]

@@ -1,0 +1,225 @@
+"""Training: transformers' ``Trainer`` on exact statevectors, from options to a run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers.trainer_utils import get_last_checkpoint
+
+from qvlm_qiskit import __version__
+from qvlm_qiskit.data.batch import collate, encode_training
+from qvlm_qiskit.data.digits import DigitCanvases, vocabulary_texts
+from qvlm_qiskit.errors import InputError, RunFolderError
+from qvlm_qiskit.files import new_folder, write_json
+from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
+from qvlm_qiskit.progress import Reporter, Track, silent
+from qvlm_qiskit.runs import Run, no_transformers_bars, write_run
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What decides a training run, together with the package versions.
+
+    Attributes:
+        recipe: Model recipe.
+        blocks: ``"quantum"``, ``"classical"``, ``"frozen"`` or ``"none"``.
+        steps: Optimiser steps.
+        batch_size: Samples per step.
+        learning_rate: Peak of the cosine schedule.
+        weight_decay: Of AdamW.
+        warmup_steps: Linear warm-up; by default a tenth of the steps.
+        train_samples: Size of the training set.
+        checkpoint_every: Steps between checkpoints for ``--resume``.
+        seed: Of the weights, the data and the order of batches.
+    """
+
+    recipe: str = "small"
+    blocks: str = "quantum"
+    steps: int = 1000
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup_steps: int | None = None
+    train_samples: int = 16000
+    checkpoint_every: int = 250
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be trained with.
+
+        Raises:
+            InputError: A number out of range.
+        """
+        for name in ("steps", "batch_size", "train_samples", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not self.learning_rate > 0:
+            raise InputError(f"learning_rate must be positive, got {self.learning_rate}")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed must be in 0 … 2³²-1, got {self.seed}")
+
+
+def train(
+    options: TrainingOptions,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    track: Track = silent,
+) -> Run:
+    """Train a model on the digit canvases and leave a run folder.
+
+    While it trains, everything lies in ``<out>.partial``; an interrupted training goes on from its
+    last checkpoint with ``resume``.
+
+    Args:
+        options: What to train.
+        out: The run folder; appears when the training is complete.
+        overwrite: Replace a run folder that is there.
+        resume: Go on with an interrupted training of the same options.
+        track: Opens progress bars.
+
+    Raises:
+        InputError: ``out`` is taken, or there is nothing to resume, or other options.
+    """
+    partial = out.with_name(out.name + ".partial")
+    _prepare_partial(partial, options, resume)
+    with new_folder(out, overwrite, partial) as folder:
+        checkpoints = folder / "checkpoints"
+        write_json(folder / "options.json", dataclasses.asdict(options))
+        started = time.perf_counter()
+        model, processor = build_model(options)
+        rows = encode_training(
+            processor, DigitCanvases("train", options.train_samples, options.seed)
+        )
+        with track("training", options.steps) as report:
+            log = _Log(report)
+            trainer = _trainer(model, rows, options, checkpoints, log)
+            with no_transformers_bars():
+                trainer.train(
+                    resume_from_checkpoint=_last_checkpoint(checkpoints) if resume else None
+                )
+        info = {
+            "package": {"qvlm-qiskit": __version__, "torch": torch.__version__},
+            "python": platform.python_version(),
+            "options": dataclasses.asdict(options),
+            "data": {"name": "digits", "train_samples": options.train_samples},
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
+            "seconds": round(time.perf_counter() - started, 2),
+        }
+        write_run(folder, model.cpu().eval(), processor, info, log.columns(trainer))
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        (folder / "options.json").unlink()
+    return Run.open(out)
+
+
+def build_model(options: TrainingOptions) -> tuple[HybridVLM, HybridVLMProcessor]:
+    """An untrained model and its processor, the same for the same seed."""
+    config = HybridVLMConfig.recipe(options.recipe, blocks=options.blocks)
+    processor = build_processor(config, vocabulary_texts())
+    config = HybridVLMConfig.recipe(
+        options.recipe, vocab_size=len(processor.tokenizer), blocks=options.blocks
+    )
+    set_seed(options.seed)
+    return HybridVLM(config), processor
+
+
+def _prepare_partial(partial: Path, options: TrainingOptions, resume: bool) -> None:
+    """Take up an interrupted training, or clear what one left."""
+    if not resume:
+        shutil.rmtree(partial, ignore_errors=True)
+        return
+    record = partial / "options.json"
+    if not record.is_file() or _last_checkpoint(partial / "checkpoints") is None:
+        raise RunFolderError(f"nothing to resume at {partial}: it holds no checkpoint")
+    before = json.loads(record.read_text(encoding="utf-8"))
+    now = dataclasses.asdict(options)
+    changed = [f"{k}={before.get(k)}" for k in now if now[k] != before.get(k)]
+    if changed:
+        raise InputError(f"the training at {partial} was started with {', '.join(changed)}")
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    return get_last_checkpoint(str(folder)) if folder.is_dir() else None
+
+
+def _trainer(
+    model: HybridVLM,
+    rows: list[dict[str, torch.Tensor]],
+    options: TrainingOptions,
+    checkpoints: Path,
+    log: _Log,
+) -> Trainer:
+    warmup = options.steps // 10 if options.warmup_steps is None else options.warmup_steps
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=options.steps,
+        per_device_train_batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        lr_scheduler_type="cosine",
+        warmup_steps=warmup,
+        max_grad_norm=1.0,
+        seed=options.seed,
+        data_seed=options.seed,
+        save_steps=options.checkpoint_every,
+        save_total_limit=1,
+        logging_steps=max(1, options.steps // 100),
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_drop_last=len(rows) >= options.batch_size,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        use_cpu=not torch.cuda.is_available(),
+        log_level="error",
+    )
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=rows,  # type: ignore[arg-type]
+        data_collator=collate,
+        callbacks=[log],
+    )
+    for callback in list(trainer.callback_handler.callbacks):
+        if type(callback).__name__ == "PrinterCallback":  # our bar shows what it would print
+            trainer.remove_callback(callback)
+    return trainer
+
+
+class _Log(TrainerCallback):  # type: ignore[misc]
+    """Moves the progress bar and notes the gates' values at every logged step."""
+
+    def __init__(self, report: Reporter) -> None:
+        self.report = report
+        self.note = ""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.report(state.global_step, self.note)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float], model: Any, **kwargs: Any
+    ) -> None:
+        if "loss" not in logs:
+            return
+        gates = {f"gate_{name}": value for name, value in model.gate_values().items()}
+        # log_history is saved with checkpoints, so the gates survive a resume
+        state.log_history[-1].update(gates)
+        shown = " ".join(f"γ {k.removeprefix('gate_')} {v:.2f}" for k, v in gates.items())
+        self.note = f"loss {logs['loss']:.3f} {shown}"
+
+    def columns(self, trainer: Trainer) -> dict[str, list[float]]:
+        """The training history as columns."""
+        rows = [row for row in trainer.state.log_history if "loss" in row]
+        names = ["step", "loss", "learning_rate"]
+        names += sorted({key for row in rows for key in row if key.startswith("gate_")})
+        return {name: [float(row[name]) for row in rows] for name in names}
