@@ -1,0 +1,90 @@
+"""``qvlm ask`` and ``qvlm caption``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qvlm_qiskit.cli import common
+
+ImagePath = Annotated[Path, typer.Argument(help="A PNG, JPEG or other image file.")]
+
+
+def ask(
+    image: ImagePath,
+    question: Annotated[str, typer.Option(help="In the words of the training questions.")],
+    run: common.RunFolder = common.DEFAULT_RUN,
+    backend: common.BackendName = "statevector",
+    shots: common.Shots = None,
+    mitigation: common.Mitigation = "none",
+    seed: common.Seed = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Ask a trained model a question about an image."""
+    _answer(image, question, run, backend, shots, mitigation, seed, as_json)
+
+
+def caption(
+    image: ImagePath,
+    run: common.RunFolder = common.DEFAULT_RUN,
+    backend: common.BackendName = "statevector",
+    shots: common.Shots = None,
+    mitigation: common.Mitigation = "none",
+    seed: common.Seed = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Let a trained model describe an image."""
+    from qvlm_qiskit.data import DIGIT_QUESTIONS
+
+    question = DIGIT_QUESTIONS["caption"][0]
+    _answer(image, question, run, backend, shots, mitigation, seed, as_json)
+
+
+def _answer(
+    image: Path,
+    question: str,
+    run: Path,
+    backend: str,
+    shots: int | None,
+    mitigation: str,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    from qvlm_qiskit.backends import open_backend
+    from qvlm_qiskit.data.images import open_image
+    from qvlm_qiskit.evaluation import answer
+    from qvlm_qiskit.runs import Run
+
+    picture = open_image(image)
+    opened = Run.open(run)
+    machine = open_backend(
+        backend, shots=shots, mitigation=mitigation, seed=opened.seed if seed is None else seed
+    )
+    model, processor = opened.model(), opened.processor()
+    _check_words(processor, question)
+    with common.console().status(f"running on {machine.name}"), model.run_on(machine):
+        text = answer(model, processor, [picture], [question])[0]
+    if as_json:
+        common.print_json({"question": question, "answer": text, "backend": machine.describe()})
+    else:
+        typer.echo(text)
+
+
+def _check_words(processor: Any, question: str) -> None:
+    """Refuse words that the model has never seen, rather than answer to something else."""
+    from qvlm_qiskit.data import DIGIT_QUESTIONS
+    from qvlm_qiskit.errors import InputError
+
+    tokenizer = processor.tokenizer
+    encoded = tokenizer(question, return_offsets_mapping=True)
+    unknown = [
+        question[start:end]
+        for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
+        if token == tokenizer.unk_token_id
+    ]
+    if unknown or not encoded["input_ids"]:
+        known = " ".join(repr(text) for text, _ in DIGIT_QUESTIONS.values())
+        what = f"the model doesn't know {', '.join(map(repr, unknown))}" if unknown else "empty"
+        raise InputError(f"question: {what}; it was trained on {known}")

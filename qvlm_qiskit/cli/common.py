@@ -1,0 +1,71 @@
+"""What several commands share: the console, tables, and the options of a backend."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+RunFolder = Annotated[Path, typer.Option("--run", help="Run folder of qvlm train or demo.")]
+BackendName = Annotated[
+    str, typer.Option("--backend", help="Where circuits run; qvlm backends lists the names.")
+]
+Shots = Annotated[int | None, typer.Option(help="Shots per circuit.", show_default=False)]
+Precision = Annotated[
+    float | None,
+    typer.Option(help="Target standard error, instead of shots.", show_default=False),
+]
+Mitigation = Annotated[
+    str,
+    typer.Option(
+        help="none, readout, zne, readout+zne (noisy:*, fake_*), resilience-0|1|2 (fake_*, ibm:*)."
+    ),
+]
+Seed = Annotated[int | None, typer.Option(help="Of compilation and sampling.", show_default=False)]
+NoiseScale = Annotated[float, typer.Option(help="Factor on the noise of a noisy:* backend.")]
+Level = Annotated[int, typer.Option(help="Optimisation level of the transpiler, 0 to 3.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+DEFAULT_RUN = Path("runs/demo")
+
+
+def console() -> Console:
+    """Progress and notes go to stderr; results go to stdout."""
+    return Console(stderr=True)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on stdout, as wide as the terminal; columns named with ">" are numbers."""
+    table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    for column in columns:
+        number = column.startswith(">")
+        table.add_column(
+            column.removeprefix(">"), justify="right" if number else "left", no_wrap=number
+        )
+    for row in rows:
+        table.add_row(*row)
+    Console(file=sys.stdout).print(table)
+
+
+def print_json(value: Any) -> None:
+    """Print plain data on stdout."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def accuracy_row(label: str, record: Mapping[str, Any]) -> list[str]:
+    """A row of an accuracy table."""
+    return [
+        label,
+        f"{record['correct']}/{record['total']}",
+        f"{record['accuracy']:.1%}",
+        f"{record['low']:.1%} – {record['high']:.1%}",
+    ]
+
+
+ACCURACY_COLUMNS = ("evaluation", ">correct", ">accuracy", ">95 % interval")

@@ -1,0 +1,52 @@
+"""``qvlm demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qvlm_qiskit.cli import common
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Run folder to make.")] = common.DEFAULT_RUN,
+    device: Annotated[str, typer.Option(help="A fake IBM device.")] = "fake_torino",
+    shots: Annotated[int, typer.Option(help="Shots per circuit.")] = 1000,
+    mitigation: Annotated[
+        str, typer.Option(help="readout, zne or readout+zne, compared with raw values.")
+    ] = "readout+zne",
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1000,
+    test_samples: Annotated[int, typer.Option(help="Held-out questions.")] = 500,
+    noisy_samples: Annotated[int, typer.Option(help="How many also run under noise.")] = 200,
+    runtime_samples: Annotated[
+        int, typer.Option(help="How many go through the Runtime client.")
+    ] = 40,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run folder if it exists.")
+    ] = False,
+) -> None:
+    """Train, evaluate exactly and under noise, run inference, and write report.html."""
+    from qvlm_qiskit.progress import on_console
+    from qvlm_qiskit.studies import DemoOptions, run_demo
+    from qvlm_qiskit.studies.report import accuracy_rows
+    from qvlm_qiskit.training import TrainingOptions
+
+    options = DemoOptions(
+        training=TrainingOptions(steps=steps, seed=seed),
+        device=device,
+        mitigation=mitigation,
+        shots=shots,
+        test_samples=test_samples,
+        noisy_samples=noisy_samples,
+        runtime_samples=runtime_samples,
+    )
+    screen = common.console()
+    results = run_demo(options, out, overwrite=overwrite, track=on_console(screen))
+    rows = [common.accuracy_row(label, record) for label, record, _ in accuracy_rows(results)]
+    common.print_table("exact-match accuracy on held-out digits", common.ACCURACY_COLUMNS, rows)
+    screen.print(
+        f"{results['seconds']:.0f} s, {results['peak_memory_mib']} MiB: {out / 'report.html'}"
+    )

@@ -1,0 +1,59 @@
+"""``qvlm evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qvlm_qiskit.cli import common
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run folder of qvlm train or demo.")],
+    backend: common.BackendName = "statevector",
+    limit: Annotated[int, typer.Option(help="Number of held-out questions.")] = 200,
+    shots: common.Shots = None,
+    precision: common.Precision = None,
+    mitigation: common.Mitigation = "none",
+    noise_scale: common.NoiseScale = 1.0,
+    optimization_level: common.Level = 2,
+    seed: common.Seed = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Ask held-out questions on a backend and print the exact-match accuracy."""
+    from qvlm_qiskit.backends import open_backend
+    from qvlm_qiskit.data import DigitCanvases
+    from qvlm_qiskit.progress import on_console
+    from qvlm_qiskit.runs import Run
+    from qvlm_qiskit.studies.measure import evaluate_on
+
+    opened = Run.open(run)
+    machine = open_backend(
+        backend,
+        shots=shots,
+        precision=precision,
+        mitigation=mitigation,
+        noise_scale=noise_scale,
+        optimization_level=optimization_level,
+        seed=opened.seed if seed is None else seed,
+    )
+    samples = list(DigitCanvases("test", limit, opened.seed))
+    _, record = evaluate_on(
+        opened.model(),
+        opened.processor(),
+        samples,
+        machine,
+        track=on_console(common.console()),
+    )
+    if as_json:
+        common.print_json(record)
+        return
+    rows = [common.accuracy_row("all questions", record)]
+    rows += [common.accuracy_row(kind, part) for kind, part in record["by_kind"].items()]
+    about = record["backend"]
+    shown = f"{about['name']} ({about['kind']}"
+    shown += f", {about['shots']} shots" if about["shots"] else ""
+    shown += f", {about['mitigation']})" if about["mitigation"] != "none" else ")"
+    common.print_table(f"{run} on {shown}", common.ACCURACY_COLUMNS, rows)

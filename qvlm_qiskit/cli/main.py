@@ -1,0 +1,100 @@
+"""The entry point: builds the application, and turns every user error into one line, status 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+import typer
+
+from qvlm_qiskit.cli import ask, backends, demo, evaluate, train
+from qvlm_qiskit.errors import QVLMError
+
+app = typer.Typer(
+    name="qvlm",
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=False,
+    help="Hybrid quantum-classical vision-language models on Qiskit: train on statevectors, run "
+    "the same weights on noisy simulators and IBM Quantum.",
+)
+app.command("demo")(demo.demo)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("ask")(ask.ask)
+app.command("caption")(ask.caption)
+app.add_typer(backends.app, name="backends")
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+) -> None:
+    """Show the version, or the help where no command is given."""
+    if version:
+        from qvlm_qiskit import __version__
+
+        typer.echo(f"qvlm {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: By default those of the process.
+
+    Returns:
+        The exit status: 0; 2 for a user's error, which is printed as one line on stderr; 130
+        after Ctrl-C.
+    """
+    _quiet_libraries()
+    try:
+        status = app(
+            args=None if arguments is None else list(arguments),
+            prog_name="qvlm",
+            standalone_mode=False,
+        )
+    except typer.TyperException as error:
+        return _refuse(_usage_message(error))
+    except QVLMError as error:
+        return _refuse(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("qvlm: interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        # the reader of our output has gone; nothing is left to tell it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status if isinstance(status, int) else 0
+
+
+def _refuse(message: str) -> int:
+    typer.echo(f"qvlm: {' '.join(message.split())}", err=True)
+    return 2
+
+
+def _usage_message(error: typer.TyperException) -> str:
+    """The parser's message, with what would have been accepted."""
+    message: str = error.format_message()
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    accepted = ""
+    if message.startswith("No such option"):
+        options = [o for p in context.command.params for o in p.opts if o.startswith("--")]
+        accepted = f" (options of {context.command_path}: {', '.join([*options, '--help'])})"
+    elif message.startswith("No such command"):
+        accepted = f" (commands: {', '.join(context.command.commands)})"
+    return message.rstrip(".") + accepted
+
+
+def _quiet_libraries() -> None:
+    """Keep advice meant for library users off a command's screen; errors still come through."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")

@@ -1,0 +1,259 @@
+"""``qvlm demo``: train, evaluate exactly and on a noisy device, submit, sweep, report.
+
+The stages are the functions of this file, in the order of :func:`run_demo`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import platform
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.backends.backend import installed_versions
+from qvlm_qiskit.data import DigitCanvases, Sample, encode_prompts
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.evaluation import (
+    Evaluation,
+    capture_rows,
+    evaluate,
+    majority_baseline,
+    paired_difference,
+    shuffle_images,
+)
+from qvlm_qiskit.evaluation.expectations import Rows
+from qvlm_qiskit.files import check_new_folder, write_json, write_text
+from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.progress import Track, silent
+from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.inference import recorded_inference
+from qvlm_qiskit.studies.measure import circuits_on, errors_on, evaluate_on
+from qvlm_qiskit.studies.noise import SCALES, noise_sweep
+from qvlm_qiskit.studies.report import render_report
+from qvlm_qiskit.training import TrainingOptions, train
+
+RESULTS_FORMAT = "qvlm-results"
+RESULTS_VERSION = 1
+EXAMPLES = 6
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Sizes of the demo.
+
+    Attributes:
+        training: What to train.
+        device: The fake IBM device, as ``open_backend`` names it.
+        mitigation: Compared with the raw noisy values.
+        shots: Per circuit.
+        test_samples: Held-out questions of the exact evaluation.
+        noisy_samples: How many of them are also asked on the noisy simulator.
+        runtime_samples: How many go through the Runtime client.
+        scales: Noise factors of the sweep.
+        rows: Circuits per block whose expectation values are compared.
+    """
+
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    device: str = "fake_torino"
+    mitigation: str = "readout+zne"
+    shots: int = 1000
+    test_samples: int = 500
+    noisy_samples: int = 200
+    runtime_samples: int = 40
+    scales: Sequence[float] = SCALES
+    rows: int = 100
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that don't fit together.
+
+        Raises:
+            InputError: A subset larger than the test set, or too small.
+        """
+        for name in ("noisy_samples", "runtime_samples"):
+            if not 2 <= getattr(self, name) <= self.test_samples:
+                raise InputError(
+                    f"{name} must be between 2 and test_samples = {self.test_samples}, got "
+                    f"{getattr(self, name)}"
+                )
+
+
+def run_demo(
+    options: DemoOptions, out: Path, *, overwrite: bool = False, track: Track = silent
+) -> dict[str, Any]:
+    """Run every stage, and leave a run folder with ``report.html`` and ``results.json`` in it.
+
+    Args:
+        options: Sizes.
+        out: The run folder; refused if it exists, unless ``overwrite``.
+        overwrite: Replace it.
+        track: Opens progress bars.
+
+    Returns:
+        What ``results.json`` holds.
+
+    Raises:
+        QVLMError: Any refusal of the stages; backends are opened before the training starts.
+    """
+    started = time.perf_counter()
+    check_new_folder(out, overwrite)
+    _open_all(options)
+    run = train(options.training, out, overwrite=overwrite, track=track)
+    model, processor = run.model(), run.processor()
+    samples = list(DigitCanvases("test", options.test_samples, run.seed))
+    exact, results = _exact_stage(run, model, processor, samples, track)
+    batch = encode_prompts(
+        processor, [s.image for s in samples[:100]], [s.question for s in samples[:100]]
+    )
+    rows = capture_rows(model, batch, options.rows)
+    results |= _noisy_stage(options, model, processor, samples, exact, rows, track)
+    results["runtime"] = _runtime_stage(options, model, processor, samples, run.path, track)
+    results["noise_sweep"] = noise_sweep(
+        model,
+        processor,
+        samples[: options.noisy_samples],
+        rows,
+        f"noisy:{options.device}",
+        scales=options.scales,
+        shots=options.shots,
+        seed=run.seed,
+        track=track,
+    )
+    results["examples"] = _examples(results.pop("answers"), samples)
+    return _finish(options, run, results, samples, time.perf_counter() - started)
+
+
+def _open_all(options: DemoOptions) -> None:
+    """Every backend that is needed later: a wrong name or option must not cost a training."""
+    shots = options.shots
+    open_backend(f"noisy:{options.device}", shots=shots)
+    open_backend(f"noisy:{options.device}", shots=shots, mitigation=options.mitigation)
+    open_backend(options.device, shots=shots, mitigation="resilience-1")
+
+
+def _exact_stage(
+    run: Run,
+    model: HybridVLM,
+    processor: HybridVLMProcessor,
+    samples: list[Sample],
+    track: Track,
+) -> tuple[Evaluation, dict[str, Any]]:
+    backend = open_backend("statevector")
+    exact, record = evaluate_on(
+        model, processor, samples, backend, track=track, what="exact evaluation"
+    )
+    shuffled = evaluate(
+        model, processor, shuffle_images(samples, run.seed), track=track, what="shuffled images"
+    )
+    training = DigitCanvases("train", run.info["options"]["train_samples"], run.seed)
+    majority = majority_baseline(training, samples)
+    baselines = {"majority": majority.as_dict(), "shuffled": shuffled.as_dict()}
+    return exact, {"exact": record, "baselines": baselines, "answers": {"exact": exact.answers}}
+
+
+def _noisy_stage(
+    options: DemoOptions,
+    model: HybridVLM,
+    processor: HybridVLMProcessor,
+    samples: list[Sample],
+    exact: Evaluation,
+    rows: dict[str, Rows],
+    track: Track,
+) -> dict[str, Any]:
+    subset = samples[: options.noisy_samples]
+    noisy: dict[str, Any] = {}
+    answers: dict[str, Any] = {"exact": exact.answers}
+    correct = {"exact": exact.correct[: len(subset)]}
+    circuits: list[dict[str, Any]] = []
+    for name in ("none", options.mitigation):
+        backend = open_backend(
+            f"noisy:{options.device}",
+            shots=options.shots,
+            mitigation=name,
+            seed=options.training.seed,
+        )
+        label = "raw" if name == "none" else "mitigated"
+        found, record = evaluate_on(
+            model, processor, subset, backend, track=track, what=f"noisy device, {label}"
+        )
+        noisy[label] = {**record, "expectations": errors_on(model, rows, backend)}
+        answers[label], correct[label] = found.answers, found.correct
+        circuits = circuits_on(model, backend)
+    differences = {
+        f"{a} - {b}": paired_difference(correct[a], correct[b], options.training.seed).as_dict()
+        for a, b in (("raw", "exact"), ("mitigated", "exact"), ("mitigated", "raw"))
+    }
+    return {"noisy": noisy, "differences": differences, "circuits": circuits, "answers": answers}
+
+
+def _runtime_stage(
+    options: DemoOptions,
+    model: HybridVLM,
+    processor: HybridVLMProcessor,
+    samples: list[Sample],
+    folder: Path,
+    track: Track,
+) -> dict[str, Any]:
+    backend = open_backend(
+        options.device,
+        shots=options.shots,
+        mitigation="resilience-1",
+        seed=options.training.seed,
+    )
+    _, record = recorded_inference(
+        model,
+        processor,
+        samples[: options.runtime_samples],
+        backend,
+        folder / "ledger",
+        track=track,
+    )
+    return record
+
+
+def _examples(answers: dict[str, Sequence[str]], samples: list[Sample]) -> list[dict[str, Any]]:
+    """The first questions with the answers of every machine."""
+    return [
+        {
+            "index": index,
+            "question": samples[index].question,
+            "expected": samples[index].answer,
+            "answers": {name: given[index] for name, given in answers.items()},
+        }
+        for index in range(min(EXAMPLES, *(len(given) for given in answers.values())))
+    ]
+
+
+def _finish(
+    options: DemoOptions,
+    run: Run,
+    results: dict[str, Any],
+    samples: list[Sample],
+    seconds: float,
+) -> dict[str, Any]:
+    """Write the example images, ``results.json`` and ``report.html``."""
+    images = run.path / "samples"
+    images.mkdir(exist_ok=True)
+    for example in results["examples"]:
+        sample = samples[example["index"]]
+        sample.image.save(images / f"{example['index']}.png")
+    results = {
+        "format": RESULTS_FORMAT,
+        "version": RESULTS_VERSION,
+        "created_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": installed_versions(),
+        "machine": {"system": platform.platform(), "python": platform.python_version()},
+        "seconds": round(seconds, 1),
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "options": {**dataclasses.asdict(options), "scales": list(options.scales)},
+        "training": run.info,
+        **results,
+    }
+    write_json(run.path / "results.json", results)
+    write_text(run.path / "report.html", render_report(results, run.history(), samples))
+    return results

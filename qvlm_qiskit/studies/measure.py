@@ -1,0 +1,66 @@
+"""One model on one machine: answers, circuits and expectation errors as plain data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qvlm_qiskit.backends import Backend
+from qvlm_qiskit.data import Sample
+from qvlm_qiskit.evaluation import Evaluation, evaluate, expectation_errors
+from qvlm_qiskit.evaluation.expectations import Rows
+from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.progress import Track, silent
+
+
+def evaluate_on(
+    model: HybridVLM,
+    processor: HybridVLMProcessor,
+    samples: Sequence[Sample],
+    backend: Backend,
+    *,
+    track: Track = silent,
+    what: str | None = None,
+) -> tuple[Evaluation, dict[str, Any]]:
+    """Evaluate a model's weights on a backend, and put the model back where it was.
+
+    Returns:
+        The evaluation, and the same as plain data with the backend's description and the time.
+    """
+    started = time.perf_counter()
+    with model.run_on(backend):
+        found = evaluate(model, processor, samples, track=track, what=what or backend.name)
+    record = {
+        "backend": backend.describe(),
+        "seconds": round(time.perf_counter() - started, 2),
+        **found.as_dict(),
+    }
+    return found, record
+
+
+def errors_on(model: HybridVLM, rows: Mapping[str, Rows], backend: Backend) -> list[dict[str, Any]]:
+    """Errors of a backend's expectation values as plain data, one entry per quantum layer."""
+    return [error.as_dict() for error in expectation_errors(model, dict(rows), backend)]
+
+
+def circuits_on(model: HybridVLM, backend: Backend) -> list[dict[str, Any]]:
+    """What every block's circuit becomes on a backend's device."""
+    described = []
+    for name, layer in model.quantum_layers.items():
+        network = layer.neural_network
+        compiled = backend.compile(network.circuit, [[o] for o in network.observables])
+        described.append(
+            {
+                "block": name,
+                "qubits": network.circuit.num_qubits,
+                "inputs": network.num_inputs,
+                "weights": network.num_weights,
+                "observables": len(network.observables),
+                "physical_qubits": [int(q) for q in compiled.layout],
+                "two_qubit_gates": compiled.two_qubit_gates,
+                "depth": compiled.depth,
+                "estimated_success_probability": compiled.success_probability,
+            }
+        )
+    return described

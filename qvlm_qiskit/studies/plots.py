@@ -1,0 +1,111 @@
+"""The report's plots, as SVG text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("svg")
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLOURS = {
+    "exact": "#1b4f9c",
+    "sampled": "#c2571a",
+    "mitigated": "#2f7d4f",
+    "baseline": "#7a7a7a",
+    "runtime": "#7b3fa0",
+}
+_STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "svg.hashsalt": "qvlm",
+    "svg.fonttype": "path",
+}
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def training_plot(history: Mapping[str, Sequence[float]]) -> str:
+    """Loss and gate values against the training step."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(8.4, 3.0), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        left.plot(history["step"], history["loss"], color=COLOURS["exact"])
+        left.set(xlabel="training step", ylabel="loss (nats per token)", yscale="log")
+        gates = [name for name in history if name.startswith("gate_")]
+        for name, colour in zip(gates, ("#1b4f9c", "#c2571a", "#2f7d4f"), strict=False):
+            label = name.removeprefix("gate_").upper()
+            right.plot(history["step"], history[name], label=label, color=colour)
+        right.set(xlabel="training step", ylabel="gate γ (share of the block)", ylim=(0, 1))
+        if gates:
+            right.legend(frameon=False)
+        return _svg(figure)
+
+
+def accuracy_plot(bars: Sequence[tuple[str, Mapping[str, Any], str]]) -> str:
+    """Accuracies with 95 % intervals: (label, record, colour name) from top to bottom."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(8.4, 0.42 * len(bars) + 0.9), layout="constrained")
+        axes = figure.subplots()
+        for y, (_, record, colour) in enumerate(bars):
+            value = record["accuracy"]
+            spread = [[value - record["low"]], [record["high"] - value]]
+            axes.barh(y, value, color=COLOURS[colour], alpha=0.75, height=0.62)
+            axes.errorbar(value, y, xerr=spread, color="black", capsize=3, linewidth=1)
+        axes.set_yticks(range(len(bars)), [label for label, _, _ in bars])
+        axes.invert_yaxis()
+        axes.set(xlabel="exact-match accuracy, 95 % interval", xlim=(0, 1))
+        return _svg(figure)
+
+
+def sweep_plot(points: Sequence[Mapping[str, Any]], exact: float) -> str:
+    """Accuracy and expectation error against the noise factor."""
+    scales = [point["scale"] for point in points]
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(8.4, 3.2), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        values = [point["accuracy"] for point in points]
+        spread = [
+            [v - p["low"] for v, p in zip(values, points, strict=True)],
+            [p["high"] - v for v, p in zip(values, points, strict=True)],
+        ]
+        left.errorbar(
+            scales, values, yerr=spread, marker="o", capsize=3, color=COLOURS["sampled"],
+            label="shots under noise",
+        )  # fmt: skip
+        left.axhline(exact, color=COLOURS["exact"], linestyle="--", label="exact, same questions")
+        left.set(xlabel="noise strength (1 = device's calibration)", ylabel="accuracy")
+        left.set_ylim(0, 1.02)
+        left.legend(frameon=False, loc="lower left")
+        _error_lines(right, scales, points)
+        return _svg(figure)
+
+
+def _error_lines(axes: Axes, scales: Sequence[float], points: Sequence[Mapping[str, Any]]) -> None:
+    blocks = [entry["block"] for entry in points[0]["expectations"]] if points else []
+    for index, block in enumerate(blocks):
+        errors = [point["expectations"][index]["rms"] for point in points]
+        axes.plot(scales, errors, marker="o", label=block_name(block))
+    axes.set(xlabel="noise strength (1 = device's calibration)", ylabel="RMS error of ⟨Z⟩")
+    axes.set_ylim(bottom=0)
+    if blocks:
+        axes.legend(frameon=False)
+
+
+def block_name(module: str) -> str:
+    """A block's short name from its module path ("…qcnn.core.layer" → "QCNN")."""
+    parts = [part for part in module.split(".") if part not in ("core", "layer")]
+    return parts[-1].upper()
