@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint slow setup clean
+.PHONY: demo test lint slow docs results setup clean
 .DEFAULT_GOAL := test
 
 setup: $(READY)
@@ -29,6 +29,11 @@ lint: $(READY)
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+docs: $(READY)
+	$(BIN)/python docs/make_cli_reference.py
+results: $(READY)
+	$(BIN)/python docs/make_results.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -57,6 +57,7 @@ def _answer(
     from qvlm_qiskit.evaluation import answer
     from qvlm_qiskit.runs import Run
 
+    common.use_threads(1)
     picture = open_image(image)
     opened = Run.open(run)
     machine = open_backend(

@@ -30,9 +30,30 @@ Mitigation = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Of compilation and sampling.", show_default=False)]
 NoiseScale = Annotated[float, typer.Option(help="Factor on the noise of a noisy:* backend.")]
 Level = Annotated[int, typer.Option(help="Optimisation level of the transpiler, 0 to 3.")]
+Threads = Annotated[
+    int, typer.Option(help="CPU threads of torch; small models are no faster with more than one.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 DEFAULT_RUN = Path("runs/demo")
+
+
+def use_threads(count: int) -> None:
+    """Set torch's CPU threads.
+
+    One is the default of all commands: with models of this size two threads gain nothing on an
+    idle machine, and wait for each other up to 50 times as long on a busy one (docs/log.md).
+
+    Raises:
+        InputError: A count below 1.
+    """
+    import torch
+
+    from qvlm_qiskit.errors import InputError
+
+    if count < 1:
+        raise InputError(f"threads must be at least 1, got {count}")
+    torch.set_num_threads(count)
 
 
 def console() -> Console:

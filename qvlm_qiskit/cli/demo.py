@@ -24,6 +24,7 @@ def demo(
         int, typer.Option(help="How many go through the Runtime client.")
     ] = 40,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    threads: common.Threads = 1,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run folder if it exists.")
     ] = False,
@@ -34,6 +35,7 @@ def demo(
     from qvlm_qiskit.studies.report import accuracy_rows
     from qvlm_qiskit.training import TrainingOptions
 
+    common.use_threads(threads)
     options = DemoOptions(
         training=TrainingOptions(steps=steps, seed=seed),
         device=device,

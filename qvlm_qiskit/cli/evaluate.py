@@ -20,6 +20,7 @@ def evaluate(
     noise_scale: common.NoiseScale = 1.0,
     optimization_level: common.Level = 2,
     seed: common.Seed = None,
+    threads: common.Threads = 1,
     as_json: common.AsJson = False,
 ) -> None:
     """Ask held-out questions on a backend and print the exact-match accuracy."""
@@ -29,6 +30,7 @@ def evaluate(
     from qvlm_qiskit.runs import Run
     from qvlm_qiskit.studies.measure import evaluate_on
 
+    common.use_threads(threads)
     opened = Run.open(run)
     machine = open_backend(
         backend,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qvlm_qiskit.cli.common import console
+from qvlm_qiskit.cli.common import Threads, console, use_threads
 
 
 def train(
@@ -21,6 +21,7 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
     train_samples: Annotated[int, typer.Option(help="Size of the training set.")] = 16000,
     seed: Annotated[int, typer.Option(help="Of weights, data and batches.")] = 0,
+    threads: Threads = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted training.")
     ] = False,
@@ -32,6 +33,7 @@ def train(
     from qvlm_qiskit import training
     from qvlm_qiskit.progress import on_console
 
+    use_threads(threads)
     options = training.TrainingOptions(
         recipe=recipe,
         blocks=blocks,

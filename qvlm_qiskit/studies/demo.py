@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import os
 import platform
 import resource
 import time
@@ -14,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.backend import installed_versions
@@ -247,7 +250,11 @@ def _finish(
         "version": RESULTS_VERSION,
         "created_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": installed_versions(),
-        "machine": {"system": platform.platform(), "python": platform.python_version()},
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "python": platform.python_version(),
+            "torch_threads": torch.get_num_threads(),
+        },
         "seconds": round(seconds, 1),
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "options": {**dataclasses.asdict(options), "scales": list(options.scales)},

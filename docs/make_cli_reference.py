@@ -1,0 +1,48 @@
+"""Writes docs/cli.md from the commands' own help (make docs); a test compares the two."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+COMMANDS = (
+    (),
+    ("demo",),
+    ("train",),
+    ("evaluate",),
+    ("ask",),
+    ("caption",),
+    ("backends",),
+    ("backends", "list"),
+    ("backends", "show"),
+)
+TARGET = Path(__file__).with_name("cli.md")
+
+
+def reference() -> str:
+    """The page's text."""
+    parts = [
+        "# Commands",
+        "Made by `make docs` from the commands' own help. Every command exits with status 0, or "
+        "with status 2 and one line on stderr for anything that its user can mend. Results go to "
+        "stdout, progress to stderr.",
+    ]
+    environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
+    for command in COMMANDS:
+        run = subprocess.run(
+            [sys.executable, "-m", "qvlm_qiskit", *command, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
+        text = re.sub(r"[ \t]+$", "", run.stdout.strip(), flags=re.MULTILINE)
+        parts.append(f"## `{' '.join(('qvlm', *command))}`\n\n```text\n{text}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(reference(), encoding="utf-8")
