@@ -11,6 +11,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -45,8 +46,10 @@ def on_console(console: Console) -> Track:
     @contextmanager
     def track(what: str, total: int) -> Iterator[Reporter]:
         columns = (
-            TextColumn("{task.description:<34}"),
-            BarColumn(bar_width=20),
+            # one step may be a whole job: the spinner shows that it is alive
+            SpinnerColumn(),
+            TextColumn("{task.description:<24}"),
+            BarColumn(bar_width=12),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),

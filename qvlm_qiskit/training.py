@@ -214,8 +214,7 @@ class _Log(TrainerCallback):  # type: ignore[misc]
         gates = {f"gate_{name}": value for name, value in model.gate_values().items()}
         # log_history is saved with checkpoints, so the gates survive a resume
         state.log_history[-1].update(gates)
-        shown = " ".join(f"γ {k.removeprefix('gate_')} {v:.2f}" for k, v in gates.items())
-        self.note = f"loss {logs['loss']:.3f} {shown}"
+        self.note = f"loss {logs['loss']:.3f}"
 
     def columns(self, trainer: Trainer) -> dict[str, list[float]]:
         """The training history as columns."""

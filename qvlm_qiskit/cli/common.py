@@ -62,12 +62,18 @@ def console() -> Console:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on stdout, as wide as the terminal; columns named with ">" are numbers."""
+    """Print a table on stdout, as wide as the terminal.
+
+    Columns named with ">" are numbers; they and the first column are never broken or shortened.
+    """
     table = Table(title=title, title_justify="left", header_style="bold", expand=False)
-    for column in columns:
+    for index, column in enumerate(columns):
         number = column.startswith(">")
         table.add_column(
-            column.removeprefix(">"), justify="right" if number else "left", no_wrap=number
+            column.removeprefix(">"),
+            justify="right" if number else "left",
+            no_wrap=number or index == 0,
+            overflow="fold",
         )
     for row in rows:
         table.add_row(*row)
