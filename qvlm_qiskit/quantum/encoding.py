@@ -119,9 +119,10 @@ def _branch_angles(features: Tensor) -> list[Tensor]:
         left, right = weights[..., 0::2], weights[..., 1::2]
         empty = (left == 0) & (right == 0)
         # atan2 and sqrt have no gradient at the origin; an empty branch gets the constant angle 0
-        safe_left = torch.where(empty, torch.ones_like(left), left)
-        levels.append(2 * torch.atan2(right, safe_left))
-        norm = torch.sqrt(safe_left * safe_left + right * right)
+        left = torch.where(empty, torch.ones_like(left), left)
+        right = torch.where(empty, torch.zeros_like(right), right)
+        levels.append(2 * torch.atan2(right, left))
+        norm = torch.sqrt(left * left + right * right)
         weights = torch.where(empty, torch.zeros_like(norm), norm)
     return levels[::-1]
 
@@ -155,6 +156,8 @@ def _walsh(values: Tensor) -> Tensor:
 @lru_cache(maxsize=64)
 def _gray_order(level: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """The Gray code of 0 … 2**level - 1 and its inverse permutation."""
-    index = torch.arange(2**level)
-    gray = index ^ (index >> 1)
-    return gray.to(device), torch.argsort(gray).to(device)
+    # tensors made in inference mode could never be used in training afterwards
+    with torch.inference_mode(False):
+        index = torch.arange(2**level)
+        gray = index ^ (index >> 1)
+        return gray.to(device), torch.argsort(gray).to(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -88,25 +89,28 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         """
         default = self.default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, default) for pub in pubs]
-        job = PrimitiveJob(self._run, coerced)
+        # a stream per job: jobs run in threads of their own, in any order
+        job = PrimitiveJob(self._run, coerced, self._rng.spawn(1)[0])
         job._submit()  # noqa: SLF001  (the base class offers no public way)
         return job
 
-    def _run(self, pubs: Sequence[EstimatorPub]) -> PrimitiveResult[PubResult]:
-        return PrimitiveResult([self._run_pub(pub) for pub in pubs], metadata={"version": 2})
+    def _run(
+        self, pubs: Sequence[EstimatorPub], rng: np.random.Generator
+    ) -> PrimitiveResult[PubResult]:
+        return PrimitiveResult([self._run_pub(pub, rng) for pub in pubs], metadata={"version": 2})
 
-    def _run_pub(self, pub: EstimatorPub) -> PubResult:
+    def _run_pub(self, pub: EstimatorPub, rng: np.random.Generator) -> PubResult:
         parameters = pub.circuit.parameters
-        rows = pub.parameter_values.as_array(parameters).reshape(-1, len(parameters))
         shape = pub.parameter_values.shape
+        rows = pub.parameter_values.as_array(parameters).reshape(math.prod(shape), len(parameters))
         row_index = np.arange(rows.shape[0]).reshape(shape)
         row_index, flat_observables = np.broadcast_arrays(row_index, pub.observables)
         observables, columns = _distinct(flat_observables, pub.circuit.num_qubits)
         values = self.values(pub.circuit, observables, rows)
-        evs = values[row_index, columns]
+        evs = np.asarray(values[row_index, columns])
         stds = np.zeros_like(evs)
         if pub.precision > 0:
-            evs = self._rng.normal(evs, pub.precision)
+            evs = np.asarray(rng.normal(evs, pub.precision))
             stds = np.full_like(evs, pub.precision)
         metadata = {
             "target_precision": pub.precision,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
 from qiskit.primitives.containers.bindings_array import BindingsArray
-from qiskit.quantum_info import SparsePauliOp
+from qiskit.quantum_info import SparseObservable, SparsePauliOp
 from qiskit_machine_learning.connectors import TorchConnector
 from qiskit_machine_learning.gradients import ParamShiftEstimatorGradient
 from qiskit_machine_learning.neural_networks import EstimatorQNN
@@ -126,9 +126,10 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 f"{str(inputs.dtype).removeprefix('torch.')} {tuple(inputs.shape)}"
             )
         inputs = self._without_cut_gradient(inputs)
-        rows = inputs.reshape(-1, inputs.shape[-1]) if inputs.ndim != 1 else inputs[None]
+        lead = inputs.shape[:-1]
+        rows = inputs.reshape(lead.numel(), inputs.shape[-1])
         outputs = self._exact(rows, weight) if self._is_exact() else self._through_run(rows, weight)
-        return outputs.to(inputs.dtype).reshape(*inputs.shape[:-1], -1)
+        return outputs.to(inputs.dtype).reshape(*lead, outputs.shape[-1])
 
     def _without_cut_gradient(self, inputs: Tensor) -> Tensor:
         if self.neural_network.input_gradients or not inputs.requires_grad:
@@ -147,7 +148,15 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         return (
             type(estimator) is TorchEstimator
             and estimator.default_precision == 0
-            and type(self.neural_network.gradient) is ParamShiftEstimatorGradient
+            and self._has_default_gradient()
+        )
+
+    def _has_default_gradient(self) -> bool:
+        """Whether the network was left to choose its gradient: then autograd may compute it."""
+        gradient = self.neural_network.gradient
+        return (
+            type(gradient) is ParamShiftEstimatorGradient
+            and gradient._estimator is self.neural_network.estimator  # noqa: SLF001
         )
 
     def _exact(self, rows: Tensor, weight: Tensor) -> Tensor:
@@ -198,9 +207,9 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         values = np.concatenate([rows, np.broadcast_to(weight, (len(rows), len(weight)))], axis=1)
         bindings = BindingsArray({parameters: values} if parameters else None, shape=(len(rows),))
         pub = (network.circuit, [[o] for o in network.observables], bindings)
-        job = self.active_estimator.run(
-            [pub], **({"precision": network.default_precision} if own else {})
-        )
+        estimator = self.active_estimator
+        asks = own and type(estimator) is not TorchEstimator
+        job = estimator.run([pub], **({"precision": network.default_precision} if asks else {}))
         outputs: Array = np.asarray(job.result()[0].data.evs, dtype=np.float64).T
         return outputs[copies.reshape(-1)]
 
@@ -221,6 +230,7 @@ class _EstimatorFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, weight: Tensor, layer: QuantumLayer) -> Tensor:
         ctx.layer = layer
+        ctx.elsewhere = layer._override is not None  # noqa: SLF001  (same module, same concept)
         ctx.save_for_backward(rows, weight)
         values = layer.evaluate_rows(_numpy(rows), _numpy(weight))
         return torch.as_tensor(values, dtype=torch.float64, device=rows.device)
@@ -229,7 +239,7 @@ class _EstimatorFunction(torch.autograd.Function):
     @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         rows, weight = ctx.saved_tensors
-        if ctx.layer._override is not None:  # noqa: SLF001  (same module, same concept)
+        if ctx.elsewhere:
             raise CircuitError(
                 "gradients on an estimator set by run_on are not available: train on the "
                 "network's own estimator"
@@ -292,7 +302,11 @@ class run_on(AbstractContextManager[None]):  # noqa: N801  (reads as a verb: wit
 
 
 def _as_pauli_sum(observable: Any) -> SparsePauliOp:
-    return observable if isinstance(observable, SparsePauliOp) else SparsePauliOp(observable)
+    if isinstance(observable, SparsePauliOp):
+        return observable
+    if isinstance(observable, SparseObservable):
+        return SparsePauliOp.from_sparse_observable(observable)
+    return SparsePauliOp(observable)
 
 
 def _numpy(tensor: Tensor) -> Array:

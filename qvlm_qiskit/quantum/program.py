@@ -82,8 +82,8 @@ class AngleTable:
         if not isinstance(value, ParameterExpression) or not value.parameters:
             self.constants[row] = factor * _real(value)
             return row
-        slopes = {p: value.gradient(p) for p in value.parameters}
-        if all(not isinstance(s, ParameterExpression) or not s.parameters for s in slopes.values()):
+        slopes = _slopes(value)
+        if slopes is not None:
             self.coefficients[row] = {index_of[p]: factor * _real(s) for p, s in slopes.items()}
             self.constants[row] = factor * _real(value.bind(dict.fromkeys(value.parameters, 0.0)))
             return row
@@ -116,12 +116,14 @@ class Program:
 
     Attributes:
         num_qubits: Active qubits: those that an instruction acts on.
+        width: Qubits of the circuit.
         active: The circuit's index of each active qubit, ascending.
         operations: In order of application.
         angles: The gate angles as functions of the parameters.
     """
 
     num_qubits: int
+    width: int
     active: tuple[QubitIndex, ...]
     operations: list[Operation]
     angles: AngleTable
@@ -161,7 +163,9 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
     builder = _Builder(AngleTable(len(order)), {p: i for i, p in enumerate(order)}, len(active), [])
     position = {q: i for i, q in enumerate(active)}
     builder.extend(circuit, [position.get(i, -1) for i in range(circuit.num_qubits)])
-    return Program(len(active), tuple(active), builder.operations, builder.angles)
+    return Program(
+        len(active), circuit.num_qubits, tuple(active), builder.operations, builder.angles
+    )
 
 
 _NOTHING = {"barrier", "delay", "id"}
@@ -220,8 +224,10 @@ class _Builder:
         elif (
             _has_parameters(operation)
             or len(qubits) > MAX_DENSE_QUBITS
-            # what hardware runs is the gate's synthesis, not the exact exponential
+            # what hardware runs is the gate's synthesis, not the exact exponential; a gate that
+            # is only a name for a circuit may hold one
             or isinstance(operation, PauliEvolutionGate)
+            or not (_is_standard(operation) or hasattr(operation, "__array__"))
         ):
             self._append_definition(operation, qubits)
         else:
@@ -253,6 +259,8 @@ class _Builder:
 
     def _append_definition(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> None:
         definition = getattr(operation, "definition", None)
+        if definition is None and hasattr(operation, "to_circuit"):
+            definition = operation.to_circuit()  # a Clifford, for example
         if definition is None or operation.name in ("reset", "measure", "initialize"):
             raise _not_unitary(operation)
         self.extend(definition, qubits)
@@ -260,9 +268,8 @@ class _Builder:
 
 def _is_standard(operation: Any) -> bool:
     """Whether the gate is Qiskit's own of that name rather than somebody's namesake."""
-    return type(operation).__module__.startswith("qiskit.circuit.library.standard_gates") or (
-        type(operation).__module__ == "qiskit.circuit.singleton"
-    )
+    home = getattr(operation, "base_class", type(operation)).__module__ or ""
+    return home.startswith("qiskit.circuit.library.standard_gates")
 
 
 def _has_parameters(operation: Any) -> bool:
@@ -279,6 +286,18 @@ def _not_unitary(operation: Any) -> CircuitError:
     )
 
 
+def _slopes(expression: Any) -> dict[Any, Any] | None:
+    """The constant derivatives of an affine expression, None if it is not affine."""
+    try:
+        slopes = {p: expression.gradient(p) for p in expression.parameters}
+    except RuntimeError:  # Qiskit differentiates no sign() and no abs()
+        return None
+    constant = all(
+        not isinstance(s, ParameterExpression) or not s.parameters for s in slopes.values()
+    )
+    return slopes if constant else None
+
+
 def _real(value: Any) -> float:
     number = complex(value)
     if abs(number.imag) > 1e-12 * max(1.0, abs(number)):
@@ -291,14 +310,14 @@ def _torch_function(expression: Any, order: Sequence[Any]) -> Callable[..., Any]
     import sympy
     import torch
 
-    names = {
+    names: dict[str, Any] = {
         name: getattr(torch, name)
         for name in ("sin", "cos", "tan", "asin", "acos", "atan", "exp", "log", "sqrt", "sign")
     }
-    names["Abs"] = torch.abs
+    names |= {"Abs": torch.abs, "pi": np.pi, "E": np.e}
     symbols = [sympy.Symbol(f"p{i}", real=True) for i in range(len(order))]
     body = sympy.sympify(expression.sympify()).subs(
         {p.sympify(): s for p, s in zip(order, symbols, strict=True)}
     )
-    function: Callable[..., Any] = sympy.lambdify(symbols, body, modules=[names, "math"])
+    function: Callable[..., Any] = sympy.lambdify(symbols, body, modules=[names])
     return function

@@ -1,14 +1,15 @@
-r"""The exact engine: a compiled program on a batch of statevectors, differentiable by autograd.
+r"""The exact engine: one compiled circuit and its observables, for batches of inputs.
 
-A state is a complex tensor ``(B, 2**n)`` in Qiskit's little-endian order. Operations whose angles
-depend on weights alone are the same for every sample: a run of them is applied to the identity once
-per call and then to the whole batch as one matrix product (up to :data:`MAX_FUSED_QUBITS` qubits).
+Binding is one affine map from parameters to gate angles (and the amplitudes of an amplitude load);
+then the CPU sweeps, or torch operations on other devices, turn angles into expectation values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,26 +18,24 @@ from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 
 from qvlm_qiskit.errors import CircuitError
+from qvlm_qiskit.quantum.cpu import CpuExecutor
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles
-from qvlm_qiskit.quantum.program import (
-    AmplitudeLoad,
-    FixedUnitary,
-    Matrix,
-    PauliRotation,
-    Program,
-)
+from qvlm_qiskit.quantum.fusion import fuse
+from qvlm_qiskit.quantum.program import AmplitudeLoad, Matrix, Program
+from qvlm_qiskit.quantum.tensor import TensorExecutor, pauli_phases
 
-Gate = PauliRotation | FixedUnitary
-
-MAX_FUSED_QUBITS = 7
-"""Above this, applying gates one by one is cheaper than building the 2ⁿ × 2ⁿ matrix of a run."""
+MAX_SWEEP_QUBITS = 22
+"""Above this, the index tables of the CPU sweeps would take more memory than the state."""
 
 
 @dataclass(frozen=True)
-class SharedRun:
-    """Consecutive operations that are the same for all samples of a batch."""
+class Term:
+    """One Pauli string of one observable on the active qubits."""
 
-    operations: tuple[Gate, ...]
+    x: int
+    z: int
+    coefficient: float
+    column: int
 
 
 class StatevectorEngine:
@@ -48,20 +47,23 @@ class StatevectorEngine:
     def __init__(
         self, program: Program, observables: Sequence[SparsePauliOp], num_batched: int
     ) -> None:
-        """Prepare the plan; nothing is allocated on a device yet.
+        """Plan the passes; nothing is allocated on a device yet.
 
         Args:
             program: From :func:`~qvlm_qiskit.quantum.program.compile_circuit`.
             observables: On the *circuit's* qubits, idle ones included.
             num_batched: How many leading parameters are given per sample.
+
+        Raises:
+            CircuitError: An observable that is not Hermitian, or not of the circuit's width.
         """
         self.program = program
         self.num_batched = num_batched
         self.num_observables = len(observables)
+        self.plan = fuse(program, num_batched)
+        self._terms = _terms(program, observables)
         self._affine = program.angles.affine()
-        self._plan = _plan(program, num_batched)
-        self._readout = _readout(program, observables)
-        self._constants: dict[tuple[object, torch.device, torch.dtype], Tensor] = {}
+        self._tensors: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
 
     def expectations(self, batched: Tensor, shared: Tensor) -> Tensor:
         r"""⟨ψ|O|ψ⟩ for every sample and observable.
@@ -73,175 +75,147 @@ class StatevectorEngine:
         Returns:
             ``(B, n_observables)`` real, of the same dtype; exact up to rounding.
         """
-        return self._measure(self.states(batched, shared))
+        if len(batched) == 0:
+            # part of the graph, as any other batch: its gradients are zero
+            return batched.new_zeros(0, self.num_observables) + 0 * (batched.sum() + shared.sum())
+        sweep = batched.device.type == "cpu" and self.program.num_qubits <= MAX_SWEEP_QUBITS
+        executor = self.cpu_executor if sweep else self.tensor_executor
+        shared_angles, batched_angles = self._angles(batched, shared)
+        return executor.expectations(
+            shared_angles, batched_angles, self._amplitudes(batched, shared)
+        )
 
     def states(self, batched: Tensor, shared: Tensor) -> Tensor:
         """Final states ``(B, 2**n)`` on the active qubits; arguments as in :meth:`expectations`."""
-        angles = self._angles(batched, shared)  # (B, n_angles), expanded where shared
-        dtype = torch.complex128 if batched.dtype == torch.float64 else torch.complex64
-        dim = 1 << self.program.num_qubits
-        state = torch.zeros(batched.shape[0], dim, dtype=dtype, device=batched.device)
-        state[:, 0] = 1
-        for step in self._plan:
-            if isinstance(step, SharedRun):
-                state = self._apply_run(step, state, angles)
-            elif isinstance(step, AmplitudeLoad):
-                loaded = self._load_angles(step, angles, batched, shared)
-                state = amplitudes_from_angles(loaded).to(dtype).expand(len(batched), dim)
-            else:
-                state = self._apply(step, state, angles)
-        return state
+        shared_angles, batched_angles = self._angles(batched, shared)
+        return self.tensor_executor.states(
+            shared_angles, batched_angles, self._amplitudes(batched, shared)
+        )
 
-    def _angles(self, batched: Tensor, shared: Tensor) -> Tensor:
-        table, split = self.program.angles, self.num_batched
+    @cached_property
+    def cpu_executor(self) -> CpuExecutor:
+        """The compiled sweeps."""
+        return CpuExecutor(
+            self.plan,
+            _term_arrays(self._terms),
+            self.num_observables,
+            self.tensor_executor.expectations,
+        )
+
+    @cached_property
+    def tensor_executor(self) -> TensorExecutor:
+        """The torch operations: any device, differentiable any number of times."""
+        readout = _readout(self._terms, 1 << self.program.num_qubits, self.num_observables)
+        return TensorExecutor(self.program, self.plan, readout, self.num_observables)
+
+    def _angles(self, batched: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
+        """Angles that are shared ``(n_shared,)`` and that are not ``(B, n_batched)``."""
         matrix, offset = self._affine
-        weights = self._constant("weights", matrix[:, split:], batched)
-        inputs = self._constant("inputs", matrix[:, :split], batched)
-        base = weights @ shared + self._constant("offset", offset, batched)
-        angles = batched @ inputs.T + base
-        if table.expressions:
-            columns = list(angles.unbind(-1))
-            for row, (parameters, function) in table.expressions.items():
-                arguments = [
-                    batched[:, p] if p < split else shared[p - split].expand(len(batched))
-                    for p in parameters
-                ]
-                columns[row] = function(*arguments)
-            angles = torch.stack(columns, dim=-1)
-        return angles
+        split, plan = self.num_batched, self.plan
+        rows, columns = plan.shared_rows, plan.batched_rows
+        first = self._constant("shared", matrix[rows, split:], batched) @ shared
+        first = first + self._constant("shared offset", offset[rows], batched)
+        second = self._constant("batched", matrix[columns, split:], batched) @ shared
+        second = second + self._constant("batched offset", offset[columns], batched)
+        second = batched @ self._constant("inputs", matrix[columns, :split], batched).T + second
+        if not self.program.angles.expressions:
+            return first, second
+        return self._free(rows, first, batched, shared), self._free(
+            columns, second, batched, shared
+        )
 
-    def _load_angles(
-        self, load: AmplitudeLoad, angles: Tensor, batched: Tensor, shared: Tensor
+    def _free(
+        self, rows: npt.NDArray[np.int64], angles: Tensor, batched: Tensor, shared: Tensor
     ) -> Tensor:
+        """Put the values of non-affine expressions into their columns."""
+        columns = list(angles.unbind(-1))
+        for column, row in enumerate(rows):
+            if int(row) not in self.program.angles.expressions:
+                continue
+            parameters, function = self.program.angles.expressions[int(row)]
+            values = [
+                batched[:, p] if p < self.num_batched else shared[p - self.num_batched]
+                for p in parameters
+            ]
+            columns[column] = function(*values).to(angles.dtype)
+        return torch.stack(columns, dim=-1) if columns else angles
+
+    def _amplitudes(self, batched: Tensor, shared: Tensor) -> Tensor | None:
+        """Initial states ``(B, 2**n)``, None for |0…0⟩."""
+        load = self.plan.load
+        if load is None:
+            return None
+        angles = self._load_angles(load, batched, shared)
+        return amplitudes_from_angles(angles).expand(len(batched), -1)
+
+    def _load_angles(self, load: AmplitudeLoad, batched: Tensor, shared: Tensor) -> Tensor:
         """The load's gate angles, ``(B or 1, 2**n - 1)``."""
         if load.angles:
-            return angles[:, load.angles[0] : load.angles[-1] + 1]
-        first, last, split = min(load.parameters), max(load.parameters), self.num_batched
-        if load.parameters == tuple(range(first, last + 1)):
-            if last < split:
-                return batched[:, first : last + 1]
-            if first >= split:
-                return shared[None, first - split : last + 1 - split]
+            first, second = self._angles(batched, shared)
+            everything = torch.cat([first.expand(len(batched), -1), second], dim=1)
+            order = [*self.plan.shared_rows.tolist(), *self.plan.batched_rows.tolist()]
+            return everything[:, [order.index(row) for row in load.angles]]
+        first_row, last_row = min(load.parameters), max(load.parameters)
+        split = self.num_batched
+        if load.parameters == tuple(range(first_row, last_row + 1)):
+            if last_row < split:
+                return batched[:, first_row : last_row + 1]
+            if first_row >= split:
+                return shared[None, first_row - split : last_row + 1 - split]
         everything = torch.cat([batched, shared.expand(len(batched), -1)], dim=1)
         return everything[:, list(load.parameters)]
 
-    def _apply_run(self, run: SharedRun, state: Tensor, angles: Tensor) -> Tensor:
-        dim = state.shape[-1]
-        if self.program.num_qubits > MAX_FUSED_QUBITS or len(state) <= dim:
-            for operation in run.operations:
-                state = self._apply(operation, state, angles[:1])
-            return state
-        # row k of `columns` is what the run makes of basis state k, so states @ columns applies it
-        columns = torch.eye(dim, dtype=state.dtype, device=state.device)
-        for operation in run.operations:
-            columns = self._apply(operation, columns, angles[:1])
-        return state @ columns
-
-    def _apply(self, operation: Gate, state: Tensor, angles: Tensor) -> Tensor:
-        if isinstance(operation, PauliRotation):
-            return self._apply_rotation(operation, state, angles[:, operation.angle, None] / 2)
-        return self._apply_matrix(operation, state)
-
-    def _apply_rotation(self, rotation: PauliRotation, state: Tensor, half: Tensor) -> Tensor:
-        cos, sin = torch.cos(half), torch.sin(half)  # (B or 1, 1)
-        phases = self._constant(
-            rotation, -1j * _pauli_phases(rotation.x, rotation.z, state.shape[-1]), state
-        )
-        flipped = _flip(state, rotation.x, self.program.num_qubits)
-        return cos * state + sin * (phases * flipped)
-
-    def _apply_matrix(self, operation: FixedUnitary, state: Tensor) -> Tensor:
-        n, k = self.program.num_qubits, len(operation.qubits)
-        matrix = self._constant(operation, operation.matrix, state)
-        # axis of qubit q is n - q; the matrix's most significant qubit is its last one
-        axes = [n - q for q in reversed(operation.qubits)]
-        moved = state.reshape(-1, *[2] * n).movedim(axes, list(range(n - k + 1, n + 1)))
-        shape = moved.shape
-        moved = (moved.reshape(-1, 1 << k) @ matrix.T).reshape(shape)
-        return moved.movedim(list(range(n - k + 1, n + 1)), axes).reshape(state.shape)
-
-    def _measure(self, state: Tensor) -> Tensor:
-        real = state.real.dtype
-        out = torch.zeros(len(state), self.num_observables, dtype=real, device=state.device)
-        for x, weights in self._readout.items():
-            matrix = self._constant(("readout", x), weights, state)
-            if x == 0:
-                probabilities = state.real**2 + state.imag**2
-                out = out + probabilities @ matrix.real
-            else:
-                overlap = state.conj() * _flip(state, x, self.program.num_qubits)
-                out = out + (overlap @ matrix).real
-        return out
-
-    def _constant(
-        self, key: object, value: Matrix | npt.NDArray[np.float64], like: Tensor
-    ) -> Tensor:
+    def _constant(self, name: str, value: npt.NDArray[np.float64], like: Tensor) -> Tensor:
         """A constant array on the device and in the precision of ``like``, cached."""
-        name = (key, like.device, like.dtype)
-        if name not in self._constants:
-            dtype = like.dtype if np.iscomplexobj(value) or not like.is_complex() else None
-            self._constants[name] = torch.as_tensor(value).to(like.device, dtype)
-        return self._constants[name]
+        key = (name, like.device, like.dtype)
+        if key not in self._tensors:
+            with torch.inference_mode(False):  # or it could not be used in training later
+                self._tensors[key] = torch.as_tensor(value).to(like.device, like.dtype)
+        return self._tensors[key]
 
 
-def _plan(program: Program, num_batched: int) -> list[AmplitudeLoad | Gate | SharedRun]:
-    """Group consecutive operations that no batched parameter reaches."""
-    plan: list[AmplitudeLoad | Gate | SharedRun] = []
-    run: list[Gate] = []
-    for operation in program.operations:
-        if isinstance(operation, AmplitudeLoad) or (
-            isinstance(operation, PauliRotation)
-            and any(p < num_batched for p in program.angles.depends_on(operation.angle))
-        ):
-            if run:
-                plan.append(SharedRun(tuple(run)))
-                run = []
-            plan.append(operation)
-        else:
-            run.append(operation)
-    if run:
-        plan.append(SharedRun(tuple(run)))
-    return plan
-
-
-def _readout(program: Program, observables: Sequence[SparsePauliOp]) -> dict[int, Matrix]:
-    """Per X mask, the complex weights ``(2**n, n_observables)`` of conj(ψ_j)·ψ_{j⊕x}."""
-    dim = 1 << program.num_qubits
+def _terms(program: Program, observables: Sequence[SparsePauliOp]) -> list[Term]:
+    """The Pauli strings of all observables, moved to the active qubits."""
     position = {q: i for i, q in enumerate(program.active)}
-    readout: dict[int, Matrix] = {}
+    terms = []
     for column, observable in enumerate(observables):
+        if observable.num_qubits != program.width:
+            raise CircuitError(
+                f"observable {column} acts on {observable.num_qubits} qubits, the circuit has "
+                f"{program.width}"
+            )
         for label, qubits, coefficient in observable.to_sparse_list():
             if abs(complex(coefficient).imag) > 1e-12 * max(1.0, abs(complex(coefficient))):
                 raise CircuitError(
                     f"observable {column} is not Hermitian: coefficient {coefficient}"
                 )
-            x = z = 0
-            vanishes = False
-            for pauli, qubit in zip(label, qubits, strict=True):
-                if qubit not in position:
-                    # an idle qubit stays in |0⟩: ⟨Z⟩ = 1, ⟨X⟩ = ⟨Y⟩ = 0
-                    vanishes = vanishes or pauli in "XY"
-                    continue
-                x |= (pauli in "XY") << position[qubit]
-                z |= (pauli in "ZY") << position[qubit]
-            if vanishes:
+            pairs = list(zip(label, qubits, strict=True))
+            # an idle qubit stays in |0⟩: ⟨Z⟩ = 1, ⟨X⟩ = ⟨Y⟩ = 0
+            if any(pauli in "XY" and qubit not in position for pauli, qubit in pairs):
                 continue
-            weights = readout.setdefault(x, np.zeros((dim, len(observables)), dtype=complex))
-            weights[:, column] += complex(coefficient).real * _pauli_phases(x, z, dim)
+            x = sum(1 << position[q] for p, q in pairs if p in "XY" and q in position)
+            z = sum(1 << position[q] for p, q in pairs if p in "ZY" and q in position)
+            terms.append(Term(x, z, complex(coefficient).real, column))
+    return sorted(terms, key=lambda term: term.x)
+
+
+def _term_arrays(terms: Sequence[Term]) -> tuple[npt.NDArray[Any], ...]:
+    """Offsets of the groups of equal x, their x, and z, coefficient and column of every term."""
+    masks = sorted({term.x for term in terms})
+    counts = [sum(term.x == x for term in terms) for x in masks]
+    return (
+        np.cumsum([0, *counts]).astype(np.int64),
+        np.array(masks, dtype=np.int64),
+        np.array([term.z for term in terms], dtype=np.int64),
+        np.array([term.coefficient for term in terms], dtype=np.float64),
+        np.array([term.column for term in terms], dtype=np.int64),
+    )
+
+
+def _readout(terms: Sequence[Term], dim: int, num_observables: int) -> dict[int, Matrix]:
+    """Per X mask, the complex weights ``(2**n, n_observables)`` of conj(ψ_j)·ψ_{j⊕x}."""
+    readout: dict[int, Matrix] = {}
+    for term in terms:
+        weights = readout.setdefault(term.x, np.zeros((dim, num_observables), dtype=complex))
+        weights[:, term.column] += term.coefficient * pauli_phases(term.x, term.z, dim)
     return readout
-
-
-def _pauli_phases(x: int, z: int, dim: int) -> Matrix:
-    """The f with (Pψ)_j = f_j ψ_{j⊕x} for P = i^|x∧z| X^x Z^z."""
-    source = np.arange(dim) ^ x
-    parity = np.bitwise_count(source & z) & 1
-    phases: Matrix = 1j ** (x & z).bit_count() * (1.0 - 2.0 * parity)
-    return phases
-
-
-def _flip(state: Tensor, x: int, num_qubits: int) -> Tensor:
-    """ψ_j → ψ_{j⊕x}."""
-    if x == 0:
-        return state
-    dims = [num_qubits - q for q in range(num_qubits) if x >> q & 1]
-    return state.reshape(-1, *[2] * num_qubits).flip(dims).reshape(state.shape)

@@ -1,0 +1,208 @@
+"""The CPU executor: plans and Numba sweeps behind one ``torch.autograd.Function``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from qvlm_qiskit.quantum import sweeps
+from qvlm_qiskit.quantum.fusion import Plan
+
+TILE_BYTES = 1 << 19
+"""One tile of states: it has to stay in the second-level cache with λ and a scratch buffer."""
+MAX_LANES = 16
+THREAD_WORK = 1 << 21
+"""Amplitude updates (passes × states × 2ⁿ) that are worth a thread of their own."""
+
+Twin = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+Terms = tuple[npt.NDArray[Any], ...]
+
+
+class CpuExecutor:
+    """Runs a plan for one list of Pauli terms, on CPU tensors of float32 or float64."""
+
+    def __init__(self, plan: Plan, terms: Terms, num_observables: int, twin: Twin) -> None:
+        """Keep the arrays that the kernels read.
+
+        Args:
+            plan: From :func:`~qvlm_qiskit.quantum.fusion.fuse`.
+            terms: Offsets, x masks, z masks, coefficients and columns, grouped by x.
+            num_observables: Columns of the result.
+            twin: The same function in torch operations, for second derivatives.
+        """
+        self.plan = plan
+        self.twin = twin
+        self.num_observables = num_observables
+        dense, offsets, start = _dense_arrays(plan)
+        self._arrays = (
+            plan.passes, plan.gate_factors, plan.factors, plan.constants, plan.tables,
+            plan.phases, dense, offsets, start, *terms,
+        )  # fmt: skip
+
+    def expectations(self, shared: Tensor, batched: Tensor, amplitudes: Tensor | None) -> Tensor:
+        """Values ``(B, n_observables)``.
+
+        Args:
+            shared: Angles that all samples share, ``(n_shared,)``, in the plan's order.
+            batched: Angles per sample, ``(B, n_batched)``.
+            amplitudes: Initial states ``(B, 2**n)``, or None for |0…0⟩.
+        """
+        empty = batched.new_zeros(len(batched), 0)
+        return cast(
+            Tensor,
+            _Sweep.apply(shared, batched, empty if amplitudes is None else amplitudes, self),  # type: ignore[no-untyped-call]
+        )
+
+    def lanes(self, dtype: np.dtype[Any], batch: int) -> int:
+        """Samples per tile."""
+        fit = TILE_BYTES // (2 * dtype.itemsize << self.plan.num_qubits)
+        lanes = 1
+        while lanes < min(MAX_LANES, fit, batch):
+            lanes *= 2
+        return lanes
+
+    def run(
+        self, shared: npt.NDArray[Any], batched: npt.NDArray[Any], amplitudes: npt.NDArray[Any],
+        keep: bool,
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[Any, ...]]:  # fmt: skip
+        """Values, final states by tile (empty unless ``keep``), and what the way back needs."""
+        batch, dtype = len(batched), batched.dtype
+        lanes = self.lanes(dtype, batch)
+        tiles = -(-batch // lanes)
+        rows = _padded(batched, tiles * lanes).astype(np.float64, copy=False)
+        start = _padded(amplitudes, tiles * lanes)
+        angles = shared.astype(np.float64)
+        matrices = np.zeros((max(1, len(self.plan.gate_factors) - 1), 8), dtype)
+        sweeps.shared_matrices(*self._arrays[:4], angles, matrices)
+        size = lanes << self.plan.num_qubits
+        states = np.empty((tiles if keep else 0, 2, size), dtype)
+        out = np.zeros((tiles, self.num_observables, lanes), dtype)
+
+        def work(first: int, last: int) -> None:
+            target = states if keep else np.empty((1, 2, size), dtype)
+            sweeps.forward(
+                *self._arrays, matrices, angles, rows, start, target, out, first, last, keep
+            )
+
+        self._in_threads(work, tiles, lanes)
+        values = out.transpose(0, 2, 1).reshape(tiles * lanes, -1)[:batch]
+        return values, states, (matrices, angles, rows)
+
+    def gradient(
+        self, grad: npt.NDArray[Any], states: npt.NDArray[Any], saved: tuple[Any, ...],
+        with_amplitudes: bool,
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:  # fmt: skip
+        """Gradients for shared angles, batched angles and amplitudes; uses up ``states``."""
+        matrices, angles, rows = saved
+        tiles, lanes = states.shape[0], states.shape[2] >> self.plan.num_qubits
+        batch, dtype = len(grad), states.dtype
+        padded = _padded(grad, tiles * lanes).reshape(tiles, lanes, -1)
+        weights = np.ascontiguousarray(padded.transpose(0, 2, 1))
+        d_rows = np.zeros_like(rows)
+        width = 1 << self.plan.num_qubits if with_amplitudes else 0
+        d_start = np.empty((tiles * lanes, width), dtype)
+        parts: list[npt.NDArray[Any]] = []
+
+        def work(first: int, last: int) -> None:
+            d_shared = np.zeros(len(angles))
+            parts.append(d_shared)
+            sweeps.backward(
+                *self._arrays, matrices, angles, rows, states, weights, d_shared, d_rows, d_start,
+                first, last,
+            )  # fmt: skip
+
+        self._in_threads(work, tiles, lanes)
+        d_angles = np.sum(parts, axis=0) if parts else np.zeros(len(angles))
+        return d_angles, d_rows[:batch], d_start[:batch]
+
+    def _in_threads(self, work: Callable[[int, int], None], tiles: int, lanes: int) -> None:
+        """Spread tiles over as many threads as torch uses; the kernels release the GIL."""
+        amount = tiles * (lanes << self.plan.num_qubits) * (len(self.plan.passes) + 1)
+        threads = min(torch.get_num_threads(), tiles, max(1, amount // THREAD_WORK))
+        if threads == 1:
+            work(0, tiles)
+            return
+        bounds = [tiles * t // threads for t in range(threads + 1)]
+        list(_pool(threads).map(work, bounds[:-1], bounds[1:]))
+
+
+class _Sweep(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, shared: Tensor, batched: Tensor, amplitudes: Tensor, executor: CpuExecutor
+    ) -> Tensor:
+        keep = any(ctx.needs_input_grad[:3])
+        angles, rows, start = _arrays(shared, batched, amplitudes)
+        values, ctx.states, ctx.saved = executor.run(angles, rows, start, keep)
+        ctx.executor = executor
+        ctx.save_for_backward(shared, batched, amplitudes)
+        return torch.from_numpy(np.ascontiguousarray(values))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        inputs = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph=True: the sweep itself has no derivative
+            return (*_differentiable(ctx.executor.twin, inputs, ctx.needs_input_grad, grad), None)
+        if ctx.states is None:  # used up by an earlier backward pass (retain_graph=True)
+            angles, rows, start = _arrays(*inputs)
+            _, ctx.states, ctx.saved = ctx.executor.run(angles, rows, start, True)
+        states, ctx.states = ctx.states, None
+        gradients = ctx.executor.gradient(
+            *_arrays(grad), states, ctx.saved, ctx.needs_input_grad[2]
+        )
+        wanted = zip(gradients, inputs, ctx.needs_input_grad, strict=False)
+        return (*(torch.from_numpy(g).to(x.dtype) if need else None for g, x, need in wanted), None)
+
+
+def _differentiable(
+    twin: Twin, inputs: Sequence[Tensor], needed: Sequence[bool], grad: Tensor
+) -> list[Tensor | None]:
+    shared, batched, amplitudes = inputs
+    values = twin(shared, batched, amplitudes if amplitudes.shape[1] else None)
+    wanted = [x for x, need in zip(inputs, needed, strict=False) if need and x.numel()]
+    found = iter(
+        torch.autograd.grad(values, wanted, grad, create_graph=True, materialize_grads=True)
+    )
+    return [
+        next(found) if need and x.numel() else None for x, need in zip(inputs, needed, strict=False)
+    ]
+
+
+def _arrays(*tensors: Tensor) -> list[npt.NDArray[Any]]:
+    """Views on the tensors' memory, without gradient."""
+    return [t.detach().contiguous().numpy() for t in tensors]
+
+
+def _padded(array: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
+    """Rows of zeros behind the batch, so that the last tile is whole."""
+    if len(array) == rows:
+        return np.ascontiguousarray(array)
+    padded = np.zeros((rows, array.shape[1]), array.dtype)
+    padded[: len(array)] = array
+    return padded
+
+
+def _dense_arrays(plan: Plan) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    """Fixed matrices end to end, their qubits' index offsets (width first), and their starts."""
+    flat = [d.matrix.ravel() for d in plan.dense]
+    start = np.cumsum([0, *(len(f) for f in flat)])[:-1].astype(np.int64)
+    longest = max([1 << len(d.qubits) for d in plan.dense], default=1)
+    offsets = np.zeros((len(flat), longest + 1), dtype=np.int64)
+    for row, block in zip(offsets, plan.dense, strict=True):
+        row[0] = len(block.qubits)
+        for k in range(1 << len(block.qubits)):
+            row[k + 1] = sum(1 << q for b, q in enumerate(block.qubits) if k >> b & 1)
+    matrices = np.concatenate(flat) if flat else np.zeros(0, dtype=np.complex128)
+    return matrices, offsets, start
+
+
+@lru_cache(maxsize=8)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="qvlm")

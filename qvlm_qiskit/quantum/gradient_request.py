@@ -1,0 +1,138 @@
+"""What a gradient request really asks for: its distinct circuits, observables and vectors.
+
+``EstimatorQNN`` repeats one circuit for every sample and observable. The entries are sorted into
+one :class:`Batch` per distinct circuit, and the answers put back into the order of the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from qiskit.circuit import Parameter, QuantumCircuit
+from qiskit.primitives.containers.observables_array import ObservablesArray
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the request, as indices into its batch."""
+
+    position: int
+    observable: int
+    vector: int
+    columns: npt.NDArray[np.intp]
+
+
+@dataclass
+class Batch:
+    """All entries of a request that have the same circuit.
+
+    Attributes:
+        circuit: The first of the equal circuits.
+        observables: The distinct ones, in order of appearance.
+        entries: What was asked.
+    """
+
+    circuit: QuantumCircuit
+    observables: list[Any] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    _vectors: dict[bytes, Array] = field(default_factory=dict)
+    _vector_index: dict[bytes, int] = field(default_factory=dict)
+    _observable_index: dict[Any, int] = field(default_factory=dict)
+    _columns: dict[int, npt.NDArray[np.intp]] = field(default_factory=dict)
+
+    def add(
+        self, position: int, observable: Any, values: Any, parameters: Sequence[Parameter]
+    ) -> None:
+        """Take in entry ``position`` of the request, which must stay alive meanwhile."""
+        vector = np.asarray(values, dtype=np.float64) + 0.0  # -0.0 becomes 0.0
+        key = vector.tobytes()
+        self._vectors.setdefault(key, vector)
+        row = self._vector_index.setdefault(key, len(self._vector_index))
+        if id(parameters) not in self._columns:
+            index = {parameter: i for i, parameter in enumerate(self.circuit.parameters)}
+            columns = np.array([index[p] for p in parameters], dtype=np.intp)
+            self._columns[id(parameters)] = columns
+        number = self._observable(observable)
+        self.entries.append(Entry(position, number, row, self._columns[id(parameters)]))
+
+    @property
+    def values(self) -> Array:
+        """The distinct parameter vectors, ``(n_vectors, n_parameters)``."""
+        return np.stack(list(self._vectors.values()))
+
+    @property
+    def wanted(self) -> Mask:
+        """Which derivatives some entry asks for, ``(n_vectors, n_parameters)``."""
+        mask = np.zeros((len(self._vectors), self.circuit.num_parameters), dtype=bool)
+        for entry in self.entries:
+            mask[entry.vector, entry.columns] = True
+        return mask
+
+    def scatter(self, jacobian: Array, gradients: list[Array]) -> None:
+        """Write ``(n_observables, n_vectors, n_parameters)`` to the places of the entries."""
+        for entry in self.entries:
+            gradients[entry.position] = jacobian[entry.observable, entry.vector, entry.columns]
+
+    def _observable(self, observable: Any) -> int:
+        if id(observable) not in self._observable_index:
+            # exact terms: Qiskit's == of operators lets coefficients differ by 1e-5
+            key = tuple(sorted(ObservablesArray.coerce([observable])[0].items()))
+            if key not in self._observable_index:
+                self._observable_index[key] = len(self.observables)
+                self.observables.append(observable)
+            self._observable_index[id(observable)] = self._observable_index[key]
+        return self._observable_index[id(observable)]
+
+
+def split_request(
+    circuits: Sequence[QuantumCircuit],
+    observables: Sequence[Any],
+    values: Sequence[Any] | Array,
+    parameters: Sequence[Sequence[Parameter]],
+) -> list[Batch]:
+    """Sort the entries of a request by circuit: by identity first, then by equality."""
+    batches: list[Batch] = []
+    by_id: dict[int, Batch] = {}
+    rows = zip(circuits, observables, values, parameters, strict=True)
+    for position, (circuit, observable, vector, chosen) in enumerate(rows):
+        batch = by_id.get(id(circuit))
+        if batch is None:
+            batch = next((b for b in batches if b.circuit == circuit), None)
+        if batch is None:
+            batch = Batch(circuit)
+            batches.append(batch)
+        by_id[id(circuit)] = batch
+        batch.add(position, observable, vector, chosen)
+    return batches
+
+
+class CircuitCache(Generic[T]):
+    """Remembers what was built for the most recent circuits.
+
+    A circuit is found again by equality with a copy made at the time, so one that was changed in
+    place since then is not mistaken for what it was.
+    """
+
+    def __init__(self, build: Callable[[QuantumCircuit], T], size: int = 16) -> None:
+        """Create an empty cache of at most ``size`` circuits."""
+        self._build = build
+        self._size = size
+        self._known: list[tuple[QuantumCircuit, T]] = []
+
+    def __call__(self, circuit: QuantumCircuit) -> T:
+        """What was built for an equal circuit before, or is built now."""
+        for i, known in enumerate(self._known):
+            if known[0] == circuit:
+                self._known.insert(0, self._known.pop(i))
+                return known[1]
+        self._known.insert(0, (circuit.copy(), self._build(circuit)))
+        del self._known[self._size :]
+        return self._known[0][1]

@@ -1,0 +1,469 @@
+"""Numba kernels: a plan on a tile of states, forwards and backwards.
+
+A tile holds L samples as two flat arrays, real and imaginary parts, of 2**n rows of L numbers: the
+sample index runs fastest, so every pass is a loop over contiguous numbers whatever the qubit. Tiles
+are sized for the cache. Indices are unsigned: with signed ones numba keeps a branch for negative
+indices in the inner loops, and they are not vectorised (measured 12 against 95 GFLOP/s).
+
+The backward sweep keeps the final state only. It un-applies the passes to ψ and to λ = Σ g_o O_o ψ
+together and collects, per fused gate M, K = Σ conj(λ) ψᵀ with λ after and ψ before M; then
+df/dθ = 2 Re Σ K ∘ ∂M/∂θ (after Jones and Gacon, arXiv:2009.02823).
+"""
+
+# Numba compiles these functions; their annotations would only slow the reader down.
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, uint64
+
+CHUNK = 512
+"""Numbers in one vectorised loop of a pass."""
+BLOCK = 64
+"""Rows of a read-out block: one Walsh–Hadamard transform each."""
+
+jit = njit(fastmath=True, nogil=True, cache=True, error_model="numpy", boundscheck=False)
+
+
+@jit
+def parity_sign(value):
+    """(-1) to the number of ones of an integer below 2**32."""
+    value ^= value >> uint64(16)
+    value ^= value >> uint64(8)
+    value ^= value >> uint64(4)
+    return 1.0 - 2.0 * ((uint64(0x6996) >> (value & uint64(15))) & uint64(1))
+
+
+@jit
+def ones_of(value):
+    """The number of ones of an integer."""
+    ones = 0
+    while value:
+        ones += 1
+        value &= value - uint64(1)
+    return ones
+
+
+@jit
+def factor_matrix(axis, angle, constant, out):
+    """The 2×2 matrix of one factor as (re, im) pairs, row by row."""
+    if axis == 3:
+        for i in range(2):
+            for j in range(2):
+                out[4 * i + 2 * j] = constant[i, j].real
+                out[4 * i + 2 * j + 1] = constant[i, j].imag
+        return
+    c, s = math.cos(angle / 2), math.sin(angle / 2)
+    out[:] = 0
+    out[0] = c
+    out[6] = c
+    if axis == 0:
+        out[3] = -s
+        out[5] = -s
+    elif axis == 1:
+        out[2] = -s
+        out[4] = s
+    else:
+        out[1] = -s
+        out[7] = s
+
+
+@jit
+def multiply(a, b, out):
+    """Write a·b for 2×2 matrices of (re, im) pairs; out must be another array."""
+    for i in range(2):
+        for j in range(2):
+            re = 0.0
+            im = 0.0
+            for k in range(2):
+                ar, ai = a[4 * i + 2 * k], a[4 * i + 2 * k + 1]
+                br, bi = b[4 * k + 2 * j], b[4 * k + 2 * j + 1]
+                re += ar * br - ai * bi
+                im += ar * bi + ai * br
+            out[4 * i + 2 * j] = re
+            out[4 * i + 2 * j + 1] = im
+
+
+@jit
+def gate_matrix(first, last, factors, constants, shared, batched, work, out):
+    """The product of a gate's factors for one sample, in double precision; work is (≥ 2, 8)."""
+    step, before = work[0], work[1]
+    out[:] = 0
+    out[0] = 1
+    out[6] = 1
+    for f in range(first, last):
+        axis, is_batched, index = factors[f, 0], factors[f, 1], factors[f, 2]
+        angle = 0.0
+        if axis != 3:
+            angle = batched[index] if is_batched else shared[index]
+        factor_matrix(axis, angle, constants[index if axis == 3 else 0], step)
+        if f == first:
+            out[:] = step
+        else:
+            before[:] = out
+            multiply(step, before, out)
+
+
+@jit
+def gate_gradient(first, last, factors, constants, shared, batched, k, work, d_shared, d_batched):
+    """Add 2 Re Σ K ∘ ∂M/∂θ for every angle θ of one gate; K of one sample, or summed over all.
+
+    ``work`` holds at least 2·(last - first) + 4 rows of 8 numbers.
+    """
+    count = last - first
+    after, half, product = work[0], work[1], work[2]
+    matrices, before = work[3 : 3 + count], work[3 + count : 4 + 2 * count]
+    before[0, :] = 0
+    before[0, 0] = 1
+    before[0, 6] = 1
+    after[:] = before[0]
+    for f in range(count):
+        axis, is_batched, index = (
+            factors[first + f, 0],
+            factors[first + f, 1],
+            factors[first + f, 2],
+        )
+        angle = 0.0
+        if axis != 3:
+            angle = batched[index] if is_batched else shared[index]
+        factor_matrix(axis, angle, constants[index if axis == 3 else 0], matrices[f])
+        multiply(matrices[f], before[f], before[f + 1])
+    for f in range(count - 1, -1, -1):
+        axis, is_batched, index = (
+            factors[first + f, 0],
+            factors[first + f, 1],
+            factors[first + f, 2],
+        )
+        if axis != 3:
+            # 2 ∂/∂θ exp(-iθP/2) = -i P exp(-iθP/2)
+            times_pauli(axis, matrices[f], half)
+            multiply(half, before[f], product)
+            multiply(after, product, half)
+            total = 0.0
+            for e in range(4):
+                total += k[2 * e] * half[2 * e] - k[2 * e + 1] * half[2 * e + 1]
+            if is_batched:
+                d_batched[index] += total
+            else:
+                d_shared[index] += total
+        if f:
+            multiply(after, matrices[f], product)
+            after[:] = product
+
+
+@jit
+def times_pauli(axis, m, out):
+    """Write -i P m for P = X, Y or Z."""
+    for j in range(2):
+        ar, ai, br, bi = m[2 * j], m[2 * j + 1], m[4 + 2 * j], m[5 + 2 * j]
+        if axis == 0:
+            out[2 * j], out[2 * j + 1], out[4 + 2 * j], out[5 + 2 * j] = bi, -br, ai, -ar
+        elif axis == 1:
+            out[2 * j], out[2 * j + 1], out[4 + 2 * j], out[5 + 2 * j] = -br, -bi, ar, ai
+        else:
+            out[2 * j], out[2 * j + 1], out[4 + 2 * j], out[5 + 2 * j] = ai, -ar, -bi, br
+
+
+@jit
+def apply_one(re, im, step, m):
+    """A 2×2 matrix that all samples share."""
+    ar, ai, br, bi, cr, ci, dr, di = m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7]
+    step = uint64(step)
+    # The loop over chunks does nothing but keep LLVM from testing once for the whole outer loop
+    # whether the two halves overlap: over all of it they do, and nothing would be vectorised.
+    chunk = min(step, uint64(CHUNK))
+    for base in range(uint64(0), uint64(re.size), step + step):
+        for start in range(base, base + step, chunk):
+            for t in range(start, start + chunk):
+                xr, xi, yr, yi = re[t], im[t], re[t + step], im[t + step]
+                re[t] = ar * xr - ai * xi + br * yr - bi * yi
+                im[t] = ar * xi + ai * xr + br * yi + bi * yr
+                re[t + step] = cr * xr - ci * xi + dr * yr - di * yi
+                im[t + step] = cr * xi + ci * xr + dr * yi + di * yr
+
+
+@jit
+def apply_one_batched(re, im, step, lanes, m):
+    """A 2×2 matrix per sample: m is (8, lanes)."""
+    step = uint64(step)
+    lanes = uint64(lanes)
+    for base in range(uint64(0), uint64(re.size), step + step):
+        for row in range(base, base + step, lanes):
+            for lane in range(uint64(0), lanes):
+                t = row + lane
+                xr, xi, yr, yi = re[t], im[t], re[t + step], im[t + step]
+                re[t] = m[0, lane] * xr - m[1, lane] * xi + m[2, lane] * yr - m[3, lane] * yi
+                im[t] = m[0, lane] * xi + m[1, lane] * xr + m[2, lane] * yi + m[3, lane] * yr
+                re[t + step] = m[4, lane] * xr - m[5, lane] * xi + m[6, lane] * yr - m[7, lane] * yi
+                im[t + step] = m[4, lane] * xi + m[5, lane] * xr + m[6, lane] * yi + m[7, lane] * yr
+
+
+@jit
+def collect_one(lr, li, pr, pi, step, k):
+    """Add Σ conj(λ_a) ψ_b over all samples to K; λ after and ψ before the gate."""
+    step = uint64(step)
+    # sums in the states' precision: doubles would halve the vector width
+    zero = np.zeros(1, lr.dtype)[0]
+    k0 = k1 = k2 = k3 = k4 = k5 = k6 = k7 = zero
+    chunk = min(step, uint64(CHUNK))
+    for base in range(uint64(0), uint64(lr.size), step + step):
+        for start in range(base, base + step, chunk):
+            for t in range(start, start + chunk):
+                ar, ai, br, bi = lr[t], li[t], lr[t + step], li[t + step]
+                xr, xi, yr, yi = pr[t], pi[t], pr[t + step], pi[t + step]
+                k0 += ar * xr + ai * xi
+                k1 += ar * xi - ai * xr
+                k2 += ar * yr + ai * yi
+                k3 += ar * yi - ai * yr
+                k4 += br * xr + bi * xi
+                k5 += br * xi - bi * xr
+                k6 += br * yr + bi * yi
+                k7 += br * yi - bi * yr
+    k[0] += k0
+    k[1] += k1
+    k[2] += k2
+    k[3] += k3
+    k[4] += k4
+    k[5] += k5
+    k[6] += k6
+    k[7] += k7
+
+
+@jit
+def collect_one_batched(lr, li, pr, pi, step, lanes, k):
+    """The same per sample: k is (8, lanes)."""
+    step = uint64(step)
+    lanes = uint64(lanes)
+    for base in range(uint64(0), uint64(lr.size), step + step):
+        for row in range(base, base + step, lanes):
+            for lane in range(uint64(0), lanes):
+                t = row + lane
+                ar, ai, br, bi = lr[t], li[t], lr[t + step], li[t + step]
+                xr, xi, yr, yi = pr[t], pi[t], pr[t + step], pi[t + step]
+                k[0, lane] += ar * xr + ai * xi
+                k[1, lane] += ar * xi - ai * xr
+                k[2, lane] += ar * yr + ai * yi
+                k[3, lane] += ar * yi - ai * yr
+                k[4, lane] += br * xr + bi * xi
+                k[5, lane] += br * xi - bi * xr
+                k[6, lane] += br * yr + bi * yi
+                k[7, lane] += br * yi - bi * yr
+
+
+@jit
+def adjoint(m, out):
+    """The conjugate transpose of a 2×2 matrix of (re, im) pairs."""
+    out[0], out[1] = m[0], -m[1]
+    out[2], out[3] = m[4], -m[5]
+    out[4], out[5] = m[2], -m[3]
+    out[6], out[7] = m[6], -m[7]
+
+
+@jit
+def unit_phase(x, z):
+    """The unit i^|x∧z| as (re, im)."""
+    ones = ones_of(uint64(x) & uint64(z)) & 3
+    re = 1.0 if ones == 0 else (-1.0 if ones == 2 else 0.0)
+    im = 1.0 if ones == 1 else (-1.0 if ones == 3 else 0.0)
+    return re, im
+
+
+@jit
+def walsh(v):
+    """Walsh–Hadamard transform of the rows, in place: row z becomes Σ_j (-1)^|j ∧ z| v_j."""
+    rows, lanes = uint64(v.shape[0]), uint64(v.shape[1])
+    step = uint64(1)
+    while step < rows:
+        for base in range(uint64(0), rows, step + step):
+            for j in range(base, base + step):
+                for lane in range(uint64(0), lanes):
+                    upper, lower = v[j, lane], v[j + step, lane]
+                    v[j, lane] = upper + lower
+                    v[j + step, lane] = upper - lower
+        step += step
+
+
+@jit
+def apply_rotation(re, im, lanes, x, z, cos, sin):
+    """Apply exp(-iθP/2) with cos and sin of θ/2 per sample, ``(lanes,)``."""
+    x, z, lanes = uint64(x), uint64(z), uint64(lanes)
+    unit = unit_phase(x, z)
+    f = np.empty(4, re.dtype)  # brings doubles into the states' precision
+    for i in range(uint64(0), uint64(re.size) // lanes):
+        j = i ^ x
+        if j < i:
+            continue
+        # f with (Pψ)_i = f ψ_j, and g with (Pψ)_j = g ψ_i
+        sign, other = parity_sign(j & z), parity_sign(i & z)
+        f[0], f[1], f[2], f[3] = sign * unit[0], sign * unit[1], other * unit[0], other * unit[1]
+        fr, fi, gr, gi = f[0], f[1], f[2], f[3]
+        for lane in range(uint64(0), lanes):
+            a = i * lanes + lane
+            b = j * lanes + lane
+            c, s = cos[lane], sin[lane]
+            xr, xi, yr, yi = re[a], im[a], re[b], im[b]
+            # -i s (fr + i fi) = s fi - i s fr
+            re[a] = c * xr + s * (fi * yr + fr * yi)
+            im[a] = c * xi + s * (fi * yi - fr * yr)
+            if i != j:
+                re[b] = c * yr + s * (gi * xr + gr * xi)
+                im[b] = c * yi + s * (gi * xi - gr * xr)
+
+
+@jit
+def collect_rotation(lr, li, pr, pi, lanes, x, z, out):
+    """Add Im ⟨λ|P|ψ⟩ per sample: df/dθ of exp(-iθP/2)."""
+    x, z, lanes = uint64(x), uint64(z), uint64(lanes)
+    unit = unit_phase(x, z)
+    f = np.empty(2, lr.dtype)
+    for i in range(uint64(0), uint64(lr.size) // lanes):
+        j = i ^ x
+        sign = parity_sign(j & z)
+        f[0], f[1] = sign * unit[0], sign * unit[1]
+        fr, fi = f[0], f[1]
+        for lane in range(uint64(0), lanes):
+            a = i * lanes + lane
+            b = j * lanes + lane
+            qr = fr * pr[b] - fi * pi[b]
+            qi = fr * pi[b] + fi * pr[b]
+            out[lane] += lr[a] * qi - li[a] * qr
+
+
+@jit
+def permute(re, im, lanes, table, to_re, to_im):
+    """Row i comes from row table[i]."""
+    lanes = uint64(lanes)
+    for i in range(uint64(0), uint64(table.size)):
+        source = uint64(table[i]) * lanes
+        for lane in range(uint64(0), lanes):
+            to_re[i * lanes + lane] = re[source + lane]
+            to_im[i * lanes + lane] = im[source + lane]
+
+
+@jit
+def permute_back(re, im, lanes, table, to_re, to_im):
+    """Row i goes to row table[i]."""
+    lanes = uint64(lanes)
+    for i in range(uint64(0), uint64(table.size)):
+        target = uint64(table[i]) * lanes
+        for lane in range(uint64(0), lanes):
+            to_re[target + lane] = re[i * lanes + lane]
+            to_im[target + lane] = im[i * lanes + lane]
+
+
+@jit
+def apply_phases(re, im, lanes, phases, sign):
+    """Multiply by phases, or by their conjugates for sign = -1."""
+    lanes = uint64(lanes)
+    for i in range(uint64(0), uint64(phases.size)):
+        c, s = phases[i].real, phases[i].imag * sign
+        for lane in range(uint64(0), lanes):
+            t = i * lanes + lane
+            xr, xi = re[t], im[t]
+            re[t] = c * xr - s * xi
+            im[t] = c * xi + s * xr
+
+
+@jit
+def apply_dense(re, im, lanes, matrix, offsets):
+    """A matrix on some qubits; offsets[k] is the index whose bits there spell k."""
+    lanes = uint64(lanes)
+    size = offsets.size
+    mask = uint64(offsets[size - 1])
+    block_re = np.empty((size, lanes), re.dtype)
+    block_im = np.empty((size, lanes), re.dtype)
+    for i in range(uint64(0), uint64(re.size) // lanes):
+        if i & mask:
+            continue
+        for k in range(size):
+            row = (i | uint64(offsets[k])) * lanes
+            for lane in range(uint64(0), lanes):
+                block_re[k, lane] = re[row + lane]
+                block_im[k, lane] = im[row + lane]
+        for k in range(size):
+            row = (i | uint64(offsets[k])) * lanes
+            for lane in range(uint64(0), lanes):
+                sum_re = 0.0
+                sum_im = 0.0
+                for c in range(size):
+                    ar, ai = matrix[k, c].real, matrix[k, c].imag
+                    sum_re += ar * block_re[c, lane] - ai * block_im[c, lane]
+                    sum_im += ar * block_im[c, lane] + ai * block_re[c, lane]
+                re[row + lane] = sum_re
+                im[row + lane] = sum_im
+
+
+@jit
+def measure(re, im, lanes, x, first, last, z, coefficient, column, out):
+    """Add c ⟨P⟩ to out[column] for the terms first … last, which share the mask x.
+
+    A Walsh–Hadamard transform of a block of rows gives the sums for all sign patterns at once.
+    """
+    x, lanes = uint64(x), uint64(lanes)
+    rows = min(uint64(BLOCK), uint64(re.size) // lanes)
+    vr = np.empty((rows, lanes), re.dtype)
+    vi = np.empty((rows, lanes), re.dtype)
+    f = np.empty(1, re.dtype)  # brings a double into the states' precision
+    for block in range(uint64(0), uint64(re.size) // lanes, rows):
+        for j in range(uint64(0), rows):
+            row, other = (block + j) * lanes, ((block + j) ^ x) * lanes
+            for lane in range(uint64(0), lanes):
+                ar, ai, br, bi = re[row + lane], im[row + lane], re[other + lane], im[other + lane]
+                vr[j, lane] = ar * br + ai * bi
+                vi[j, lane] = ar * bi - ai * br
+        walsh(vr)
+        if x:
+            walsh(vi)
+        for term in range(first, last):
+            mask = uint64(z[term])
+            unit = unit_phase(x, mask)
+            # the phase belongs to row i ⊕ x
+            sign = parity_sign(block & mask) * parity_sign(x & mask) * coefficient[term]
+            j = mask & (rows - uint64(1))
+            o = column[term]
+            if unit[1] == 0:
+                f[0] = sign * unit[0]
+                a = f[0]
+                for lane in range(uint64(0), lanes):
+                    out[o, lane] += a * vr[j, lane]
+            else:
+                f[0] = -sign * unit[1]
+                a = f[0]
+                for lane in range(uint64(0), lanes):
+                    out[o, lane] += a * vi[j, lane]
+
+
+@jit
+def weigh(re, im, lanes, x, first, last, z, coefficient, column, grad, to_re, to_im):
+    """Add Σ grad[column] c P ψ for the terms first … last, which share the mask x."""
+    x, lanes = uint64(x), uint64(lanes)
+    rows = min(uint64(BLOCK), uint64(re.size) // lanes)
+    wr = np.empty((rows, lanes), re.dtype)
+    wi = np.empty((rows, lanes), re.dtype)
+    f = np.empty(2, re.dtype)  # brings doubles into the states' precision
+    for block in range(uint64(0), uint64(re.size) // lanes, rows):
+        wr[:] = 0
+        wi[:] = 0
+        for term in range(first, last):
+            mask = uint64(z[term])
+            unit = unit_phase(x, mask)
+            sign = parity_sign(block & mask) * parity_sign(x & mask) * coefficient[term]
+            f[0], f[1] = sign * unit[0], sign * unit[1]
+            a, b = f[0], f[1]
+            j = mask & (rows - uint64(1))
+            o = column[term]
+            for lane in range(uint64(0), lanes):
+                wr[j, lane] += a * grad[o, lane]
+                wi[j, lane] += b * grad[o, lane]
+        walsh(wr)
+        if x:
+            walsh(wi)
+        for j in range(uint64(0), rows):
+            row, other = (block + j) * lanes, ((block + j) ^ x) * lanes
+            for lane in range(uint64(0), lanes):
+                br, bi = re[other + lane], im[other + lane]
+                to_re[row + lane] += wr[j, lane] * br - wi[j, lane] * bi
+                to_im[row + lane] += wr[j, lane] * bi + wi[j, lane] * br
