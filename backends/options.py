@@ -20,6 +20,10 @@ MITIGATIONS = (
 )
 
 
+MAX_SHOTS = 10**9
+"""Per circuit: beyond it no simulator here and no service answers."""
+
+
 @dataclass(frozen=True)
 class BackendOptions:
     """What a user may ask of a backend.
@@ -45,13 +49,18 @@ class BackendOptions:
     dtype: str | None = None
 
     def __post_init__(self) -> None:
-        _check_whole("shots", self.shots, 1, None)
-        _check_whole("seed", self.seed, 0, None)
+        _check_whole("shots", self.shots, 1, MAX_SHOTS)
+        _check_whole("seed", self.seed, 0, 2**63 - 1)
         _check_whole("optimization_level", self.optimization_level, 0, 3)
         if self.shots is not None and self.precision is not None:
             raise InputError("give shots or precision, not both: precision is 1/√shots")
         if self.precision is not None and not _positive(self.precision):
             raise InputError(f"precision is {self.precision!r}; it must be a number above 0")
+        if self.precision is not None and self.precision < 1 / math.sqrt(MAX_SHOTS):
+            raise InputError(
+                f"precision is {self.precision!r}; below {1 / math.sqrt(MAX_SHOTS):.2g} it needs "
+                f"more than {MAX_SHOTS:,} shots per circuit"
+            )
         if not _is_real(self.noise_scale) or self.noise_scale < 0:
             raise InputError(f"noise_scale is {self.noise_scale!r}; it must be at least 0")
         if self.mitigation not in MITIGATIONS:
@@ -95,6 +104,8 @@ def _check_whole(name: str, value: object, low: int, high: int | None) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not whole or value < low or (high is not None and value > high):  # type: ignore[operator]
         bound = f"at least {low}" if high is None else f"from {low} to {high}"
+        if high is not None and high > 10:
+            bound = f"at least {low} and at most {high:,}"
         raise InputError(f"{name} is {value!r}; it must be a whole number {bound}")
 
 

@@ -258,3 +258,18 @@ def test_equal_circuits_with_other_parameter_objects_share_a_compilation(values_
         circuit = build()
         value = backend.estimator().run([(circuit, "Z", [angle])]).result()[0].data.evs
         assert value == pytest.approx(np.cos(angle), abs=0.06)
+
+
+@pytest.mark.parametrize("gate", ["cp", "crx", "cry", "crz"])
+def test_aer_binds_the_angles_of_controlled_rotations(gate):
+    angle = Parameter("a")
+    circuit = QuantumCircuit(2)
+    circuit.h([0, 1])
+    circuit.ry(0.3, 1)
+    getattr(circuit, gate)(angle, 0, 1)
+    circuit.h([0, 1])
+    observable = SparsePauliOp(["ZI", "XY"], [1.0, 0.5])
+    pub = (circuit, observable, [1.1])
+    found = open_backend("aer").estimator().run([pub]).result()[0].data.evs
+    exact = Statevector(circuit.assign_parameters([1.1])).expectation_value(observable).real
+    np.testing.assert_allclose(found, exact, atol=1e-10)
