@@ -41,7 +41,13 @@ def check_new_folder(path: Path, overwrite: bool) -> None:
     Raises:
         InputError: It exists and may not be replaced, or can't be created there.
     """
-    if path.is_file() or path.is_symlink():
+    if not path.name or path.name in (".", ".."):
+        raise InputError(f"{str(path)!r} names no new folder; choose another --out")
+    try:
+        taken = path.is_file() or path.is_symlink()
+    except OSError as error:
+        raise InputError(f"can't use the --out path: {error.strerror}") from error
+    if taken:
         raise InputError(f"{path} is not a folder; choose another --out")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists already; choose another --out or pass --overwrite")

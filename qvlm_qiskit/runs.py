@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
 from qvlm_qiskit.errors import RunFolderError
@@ -23,6 +24,15 @@ from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 
 FORMAT = "qvlm-run"
 VERSION = 1
+
+_FILES = (
+    "history.json",
+    "model/config.json",
+    "model/model.safetensors",
+    "model/processor_config.json",
+    "model/tokenizer.json",
+    "model/tokenizer_config.json",
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,11 @@ class Run:
         Raises:
             RunFolderError: There is none, it is incomplete, or of another version.
         """
-        if not path.is_dir():
+        try:
+            found = path.is_dir()
+        except OSError as error:
+            raise RunFolderError(f"no run folder there: {error.strerror}") from error
+        if not found:
             raise RunFolderError(f"no run folder at {path}: train one with qvlm train --out {path}")
         record = path / "run.json"
         if not record.is_file():
@@ -60,9 +74,12 @@ class Run:
                 f"{path} is a run folder of version {info.get('version')}; this qvlm reads "
                 f"version {VERSION}"
             )
-        for needed in ("model/config.json", "model/model.safetensors", "history.json"):
+        for needed in _FILES:
             if not (path / needed).is_file():
                 raise RunFolderError(f"{path} is incomplete: {needed} is missing")
+        options = info.get("options")
+        if not isinstance(options, dict) or type(options.get("seed")) is not int:
+            raise RunFolderError(f"{path} is damaged: run.json has no options with a seed")
         return cls(path, info)
 
     @property
@@ -71,21 +88,58 @@ class Run:
         return int(self.info["options"]["seed"])
 
     def model(self) -> HybridVLM:
-        """The trained model, in evaluation mode, on the CPU."""
-        with no_transformers_bars():
-            model: HybridVLM = HybridVLM.from_pretrained(self.path / "model")
+        """The trained model, in evaluation mode, on the CPU.
+
+        Raises:
+            RunFolderError: The weights or the configuration are damaged.
+        """
+        model: HybridVLM
+        with no_transformers_bars(), self._damage_reported("model"):
+            model, report = HybridVLM.from_pretrained(
+                self.path / "model", output_loading_info=True, local_files_only=True
+            )
+        wrong = [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]
+        if wrong:
+            raise RunFolderError(
+                f"{self.path} is damaged: its weights don't fit its configuration at {wrong[0]}"
+            )
         model.eval()
         return model
 
     def processor(self) -> HybridVLMProcessor:
-        """The processor that the model was trained with."""
-        processor: HybridVLMProcessor = HybridVLMProcessor.from_pretrained(self.path / "model")
+        """The processor that the model was trained with.
+
+        Raises:
+            RunFolderError: One of its files is damaged.
+        """
+        processor: HybridVLMProcessor
+        with self._damage_reported("processor"):
+            processor = HybridVLMProcessor.from_pretrained(
+                self.path / "model", local_files_only=True
+            )
         return processor
 
     def history(self) -> dict[str, list[float]]:
-        """Columns by name, one entry per logged training step."""
-        columns: dict[str, list[float]] = json.loads((self.path / "history.json").read_text())
+        """Columns by name, one entry per logged training step.
+
+        Raises:
+            RunFolderError: The file is damaged.
+        """
+        columns: dict[str, list[float]]
+        with self._damage_reported("history"):
+            columns = json.loads((self.path / "history.json").read_text(encoding="utf-8"))
         return columns
+
+    @contextmanager
+    def _damage_reported(self, what: str) -> Iterator[None]:
+        """Whatever a library raises on a damaged file becomes one error that names the folder."""
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise RunFolderError(
+                f"{self.path} is damaged: its {what} can't be loaded ({reason})"
+            ) from error
 
 
 @contextmanager

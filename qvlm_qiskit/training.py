@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import platform
 import shutil
 import time
@@ -13,13 +14,12 @@ from typing import Any
 
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
-from transformers.trainer_utils import get_last_checkpoint
 
 from qvlm_qiskit import __version__
 from qvlm_qiskit.data.batch import collate, encode_training
 from qvlm_qiskit.data.digits import DigitCanvases, vocabulary_texts
 from qvlm_qiskit.errors import InputError, RunFolderError
-from qvlm_qiskit.files import new_folder, write_json
+from qvlm_qiskit.files import check_new_folder, new_folder, write_json
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
 from qvlm_qiskit.progress import Reporter, Track, silent
 from qvlm_qiskit.runs import Run, no_transformers_bars, write_run
@@ -57,13 +57,14 @@ class TrainingOptions:
         """Refuse what can't be trained with.
 
         Raises:
-            InputError: A number out of range.
+            InputError: A number out of range, or an unknown recipe or kind of block.
         """
         for name in ("steps", "batch_size", "train_samples", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not self.learning_rate > 0:
-            raise InputError(f"learning_rate must be positive, got {self.learning_rate}")
+        if not 0 < self.learning_rate < math.inf:
+            raise InputError(f"learning_rate must be positive and finite, got {self.learning_rate}")
+        HybridVLMConfig.recipe(self.recipe, blocks=self.blocks)  # refuses unknown names
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed must be in 0 … 2³²-1, got {self.seed}")
 
@@ -91,7 +92,9 @@ def train(
     Raises:
         InputError: ``out`` is taken, or there is nothing to resume, or other options.
     """
+    check_new_folder(out, overwrite)
     partial = out.with_name(out.name + ".partial")
+    check_new_folder(partial, overwrite=True)
     _prepare_partial(partial, options, resume)
     with new_folder(out, overwrite, partial) as folder:
         checkpoints = folder / "checkpoints"
@@ -142,7 +145,10 @@ def _prepare_partial(partial: Path, options: TrainingOptions, resume: bool) -> N
     record = partial / "options.json"
     if not record.is_file() or _last_checkpoint(partial / "checkpoints") is None:
         raise RunFolderError(f"nothing to resume at {partial}: it holds no checkpoint")
-    before = json.loads(record.read_text(encoding="utf-8"))
+    try:
+        before = dict(json.loads(record.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise RunFolderError(f"nothing to resume at {partial}: options.json is damaged") from error
     now = dataclasses.asdict(options)
     changed = [f"{k}={before.get(k)}" for k in now if now[k] != before.get(k)]
     if changed:
@@ -150,7 +156,9 @@ def _prepare_partial(partial: Path, options: TrainingOptions, resume: bool) -> N
 
 
 def _last_checkpoint(folder: Path) -> str | None:
-    return get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    """The newest checkpoint that was written to its end: the trainer's state comes last."""
+    found = [p for p in folder.glob("checkpoint-*") if (p / "trainer_state.json").is_file()]
+    return str(max(found, key=lambda p: int(p.name.split("-")[1]))) if found else None
 
 
 def _trainer(

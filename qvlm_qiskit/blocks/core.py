@@ -42,10 +42,7 @@ def build_core(kind: str, num_qubits: int, num_layers: int, positional: bool) ->
         raise UnknownNameError("block kind", kind, BLOCK_KINDS)
     if kind == "classical":
         return ClassicalCore(num_qubits, num_layers, positional)
-    core = QuantumCore(num_qubits, num_layers, positional)
-    if kind == "frozen":
-        core.layer.weight.requires_grad_(False)
-    return core
+    return QuantumCore(num_qubits, num_layers, positional, frozen=kind == "frozen")
 
 
 def weights_per_layer(num_qubits: int, positional: bool) -> int:
@@ -56,12 +53,21 @@ def weights_per_layer(num_qubits: int, positional: bool) -> int:
 class QuantumCore(nn.Module):
     """Amplitude encoding, variational layers, ⟨Z⟩ of every qubit."""
 
-    def __init__(self, num_qubits: int, num_layers: int, positional: bool) -> None:
+    def __init__(
+        self, num_qubits: int, num_layers: int, positional: bool, frozen: bool = False
+    ) -> None:
         """Build the circuit; see :func:`build_core`."""
         super().__init__()
+        self.frozen = frozen
         self.num_qubits = num_qubits
         self.positional = positional
         self.layer = QuantumLayer(_qnn(num_qubits, num_layers, positional))
+        self.freeze()
+
+    def freeze(self) -> None:
+        """Take a frozen circuit's angles out of training (again, after loading weights)."""
+        if self.frozen:
+            self.layer.weight.requires_grad_(False)
 
     def forward(self, features: Tensor, positions: Tensor | None = None) -> Tensor:
         """⟨Z⟩ of every qubit: ``(…, 2**n)`` and angles ``(…, n)`` → ``(…, n)``."""

@@ -83,7 +83,8 @@ def _check_words(processor: Any, question: str) -> None:
     unknown = [
         question[start:end]
         for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
-        if token == tokenizer.unk_token_id
+        # a special token is not a word, whatever the text looks like
+        if token in tokenizer.all_special_ids
     ]
     if unknown or not encoded["input_ids"]:
         known = " ".join(repr(text) for text, _ in DIGIT_QUESTIONS.values())

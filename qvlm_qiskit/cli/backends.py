@@ -18,6 +18,8 @@ def root(context: typer.Context, as_json: common.AsJson = False) -> None:
     """List the machines that circuits can run on, or show one."""
     if context.invoked_subcommand is None:
         list_all(as_json)
+    elif as_json:
+        raise typer.BadParameter(f"--json goes behind {context.invoked_subcommand}")
 
 
 @app.command("list")

@@ -28,7 +28,7 @@ def evaluate(
     from qvlm_qiskit.data import DigitCanvases
     from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.runs import Run
-    from qvlm_qiskit.studies.measure import evaluate_on
+    from qvlm_qiskit.studies.measure import circuits_on, evaluate_on
 
     common.use_threads(threads)
     opened = Run.open(run)
@@ -42,9 +42,11 @@ def evaluate(
         seed=opened.seed if seed is None else seed,
     )
     samples = list(DigitCanvases("test", limit, opened.seed))
+    model, processor = opened.model(), opened.processor()
+    circuits_on(model, machine)  # what doesn't fit on the device is refused before it runs
     _, record = evaluate_on(
-        opened.model(),
-        opened.processor(),
+        model,
+        processor,
         samples,
         machine,
         track=on_console(common.console()),

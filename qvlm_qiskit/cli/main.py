@@ -12,6 +12,8 @@ import typer
 from qvlm_qiskit.cli import ask, backends, demo, evaluate, train
 from qvlm_qiskit.errors import QVLMError
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="qvlm",
     add_completion=False,
@@ -38,7 +40,8 @@ def root(
         from qvlm_qiskit import __version__
 
         typer.echo(f"qvlm {__version__}")
-    elif context.invoked_subcommand is None:
+        raise typer.Exit
+    if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
@@ -65,11 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(str(error))
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("qvlm: interrupted", err=True)
-        return 130
-    except BrokenPipeError:
+        return _INTERRUPTED
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
         # the reader of our output has gone; nothing is left to tell it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    if status == _INTERRUPTED:  # typer's own handling says nothing
+        typer.echo("qvlm: interrupted", err=True)
     return status if isinstance(status, int) else 0
 
 

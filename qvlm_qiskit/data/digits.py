@@ -71,8 +71,10 @@ class DigitCanvases:
             seed: Of the choice.
 
         Raises:
-            InputError: A size below 1.
+            InputError: A size below 1, or another split.
         """
+        if split not in ("train", "test"):
+            raise InputError(f"split must be 'train' or 'test', got {split!r}")
         if size < 1:
             raise InputError(f"a data set needs at least 1 sample, got {size}")
         self.split, self.seed = split, seed

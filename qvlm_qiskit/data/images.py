@@ -15,7 +15,11 @@ def open_image(path: Path) -> Image.Image:
     Raises:
         InputError: No such file, or not an image that Pillow reads.
     """
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise InputError(f"no image file there: {error.strerror}") from error
+    if not found:
         raise InputError(f"no image file at {path}")
     try:
         with Image.open(path) as image:

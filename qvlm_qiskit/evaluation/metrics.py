@@ -68,6 +68,8 @@ def paired_difference(first: Sequence[bool], second: Sequence[bool], seed: int =
     Raises:
         ValueError: Different or zero numbers of questions.
     """
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} and {len(second)} questions can't be paired")
     delta = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     if len(delta) == 0:
         raise ValueError("a difference needs at least one question")

@@ -20,7 +20,7 @@ from transformers.models.deepseek_v3.modeling_deepseek_v3 import (
 from transformers.models.vit.modeling_vit import ViTModel, ViTPatchEmbeddings
 
 from qvlm_qiskit.blocks import GatedResidual, Readout, build_block
-from qvlm_qiskit.blocks.core import ClassicalCore
+from qvlm_qiskit.blocks.core import ClassicalCore, QuantumCore
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
 from qvlm_qiskit.quantum import QuantumLayer, run_on
@@ -116,6 +116,24 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             suppress_tokens=[config.image_token_id],
         )
 
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """Load a model; see ``PreTrainedModel.from_pretrained``, whose arguments it takes."""
+        loaded = super().from_pretrained(*args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        for module in model.modules():
+            if isinstance(module, QuantumCore):
+                module.freeze()  # loading makes every parameter trainable
+        return loaded
+
+    def save_pretrained(self, *args: Any, save_original_format: bool = False, **kwargs: Any) -> Any:
+        """Write weights under the names of the model; see ``PreTrainedModel.save_pretrained``.
+
+        transformers' default would rename the experts to DeepSeek's published layout. Its Trainer
+        does not undo that when it resumes, and would go on with untrained experts.
+        """
+        return super().save_pretrained(*args, save_original_format=save_original_format, **kwargs)
+
     def get_input_embeddings(self) -> nn.Module:
         """The decoder's token embedding."""
         module: nn.Module = self.decoder.embed_tokens
@@ -188,9 +206,9 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         if self.paqm is not None:
             embeddings = self._mix_text(self.paqm, embeddings, position_ids, input_ids)
         image_features = None
-        if pixel_values is not None:
+        if pixel_values is not None and len(pixel_values):
             image_features = self.get_image_features(pixel_values)
-            embeddings = self._place_images(embeddings, image_features, input_ids)
+        embeddings = self._place_images(embeddings, image_features, input_ids)
         items = kwargs.pop("num_items_in_batch", None)
         outputs = self.decoder(
             inputs_embeds=embeddings,
@@ -221,13 +239,19 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         mixed = paqm(embeddings[text][None], positions[text][None])[0]
         return embeddings.masked_scatter(text[..., None], mixed.to(embeddings.dtype))
 
-    def _place_images(self, embeddings: Tensor, features: Tensor, input_ids: Tensor) -> Tensor:
+    def _place_images(
+        self, embeddings: Tensor, features: Tensor | None, input_ids: Tensor
+    ) -> Tensor:
         mask = input_ids == self.config.image_token_id
-        if int(mask.sum()) != features.shape[0] * features.shape[1]:
+        images = 0 if features is None else len(features)
+        if int(mask.sum()) != images * self.config.num_image_tokens:
             raise InputError(
-                f"{int(mask.sum())} image tokens for {features.shape[0]} images of "
-                f"{features.shape[1]} patches each: use HybridVLMProcessor to make the inputs"
+                f"{int(mask.sum())} image tokens for {images} images of "
+                f"{self.config.num_image_tokens} patches each: use HybridVLMProcessor to make the "
+                "inputs"
             )
+        if features is None:
+            return embeddings
         return embeddings.masked_scatter(mask[..., None], features.to(embeddings.dtype))
 
     def prepare_inputs_for_generation(

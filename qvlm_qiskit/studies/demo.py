@@ -10,6 +10,7 @@ import datetime
 import os
 import platform
 import resource
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from qvlm_qiskit.evaluation import (
     shuffle_images,
 )
 from qvlm_qiskit.evaluation.expectations import Rows
-from qvlm_qiskit.files import check_new_folder, write_json, write_text
+from qvlm_qiskit.files import check_new_folder, new_folder, write_json, write_text
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 from qvlm_qiskit.progress import Track, silent
 from qvlm_qiskit.runs import Run
@@ -39,7 +40,7 @@ from qvlm_qiskit.studies.inference import recorded_inference
 from qvlm_qiskit.studies.measure import circuits_on, errors_on, evaluate_on
 from qvlm_qiskit.studies.noise import SCALES, noise_sweep
 from qvlm_qiskit.studies.report import render_report
-from qvlm_qiskit.training import TrainingOptions, train
+from qvlm_qiskit.training import TrainingOptions, build_model, train
 
 RESULTS_FORMAT = "qvlm-results"
 RESULTS_VERSION = 1
@@ -73,11 +74,17 @@ class DemoOptions:
     rows: int = 100
 
     def __post_init__(self) -> None:
-        """Refuse sizes that don't fit together.
+        """Refuse what the stages can't be run with.
 
         Raises:
-            InputError: A subset larger than the test set, or too small.
+            InputError: A subset larger than the test set or too small, no noise factors, no rows,
+                or no mitigation to compare with.
         """
+        if self.mitigation == "none" or not self.scales or self.rows < 1:
+            raise InputError(
+                "the demo compares a mitigation, noise factors and at least 1 circuit row, got "
+                f"mitigation {self.mitigation!r}, {len(self.scales)} factors and {self.rows} rows"
+            )
         for name in ("noisy_samples", "runtime_samples"):
             if not 2 <= getattr(self, name) <= self.test_samples:
                 raise InputError(
@@ -101,12 +108,22 @@ def run_demo(
         What ``results.json`` holds.
 
     Raises:
-        QVLMError: Any refusal of the stages; backends are opened before the training starts.
+        QVLMError: Any refusal of the stages. Every backend answers for one circuit before the
+            training starts, so that a wrong name, option or size does not cost one.
     """
     started = time.perf_counter()
     check_new_folder(out, overwrite)
-    _open_all(options)
-    run = train(options.training, out, overwrite=overwrite, track=track)
+    _rehearse(options)
+    with new_folder(out, overwrite) as folder:
+        try:
+            return _run_in(folder, options, started, track)
+        finally:
+            # a demo is whole or it is not there: nothing of its training is left to resume
+            shutil.rmtree(folder.with_name(folder.name + ".partial"), ignore_errors=True)
+
+
+def _run_in(folder: Path, options: DemoOptions, started: float, track: Track) -> dict[str, Any]:
+    run = train(options.training, folder, overwrite=True, track=track)
     model, processor = run.model(), run.processor()
     samples = list(DigitCanvases("test", options.test_samples, run.seed))
     exact, results = _exact_stage(run, model, processor, samples, track)
@@ -131,12 +148,21 @@ def run_demo(
     return _finish(options, run, results, samples, time.perf_counter() - started)
 
 
-def _open_all(options: DemoOptions) -> None:
-    """Every backend that is needed later: a wrong name or option must not cost a training."""
-    shots = options.shots
-    open_backend(f"noisy:{options.device}", shots=shots)
-    open_backend(f"noisy:{options.device}", shots=shots, mitigation=options.mitigation)
-    open_backend(options.device, shots=shots, mitigation="resilience-1")
+def _rehearse(options: DemoOptions) -> None:
+    """One circuit of every block of an untrained model on every backend that comes later."""
+    model, processor = build_model(options.training)
+    sample = DigitCanvases("test", 1)[0]
+    rows = capture_rows(
+        model.eval(), encode_prompts(processor, [sample.image], [sample.question]), limit=1
+    )
+    noisy = f"noisy:{options.device}"
+    backends = [
+        open_backend(noisy, shots=options.shots, mitigation=options.mitigation),
+        open_backend(options.device, shots=options.shots, mitigation="resilience-1"),
+    ]
+    backends += [open_backend(noisy, shots=options.shots, noise_scale=s) for s in options.scales]
+    for backend in backends:
+        errors_on(model, rows, backend)
 
 
 def _exact_stage(
