@@ -1,0 +1,73 @@
+"""Every command has help, and its options change on purpose only."""
+
+import re
+
+import pytest
+
+from qvlm_qiskit import __version__
+
+OPTIONS = {
+    "": {"--version"},
+    "demo": {
+        "--out", "--device", "--shots", "--mitigation", "--steps", "--test-samples",
+        "--noisy-samples", "--runtime-samples", "--seed", "--threads", "--overwrite",
+    },
+    "train": {
+        "--out", "--recipe", "--blocks", "--steps", "--batch-size", "--learning-rate",
+        "--train-samples", "--seed", "--threads", "--resume", "--overwrite",
+    },
+    "evaluate": {
+        "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
+        "--optimization-level", "--seed", "--threads", "--json",
+    },
+    "ask": {"--question", "--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
+    "caption": {"--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
+    "backends": {"--json"},
+    "backends list": {"--json"},
+    "backends show": {"--json"},
+}  # fmt: skip
+COMMANDS = {"": ["demo", "train", "evaluate", "ask", "caption", "backends"]}
+COMMANDS["backends"] = ["list", "show"]
+
+
+@pytest.mark.parametrize("command", sorted(OPTIONS))
+def test_the_options_of_every_command(qvlm, command):
+    found = qvlm(*command.split(), "--help")
+    assert (found.status, found.err) == (0, "")
+    assert found.out.startswith(f"Usage: {' '.join(['qvlm', *command.split()])} ")
+    options = set(re.findall(r"^ +(--[a-z-]+)", found.out, re.MULTILINE))
+    assert options == OPTIONS[command] | {"--help"}
+
+
+@pytest.mark.parametrize("command", sorted(OPTIONS))
+def test_every_option_and_command_is_explained(qvlm, command):
+    text = qvlm(*command.split(), "--help").out
+    assert max(map(len, text.splitlines())) <= 80
+    usage, _, rest = text.partition("\n\n")
+    assert usage
+    assert len(rest.splitlines()[0].split()) > 3
+    for line in rest.splitlines():
+        option = re.match(r"^  (--[a-z-]+)( [A-Z]+)?(.*)$", line)
+        if option and len(line) < 40:  # a long name has its text on the next line
+            continue
+        if option:
+            assert option[3].strip(), line
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_the_commands_are_listed_in_the_order_of_work(qvlm, command):
+    text = qvlm(*command.split(), "--help").out.partition("Commands:")[2]
+    assert re.findall(r"^  ([a-z]+)  ", text, re.MULTILINE) == COMMANDS[command]
+
+
+def test_no_words_at_all_show_the_help(qvlm):
+    assert qvlm() == qvlm("--help")
+
+
+def test_the_version_alone(qvlm):
+    found = qvlm("--version")
+    assert (found.status, found.out, found.err) == (0, f"qvlm {__version__}\n", "")
+
+
+def test_the_version_exits_before_any_command(qvlm):
+    assert qvlm("--version", "backends").out == f"qvlm {__version__}\n"

@@ -1,0 +1,89 @@
+import pytest
+import torch
+from transformers import AutoConfig
+from transformers.models.deepseek_v3 import DeepseekV3Config
+from transformers.models.vit import ViTConfig
+
+from qvlm_qiskit.errors import UnknownNameError
+from qvlm_qiskit.model import RECIPES, HybridVLM, HybridVLMConfig
+
+
+def test_the_recipes_are_named():
+    assert set(RECIPES) == {"tiny", "small", "paper"}
+
+
+@pytest.mark.parametrize("name", ["tiny", "small"])
+@pytest.mark.parametrize("blocks", ["quantum", "classical", "frozen", "none"])
+def test_every_recipe_is_a_model(name, blocks):
+    config = HybridVLMConfig.recipe(name, vocab_size=50, blocks=blocks)
+    model = HybridVLM(config)
+    assert model.lm_head.out_features == 50
+    assert len(model.quantum_layers) == (2 if blocks in ("quantum", "frozen") else 0)
+    assert set(model.gate_values()) == (set() if blocks == "none" else {"qcnn", "paqm"})
+
+
+def test_the_paper_recipe_has_the_sources_sizes():
+    config = HybridVLMConfig.recipe("paper", vocab_size=32000)
+    with torch.device("meta"):
+        model = HybridVLM(config)
+    vision, text = config.vision_config, config.text_config
+    assert (vision.hidden_size, vision.num_attention_heads, vision.num_hidden_layers) == (768, 8, 8)
+    assert (text.hidden_size, text.num_attention_heads, text.num_hidden_layers) == (1024, 8, 8)
+    assert (text.n_routed_experts, text.num_experts_per_tok, text.vocab_size) == (4, 1, 32000)
+    assert model.lm_head.weight.shape == (32000, 1024)
+    qubits = {
+        name.split(".")[-3]: layer.neural_network.circuit.num_qubits
+        for name, layer in model.quantum_layers.items()
+    }
+    assert qubits == {"qcnn": 12, "paqm": 6}
+    assert all(p.is_meta for p in model.parameters())
+    assert config.num_image_tokens == 196
+
+
+def test_the_config_is_made_of_transformers_own():
+    config = HybridVLMConfig.recipe("tiny")
+    assert isinstance(config.vision_config, ViTConfig)
+    assert isinstance(config.text_config, DeepseekV3Config)
+    assert config.num_image_tokens == 4
+
+
+@pytest.mark.parametrize("blocks", ["quantum", "none"])
+def test_a_config_survives_being_stored(tmp_path, blocks):
+    config = HybridVLMConfig.recipe("small", vocab_size=99, blocks=blocks)
+    config.save_pretrained(tmp_path)
+    for loaded in (HybridVLMConfig.from_pretrained(tmp_path), AutoConfig.from_pretrained(tmp_path)):
+        assert isinstance(loaded, HybridVLMConfig)
+        assert loaded.qcnn == config.qcnn
+        assert loaded.paqm == config.paqm
+        assert loaded.text_config.to_dict() == config.text_config.to_dict()
+        assert loaded.vision_config.to_dict() == config.vision_config.to_dict()
+
+
+def test_recipes_do_not_share_what_they_hand_out():
+    first = HybridVLMConfig.recipe("tiny")
+    first.qcnn["num_qubits"] = 7
+    first.text_config.hidden_size = 1
+    second = HybridVLMConfig.recipe("tiny")
+    assert second.qcnn["num_qubits"] == 2
+    assert second.text_config.hidden_size == 16
+    assert "kind" not in RECIPES["tiny"]["qcnn"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "nearest"),
+    [
+        ({"name": "tinny"}, "tiny"),
+        ({"name": "tiny", "blocks": "quantun"}, "quantum"),
+        ({"name": "tiny", "blocks": "non"}, "none"),
+    ],
+)
+def test_an_unknown_recipe_or_kind_of_block_names_the_nearest(arguments, nearest):
+    with pytest.raises(UnknownNameError, match=f"did you mean '{nearest}'"):
+        HybridVLMConfig.recipe(**arguments)
+
+
+def test_an_unknown_block_option_names_the_nearest():
+    config = HybridVLMConfig.recipe("tiny")
+    config.paqm = {"num_qubit": 2}
+    with pytest.raises(UnknownNameError, match="did you mean 'num_qubits'"):
+        HybridVLM(config)

@@ -1,0 +1,85 @@
+import inspect
+import re
+
+import pytest
+
+from qvlm_qiskit import errors
+from qvlm_qiskit.errors import InputError, MissingDependencyError, QVLMError, UnknownNameError
+
+CLASSES = {
+    name: item
+    for name, item in vars(errors).items()
+    if inspect.isclass(item) and item.__module__ == errors.__name__
+}
+
+
+def drawn_tree():
+    """Child → parent, read from the drawing in the module's docstring."""
+    parents, path = {}, {}
+    for line in errors.__doc__.splitlines():
+        found = re.match(r"^( {4}|[│ ]*[├└]── )[ ]*(\w+(?:Error))\b", line)
+        if not found:
+            continue
+        depth = line.index(found[2]) // 4
+        path[depth] = found[2]
+        parents[found[2]] = path.get(depth - 1)
+    return parents
+
+
+def test_the_drawing_is_the_tree():
+    drawn = drawn_tree()
+    assert set(drawn) == set(CLASSES)
+    for name, item in CLASSES.items():
+        if item is not QVLMError:
+            assert item.__bases__[0].__name__ == drawn[name], name
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_every_error_is_one_of_ours_and_says_what_it_is(name):
+    assert issubclass(CLASSES[name], QVLMError)
+    assert CLASSES[name].__doc__
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("InputError", ValueError),
+        ("CircuitError", ValueError),
+        ("NoiseModelError", ValueError),
+        ("BackendError", RuntimeError),
+        ("LedgerError", RuntimeError),
+        ("MissingDependencyError", ImportError),
+    ],
+)
+def test_pythons_own_class_catches_it_too(name, base):
+    assert issubclass(CLASSES[name], base)
+
+
+def test_an_unknown_name_says_what_arrived_the_nearest_and_what_is_known():
+    error = UnknownNameError("backend", "aerr", ["aer", "statevector"], "Look at the list.")
+    assert str(error) == (
+        "unknown backend 'aerr': did you mean 'aer'? (known: aer, statevector). Look at the list."
+    )
+    assert (error.kind, error.name, error.known) == ("backend", "aerr", ["aer", "statevector"])
+    assert isinstance(error, InputError)
+
+
+def test_an_unknown_name_far_from_all_names_suggests_none():
+    message = str(UnknownNameError("recipe", "xyz", ["tiny", "small"]))
+    assert message == "unknown recipe 'xyz' (known: tiny, small)"
+    assert str(UnknownNameError("thing", "x", [])) == "unknown thing 'x'"
+
+
+def test_a_long_list_of_names_is_cut_and_kept():
+    names = [f"name{i}" for i in range(30)]
+    error = UnknownNameError("thing", "?", iter(names))
+    assert "name11, …" in str(error)
+    assert "name12" not in str(error)
+    assert error.known == names
+
+
+def test_a_missing_package_says_how_to_install_it():
+    message = str(MissingDependencyError("mitiq", "mitigation", "extrapolation"))
+    assert message == (
+        "extrapolation needs mitiq: install it with pip install 'qvlm-qiskit[mitigation]'"
+    )

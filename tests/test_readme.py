@@ -1,0 +1,171 @@
+"""README, docs and the program say the same; the README's commands do what it says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_results_section_is_the_kept_results_json():
+    make = load(ROOT / "docs" / "make_results.py")
+    results = json.loads((ROOT / "benchmarks" / "results" / "demo.json").read_text("utf-8"))
+    assert make.with_results(README, results) == README
+
+
+def test_kept_results_reach_what_is_promised():
+    results = json.loads((ROOT / "benchmarks" / "results" / "demo.json").read_text("utf-8"))
+    assert results["exact"]["accuracy"] >= 0.9
+    for baseline in results["baselines"].values():
+        assert results["exact"]["low"] > 2 * baseline["high"]
+    assert results["seconds"] <= 360
+    assert results["peak_memory_mib"] <= 4096
+
+
+def test_cli_reference_is_the_help_of_today():
+    make = load(ROOT / "docs" / "make_cli_reference.py")
+    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == make.reference()
+
+
+def test_every_option_in_the_readme_exists():
+    reference = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    commands = [line for block in blocks("sh") for line in block.splitlines() if "qvlm " in line]
+    assert commands
+    for line in commands:
+        name = line.split("qvlm ", 1)[1].split()[0]
+        section = reference.split(f"## `qvlm {name}", 1)[1]
+        for option in re.findall(r"--[a-z-]+", line):
+            assert option in section, f"{option} of {line}"
+
+
+def test_every_file_in_the_readme_exists():
+    for path in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / path).exists(), path
+    table = README.split("## The way of one batch")[1].split("`backends/`, `noise_models/` and")[0]
+    folder = ROOT
+    for name in re.findall(r"`([\w/]+(?:\.py|/))`", table):
+        path = ROOT / name if "/" in name else folder / name
+        assert path.exists(), name
+        folder = path.parent
+
+
+def test_readme_names_the_two_commands_and_ci_runs_the_tests():
+    first = blocks("sh")[0]
+    assert "make demo" in first and "make test" in first
+    assert "make test" in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_layer_example_runs(capsys: pytest.CaptureFixture[str]):
+    example = next(b for b in blocks("python") if "QuantumLayer(" in b)
+    exec(compile(example, "README.md", "exec"), {})
+    assert "torch.Size([3, 5, 2])" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh clone in a clean home, after ``make demo``."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("needs git and a checkout to clone")
+    home = tmp_path_factory.mktemp("home")
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(home / "qvlm")], check=True)
+    done = run_in(home / "qvlm", "make", "demo")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return home / "qvlm"
+
+
+def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    kept = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE")
+    passed = ("PIP_", "PYENV", "REQUESTS_", "OMP_")
+    environment = {k: v for k, v in os.environ.items() if k in kept or k.startswith(passed)}
+    # the tests' own virtual environment must not lend its interpreter or packages
+    own = str(Path(sys.executable).parent)
+    environment["PATH"] = os.pathsep.join(
+        p for p in environment["PATH"].split(os.pathsep) if p != own
+    )
+    environment["HOME"] = str(folder.parent)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_demo_leaves_report_and_results(clone: Path):
+    results = json.loads((clone / "runs" / "demo" / "results.json").read_text("utf-8"))
+    assert results["exact"]["accuracy"] >= 0.9
+    assert results["seconds"] <= 360
+    assert results["peak_memory_mib"] <= 4096
+    assert (clone / "runs" / "demo" / "report.html").is_file()
+
+
+@pytest.mark.slow
+def test_second_make_does_no_setup(clone: Path):
+    again = run_in(clone, "make", "-n", "test")
+    assert "pip" not in again.stdout and "venv " not in again.stdout
+
+
+@pytest.mark.slow
+def test_readme_commands_run(clone: Path):
+    commands = [line for block in blocks("sh")[1:] for line in block.splitlines() if line]
+    assert len(commands) >= 5
+    for line in commands:
+        done = run_in(clone, "bash", "-c", line)
+        assert done.returncode == 0, f"{line}\n{done.stderr[-2000:]}"
+        assert done.stdout.strip() or "train" in line, line
+
+
+@pytest.mark.slow
+def test_readme_model_example_runs(clone: Path):
+    example = next(b for b in blocks("python") if "Run.open" in b)
+    done = run_in(clone, ".venv/bin/python", "-c", example)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(re.findall(r"\d\.\d%", done.stdout)) >= 2
+
+
+@pytest.mark.slow
+def test_report_renders_in_a_browser(clone: Path, tmp_path: Path):
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("needs Debian's chromium")
+    picture = tmp_path / "report.png"
+    flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
+    done = subprocess.run(
+        [
+            browser,
+            *flags.split(),
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--window-size=1000,3600",
+            f"--screenshot={picture}",
+            (clone / "runs" / "demo" / "report.html").as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    from PIL import Image
+
+    with Image.open(picture) as image:
+        assert image.size == (1000, 3600)
+        # text, plots and digits: a page that failed to lay out is nearly one colour
+        assert len(image.convert("RGB").getcolors(maxcolors=1 << 24) or []) > 200

@@ -1,0 +1,306 @@
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from qvlm_qiskit import __version__
+from qvlm_qiskit.errors import InputError, QVLMError, RunFolderError, UnknownNameError
+from qvlm_qiskit.runs import Run
+from qvlm_qiskit.training import TrainingOptions, build_model, train
+
+SHORT = TrainingOptions(
+    recipe="tiny", steps=20, batch_size=16, train_samples=100, checkpoint_every=8
+)
+STOP = 13  # after the checkpoint of step 8
+
+
+def weights(folder):
+    return load_file(folder / "model" / "model.safetensors")
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    unequal = [name for name in first if not torch.equal(first[name], second[name])]
+    assert not unequal
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """The uninterrupted training that the others are compared with."""
+    return train(SHORT, tmp_path_factory.mktemp("short") / "run")
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory, stop_at, stopped):
+    """A place whose training stopped in the middle; tests that use it take a copy."""
+    out = tmp_path_factory.mktemp("interrupted") / "run"
+    with pytest.raises(stopped):
+        train(SHORT, out, track=stop_at("training", STOP))
+    return out
+
+
+@pytest.fixture
+def place(interrupted, tmp_path):
+    """An --out beside which an interrupted training lies."""
+    shutil.copytree(interrupted.with_name("run.partial"), tmp_path / "run.partial")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("name", ["steps", "batch_size", "train_samples", "checkpoint_every"])
+@pytest.mark.parametrize("value", [0, -3])
+def test_counts_below_one_are_refused(name, value):
+    with pytest.raises(InputError, match=f"{name} must be at least 1, got {value}"):
+        TrainingOptions(**{name: value})
+
+
+@pytest.mark.parametrize("rate", [0.0, -1e-3, float("nan"), float("inf")])
+def test_learning_rates_that_are_none_are_refused(rate):
+    with pytest.raises(InputError, match="learning_rate"):
+        TrainingOptions(learning_rate=rate)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_out_of_range_are_refused(seed):
+    with pytest.raises(InputError, match="seed"):
+        TrainingOptions(seed=seed)
+
+
+def test_the_largest_seed_works():
+    model, _ = build_model(TrainingOptions(recipe="tiny", seed=2**32 - 1))
+    assert model.quantum_layers
+
+
+@pytest.mark.parametrize("wrong", [{"recipe": "medium"}, {"blocks": "quantun"}])
+def test_a_wrong_name_is_refused_and_leaves_nothing(tmp_path, tree, wrong):
+    with pytest.raises(UnknownNameError):
+        train(TrainingOptions(**{"recipe": "tiny", **wrong}), tmp_path / "run")
+    assert tree(tmp_path) == {}
+
+
+def test_the_run_folder_is_complete_and_alone(short, tree):
+    assert sorted(tree(short.path.parent)) == [
+        "run/",
+        "run/history.json",
+        "run/model/",
+        "run/model/config.json",
+        "run/model/generation_config.json",
+        "run/model/model.safetensors",
+        "run/model/processor_config.json",
+        "run/model/tokenizer.json",
+        "run/model/tokenizer_config.json",
+        "run/run.json",
+    ]
+
+
+def test_the_record_says_what_was_trained(short):
+    info = json.loads((short.path / "run.json").read_text(encoding="utf-8"))
+    assert info == short.info
+    assert info["options"] == dataclasses.asdict(SHORT)
+    assert info["package"]["qvlm-qiskit"] == __version__
+    model = short.model()
+    assert info["parameters"] == sum(p.numel() for p in model.parameters())
+    assert info["quantum_parameters"] == sum(
+        layer.weight.numel() for layer in model.quantum_layers.values()
+    )
+    assert info["seconds"] > 0
+
+
+def test_the_history_has_a_row_per_step_and_a_gate_per_block(short):
+    history = short.history()
+    assert set(history) == {"step", "loss", "learning_rate", "gate_qcnn", "gate_paqm"}
+    assert history["step"] == list(range(1, SHORT.steps + 1))
+    assert {len(column) for column in history.values()} == {SHORT.steps}
+    assert all(0 < value < 1 for name in ("qcnn", "paqm") for value in history[f"gate_{name}"])
+    assert history["gate_qcnn"][0] == history["gate_paqm"][0] == 0.5
+    assert history["gate_qcnn"][-1] != 0.5
+    assert history["gate_paqm"][-1] != 0.5
+
+
+def test_training_lowers_the_loss(tiny_run):
+    loss = tiny_run.history()["loss"]
+    assert loss[-1] < 0.7 * loss[0]
+
+
+@pytest.mark.parametrize("blocks", ["classical", "frozen", "none"])
+def test_the_other_kinds_of_block_train(tmp_path, blocks):
+    options = TrainingOptions(recipe="tiny", blocks=blocks, steps=3, train_samples=32)
+    run = train(options, tmp_path / "run")
+    gates = {name for name in run.history() if name.startswith("gate_")}
+    assert gates == (set() if blocks == "none" else {"gate_qcnn", "gate_paqm"})
+    assert bool(run.model().quantum_layers) == (blocks == "frozen")
+    before, _ = build_model(options)
+    moved = {
+        name: not torch.equal(tensor, before.state_dict()[name])
+        for name, tensor in run.model().state_dict().items()
+    }
+    assert moved["lm_head.weight"]
+    cores = [name for name in moved if ".core." in name]
+    assert len(cores) == (0 if blocks == "none" else 2)
+    assert {moved[name] for name in cores} <= {blocks == "classical"}
+
+
+def test_the_same_seed_gives_the_same_weights_and_history(short, tmp_path):
+    again = train(SHORT, tmp_path / "again")
+    assert_same(weights(again.path), weights(short.path))
+    assert again.history() == short.history()
+
+
+def test_another_seed_gives_other_weights(short, tmp_path):
+    other = train(dataclasses.replace(SHORT, seed=1), tmp_path / "other")
+    ours, theirs = weights(short.path), weights(other.path)
+    drawn = [name for name, tensor in ours.items() if tensor.unique().numel() > 2]
+    assert len(drawn) > 20
+    assert not [name for name in drawn if torch.equal(ours[name], theirs[name])]
+
+
+def test_a_training_set_smaller_than_a_batch_is_used_whole(tmp_path):
+    options = TrainingOptions(recipe="tiny", steps=2, batch_size=64, train_samples=5)
+    assert train(options, tmp_path / "run").history()["step"] == [1.0, 2.0]
+
+
+def test_progress_is_reported_for_every_step(tmp_path, watch):
+    seen = []
+    options = TrainingOptions(recipe="tiny", steps=4, train_samples=32)
+    train(options, tmp_path / "run", track=watch(seen))
+    assert seen == [("training", 4, [1, 2, 3, 4])]
+
+
+def test_an_exception_in_the_middle_leaves_only_the_partial_folder(interrupted):
+    assert [path.name for path in interrupted.parent.iterdir()] == ["run.partial"]
+
+
+def test_a_resumed_training_ends_like_an_uninterrupted_one(place, short):
+    run = train(SHORT, place, resume=True)
+    assert [path.name for path in place.parent.iterdir()] == ["run"]
+    assert_same(weights(run.path), weights(short.path))
+    assert run.history() == short.history()
+
+
+def test_a_resumed_training_starts_behind_its_checkpoint(place, watch):
+    seen = []
+    train(SHORT, place, resume=True, track=watch(seen))
+    assert seen == [("training", SHORT.steps, list(range(9, SHORT.steps + 1)))]
+
+
+def test_an_interrupted_training_that_is_not_resumed_starts_over(place, short):
+    run = train(SHORT, place)
+    assert_same(weights(run.path), weights(short.path))
+    assert [path.name for path in place.parent.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"steps": 30}, {"blocks": "classical"}, {"learning_rate": 1e-2}]
+)
+def test_resuming_with_other_options_is_refused(place, tree, change):
+    before = tree(place.parent)
+    (name,) = change
+    with pytest.raises(InputError, match=f"was started with {name}="):
+        train(dataclasses.replace(SHORT, **change), place, resume=True)
+    assert tree(place.parent) == before
+
+
+def test_resuming_nothing_is_refused_and_leaves_nothing(tmp_path, tree):
+    with pytest.raises(RunFolderError, match="nothing to resume"):
+        train(SHORT, tmp_path / "run", resume=True)
+    assert tree(tmp_path) == {}
+    (tmp_path / "run.partial").mkdir()
+    with pytest.raises(RunFolderError, match="holds no checkpoint"):
+        train(SHORT, tmp_path / "run", resume=True)
+
+
+def test_resuming_with_damaged_options_is_refused(place):
+    (place.with_name("run.partial") / "options.json").write_text("{ not json")
+    with pytest.raises(QVLMError):
+        train(SHORT, place, resume=True)
+
+
+def test_a_checkpoint_that_was_cut_off_is_not_taken_up(place, short):
+    """Killed while a checkpoint was written: the newest is incomplete, the one before whole."""
+    checkpoints = place.with_name("run.partial") / "checkpoints"
+    newest = shutil.copytree(checkpoints / "checkpoint-8", checkpoints / "checkpoint-16")
+    for name in ("trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth"):
+        (newest / name).unlink()
+    try:
+        run = train(SHORT, place, resume=True)
+    except QVLMError:
+        return
+    assert_same(weights(run.path), weights(short.path))
+
+
+def test_a_refusal_keeps_what_an_interrupted_training_left(place, short, tree):
+    shutil.copytree(short.path, place)
+    before = tree(place.parent)
+    with pytest.raises(InputError, match="exists already"):
+        train(SHORT, place)
+    assert tree(place.parent) == before
+
+
+def test_a_folder_that_exists_is_refused_and_kept(run_copy, tree):
+    before = tree(run_copy.parent)
+    with pytest.raises(InputError, match="--overwrite"):
+        train(SHORT, run_copy)
+    assert tree(run_copy.parent) == before
+
+
+def test_overwriting_keeps_the_old_run_until_the_new_one_is_whole(
+    run_copy, tree, stop_at, stopped, short
+):
+    before = tree(run_copy)
+    with pytest.raises(stopped):
+        train(SHORT, run_copy, overwrite=True, track=stop_at("training", STOP))
+    assert tree(run_copy) == before
+    run = train(SHORT, run_copy, overwrite=True)
+    assert_same(weights(run.path), weights(short.path))
+    assert [path.name for path in run_copy.parent.iterdir()] == [run_copy.name]
+
+
+@pytest.mark.parametrize("name", [".", "/", ""])
+def test_a_place_without_a_name_is_refused(tmp_path, monkeypatch, tree, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError):
+        train(SHORT, Path(name))
+    assert tree(tmp_path) == {}
+
+
+def test_a_file_where_the_partial_folder_should_be_is_refused(tmp_path):
+    (tmp_path / "run.partial").write_text("mine")
+    with pytest.raises(InputError):
+        train(SHORT, tmp_path / "run")
+    assert (tmp_path / "run.partial").read_text() == "mine"
+
+
+def test_kill_minus_nine_leaves_only_the_partial_folder_and_it_resumes(tmp_path):
+    script = textwrap.dedent(
+        f"""
+        import os, signal, sys
+        from contextlib import contextmanager
+        from pathlib import Path
+        from qvlm_qiskit.training import TrainingOptions, train
+
+        @contextmanager
+        def track(what, total):
+            def report(done, note=""):
+                if done == {STOP}:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            yield report
+
+        train({SHORT!r}, Path(sys.argv[1]), track=track)
+        """
+    )
+    out = tmp_path / "run"
+    killed = subprocess.run([sys.executable, "-c", script, str(out)], env=os.environ, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
+    with pytest.raises(RunFolderError):
+        Run.open(out.with_name("run.partial"))
+    train(SHORT, out, resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
