@@ -17,7 +17,6 @@ from qvlm_qiskit.errors import UnknownNameError
 from qvlm_qiskit.quantum import (
     AmplitudeEncoding,
     QuantumLayer,
-    amplitude_angles,
     make_qnn,
     variational_layer,
 )
@@ -71,13 +70,11 @@ class QuantumCore(nn.Module):
 
     def forward(self, features: Tensor, positions: Tensor | None = None) -> Tensor:
         """⟨Z⟩ of every qubit: ``(…, 2**n)`` and angles ``(…, n)`` → ``(…, n)``."""
-        # the tree of square roots and arctangents is kept out of half precision
-        angles = amplitude_angles(features.float() if features.dtype.itemsize < 4 else features)
+        # normalising, and a tree of square roots and arctangents, are kept out of half precision
+        exact = features.float() if features.dtype.itemsize < 4 else features
         if positions is not None:
-            positions = positions.to(angles.dtype).expand(*angles.shape[:-1], self.num_qubits)
-            angles = torch.cat([angles, positions], dim=-1)
-        outputs: Tensor = self.layer(angles)
-        return outputs.to(features.dtype)
+            positions = positions.to(exact.dtype).expand(*exact.shape[:-1], self.num_qubits)
+        return self.layer.encode(exact, positions).to(features.dtype)
 
 
 def _qnn(n: int, num_layers: int, positional: bool) -> EstimatorQNN:

@@ -92,6 +92,18 @@ def amplitude_angles(features: Tensor) -> Tensor:
     return _gate_angles(_branch_angles(features))
 
 
+def unit_vectors(features: Tensor) -> Tensor:
+    """The amplitudes that :func:`amplitude_angles` encodes: features of norm 1, ``(…, 2**n)``.
+
+    An all-zero vector becomes the basis state 0, and gets no gradient.
+    """
+    norm = torch.linalg.vector_norm(features, dim=-1, keepdim=True)
+    empty = norm == 0
+    first = torch.zeros_like(features)
+    first[..., 0] = 1
+    return torch.where(empty, first, features / torch.where(empty, torch.ones_like(norm), norm))
+
+
 def amplitudes_from_angles(angles: Tensor) -> Tensor:
     """The amplitudes that :class:`.AmplitudeEncoding` prepares from its gate angles.
 

@@ -19,6 +19,7 @@ from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor, nn
 
 from qvlm_qiskit.errors import CircuitError, InputError
+from qvlm_qiskit.quantum.encoding import amplitude_angles, unit_vectors
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.program import compile_circuit
 from qvlm_qiskit.quantum.statevector import StatevectorEngine
@@ -131,6 +132,38 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         outputs = self._exact(rows, weight) if self._is_exact() else self._through_run(rows, weight)
         return outputs.to(inputs.dtype).reshape(*lead, outputs.shape[-1])
 
+    def encode(self, features: Tensor, inputs: Tensor | None = None) -> Tensor:
+        """Expectation values for features that the circuit loads as amplitudes.
+
+        The same as calling the layer with ``amplitude_angles(features)`` followed by ``inputs``.
+        The exact engine takes the normalised features as its initial states, without computing
+        the angles of the tree and going back.
+
+        Args:
+            features: ``(…, 2**n)`` of any scale, for a network whose first 2ⁿ - 1 inputs are the
+                angles of an :class:`~qvlm_qiskit.quantum.AmplitudeEncoding` on all its qubits.
+            inputs: ``(…, n_inputs - 2**n + 1)``: the network's other inputs.
+
+        Raises:
+            InputError: The network doesn't start with such an encoding, or wrong dimensions.
+        """
+        loaded = features.shape[-1] - 1
+        rest = features.new_zeros(*features.shape[:-1], 0) if inputs is None else inputs
+        if loaded + rest.shape[-1] != self.neural_network.num_inputs:
+            raise InputError(
+                f"expected features and inputs for {self.neural_network.num_inputs} angles, got "
+                f"{tuple(features.shape)} and {tuple(rest.shape)}"
+            )
+        if not (self._is_exact() and self.neural_network.input_gradients):
+            return cast(Tensor, self(torch.cat([amplitude_angles(features), rest], dim=-1)))
+        if self._compiled().num_loaded != loaded:
+            raise InputError("this network's circuit doesn't start by loading amplitudes")
+        lead = features.shape[:-1]
+        rows = rest.reshape(lead.numel(), rest.shape[-1])
+        states = unit_vectors(features.reshape(lead.numel(), loaded + 1))
+        outputs = self._exact(rows, self.weight, states)
+        return outputs.to(features.dtype).reshape(*lead, outputs.shape[-1])
+
     def _without_cut_gradient(self, inputs: Tensor) -> Tensor:
         if self.neural_network.input_gradients or not inputs.requires_grad:
             return inputs
@@ -159,13 +192,15 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             and gradient._estimator is self.neural_network.estimator  # noqa: SLF001
         )
 
-    def _exact(self, rows: Tensor, weight: Tensor) -> Tensor:
+    def _exact(self, rows: Tensor, weight: Tensor, states: Tensor | None = None) -> Tensor:
         estimator = cast(TorchEstimator, self.active_estimator)
         dtype = torch.float64 if rows.dtype == torch.float64 else estimator.real_dtype
         # complex products have no half-precision form, and autocast would round the read-out
         with torch.autocast(rows.device.type, enabled=False):
             return self._compiled().expectations(
-                rows.to(dtype), weight.to(device=rows.device, dtype=dtype)
+                rows.to(dtype),
+                weight.to(device=rows.device, dtype=dtype),
+                None if states is None else states.to(dtype),
             )
 
     def _compiled(self) -> StatevectorEngine:

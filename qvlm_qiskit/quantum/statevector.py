@@ -65,12 +65,24 @@ class StatevectorEngine:
         self._affine = program.angles.affine()
         self._tensors: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
 
-    def expectations(self, batched: Tensor, shared: Tensor) -> Tensor:
+    @property
+    def num_loaded(self) -> int:
+        """How many leading inputs are the gate angles of the initial amplitude load, 0 if none."""
+        load = self.plan.load
+        count = 0 if load is None else len(load.parameters)
+        leading = load is not None and load.parameters == tuple(range(count))
+        return count if leading and count <= self.num_batched else 0
+
+    def expectations(
+        self, batched: Tensor, shared: Tensor, amplitudes: Tensor | None = None
+    ) -> Tensor:
         r"""⟨ψ|O|ψ⟩ for every sample and observable.
 
         Args:
             batched: ``(B, num_batched)`` real, float32 or float64: decides the precision.
             shared: ``(n_parameters - num_batched,)`` of the same dtype.
+            amplitudes: Initial states ``(B, 2**n)`` of unit norm in place of the first
+                ``num_loaded`` columns of ``batched``, which then has only the others.
 
         Returns:
             ``(B, n_observables)`` real, of the same dtype; exact up to rounding.
@@ -80,10 +92,11 @@ class StatevectorEngine:
             return batched.new_zeros(0, self.num_observables) + 0 * (batched.sum() + shared.sum())
         sweep = batched.device.type == "cpu" and self.program.num_qubits <= MAX_SWEEP_QUBITS
         executor = self.cpu_executor if sweep else self.tensor_executor
-        shared_angles, batched_angles = self._angles(batched, shared)
-        return executor.expectations(
-            shared_angles, batched_angles, self._amplitudes(batched, shared)
-        )
+        first = 0 if amplitudes is None else self.num_loaded
+        if amplitudes is None:
+            amplitudes = self._amplitudes(batched, shared)
+        shared_angles, batched_angles = self._angles(batched, shared, first)
+        return executor.expectations(shared_angles, batched_angles, amplitudes)
 
     def states(self, batched: Tensor, shared: Tensor) -> Tensor:
         """Final states ``(B, 2**n)`` on the active qubits; arguments as in :meth:`expectations`."""
@@ -108,8 +121,11 @@ class StatevectorEngine:
         readout = _readout(self._terms, 1 << self.program.num_qubits, self.num_observables)
         return TensorExecutor(self.program, self.plan, readout, self.num_observables)
 
-    def _angles(self, batched: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
-        """Angles that are shared ``(n_shared,)`` and that are not ``(B, n_batched)``."""
+    def _angles(self, batched: Tensor, shared: Tensor, skipped: int = 0) -> tuple[Tensor, Tensor]:
+        """Angles that are shared ``(n_shared,)`` and that are not ``(B, n_batched)``.
+
+        ``batched`` lacks the first ``skipped`` inputs.
+        """
         matrix, offset = self._affine
         split, plan = self.num_batched, self.plan
         rows, columns = plan.shared_rows, plan.batched_rows
@@ -117,15 +133,22 @@ class StatevectorEngine:
         first = first + self._constant("shared offset", offset[rows], batched)
         second = self._constant("batched", matrix[columns, split:], batched) @ shared
         second = second + self._constant("batched offset", offset[columns], batched)
-        second = batched @ self._constant("inputs", matrix[columns, :split], batched).T + second
+        inputs = self._constant(f"inputs {skipped}", matrix[columns, skipped:split], batched)
+        second = batched @ inputs.T + second
         if not self.program.angles.expressions:
             return first, second
-        return self._free(rows, first, batched, shared), self._free(
-            columns, second, batched, shared
+        return (
+            self._free(rows, first, batched, shared, skipped),
+            self._free(columns, second, batched, shared, skipped),
         )
 
     def _free(
-        self, rows: npt.NDArray[np.int64], angles: Tensor, batched: Tensor, shared: Tensor
+        self,
+        rows: npt.NDArray[np.int64],
+        angles: Tensor,
+        batched: Tensor,
+        shared: Tensor,
+        skipped: int,
     ) -> Tensor:
         """Put the values of non-affine expressions into their columns."""
         columns = list(angles.unbind(-1))
@@ -134,7 +157,7 @@ class StatevectorEngine:
                 continue
             parameters, function = self.program.angles.expressions[int(row)]
             values = [
-                batched[:, p] if p < self.num_batched else shared[p - self.num_batched]
+                batched[:, p - skipped] if p < self.num_batched else shared[p - self.num_batched]
                 for p in parameters
             ]
             columns[column] = function(*values).to(angles.dtype)

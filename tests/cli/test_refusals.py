@@ -163,6 +163,10 @@ def test_a_path_that_is_no_run_folder(refused, command, path, says):
     assert says in refused(*words[command])
 
 
+def test_a_message_of_several_lines_becomes_one(refused):
+    assert "no run folder at no where" in refused("evaluate", "no\nwhere")
+
+
 def damage_version(folder):
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     (folder / "run.json").write_text(json.dumps({**record, "version": 99}), encoding="utf-8")
@@ -237,7 +241,10 @@ def test_an_image_that_is_none(refused, command, image, says):
         ("", "empty"),
         ("   ", "empty"),
         ("<unk>", "'<unk>'"),
-        ("what is the <image>?", "<image>"),
+        ("what is the <image>?", "'<image>'"),
+        ("<s> what is the sum?", "'<s>'"),
+        ("what is the sum?</s>", "'</s>'"),
+        ("<pad>", "'<pad>'"),
     ],
 )
 def test_a_question_that_the_model_can_not_read(refused, question, says):

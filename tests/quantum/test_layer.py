@@ -22,7 +22,15 @@ from qiskit_machine_learning.primitives import QMLEstimator
 from torch import nn
 
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator, z_observables
+from qvlm_qiskit.quantum import (
+    AmplitudeEncoding,
+    QuantumLayer,
+    TorchEstimator,
+    amplitude_angles,
+    make_qnn,
+    variational_layer,
+    z_observables,
+)
 
 
 @pytest.fixture
@@ -606,3 +614,50 @@ def test_a_network_on_a_transpiled_circuit_gives_the_same(
     layer = QuantumLayer(mapped, initial_weights=weights).double()
     for mine, theirs in zip(gradients(layer, rows), gradients(double, rows), strict=True):
         torch.testing.assert_close(mine, theirs, atol=1e-8, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("positions", [0, 3])
+def test_encode_is_the_layer_on_amplitude_angles(dtype, positions):
+    amplitudes, angles, weights = (
+        ParameterVector("a", 7),
+        ParameterVector("p", positions),
+        ParameterVector("w", 9),
+    )
+    circuit = QuantumCircuit(3)
+    circuit.append(AmplitudeEncoding(list(amplitudes)), range(3))
+    for qubit, angle in enumerate(angles):
+        circuit.rz(angle, qubit)
+    variational_layer(circuit, weights)
+    layer = QuantumLayer(make_qnn(circuit, [*amplitudes, *angles], list(weights)))
+    generator = torch.Generator().manual_seed(3)
+    features = torch.randn(2, 5, 8, generator=generator, dtype=dtype)
+    features[0, 0] = 0
+    features[0, 1, 2:6] = 0
+    features.requires_grad_()
+    rest = torch.randn(2, 5, positions, generator=generator, dtype=dtype) if positions else None
+    inputs = (
+        amplitude_angles(features)
+        if rest is None
+        else torch.cat([amplitude_angles(features), rest], dim=-1)
+    )
+    # a random weighting of the outputs, so that every entry of the Jacobian counts
+    cotangent = torch.randn(2, 5, 3, generator=generator, dtype=dtype)
+    found = torch.autograd.grad(
+        (layer.encode(features, rest) * cotangent).sum(), [features, layer.weight]
+    )
+    wanted = torch.autograd.grad((layer(inputs) * cotangent).sum(), [features, layer.weight])
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-10
+    torch.testing.assert_close(layer.encode(features, rest), layer(inputs), atol=tolerance, rtol=0)
+    # at an empty branch the tree has no gradient, the plain normalisation has
+    compared = torch.ones(2, 5, 8, dtype=torch.bool)
+    compared[0, 1, 2:6] = False
+    torch.testing.assert_close(found[0][compared], wanted[0][compared], atol=tolerance, rtol=0)
+    # float32 weights collect the gradients of both precisions
+    torch.testing.assert_close(found[1], wanted[1], atol=1e-5, rtol=0)
+    with pytest.raises(InputError):
+        layer.encode(features[..., :4])
+    with layer.run_on(TorchEstimator(dtype="complex128")), torch.no_grad():
+        torch.testing.assert_close(
+            layer.encode(features, rest), layer(inputs), atol=tolerance, rtol=0
+        )

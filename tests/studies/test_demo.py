@@ -281,21 +281,21 @@ def test_a_folder_that_exists_is_refused_and_kept(demo_options, run_copy, tree, 
 
 @pytest.mark.parametrize("stage", ["exact evaluation", "noise × 0"], ids=["early", "late"])
 def test_a_demo_that_breaks_off_leaves_no_half_a_demo(
-    short_demo_options, tmp_path, stop_at, stopped, stage
+    short_demo_options, tmp_path, tree, stop_at, stopped, stage
 ):
     with pytest.raises(stopped):
         run_demo(short_demo_options(), tmp_path / "run", track=stop_at(stage, 1))
-    assert not (tmp_path / "run").exists()
+    assert tree(tmp_path) == {}
 
 
 @pytest.mark.parametrize("stage", ["exact evaluation", "noise × 0"], ids=["early", "late"])
 def test_overwriting_keeps_the_old_demo_until_the_new_one_is_whole(
     short_demo_options, run_copy, tree, stop_at, stopped, stage
 ):
-    before = tree(run_copy)
+    before = tree(run_copy.parent)
     with pytest.raises(stopped):
         run_demo(short_demo_options(), run_copy, overwrite=True, track=stop_at(stage, 1))
-    assert tree(run_copy) == before
+    assert tree(run_copy.parent) == before
 
 
 def test_a_model_without_circuits_has_a_demo_too(short_demo_options, tmp_path):
