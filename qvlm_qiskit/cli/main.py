@@ -19,6 +19,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=False,
+    pretty_exceptions_enable=False,
     help="Hybrid quantum-classical vision-language models on Qiskit: train on statevectors, run "
     "the same weights on noisy simulators and IBM Quantum.",
 )

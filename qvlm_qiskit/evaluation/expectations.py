@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
-from torch import Tensor
+from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPubLike
 
 from qvlm_qiskit.data.batch import PromptBatch
 from qvlm_qiskit.model import HybridVLM
+from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator
 from qvlm_qiskit.quantum.layer import EstimatorSource
 
 Rows = npt.NDArray[np.float64]
@@ -41,7 +44,7 @@ class ExpectationError:
 
 
 def capture_rows(model: HybridVLM, batch: PromptBatch, limit: int) -> dict[str, Rows]:
-    """The distinct inputs that a batch sends to every quantum layer, on the model's estimator.
+    """The distinct inputs that a batch sends to every quantum layer.
 
     Args:
         model: In evaluation mode.
@@ -51,22 +54,31 @@ def capture_rows(model: HybridVLM, batch: PromptBatch, limit: int) -> dict[str, 
     Returns:
         Per layer name, ``(rows, n_inputs)`` angles in radians.
     """
-    seen: dict[str, Rows] = {}
-    handles = []
-    for name, layer in model.quantum_layers.items():
+    listeners = {name: _Listening(layer) for name, layer in model.quantum_layers.items()}
+    with ExitStack() as stack, torch.inference_mode():
+        for name, layer in model.quantum_layers.items():
+            stack.enter_context(layer.run_on(listeners[name]))
+        model(**batch.inputs())
+    return {name: np.unique(listener.rows, axis=0)[:limit] for name, listener in listeners.items()}
 
-        def note(module: Any, inputs: tuple[Tensor, ...], name: str = name) -> None:
-            rows = inputs[0].detach().double().cpu().numpy()
-            seen[name] = np.unique(rows.reshape(-1, rows.shape[-1]), axis=0)[:limit]
 
-        handles.append(layer.register_forward_pre_hook(note))
-    try:
-        with torch.inference_mode():
-            model(**batch.inputs())
-    finally:
-        for handle in handles:
-            handle.remove()
-    return seen
+class _Listening(TorchEstimator):
+    """Exact, and remembers the inputs of every pub of one layer."""
+
+    def __init__(self, layer: QuantumLayer) -> None:
+        super().__init__()
+        network = layer.neural_network
+        self._parameters = [*network.input_params, *network.weight_params]
+        self.rows: Rows = np.zeros((0, network.num_inputs))
+
+    def run(self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None) -> Any:
+        """Evaluate pubs as usual."""
+        coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
+        for pub in coerced:
+            values = pub.parameter_values.as_array(self._parameters)
+            inputs = values[..., : self.rows.shape[1]].reshape(-1, self.rows.shape[1])
+            self.rows = np.concatenate([self.rows, inputs])
+        return super().run(coerced)
 
 
 def expectation_errors(
