@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint slow docs results setup clean
+.PHONY: demo test lint slow docs results bench setup clean
 .DEFAULT_GOAL := test
 
 setup: $(READY)
@@ -32,8 +32,19 @@ slow: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/make_cli_reference.py
+# The benchmark's peers live in an environment of their own.
+bench: .venv-bench/.ready
+	.venv-bench/bin/python benchmarks/engine.py --json benchmarks/results/engine.json
+
+.venv-bench/.ready: benchmarks/requirements.txt constraints.txt pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --progress-bar off -c constraints.txt setuptools
+	.venv-bench/bin/python -m pip install --quiet --progress-bar off -c constraints.txt -e .
+	.venv-bench/bin/python -m pip install --quiet --progress-bar off -c constraints.txt -r benchmarks/requirements.txt
+	touch $@
+
 results: $(READY)
 	$(BIN)/python docs/make_results.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

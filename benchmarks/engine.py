@@ -1,0 +1,168 @@
+r"""The engine against its peers: one command, ratios measured in one run.
+
+    python benchmarks/engine.py [--smoke] [--rows paqm,qcnn,…] [--threads 1,2] [--rounds N]
+                                [--json PATH] [--only ours,tensorcircuit,…]
+
+Its environment is its own (``requirements.txt`` beside this file says how to make it). Tables go to
+the standard output, progress to the standard error. A peer that is not installed is listed as such.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from comparison import Plan, compare
+from compile_time import compile_times
+from goals import judge
+from peers import PEERS
+from processes import run_tasks
+from tables import render
+
+CIRCUIT_ROWS = {"paqm": ("paqm",), "qcnn": ("qcnn12", "qcnn192"), "n8": ("n8",)}
+TASK_ROWS = ("blocks", "compile", "gemm", "memory", "scaling", "aer")
+ROWS = (*CIRCUIT_ROWS, *TASK_ROWS)
+ALWAYS = ("ours", "stock")
+SMOKE_ROWS = ("paqm", "qcnn", "blocks", "gemm", "memory", "scaling")
+PACKAGES = (
+    *("torch", "numpy", "numba", "qiskit", "qiskit-machine-learning", "qiskit-aer", "pennylane"),
+    *("pennylane-lightning", "deepquantum", "tensorcircuit-ng", "jax", "jaxlib"),
+)
+# glibc gives freed blocks above this size back to the system at once, and does not adapt the limit
+EXACT_PEAKS = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print, and store what ``--json`` asks for."""
+    options = _options(arguments)
+    results: dict[str, Any] = {
+        "format": 1,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": {**vars(options), "json": None if options.json is None else str(options.json)},
+        "versions": {name: _version(name) for name in PACKAGES},
+        "machine": _machine(),
+        "rows": {},
+    }
+    for threads in options.threads:
+        _measure(options, threads, results["rows"])
+    results["machine"]["load_after"] = os.getloadavg()[0]
+    results["goals"] = [] if options.smoke else judge(results)
+    print(render(results), end="")
+    if options.json is not None:
+        text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+        options.json.write_text(text, encoding="utf-8")
+
+
+def _measure(options: argparse.Namespace, threads: int, rows: dict[str, list[Any]]) -> None:
+    """All rows that were asked for, with one number of threads."""
+    names = [name for name in PEERS if name in (*ALWAYS, *options.only)]
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = 0.01 if options.smoke else 0.4
+        plan = Plan(options.rounds, seconds, options.smoke, Path(folder))
+        for row, circuits in CIRCUIT_ROWS.items():
+            # in smoke mode one batch size stands for both
+            for circuit in circuits[: 1 if options.smoke else None] if row in options.rows else ():
+                _log(f"{circuit}, {threads} threads")
+                table = compare(circuit, names, threads, plan, _log)
+                rows.setdefault("circuits", []).append(table)
+    for group in _groups(options):
+        _log(f"{', '.join(group)}, {threads} threads")
+        if group == ["compile"]:
+            results = {"compile": compile_times(threads, options.smoke)}
+        else:
+            environment = EXACT_PEAKS if "memory" in group else None
+            results = run_tasks(group, threads, options.smoke, environment)
+        for row, result in results.items():
+            rows.setdefault(row, []).append({"threads": threads, **result})
+
+
+def _groups(options: argparse.Namespace) -> list[list[str]]:
+    """Tasks that share a process: every one has its own, except in smoke mode."""
+    chosen = [row for row in TASK_ROWS if row in options.rows]
+    if not options.smoke:
+        return [[row] for row in chosen]
+    together = [row for row in chosen if row != "compile"]
+    return [group for group in (together, ["compile"]) if group and set(group) <= set(chosen)]
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure the engine against its peers.")
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes, ours and the stock pair")
+    parser.add_argument("--rows", type=_names(ROWS), help=f"of {', '.join(ROWS)}; default all")
+    parser.add_argument("--threads", type=_threads, default=None, help="default 1,2")
+    parser.add_argument("--rounds", type=_positive, default=None, help="turns per peer; default 7")
+    parser.add_argument("--json", type=Path, default=None, help="where to store all results")
+    parser.add_argument(
+        "--only",
+        type=_names(tuple(PEERS)),
+        help=f"of {', '.join(PEERS)}; default all; ours and stock are always there",
+    )
+    options = parser.parse_args(arguments)
+    smoke = options.smoke
+    options.rows = options.rows or list(SMOKE_ROWS if smoke else ROWS)
+    options.threads = options.threads or ([1] if smoke else [1, 2])
+    options.rounds = options.rounds or (1 if smoke else 7)
+    options.only = options.only or list(ALWAYS if smoke else PEERS)
+    return options
+
+
+def _names(known: tuple[str, ...]) -> Any:
+    """A parser of comma-separated names."""
+
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+        return names
+
+    return parse
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
+    return value
+
+
+def _threads(text: str) -> list[int]:
+    return [_positive(part) for part in text.split(",")]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _machine() -> dict[str, Any]:
+    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), "?")
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def _log(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""TensorCircuit-NG on JAX: ``vmap`` over the batch, one jitted vector-Jacobian product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tensorcircuit as tc
+from workloads import Data, Workload
+
+from peers.runner import Arrays, z_signs
+
+tc.set_backend("jax")
+tc.set_dtype("complex64")
+
+
+def build(workload: Workload, data: Data, threads: int) -> JaxRunner:
+    """Trace nothing yet; XLA's threads come from the environment."""
+    return JaxRunner(workload, data)
+
+
+class JaxRunner:
+    """Jitted forward and forward-with-gradients on arrays that already lie in JAX."""
+
+    def __init__(self, workload: Workload, data: Data) -> None:
+        """Wrap the circuit in ``vmap`` and ``jit``."""
+        batched = jax.vmap(lambda x, w: _outputs(workload, x, w), in_axes=(0, None))
+
+        def with_gradients(inputs: Any, weights: Any, cotangent: Any) -> Any:
+            outputs, pull = jax.vjp(batched, inputs, weights)
+            return outputs, *pull(cotangent)
+
+        self._inputs, self._weights, self._cotangent = (jnp.asarray(a) for a in data)
+        self._forward = jax.jit(batched)
+        self._both = jax.jit(with_gradients)
+
+    def forward(self) -> object:
+        """See :class:`~peers.runner.Runner`."""
+        return jax.block_until_ready(self._forward(self._inputs, self._weights))
+
+    def both(self) -> Any:
+        """See :class:`~peers.runner.Runner`."""
+        return jax.block_until_ready(self._both(self._inputs, self._weights, self._cotangent))
+
+    def arrays(self) -> Arrays:
+        """See :class:`~peers.runner.Runner`."""
+        return Arrays(*(np.asarray(a, dtype=np.float64) for a in self.both()))
+
+
+def _outputs(workload: Workload, inputs: Any, weights: Any) -> Any:
+    """One sample; qubit 0 of the framework is the most significant."""
+    n = workload.num_qubits
+    if workload.encoding == "angle":
+        circuit = tc.Circuit(n)
+        for qubit in range(n):
+            circuit.ry(n - 1 - qubit, theta=inputs[qubit])
+    else:
+        circuit = tc.Circuit(n, inputs=inputs / jnp.linalg.norm(inputs))
+    for name, qubit, index in workload.gates():
+        if name == "cx":
+            circuit.cnot(n - 1 - qubit, n - 1 - index)
+        else:
+            getattr(circuit, name)(n - 1 - qubit, theta=weights[index])
+    state = circuit.state()
+    # faster under vmap and jit than one expectation_ps per qubit (measured: by 1.4 to 1.9)
+    return (state.real**2 + state.imag**2) @ z_signs(n)
