@@ -70,12 +70,15 @@ def new_folder(path: Path, overwrite: bool, partial: Path | None = None) -> Iter
         InputError: As :func:`check_new_folder`.
     """
     check_new_folder(path, overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if partial is None:
-        work = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    else:
-        work = partial
-        work.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if partial is None:
+            work = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        else:
+            work = partial
+            work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"can't create {path}: {error.strerror}; choose another --out") from error
     try:
         yield work
     except BaseException:

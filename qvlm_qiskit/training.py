@@ -183,6 +183,7 @@ def _trainer(
         save_steps=options.checkpoint_every,
         save_total_limit=1,
         logging_steps=max(1, options.steps // 100),
+        logging_nan_inf_filter=False,
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
@@ -219,6 +220,11 @@ class _Log(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         if "loss" not in logs:
             return
+        if not math.isfinite(logs["loss"]):
+            raise InputError(
+                f"the training diverged: the loss of step {state.global_step} is {logs['loss']}; "
+                f"try a lower learning rate than {args.learning_rate}"
+            )
         gates = {f"gate_{name}": value for name, value in model.gate_values().items()}
         # log_history is saved with checkpoints, so the gates survive a resume
         state.log_history[-1].update(gates)

@@ -143,6 +143,12 @@ def test_a_name_that_no_disk_takes_is_refused(tmp_path):
         check_new_folder(tmp_path / ("n" * 300), overwrite=False)
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's /proc")
+def test_a_file_system_that_takes_no_folders_is_refused():
+    with pytest.raises(InputError), new_folder(Path("/proc/nothing/out"), overwrite=False):
+        pytest.fail("the block was entered")
+
+
 def test_a_free_place_is_accepted_and_left_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     check_new_folder(Path("new"), overwrite=False)

@@ -167,6 +167,13 @@ def test_a_training_set_smaller_than_a_batch_is_used_whole(tmp_path):
     assert train(options, tmp_path / "run").history()["step"] == [1.0, 2.0]
 
 
+def test_a_training_that_diverges_is_refused_and_leaves_no_run(tmp_path):
+    options = TrainingOptions(recipe="tiny", steps=30, train_samples=64, learning_rate=1e5)
+    with pytest.raises(QVLMError):
+        train(options, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_progress_is_reported_for_every_step(tmp_path, watch):
     seen = []
     options = TrainingOptions(recipe="tiny", steps=4, train_samples=32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 from workloads import Data, Workload
 
 from peers.qiskit_network import circuit_of
@@ -17,11 +16,7 @@ def build(workload: Workload, data: Data, threads: int = 1) -> TorchRunner:
         return build_layer(workload, data)
     layer = QuantumLayer(make_qnn(*circuit_of(workload)), data.weights)
 
-    def evaluate(features: Tensor) -> Tensor:
-        outputs: Tensor = layer(amplitude_angles(features))
-        return outputs
-
-    return TorchRunner(evaluate, [layer.weight], data)
+    return TorchRunner(layer.encode, [layer.weight], data)
 
 
 def build_layer(workload: Workload, data: Data) -> TorchRunner:

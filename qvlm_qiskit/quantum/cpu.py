@@ -17,7 +17,10 @@ from qvlm_qiskit.quantum.fusion import Plan
 
 TILE_BYTES = 1 << 19
 """One tile of states: it has to stay in the second-level cache with λ and a scratch buffer."""
-MAX_LANES = 16
+MAX_LANES = 64
+MIN_LANES = 8
+"""Fewer samples side by side leave the vector units idle on the low qubits; a tile that is too
+large for the cache costs less (measured, docs/log.md)."""
 THREAD_WORK = 1 << 21
 """Amplitude updates (passes × states × 2ⁿ) that are worth a thread of their own."""
 
@@ -62,9 +65,11 @@ class CpuExecutor:
 
     def lanes(self, dtype: np.dtype[Any], batch: int) -> int:
         """Samples per tile."""
-        fit = TILE_BYTES // (2 * dtype.itemsize << self.plan.num_qubits)
+        fit = max(MIN_LANES, TILE_BYTES // (2 * dtype.itemsize << self.plan.num_qubits))
+        # every thread gets a tile before tiles get wider
+        share = -(-batch // torch.get_num_threads())
         lanes = 1
-        while lanes < min(MAX_LANES, fit, batch):
+        while lanes < min(MAX_LANES, fit, share):
             lanes *= 2
         return lanes
 

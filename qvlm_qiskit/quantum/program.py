@@ -308,16 +308,10 @@ def _real(value: Any) -> float:
 def _torch_function(expression: Any, order: Sequence[Any]) -> Callable[..., Any]:
     """A torch function of the parameters in ``order``, exact and differentiable."""
     import sympy
-    import torch
 
-    names: dict[str, Any] = {
-        name: getattr(torch, name)
-        for name in ("sin", "cos", "tan", "asin", "acos", "atan", "exp", "log", "sqrt", "sign")
-    }
-    names |= {"Abs": torch.abs, "pi": np.pi, "E": np.e}
     symbols = [sympy.Symbol(f"p{i}", real=True) for i in range(len(order))]
     body = sympy.sympify(expression.sympify()).subs(
         {p.sympify(): s for p, s in zip(order, symbols, strict=True)}
     )
-    function: Callable[..., Any] = sympy.lambdify(symbols, body, modules=[names])
+    function: Callable[..., Any] = sympy.lambdify(symbols, body, modules="torch")
     return function

@@ -160,7 +160,10 @@ class StatevectorEngine:
                 batched[:, p - skipped] if p < self.num_batched else shared[p - self.num_batched]
                 for p in parameters
             ]
-            columns[column] = function(*values).to(angles.dtype)
+            value = function(*values)
+            if not isinstance(value, Tensor):  # its parameters cancelled
+                value = angles.new_tensor(float(value))
+            columns[column] = value.to(angles.dtype).expand_as(columns[column])
         return torch.stack(columns, dim=-1) if columns else angles
 
     def _amplitudes(self, batched: Tensor, shared: Tensor) -> Tensor | None:

@@ -31,6 +31,10 @@ def shared_matrices(passes, gate_factors, factors, constants, shared, out):
 @jit
 def lane_matrices(g, gate_factors, factors, constants, shared, batched, work, out):
     """The 2×2 matrix of one gate for every sample of a tile: out is (8, lanes)."""
+    first = gate_factors[g]
+    if gate_factors[g + 1] - first == 1 and factors[first, 0] != 3:
+        single_rotations(factors[first, 0], factors[first, 2], batched, out)
+        return
     full = np.empty(8)
     for lane in range(out.shape[1]):
         k.gate_matrix(
@@ -39,6 +43,49 @@ def lane_matrices(g, gate_factors, factors, constants, shared, batched, work, ou
         )  # fmt: skip
         for e in range(8):
             out[e, lane] = full[e]
+
+
+@jit
+def single_rotations(axis, column, batched, out):
+    """One rotation per sample about X, Y or Z, the commonest batched gate, without its products."""
+    out[:] = 0
+    for lane in range(out.shape[1]):
+        half = batched[lane, column] / 2
+        c, s = math.cos(half), math.sin(half)
+        out[0, lane] = c
+        out[6, lane] = c
+        if axis == 0:
+            out[3, lane] = -s
+            out[5, lane] = -s
+        elif axis == 1:
+            out[2, lane] = -s
+            out[4, lane] = s
+        else:
+            out[1, lane] = -s
+            out[7, lane] = s
+
+
+@jit
+def single_gradients(axis, column, m, lane_k, d_batched):
+    """Add 2 Re Σ K ∘ ∂M/∂θ = Re Σ K ∘ (-i P M) for a gate of one rotation per sample."""
+    for lane in range(m.shape[1]):
+        total = 0.0
+        for j in range(2):
+            ar, ai, br, bi = (
+                m[2 * j, lane],
+                m[2 * j + 1, lane],
+                m[4 + 2 * j, lane],
+                m[5 + 2 * j, lane],
+            )
+            if axis == 0:
+                pr, pi, qr, qi = bi, -br, ai, -ar
+            elif axis == 1:
+                pr, pi, qr, qi = -br, -bi, ar, ai
+            else:
+                pr, pi, qr, qi = ai, -ar, -bi, br
+            total += lane_k[2 * j, lane] * pr - lane_k[2 * j + 1, lane] * pi
+            total += lane_k[4 + 2 * j, lane] * qr - lane_k[5 + 2 * j, lane] * qi
+        d_batched[lane, column] += total
 
 
 @jit
@@ -193,6 +240,10 @@ def backward(
                 lane_k[:] = 0
                 k.collect_one_batched(lr, li, pr, pi, lanes << a, lanes, lane_k)
                 k.apply_one_batched(lr, li, lanes << a, lanes, inverse)
+                first = gate_factors[b]
+                if gate_factors[b + 1] - first == 1 and factors[first, 0] != 3:
+                    single_gradients(factors[first, 0], factors[first, 2], m, lane_k, d_rows)
+                    continue
                 for lane in range(lanes):
                     for e in range(8):
                         column[e] = lane_k[e, lane]

@@ -22,7 +22,7 @@ import torch
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.backend import installed_versions
 from qvlm_qiskit.data import DigitCanvases, Sample, encode_prompts
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.errors import InputError, NoiseModelError
 from qvlm_qiskit.evaluation import (
     Evaluation,
     capture_rows,
@@ -59,7 +59,8 @@ class DemoOptions:
         test_samples: Held-out questions of the exact evaluation.
         noisy_samples: How many of them are also asked on the noisy simulator.
         runtime_samples: How many go through the Runtime client.
-        scales: Noise factors of the sweep.
+        scales: Noise factors of the sweep; by default those of
+            :data:`~qvlm_qiskit.studies.noise.SCALES` that are physical on the device.
         rows: Circuits per block whose expectation values are compared.
     """
 
@@ -70,7 +71,7 @@ class DemoOptions:
     test_samples: int = 500
     noisy_samples: int = 200
     runtime_samples: int = 40
-    scales: Sequence[float] = SCALES
+    scales: Sequence[float] | None = None
     rows: int = 100
 
     def __post_init__(self) -> None:
@@ -80,10 +81,10 @@ class DemoOptions:
             InputError: A subset larger than the test set or too small, no noise factors, no rows,
                 or no mitigation to compare with.
         """
-        if self.mitigation == "none" or not self.scales or self.rows < 1:
+        if self.mitigation == "none" or self.scales == () or self.rows < 1:
             raise InputError(
                 "the demo compares a mitigation, noise factors and at least 1 circuit row, got "
-                f"mitigation {self.mitigation!r}, {len(self.scales)} factors and {self.rows} rows"
+                f"mitigation {self.mitigation!r}, factors {self.scales} and {self.rows} rows"
             )
         for name in ("noisy_samples", "runtime_samples"):
             if not 2 <= getattr(self, name) <= self.test_samples:
@@ -113,7 +114,7 @@ def run_demo(
     """
     started = time.perf_counter()
     check_new_folder(out, overwrite)
-    _rehearse(options)
+    options = _rehearse(options)
     with new_folder(out, overwrite) as folder:
         try:
             return _run_in(folder, options, started, track)
@@ -139,7 +140,7 @@ def _run_in(folder: Path, options: DemoOptions, started: float, track: Track) ->
         samples[: options.noisy_samples],
         rows,
         f"noisy:{options.device}",
-        scales=options.scales,
+        scales=options.scales or (),
         shots=options.shots,
         seed=run.seed,
         track=track,
@@ -148,8 +149,12 @@ def _run_in(folder: Path, options: DemoOptions, started: float, track: Track) ->
     return _finish(options, run, results, samples, time.perf_counter() - started)
 
 
-def _rehearse(options: DemoOptions) -> None:
-    """One circuit of every block of an untrained model on every backend that comes later."""
+def _rehearse(options: DemoOptions) -> DemoOptions:
+    """One circuit of every block of an untrained model on every backend that comes later.
+
+    Returns:
+        The options with the noise factors that will be used.
+    """
     model, processor = build_model(options.training)
     sample = DigitCanvases("test", 1)[0]
     rows = capture_rows(
@@ -160,9 +165,18 @@ def _rehearse(options: DemoOptions) -> None:
         open_backend(noisy, shots=options.shots, mitigation=options.mitigation),
         open_backend(options.device, shots=options.shots, mitigation="resilience-1"),
     ]
-    backends += [open_backend(noisy, shots=options.shots, noise_scale=s) for s in options.scales]
     for backend in backends:
         errors_on(model, rows, backend)
+    possible = []
+    for scale in SCALES if options.scales is None else options.scales:
+        try:
+            errors_on(model, rows, open_backend(noisy, shots=options.shots, noise_scale=scale))
+        except NoiseModelError:
+            if options.scales is not None:
+                raise
+        else:
+            possible.append(scale)
+    return dataclasses.replace(options, scales=tuple(possible))
 
 
 def _exact_stage(
@@ -283,7 +297,8 @@ def _finish(
         },
         "seconds": round(seconds, 1),
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "options": {**dataclasses.asdict(options), "scales": list(options.scales)},
+        "options": {**dataclasses.asdict(options), "scales": list(options.scales or ())},
+        "scales_left_out": [s for s in SCALES if s not in (options.scales or ())],
         "training": run.info,
         **results,
     }

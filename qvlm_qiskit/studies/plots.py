@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
-
-matplotlib.use("svg")
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
