@@ -84,6 +84,13 @@ def test_layer_example_runs(capsys: pytest.CaptureFixture[str]):
     assert "torch.Size([3, 5, 2])" in capsys.readouterr().out
 
 
+def test_gradient_example_runs():
+    example = next(b for b in blocks("python") if "BatchedEstimatorGradient(" in b)
+    names: dict[str, object] = {}
+    exec(compile(example, "README.md", "exec"), names)
+    assert float(names["layer"].weight.grad) == pytest.approx(-0.29552, abs=1e-4)  # type: ignore[attr-defined]
+
+
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh clone in a clean home, after ``make demo``."""
