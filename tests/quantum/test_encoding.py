@@ -135,6 +135,15 @@ def test_single_precision_is_accurate():
     torch.testing.assert_close(back, expected, atol=2e-6, rtol=0)
 
 
+@pytest.mark.parametrize("scale", [1e-40, 1e-25, 1e-15, 1e15, 1e25, 1e37])
+def test_single_precision_features_may_have_any_scale(scale):
+    features = torch.rand(16, 8, generator=torch.Generator().manual_seed(1)) + 0.1
+    expected = features / features.norm(dim=-1, keepdim=True)
+    back = amplitudes_from_angles(amplitude_angles(features * scale))
+    tolerance = 1e-2 if scale == 1e-40 else 1e-5  # subnormal numbers have few digits
+    torch.testing.assert_close(back, expected, atol=tolerance, rtol=0)
+
+
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_gradcheck_of_both_directions(n):
     torch.manual_seed(n)
