@@ -89,7 +89,7 @@ def amplitude_angles(features: Tensor) -> Tensor:
     size = features.shape[-1]
     if size < 2 or size & (size - 1):
         raise ValueError(f"amplitude encoding needs 2**n features with n ≥ 1, got {size}")
-    return _gate_angles(_branch_angles(features))
+    return _gate_angles(_branch_angles(_of_order_one(features)))
 
 
 def unit_vectors(features: Tensor) -> Tensor:
@@ -97,6 +97,7 @@ def unit_vectors(features: Tensor) -> Tensor:
 
     An all-zero vector becomes the basis state 0, and gets no gradient.
     """
+    features = _of_order_one(features)
     norm = torch.linalg.vector_norm(features, dim=-1, keepdim=True)
     empty = norm == 0
     first = torch.zeros_like(features)
@@ -121,6 +122,15 @@ def amplitudes_from_angles(angles: Tensor) -> Tensor:
         amplitudes = pair.flatten(-2)
         offset, level = offset + 2**level, level + 1
     return amplitudes
+
+
+def _of_order_one(features: Tensor) -> Tensor:
+    """The same direction with a largest entry of 1, so that no square over- or underflows.
+
+    What follows does not depend on the scale, so the factor needs no gradient of its own.
+    """
+    largest = features.detach().abs().amax(dim=-1, keepdim=True)
+    return features / torch.where(largest == 0, torch.ones_like(largest), largest)
 
 
 def _branch_angles(features: Tensor) -> list[Tensor]:

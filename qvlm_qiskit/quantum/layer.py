@@ -149,15 +149,21 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         """
         loaded = features.shape[-1] - 1
         rest = features.new_zeros(*features.shape[:-1], 0) if inputs is None else inputs
-        if loaded + rest.shape[-1] != self.neural_network.num_inputs:
+        if (
+            loaded + rest.shape[-1] != self.neural_network.num_inputs
+            or features.shape[:-1] != rest.shape[:-1]
+            or not features.is_floating_point()
+        ):
             raise InputError(
-                f"expected features and inputs for {self.neural_network.num_inputs} angles, got "
-                f"{tuple(features.shape)} and {tuple(rest.shape)}"
+                f"expected float features and inputs for {self.neural_network.num_inputs} angles, "
+                f"got {features.dtype} {tuple(features.shape)} and {tuple(rest.shape)}"
             )
-        if not (self._is_exact() and self.neural_network.input_gradients):
-            return cast(Tensor, self(torch.cat([amplitude_angles(features), rest], dim=-1)))
-        if self._compiled().num_loaded != loaded:
+        engine = self._compiled()
+        if not engine.loads_inputs(loaded):
             raise InputError("this network's circuit doesn't start by loading amplitudes")
+        exact = self._is_exact() and self.neural_network.input_gradients
+        if not exact or engine.num_loaded != loaded:
+            return cast(Tensor, self(torch.cat([amplitude_angles(features), rest], dim=-1)))
         lead = features.shape[:-1]
         rows = rest.reshape(lead.numel(), rest.shape[-1])
         states = unit_vectors(features.reshape(lead.numel(), loaded + 1))

@@ -65,13 +65,21 @@ class StatevectorEngine:
         self._affine = program.angles.affine()
         self._tensors: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
 
-    @property
-    def num_loaded(self) -> int:
-        """How many leading inputs are the gate angles of the initial amplitude load, 0 if none."""
+    def loads_inputs(self, count: int) -> bool:
+        """Whether the first ``count`` inputs, in order, are the angles of the amplitude load."""
         load = self.plan.load
+        wanted = tuple(range(count))
+        return load is not None and load.parameters == wanted and count <= self.num_batched
+
+    @cached_property
+    def num_loaded(self) -> int:
+        """How many leading inputs do nothing but load amplitudes, 0 if they do more or none do."""
+        load, table = self.plan.load, self.program.angles
         count = 0 if load is None else len(load.parameters)
-        leading = load is not None and load.parameters == tuple(range(count))
-        return count if leading and count <= self.num_batched else 0
+        used_again = any(
+            p < count for row in range(len(table.constants)) for p in table.depends_on(row)
+        )
+        return count if self.loads_inputs(count) and not used_again else 0
 
     def expectations(
         self, batched: Tensor, shared: Tensor, amplitudes: Tensor | None = None
