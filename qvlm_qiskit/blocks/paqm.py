@@ -65,7 +65,7 @@ class PAQM(nn.Module):
             position_ids: ``(B, T)`` or ``(1, T)`` integers, as the decoder sees them.
 
         Returns:
-            ``(B, T, width)``: γ·q + (1-γ)·embeddings.
+            ``(B, T, width)``: γ·q + (1-γ)·norm(embeddings), see :class:`.GatedResidual`.
         """
         angles = position_angles(position_ids, self.config.num_qubits)  # (B|1, T, n)
         expectations = self.core(self.reduce(embeddings), angles)  # (B, T, n)

@@ -55,7 +55,7 @@ class QCNN(nn.Module):
         self.gate = GatedResidual(config.gate, width, config.initial_gate)
 
     def forward(self, patches: Tensor) -> Tensor:
-        """γ·q + (1-γ)·patches, ``(B, P, width)``."""
+        """γ·q + (1-γ)·norm(patches), ``(B, P, width)``; see :class:`.GatedResidual`."""
         expectations = self.core(self.reduce(patches))  # (B, P, n)
         embedded: Tensor = self.gate(self.expand(expectations), patches)
         return embedded

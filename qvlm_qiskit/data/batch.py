@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from qvlm_qiskit.data.digits import Sample
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model.processing import HybridVLMProcessor
 
 IGNORED = -100
@@ -57,7 +58,12 @@ def encode_prompts(
         processor: Image processor and tokenizer.
         images: One PIL image per question.
         questions: Without the image token.
+
+    Raises:
+        InputError: No questions, or another number of images.
     """
+    if not questions or len(images) != len(questions):
+        raise InputError(f"{len(images)} images for {len(questions)} questions")
     features = processor(
         images=list(images),
         text=[prompt(processor, q) for q in questions],
@@ -73,8 +79,13 @@ def encode_training(
     """Rows for transformers' ``Trainer``: labels on the answer and the end token only.
 
     All rows are padded on the right to the longest one.
+
+    Raises:
+        InputError: No samples.
     """
     samples = list(samples)
+    if not samples:
+        raise InputError("training needs at least 1 sample")
     tokenizer = processor.tokenizer
     questions = [prompt(processor, s.question) for s in samples]
     texts = [
