@@ -101,10 +101,11 @@ def train(
         write_json(folder / "options.json", dataclasses.asdict(options))
         started = time.perf_counter()
         model, processor = build_model(options)
-        rows = encode_training(
-            processor, DigitCanvases("train", options.train_samples, options.seed)
-        )
+        # encoding the samples takes seconds: the bar is up before it
         with track("training", options.steps) as report:
+            rows = encode_training(
+                processor, DigitCanvases("train", options.train_samples, options.seed)
+            )
             log = _Log(report)
             trainer = _trainer(model, rows, options, checkpoints, log)
             with no_transformers_bars():
