@@ -3,9 +3,10 @@
 Reading order, which is also the way of one batch: :mod:`encoding` (features → angles),
 :mod:`circuits` (angles → ``EstimatorQNN``), :mod:`program` (circuit → Pauli rotations),
 :mod:`statevector` (binding; program → expectation values), :mod:`fusion` (program → passes),
-:mod:`cpu`, :mod:`sweeps` and :mod:`kernels` (passes on tiles of states), :mod:`tensor` (the same in
-torch operations, for other devices), :mod:`estimator` (the engine as a Qiskit primitive),
-:mod:`layer` (everything as one ``torch.nn.Module``) and :mod:`gradients` (for other estimators).
+:mod:`cpu`, :mod:`sweeps`, :mod:`initial`, :mod:`one_qubit`, :mod:`kernels` and :mod:`readout`
+(passes on tiles of states), :mod:`warm_up` (compiles them), :mod:`tensor` (the same in torch
+operations, for other devices), :mod:`estimator` (the engine as a Qiskit primitive), :mod:`layer`
+(everything as one ``torch.nn.Module``) and :mod:`gradients` (for other estimators).
 """
 
 from qvlm_qiskit.quantum.circuits import make_qnn, variational_layer, z_observables

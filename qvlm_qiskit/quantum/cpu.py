@@ -12,8 +12,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.quantum import sweeps
+from qvlm_qiskit.quantum import one_qubit, sweeps
+from qvlm_qiskit.quantum.arrays import PlanArrays
 from qvlm_qiskit.quantum.fusion import Plan
+from qvlm_qiskit.quantum.warm_up import announce
 
 TILE_BYTES = 1 << 19
 """One tile of states: it has to stay in the second-level cache with λ and a scratch buffer."""
@@ -24,7 +26,7 @@ large for the cache costs less (measured, docs/log.md)."""
 THREAD_WORK = 1 << 21
 """Amplitude updates (passes × states × 2ⁿ) that are worth a thread of their own."""
 
-Twin = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+Twin = Callable[[Tensor, Tensor, Tensor | None, bool], Tensor]
 Terms = tuple[npt.NDArray[Any], ...]
 
 
@@ -43,24 +45,32 @@ class CpuExecutor:
         self.plan = plan
         self.twin = twin
         self.num_observables = num_observables
-        dense, offsets, start = _dense_arrays(plan)
-        self._arrays = (
-            plan.passes, plan.gate_factors, plan.factors, plan.constants, plan.tables,
-            plan.phases, dense, offsets, start, *terms,
+        dense, offsets, dense_start = _dense_arrays(plan)
+        self._arrays = PlanArrays(
+            plan.passes, plan.start, plan.gate_factors, plan.gate_batched, plan.factors,
+            plan.constants, plan.tables, plan.phases, dense, offsets, dense_start, *terms,
         )  # fmt: skip
 
-    def expectations(self, shared: Tensor, batched: Tensor, amplitudes: Tensor | None) -> Tensor:
+    def expectations(
+        self,
+        shared: Tensor,
+        batched: Tensor,
+        amplitudes: Tensor | None,
+        normalise: bool = False,
+    ) -> Tensor:
         """Values ``(B, n_observables)``.
 
         Args:
             shared: Angles that all samples share, ``(n_shared,)``, in the plan's order.
             batched: Angles per sample, ``(B, n_batched)``.
             amplitudes: Initial states ``(B, 2**n)``, or None for |0…0⟩.
+            normalise: Whether the rows of ``amplitudes`` have any scale.
         """
         empty = batched.new_zeros(len(batched), 0)
+        start = empty if amplitudes is None else amplitudes
         return cast(
             Tensor,
-            _Sweep.apply(shared, batched, empty if amplitudes is None else amplitudes, self),  # type: ignore[no-untyped-call]
+            _Sweep.apply(shared, batched, start, normalise, self),  # type: ignore[no-untyped-call]
         )
 
     def lanes(self, dtype: np.dtype[Any], batch: int) -> int:
@@ -75,17 +85,20 @@ class CpuExecutor:
 
     def run(
         self, shared: npt.NDArray[Any], batched: npt.NDArray[Any], amplitudes: npt.NDArray[Any],
-        keep: bool,
+        normalise: bool, keep: bool,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[Any, ...]]:  # fmt: skip
         """Values, final states by tile (empty unless ``keep``), and what the way back needs."""
+        announce()
         batch, dtype = len(batched), batched.dtype
         lanes = self.lanes(dtype, batch)
         tiles = -(-batch // lanes)
-        rows = _padded(batched, tiles * lanes).astype(np.float64, copy=False)
+        rows = _padded(batched, tiles * lanes)
+        angles = _half_angles(rows.reshape(tiles, lanes, -1).transpose(0, 2, 1), dtype)
         start = _padded(amplitudes, tiles * lanes)
-        angles = shared.astype(np.float64)
-        matrices = np.zeros((max(1, len(self.plan.gate_factors) - 1), 8), dtype)
-        sweeps.shared_matrices(*self._arrays[:4], angles, matrices)
+        scales = np.empty((len(start) if normalise else 0, 2))
+        weights = _half_angles(shared[None], dtype)[0]
+        matrices = np.zeros((len(self.plan.gate_batched), 8), dtype)
+        one_qubit.shared_matrices(self._arrays, weights, matrices)
         size = lanes << self.plan.num_qubits
         states = np.empty((tiles if keep else 0, 2, size), dtype)
         out = np.zeros((tiles, self.num_observables, lanes), dtype)
@@ -93,39 +106,40 @@ class CpuExecutor:
         def work(first: int, last: int) -> None:
             target = states if keep else np.empty((1, 2, size), dtype)
             sweeps.forward(
-                *self._arrays, matrices, angles, rows, start, target, out, first, last, keep
-            )
+                self._arrays, matrices, weights, angles, start, scales, target, out, first, last,
+                keep,
+            )  # fmt: skip
 
         self._in_threads(work, tiles, lanes)
         values = out.transpose(0, 2, 1).reshape(tiles * lanes, -1)[:batch]
-        return values, states, (matrices, angles, rows)
+        return values, states, (matrices, weights, angles, start, scales)
 
     def gradient(
         self, grad: npt.NDArray[Any], states: npt.NDArray[Any], saved: tuple[Any, ...],
         with_amplitudes: bool,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:  # fmt: skip
         """Gradients for shared angles, batched angles and amplitudes; uses up ``states``."""
-        matrices, angles, rows = saved
+        matrices, weights, angles, start, scales = saved
         tiles, lanes = states.shape[0], states.shape[2] >> self.plan.num_qubits
         batch, dtype = len(grad), states.dtype
         padded = _padded(grad, tiles * lanes).reshape(tiles, lanes, -1)
-        weights = np.ascontiguousarray(padded.transpose(0, 2, 1))
-        d_rows = np.zeros_like(rows)
+        seeds = np.ascontiguousarray(padded.transpose(0, 2, 1))
+        d_angles = np.zeros((tiles, angles.shape[2], lanes), dtype)
         width = 1 << self.plan.num_qubits if with_amplitudes else 0
         d_start = np.empty((tiles * lanes, width), dtype)
         parts: list[npt.NDArray[Any]] = []
 
         def work(first: int, last: int) -> None:
-            d_shared = np.zeros(len(angles))
-            parts.append(d_shared)
+            d_weights = np.zeros(weights.shape[1])
+            parts.append(d_weights)
             sweeps.backward(
-                *self._arrays, matrices, angles, rows, states, weights, d_shared, d_rows, d_start,
-                first, last,
+                self._arrays, matrices, weights, angles, start, scales, states, seeds, d_weights,
+                d_angles, d_start, first, last,
             )  # fmt: skip
 
         self._in_threads(work, tiles, lanes)
-        d_angles = np.sum(parts, axis=0) if parts else np.zeros(len(angles))
-        return d_angles, d_rows[:batch], d_start[:batch]
+        d_rows = d_angles.transpose(0, 2, 1).reshape(tiles * lanes, -1)[:batch]
+        return np.sum(parts, axis=0), d_rows, d_start[:batch]
 
     def _in_threads(self, work: Callable[[int, int], None], tiles: int, lanes: int) -> None:
         """Spread tiles over as many threads as torch uses; the kernels release the GIL."""
@@ -141,12 +155,17 @@ class CpuExecutor:
 class _Sweep(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, shared: Tensor, batched: Tensor, amplitudes: Tensor, executor: CpuExecutor
+        ctx: Any,
+        shared: Tensor,
+        batched: Tensor,
+        amplitudes: Tensor,
+        normalise: bool,
+        executor: CpuExecutor,
     ) -> Tensor:
         keep = any(ctx.needs_input_grad[:3])
         angles, rows, start = _arrays(shared, batched, amplitudes)
-        values, ctx.states, ctx.saved = executor.run(angles, rows, start, keep)
-        ctx.executor = executor
+        values, ctx.states, ctx.saved = executor.run(angles, rows, start, normalise, keep)
+        ctx.normalise, ctx.executor = normalise, executor
         ctx.save_for_backward(shared, batched, amplitudes)
         return torch.from_numpy(np.ascontiguousarray(values))
 
@@ -154,23 +173,26 @@ class _Sweep(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         inputs = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph=True: the sweep itself has no derivative
-            return (*_differentiable(ctx.executor.twin, inputs, ctx.needs_input_grad, grad), None)
+            wanted = ctx.needs_input_grad[:3]
+            found = _differentiable(ctx.executor.twin, inputs, ctx.normalise, wanted, grad)
+            return (*found, None, None)
         if ctx.states is None:  # used up by an earlier backward pass (retain_graph=True)
             angles, rows, start = _arrays(*inputs)
-            _, ctx.states, ctx.saved = ctx.executor.run(angles, rows, start, True)
+            _, ctx.states, ctx.saved = ctx.executor.run(angles, rows, start, ctx.normalise, True)
         states, ctx.states = ctx.states, None
         gradients = ctx.executor.gradient(
             *_arrays(grad), states, ctx.saved, ctx.needs_input_grad[2]
         )
         wanted = zip(gradients, inputs, ctx.needs_input_grad, strict=False)
-        return (*(torch.from_numpy(g).to(x.dtype) if need else None for g, x, need in wanted), None)
+        found = [torch.from_numpy(g).to(x.dtype) if need else None for g, x, need in wanted]
+        return (*found, None, None)
 
 
 def _differentiable(
-    twin: Twin, inputs: Sequence[Tensor], needed: Sequence[bool], grad: Tensor
+    twin: Twin, inputs: Sequence[Tensor], normalise: bool, needed: Sequence[bool], grad: Tensor
 ) -> list[Tensor | None]:
     shared, batched, amplitudes = inputs
-    values = twin(shared, batched, amplitudes if amplitudes.shape[1] else None)
+    values = twin(shared, batched, amplitudes if amplitudes.shape[1] else None, normalise)
     wanted = [x for x, need in zip(inputs, needed, strict=False) if need and x.numel()]
     found = iter(
         torch.autograd.grad(values, wanted, grad, create_graph=True, materialize_grads=True)
@@ -183,6 +205,12 @@ def _differentiable(
 def _arrays(*tensors: Tensor) -> list[npt.NDArray[Any]]:
     """Views on the tensors' memory, without gradient."""
     return [t.detach().contiguous().numpy() for t in tensors]
+
+
+def _half_angles(angles: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
+    """Cosines and sines of half the angles, as a new second axis; computed in doubles."""
+    half = np.multiply(angles, 0.5, dtype=np.float64)
+    return np.ascontiguousarray(np.stack([np.cos(half), np.sin(half)], axis=1), dtype)
 
 
 def _padded(array: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:

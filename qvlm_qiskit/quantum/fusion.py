@@ -37,9 +37,12 @@ class Plan:
         num_qubits: n.
         load: The amplitude load that writes the initial state, None for |0…0⟩.
         passes: ``(n_passes, 5)``: kind and up to four integers, by kind:
-            ONE_QUBIT (qubit, gate, batched), ROTATION (x, z, angle, batched),
+            ONE_QUBIT (qubit, gate), ROTATION (x, z, angle, batched),
             PERMUTATION (table), DENSE (block), DIAGONAL (table).
+        start: ``(n,)`` the gate that opens the circuit on every qubit, -1 for none; empty behind an
+            amplitude load. These gates make a product state and are no passes.
         gate_factors: ``(n_gates + 1,)`` offsets into ``factors``.
+        gate_batched: ``(n_gates,)`` whether a gate differs from sample to sample.
         factors: ``(n_factors, 3)``: axis, whether its angle is batched, index of the angle or of
             the constant; in order of application.
         constants: ``(n_constants, 2, 2)`` fixed single-qubit matrices.
@@ -53,7 +56,9 @@ class Plan:
     num_qubits: int
     load: AmplitudeLoad | None
     passes: Integers
+    start: Integers
     gate_factors: Integers
+    gate_batched: npt.NDArray[np.bool_]
     factors: Integers
     constants: Matrix
     tables: npt.NDArray[np.int32]
@@ -86,12 +91,17 @@ class _Fuser:
     dense: list[FixedUnitary] = field(default_factory=list)
     columns: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
     load: AmplitudeLoad | None = None
+    gate_batched: list[bool] = field(default_factory=list)
+    start: dict[int, int] = field(default_factory=dict)
+    # qubits that are in |0⟩ no more
+    used: set[int] = field(default_factory=set)
     # qubits that the last pass, a permutation or diagonal, acts on
     touched: set[int] = field(default_factory=set)
 
     def add(self, operation: Any) -> None:
         if isinstance(operation, AmplitudeLoad):
             self.load = operation
+            self.used = set(range(self.program.num_qubits))
             for row in operation.angles:
                 self._angle(row)
         elif isinstance(operation, PauliRotation):
@@ -102,16 +112,21 @@ class _Fuser:
             self.open.setdefault(operation.qubits[0], []).append(factor)
         else:
             self._flush(operation.qubits)
+            self.used |= set(operation.qubits)
             self._fixed(operation)
 
     def finish(self) -> Plan:
         self._flush(range(self.program.num_qubits))
         dim = 1 << self.program.num_qubits
+        qubits = range(self.program.num_qubits if self.load is None else 0)
+        start = [self.start.get(qubit, -1) for qubit in qubits]
         return Plan(
             num_qubits=self.program.num_qubits,
             load=self.load,
             passes=np.array(self.passes, dtype=np.int64).reshape(-1, 5),
+            start=np.array(start, dtype=np.int64),
             gate_factors=np.array(self.offsets, dtype=np.int64),
+            gate_batched=np.array(self.gate_batched, dtype=np.bool_),
             factors=np.array(self.factors, dtype=np.int64).reshape(-1, 3),
             constants=np.array(self.constants, dtype=np.complex128).reshape(-1, 2, 2),
             tables=np.array(self.tables, dtype=np.int32).reshape(-1, dim),
@@ -136,6 +151,7 @@ class _Fuser:
         elif qubits:
             self._flush(qubits)
             self.touched = set()
+            self.used |= set(qubits)
             self.passes.append([ROTATION, rotation.x, rotation.z, column, batched])
 
     def _flush(self, qubits: Any) -> None:
@@ -144,10 +160,15 @@ class _Fuser:
             factors = self.open.pop(qubit, [])
             if not factors:
                 continue
-            batched = any(axis != CONSTANT and b for axis, b, _ in factors)
+            gate = len(self.gate_batched)
+            self.gate_batched.append(any(axis != CONSTANT and b for axis, b, _ in factors))
             self.factors += factors
             self.offsets.append(len(self.factors))
-            new = [ONE_QUBIT, qubit, len(self.offsets) - 2, int(batched), 0]
+            if qubit not in self.used:
+                self.used.add(qubit)
+                self.start[qubit] = gate
+                continue
+            new = [ONE_QUBIT, qubit, gate, 0, 0]
             if self.touched and qubit not in self.touched:
                 # it commutes with the last pass, which can then take up further permutations
                 self.passes.insert(len(self.passes) - 1, new)

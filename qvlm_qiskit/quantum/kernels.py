@@ -15,15 +15,11 @@ df/dθ = 2 Re Σ K ∘ ∂M/∂θ (after Jones and Gacon, arXiv:2009.02823).
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit, uint64
 
 CHUNK = 512
 """Numbers in one vectorised loop of a pass."""
-BLOCK = 64
-"""Rows of a read-out block: one Walsh–Hadamard transform each."""
 
 jit = njit(fastmath=True, nogil=True, cache=True, error_model="numpy", boundscheck=False)
 
@@ -45,126 +41,6 @@ def ones_of(value):
         ones += 1
         value &= value - uint64(1)
     return ones
-
-
-@jit
-def factor_matrix(axis, angle, constant, out):
-    """The 2×2 matrix of one factor as (re, im) pairs, row by row."""
-    if axis == 3:
-        for i in range(2):
-            for j in range(2):
-                out[4 * i + 2 * j] = constant[i, j].real
-                out[4 * i + 2 * j + 1] = constant[i, j].imag
-        return
-    c, s = math.cos(angle / 2), math.sin(angle / 2)
-    out[:] = 0
-    out[0] = c
-    out[6] = c
-    if axis == 0:
-        out[3] = -s
-        out[5] = -s
-    elif axis == 1:
-        out[2] = -s
-        out[4] = s
-    else:
-        out[1] = -s
-        out[7] = s
-
-
-@jit
-def multiply(a, b, out):
-    """Write a·b for 2×2 matrices of (re, im) pairs; out must be another array."""
-    for i in range(2):
-        for j in range(2):
-            re = 0.0
-            im = 0.0
-            for k in range(2):
-                ar, ai = a[4 * i + 2 * k], a[4 * i + 2 * k + 1]
-                br, bi = b[4 * k + 2 * j], b[4 * k + 2 * j + 1]
-                re += ar * br - ai * bi
-                im += ar * bi + ai * br
-            out[4 * i + 2 * j] = re
-            out[4 * i + 2 * j + 1] = im
-
-
-@jit
-def gate_matrix(first, last, factors, constants, shared, batched, work, out):
-    """The product of a gate's factors for one sample, in double precision; work is (≥ 2, 8)."""
-    step, before = work[0], work[1]
-    out[:] = 0
-    out[0] = 1
-    out[6] = 1
-    for f in range(first, last):
-        axis, is_batched, index = factors[f, 0], factors[f, 1], factors[f, 2]
-        angle = 0.0
-        if axis != 3:
-            angle = batched[index] if is_batched else shared[index]
-        factor_matrix(axis, angle, constants[index if axis == 3 else 0], step)
-        if f == first:
-            out[:] = step
-        else:
-            before[:] = out
-            multiply(step, before, out)
-
-
-@jit
-def gate_gradient(first, last, factors, constants, shared, batched, k, work, d_shared, d_batched):
-    """Add 2 Re Σ K ∘ ∂M/∂θ for every angle θ of one gate; K of one sample, or summed over all.
-
-    ``work`` holds at least 2·(last - first) + 4 rows of 8 numbers.
-    """
-    count = last - first
-    after, half, product = work[0], work[1], work[2]
-    matrices, before = work[3 : 3 + count], work[3 + count : 4 + 2 * count]
-    before[0, :] = 0
-    before[0, 0] = 1
-    before[0, 6] = 1
-    after[:] = before[0]
-    for f in range(count):
-        axis, is_batched, index = (
-            factors[first + f, 0],
-            factors[first + f, 1],
-            factors[first + f, 2],
-        )
-        angle = 0.0
-        if axis != 3:
-            angle = batched[index] if is_batched else shared[index]
-        factor_matrix(axis, angle, constants[index if axis == 3 else 0], matrices[f])
-        multiply(matrices[f], before[f], before[f + 1])
-    for f in range(count - 1, -1, -1):
-        axis, is_batched, index = (
-            factors[first + f, 0],
-            factors[first + f, 1],
-            factors[first + f, 2],
-        )
-        if axis != 3:
-            # 2 ∂/∂θ exp(-iθP/2) = -i P exp(-iθP/2)
-            times_pauli(axis, matrices[f], half)
-            multiply(half, before[f], product)
-            multiply(after, product, half)
-            total = 0.0
-            for e in range(4):
-                total += k[2 * e] * half[2 * e] - k[2 * e + 1] * half[2 * e + 1]
-            if is_batched:
-                d_batched[index] += total
-            else:
-                d_shared[index] += total
-        if f:
-            multiply(after, matrices[f], product)
-            after[:] = product
-
-
-@jit
-def times_pauli(axis, m, out):
-    """Write -i P m for P = X, Y or Z."""
-    for j in range(2):
-        ar, ai, br, bi = m[2 * j], m[2 * j + 1], m[4 + 2 * j], m[5 + 2 * j]
-        if axis == 0:
-            out[2 * j], out[2 * j + 1], out[4 + 2 * j], out[5 + 2 * j] = bi, -br, ai, -ar
-        elif axis == 1:
-            out[2 * j], out[2 * j + 1], out[4 + 2 * j], out[5 + 2 * j] = -br, -bi, ar, ai
-        else:
-            out[2 * j], out[2 * j + 1], out[4 + 2 * j], out[5 + 2 * j] = ai, -ar, -bi, br
 
 
 @jit
@@ -272,21 +148,6 @@ def unit_phase(x, z):
 
 
 @jit
-def walsh(v):
-    """Walsh–Hadamard transform of the rows, in place: row z becomes Σ_j (-1)^|j ∧ z| v_j."""
-    rows, lanes = uint64(v.shape[0]), uint64(v.shape[1])
-    step = uint64(1)
-    while step < rows:
-        for base in range(uint64(0), rows, step + step):
-            for j in range(base, base + step):
-                for lane in range(uint64(0), lanes):
-                    upper, lower = v[j, lane], v[j + step, lane]
-                    v[j, lane] = upper + lower
-                    v[j + step, lane] = upper - lower
-        step += step
-
-
-@jit
 def apply_rotation(re, im, lanes, x, z, cos, sin):
     """Apply exp(-iθP/2) with cos and sin of θ/2 per sample, ``(lanes,)``."""
     x, z, lanes = uint64(x), uint64(z), uint64(lanes)
@@ -330,6 +191,13 @@ def collect_rotation(lr, li, pr, pi, lanes, x, z, out):
             qr = fr * pr[b] - fi * pi[b]
             qi = fr * pi[b] + fi * pr[b]
             out[lane] += lr[a] * qi - li[a] * qr
+
+
+@jit
+def copy(re, im, to_re, to_im):
+    """Copy a tile."""
+    for t in range(uint64(0), uint64(re.size)):
+        to_re[t], to_im[t] = re[t], im[t]
 
 
 @jit
@@ -394,76 +262,3 @@ def apply_dense(re, im, lanes, matrix, offsets):
                     sum_im += ar * block_im[c, lane] + ai * block_re[c, lane]
                 re[row + lane] = sum_re
                 im[row + lane] = sum_im
-
-
-@jit
-def measure(re, im, lanes, x, first, last, z, coefficient, column, out):
-    """Add c ⟨P⟩ to out[column] for the terms first … last, which share the mask x.
-
-    A Walsh–Hadamard transform of a block of rows gives the sums for all sign patterns at once.
-    """
-    x, lanes = uint64(x), uint64(lanes)
-    rows = min(uint64(BLOCK), uint64(re.size) // lanes)
-    vr = np.empty((rows, lanes), re.dtype)
-    vi = np.empty((rows, lanes), re.dtype)
-    f = np.empty(1, re.dtype)  # brings a double into the states' precision
-    for block in range(uint64(0), uint64(re.size) // lanes, rows):
-        for j in range(uint64(0), rows):
-            row, other = (block + j) * lanes, ((block + j) ^ x) * lanes
-            for lane in range(uint64(0), lanes):
-                ar, ai, br, bi = re[row + lane], im[row + lane], re[other + lane], im[other + lane]
-                vr[j, lane] = ar * br + ai * bi
-                vi[j, lane] = ar * bi - ai * br
-        walsh(vr)
-        if x:
-            walsh(vi)
-        for term in range(first, last):
-            mask = uint64(z[term])
-            unit = unit_phase(x, mask)
-            # the phase belongs to row i ⊕ x
-            sign = parity_sign(block & mask) * parity_sign(x & mask) * coefficient[term]
-            j = mask & (rows - uint64(1))
-            o = column[term]
-            if unit[1] == 0:
-                f[0] = sign * unit[0]
-                a = f[0]
-                for lane in range(uint64(0), lanes):
-                    out[o, lane] += a * vr[j, lane]
-            else:
-                f[0] = -sign * unit[1]
-                a = f[0]
-                for lane in range(uint64(0), lanes):
-                    out[o, lane] += a * vi[j, lane]
-
-
-@jit
-def weigh(re, im, lanes, x, first, last, z, coefficient, column, grad, to_re, to_im):
-    """Add Σ grad[column] c P ψ for the terms first … last, which share the mask x."""
-    x, lanes = uint64(x), uint64(lanes)
-    rows = min(uint64(BLOCK), uint64(re.size) // lanes)
-    wr = np.empty((rows, lanes), re.dtype)
-    wi = np.empty((rows, lanes), re.dtype)
-    f = np.empty(2, re.dtype)  # brings doubles into the states' precision
-    for block in range(uint64(0), uint64(re.size) // lanes, rows):
-        wr[:] = 0
-        wi[:] = 0
-        for term in range(first, last):
-            mask = uint64(z[term])
-            unit = unit_phase(x, mask)
-            sign = parity_sign(block & mask) * parity_sign(x & mask) * coefficient[term]
-            f[0], f[1] = sign * unit[0], sign * unit[1]
-            a, b = f[0], f[1]
-            j = mask & (rows - uint64(1))
-            o = column[term]
-            for lane in range(uint64(0), lanes):
-                wr[j, lane] += a * grad[o, lane]
-                wi[j, lane] += b * grad[o, lane]
-        walsh(wr)
-        if x:
-            walsh(wi)
-        for j in range(uint64(0), rows):
-            row, other = (block + j) * lanes, ((block + j) ^ x) * lanes
-            for lane in range(uint64(0), lanes):
-                br, bi = re[other + lane], im[other + lane]
-                to_re[row + lane] += wr[j, lane] * br - wi[j, lane] * bi
-                to_im[row + lane] += wr[j, lane] * bi + wi[j, lane] * br

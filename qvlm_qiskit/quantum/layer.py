@@ -19,7 +19,7 @@ from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor, nn
 
 from qvlm_qiskit.errors import CircuitError, InputError
-from qvlm_qiskit.quantum.encoding import amplitude_angles, unit_vectors
+from qvlm_qiskit.quantum.encoding import amplitude_angles
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.program import compile_circuit
 from qvlm_qiskit.quantum.statevector import StatevectorEngine
@@ -166,8 +166,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             return cast(Tensor, self(torch.cat([amplitude_angles(features), rest], dim=-1)))
         lead = features.shape[:-1]
         rows = rest.reshape(lead.numel(), rest.shape[-1])
-        states = unit_vectors(features.reshape(lead.numel(), loaded + 1))
-        outputs = self._exact(rows, self.weight, states)
+        outputs = self._exact(rows, self.weight, features.reshape(lead.numel(), loaded + 1))
         return outputs.to(features.dtype).reshape(*lead, outputs.shape[-1])
 
     def _without_cut_gradient(self, inputs: Tensor) -> Tensor:
@@ -198,7 +197,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             and gradient._estimator is self.neural_network.estimator  # noqa: SLF001
         )
 
-    def _exact(self, rows: Tensor, weight: Tensor, states: Tensor | None = None) -> Tensor:
+    def _exact(self, rows: Tensor, weight: Tensor, features: Tensor | None = None) -> Tensor:
         estimator = cast(TorchEstimator, self.active_estimator)
         dtype = torch.float64 if rows.dtype == torch.float64 else estimator.real_dtype
         # complex products have no half-precision form, and autocast would round the read-out
@@ -206,7 +205,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             return self._compiled().expectations(
                 rows.to(dtype),
                 weight.to(device=rows.device, dtype=dtype),
-                None if states is None else states.to(dtype),
+                None if features is None else features.to(dtype),
             )
 
     def _compiled(self) -> StatevectorEngine:

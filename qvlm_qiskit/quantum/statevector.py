@@ -62,7 +62,11 @@ class StatevectorEngine:
         self.num_observables = len(observables)
         self.plan = fuse(program, num_batched)
         self._terms = _terms(program, observables)
-        self._affine = program.angles.affine()
+        self._affine = matrix, offset = program.angles.affine()
+        batched = self.plan.batched_rows
+        # in most encodings batched angles are the inputs themselves
+        self._shift_inputs = bool(matrix[batched, num_batched:].any() or offset[batched].any())
+        self._input_slopes: dict[int, npt.NDArray[np.float64] | None] = {}
         self._tensors: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
 
     def loads_inputs(self, count: int) -> bool:
@@ -82,15 +86,15 @@ class StatevectorEngine:
         return count if self.loads_inputs(count) and not used_again else 0
 
     def expectations(
-        self, batched: Tensor, shared: Tensor, amplitudes: Tensor | None = None
+        self, batched: Tensor, shared: Tensor, features: Tensor | None = None
     ) -> Tensor:
         r"""⟨ψ|O|ψ⟩ for every sample and observable.
 
         Args:
             batched: ``(B, num_batched)`` real, float32 or float64: decides the precision.
             shared: ``(n_parameters - num_batched,)`` of the same dtype.
-            amplitudes: Initial states ``(B, 2**n)`` of unit norm in place of the first
-                ``num_loaded`` columns of ``batched``, which then has only the others.
+            features: ``(B, 2**n)`` of any scale, whose directions are the initial states, in place
+                of the first ``num_loaded`` columns of ``batched``, which then has only the others.
 
         Returns:
             ``(B, n_observables)`` real, of the same dtype; exact up to rounding.
@@ -100,11 +104,10 @@ class StatevectorEngine:
             return batched.new_zeros(0, self.num_observables) + 0 * (batched.sum() + shared.sum())
         sweep = batched.device.type == "cpu" and self.program.num_qubits <= MAX_SWEEP_QUBITS
         executor = self.cpu_executor if sweep else self.tensor_executor
-        first = 0 if amplitudes is None else self.num_loaded
-        if amplitudes is None:
-            amplitudes = self._amplitudes(batched, shared)
+        first = 0 if features is None else self.num_loaded
+        start = self._amplitudes(batched, shared) if features is None else features
         shared_angles, batched_angles = self._angles(batched, shared, first)
-        return executor.expectations(shared_angles, batched_angles, amplitudes)
+        return executor.expectations(shared_angles, batched_angles, start, features is not None)
 
     def states(self, batched: Tensor, shared: Tensor) -> Tensor:
         """Final states ``(B, 2**n)`` on the active qubits; arguments as in :meth:`expectations`."""
@@ -134,21 +137,35 @@ class StatevectorEngine:
 
         ``batched`` lacks the first ``skipped`` inputs.
         """
-        matrix, offset = self._affine
-        split, plan = self.num_batched, self.plan
-        rows, columns = plan.shared_rows, plan.batched_rows
-        first = self._constant("shared", matrix[rows, split:], batched) @ shared
-        first = first + self._constant("shared offset", offset[rows], batched)
-        second = self._constant("batched", matrix[columns, split:], batched) @ shared
-        second = second + self._constant("batched offset", offset[columns], batched)
-        inputs = self._constant(f"inputs {skipped}", matrix[columns, skipped:split], batched)
-        second = batched @ inputs.T + second
+        rows, columns = self.plan.shared_rows, self.plan.batched_rows
+        first = self._of_shared("shared", rows, shared)
+        second = self._of_inputs(columns, batched, skipped)
+        if self._shift_inputs:
+            second = second + self._of_shared("batched", columns, shared)
         if not self.program.angles.expressions:
             return first, second
         return (
             self._free(rows, first, batched, shared, skipped),
             self._free(columns, second, batched, shared, skipped),
         )
+
+    def _of_shared(self, name: str, rows: npt.NDArray[np.int64], shared: Tensor) -> Tensor:
+        """The part of some angles that does not depend on the inputs."""
+        matrix, offset = self._affine
+        constant = self._constant(f"{name} offset", offset[rows], shared)
+        slopes = self._constant(name, matrix[rows, self.num_batched :], shared)
+        return torch.addmv(constant, slopes, shared)
+
+    def _of_inputs(self, columns: npt.NDArray[np.int64], batched: Tensor, skipped: int) -> Tensor:
+        """The part of the batched angles that depends on the inputs."""
+        if skipped not in self._input_slopes:
+            slopes = self._affine[0][columns, skipped : self.num_batched]
+            plain = np.array_equal(slopes, np.eye(len(slopes)))
+            self._input_slopes[skipped] = None if plain else slopes
+        found = self._input_slopes[skipped]
+        if found is None:
+            return batched
+        return batched @ self._constant(f"inputs {skipped}", found, batched).T
 
     def _free(
         self,

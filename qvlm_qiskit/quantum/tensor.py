@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from qvlm_qiskit.quantum.encoding import unit_vectors
 from qvlm_qiskit.quantum.fusion import Plan
 from qvlm_qiskit.quantum.program import (
     AmplitudeLoad,
@@ -60,14 +61,23 @@ class TensorExecutor:
         self._readout = readout
         self._constants: dict[tuple[object, torch.device, torch.dtype], Tensor] = {}
 
-    def expectations(self, shared: Tensor, batched: Tensor, amplitudes: Tensor | None) -> Tensor:
+    def expectations(
+        self,
+        shared: Tensor,
+        batched: Tensor,
+        amplitudes: Tensor | None,
+        normalise: bool = False,
+    ) -> Tensor:
         """Values ``(B, n_observables)``.
 
         Args:
             shared: Angles that all samples share, ``(n_shared,)``, in the plan's order.
             batched: Angles per sample, ``(B, n_batched)``.
             amplitudes: Initial states ``(B, 2**n)``, or None for |0…0⟩.
+            normalise: Whether the rows of ``amplitudes`` have any scale.
         """
+        if normalise and amplitudes is not None:
+            amplitudes = unit_vectors(amplitudes)
         return self._measure(self.states(shared, batched, amplitudes))
 
     def states(self, shared: Tensor, batched: Tensor, amplitudes: Tensor | None) -> Tensor:
