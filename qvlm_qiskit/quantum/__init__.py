@@ -2,7 +2,8 @@
 
 Reading order, which is also the way of one batch: :mod:`encoding` (features → angles),
 :mod:`circuits` (angles → ``EstimatorQNN``), :mod:`program` (circuit → Pauli rotations),
-:mod:`statevector` (binding; program → expectation values), :mod:`fusion` (program → passes),
+:mod:`light_cone` (drops what no observable sees), :mod:`statevector` (binding; program →
+expectation values), :mod:`fusion` (program → passes),
 :mod:`cpu`, :mod:`sweeps`, :mod:`initial`, :mod:`one_qubit`, :mod:`kernels` and :mod:`readout`
 (passes on tiles of states), :mod:`warm_up` (compiles them), :mod:`tensor` (the same in torch
 operations, for other devices), :mod:`estimator` (the engine as a Qiskit primitive), :mod:`layer`

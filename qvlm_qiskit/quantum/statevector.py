@@ -21,6 +21,7 @@ from qvlm_qiskit.errors import CircuitError
 from qvlm_qiskit.quantum.cpu import CpuExecutor
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles
 from qvlm_qiskit.quantum.fusion import fuse
+from qvlm_qiskit.quantum.light_cone import light_cone
 from qvlm_qiskit.quantum.program import AmplitudeLoad, Matrix, Program
 from qvlm_qiskit.quantum.tensor import TensorExecutor, pauli_phases
 
@@ -57,7 +58,13 @@ class StatevectorEngine:
         Raises:
             CircuitError: An observable that is not Hermitian, or not of the circuit's width.
         """
-        self.program = program
+        for column, observable in enumerate(observables):
+            if observable.num_qubits != program.width:
+                raise CircuitError(
+                    f"observable {column} acts on {observable.num_qubits} qubits, the circuit has "
+                    f"{program.width}"
+                )
+        self.program = program = light_cone(program, observables)
         self.num_batched = num_batched
         self.num_observables = len(observables)
         self.plan = fuse(program, num_batched)
@@ -110,7 +117,10 @@ class StatevectorEngine:
         return executor.expectations(shared_angles, batched_angles, start, features is not None)
 
     def states(self, batched: Tensor, shared: Tensor) -> Tensor:
-        """Final states ``(B, 2**n)`` on the active qubits; arguments as in :meth:`expectations`."""
+        """Final states ``(B, 2**n)`` of ``program``; arguments as in :meth:`expectations`.
+
+        What no observable sees is not computed; without observables, nothing is left out.
+        """
         shared_angles, batched_angles = self._angles(batched, shared)
         return self.tensor_executor.states(
             shared_angles, batched_angles, self._amplitudes(batched, shared)
@@ -230,11 +240,6 @@ def _terms(program: Program, observables: Sequence[SparsePauliOp]) -> list[Term]
     position = {q: i for i, q in enumerate(program.active)}
     terms = []
     for column, observable in enumerate(observables):
-        if observable.num_qubits != program.width:
-            raise CircuitError(
-                f"observable {column} acts on {observable.num_qubits} qubits, the circuit has "
-                f"{program.width}"
-            )
         for label, qubits, coefficient in observable.to_sparse_list():
             if abs(complex(coefficient).imag) > 1e-12 * max(1.0, abs(complex(coefficient))):
                 raise CircuitError(
