@@ -13,6 +13,7 @@ from qvlm_qiskit.backends import machines  # isort: skip
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, list_backends, open_backend, register
 from qvlm_qiskit.backends.compile import Compiled, CompiledCircuit, Compiler
+from qvlm_qiskit.backends.noise import open_noise
 from qvlm_qiskit.backends.options import MITIGATIONS, BackendOptions
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "list_backends",
     "machines",
     "open_backend",
+    "open_noise",
     "register",
     "simulated",
 ]

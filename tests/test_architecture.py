@@ -19,7 +19,7 @@ CHAINS = {
     "errors": set(),
     "progress": set(),
     "files": {"errors"},
-    "noise_models": {"errors"},
+    "noise_models": {"errors", "files"},
     "backends": {"errors", "noise_models"},
     "jobs": {"errors", "noise_models", "backends"},
     "quantum": {"errors"},
