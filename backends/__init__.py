@@ -9,6 +9,7 @@ if __name__ != "qvlm_qiskit.backends":
 
 # Importing the openers enters them in the registry, in the order of the table of backends.
 from qvlm_qiskit.backends import simulated  # isort: skip
+from qvlm_qiskit.backends import noisy_openers  # isort: skip
 from qvlm_qiskit.backends import machines  # isort: skip
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, list_backends, open_backend, register
@@ -26,6 +27,7 @@ __all__ = [
     "Compiler",
     "list_backends",
     "machines",
+    "noisy_openers",
     "open_backend",
     "open_noise",
     "register",

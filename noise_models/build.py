@@ -70,7 +70,9 @@ def build(spec: NoiseSpec) -> Any:
         if error is not None:
             model.add_all_qubit_quantum_error(error, name)
     for name, qubits, channel in basic_device_gate_errors(target=spec_target(spec, noisy=True)):
-        model.add_quantum_error(_followed(channel, spec, name, len(qubits)), name, qubits)
+        error = _followed(channel, spec, name, len(qubits))
+        # it is meant to take the place of what counts for any qubits
+        model.add_quantum_error(error, name, qubits, warnings=False)
     return model
 
 

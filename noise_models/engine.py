@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -23,8 +24,9 @@ from qvlm_qiskit.noise_models.channels import (
 )
 from qvlm_qiskit.noise_models.crosstalk import couplings_of, crosstalk_angle, disturbed_pairs
 from qvlm_qiskit.noise_models.gates import noisy_instruction, standard_gates
+from qvlm_qiskit.noise_models.scaling import check_factor, scaled_gate, scaled_qubit
 from qvlm_qiskit.noise_models.sources import GATE_SOURCES, is_silent
-from qvlm_qiskit.noise_models.spec import NoiseSpec
+from qvlm_qiskit.noise_models.spec import NoiseSpec, QubitNoise, readout_after
 
 Qubits: TypeAlias = tuple[int, ...]
 Rotation = Callable[[int, str], QuantumCircuit]
@@ -41,18 +43,24 @@ class ChannelNoise:
         spec: The noise.
         rotation: How a qubit's basis is changed before it is measured; by default the shortest
             sequence of the description's own gates. The noise of those gates counts.
+        factor: Scales the noise as `scaled` does, but only what circuits use: a device's broken
+            qubit that can't be scaled is no obstacle to the others.
 
     Raises:
         NoiseModelError: An unknown instruction, or an over-rotation of a gate without fixed angle.
     """
 
-    def __init__(self, spec: NoiseSpec, rotation: Rotation | None = None) -> None:
+    def __init__(
+        self, spec: NoiseSpec, rotation: Rotation | None = None, factor: float = 1.0
+    ) -> None:
         spec.check()
-        self.spec = spec
+        check_factor(factor)
+        self.spec = replace(spec, sources=tuple(s.scaled(factor) for s in spec.sources))
+        self._factor = factor
         self._rotation = rotation or self._shortest
         self._placed = {(gate.name, gate.qubits): gate for gate in spec.gates}
         self._couplings = couplings_of(spec)
-        self._angle = crosstalk_angle(spec)
+        self._angle = crosstalk_angle(self.spec)
         self._own: dict[tuple[str, Qubits], Ptm | None] = {}
         self._readings: dict[tuple[int, str], NDArray[np.float64]] = {}
         for source in spec.sources:
@@ -105,16 +113,20 @@ class ChannelNoise:
         return self._readings[qubit, pauli]
 
     def _readout(self, qubit: int) -> tuple[float, float]:
+        self._check_qubit(qubit)
+        own = scaled_qubit(self.spec.qubits[qubit], self._factor) if self.spec.qubits else None
+        return readout_after(own or QubitNoise(), self.spec.sources)
+
+    def _check_qubit(self, qubit: int) -> None:
         if self.spec.qubits and qubit >= len(self.spec.qubits):
             raise CircuitError(
                 f"{self.spec.name} describes {len(self.spec.qubits)} qubits, the circuit uses "
                 f"qubit {qubit}"
             )
-        return self.spec.readout(qubit if self.spec.qubits else 0)
 
     def _check(self, name: str, qubits: Qubits) -> None:
         """Refuse what the device can't do: its noise would silently be none."""
-        self._readout(max(qubits))
+        self._check_qubit(max(qubits))
         if name not in self.spec.basis_gates:
             shown = ", ".join(n for n in self.spec.basis_gates if n in standard_gates())
             raise CircuitError(
@@ -128,9 +140,10 @@ class ChannelNoise:
         ptm = None
         gate = self._placed.get((name, qubits))
         if gate is not None:
-            ptm = device_ptm(gate, [self.spec.qubits[qubit] for qubit in qubits])
+            own = [scaled_qubit(self.spec.qubits[qubit], self._factor) for qubit in qubits]
+            ptm = device_ptm(scaled_gate(gate, self._factor), own)
         elif (name, ()) in self._placed:
-            ptm = anywhere_ptm(self._placed[name, ()])
+            ptm = anywhere_ptm(scaled_gate(self._placed[name, ()], self._factor))
         for source in self.spec.sources:
             if isinstance(source, GATE_SOURCES) and name in source.gates and not is_silent(source):
                 step = source_ptm(source, name, len(qubits))

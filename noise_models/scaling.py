@@ -25,20 +25,30 @@ def scaled(spec: NoiseSpec, factor: float) -> NoiseSpec:
         NoiseModelError: A factor that is negative or not finite, or one that takes a gate beyond
             d/(d + 1), a readout error beyond 1/2, or a source beyond its own bound.
     """
-    if not math.isfinite(factor) or factor < 0:
-        raise NoiseModelError(f"noise scale is {factor!r}; it must be at least 0")
+    check_factor(factor)
     if factor == 1:
         return spec
     return replace(
         spec,
         name=f"{spec.name}×{factor:g}",
-        qubits=tuple(_scaled_qubit(qubit, factor) for qubit in spec.qubits),
-        gates=tuple(_scaled_gate(gate, factor) for gate in spec.gates),
+        qubits=tuple(scaled_qubit(qubit, factor) for qubit in spec.qubits),
+        gates=tuple(scaled_gate(gate, factor) for gate in spec.gates),
         sources=tuple(source.scaled(factor) for source in spec.sources),
     )
 
 
-def _scaled_qubit(qubit: QubitNoise, factor: float) -> QubitNoise:
+def check_factor(factor: float) -> None:
+    """Refuse a factor that is negative or not finite.
+
+    Raises:
+        NoiseModelError: It is.
+    """
+    if not math.isfinite(factor) or factor < 0:
+        raise NoiseModelError(f"noise scale is {factor!r}; it must be at least 0")
+
+
+def scaled_qubit(qubit: QubitNoise, factor: float) -> QubitNoise:
+    """One qubit's entry scaled."""
     return QubitNoise(
         t1_us=scaled_time(qubit.t1_us, factor),
         t2_us=scaled_time(qubit.t2_us, factor),
@@ -47,6 +57,7 @@ def _scaled_qubit(qubit: QubitNoise, factor: float) -> QubitNoise:
     )
 
 
-def _scaled_gate(gate: GateNoise, factor: float) -> GateNoise:
+def scaled_gate(gate: GateNoise, factor: float) -> GateNoise:
+    """One gate's entry scaled."""
     what = f"error of {gate.name} on {list(gate.qubits) or 'any qubits'}"
     return replace(gate, error=scaled_value(gate.error, factor, gate.max_error, what))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from qvlm_qiskit.noise_models.sources import (
     source_from_dict,
     source_to_dict,
 )
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.noise_models.engine import ChannelNoise
 
 FORMAT = "qvlm-noise"
 VERSION = 2
@@ -176,16 +179,18 @@ class NoiseSpec:
 
     def readout(self, qubit: int) -> tuple[float, float]:
         """p(1|0) and p(0|1) of a qubit, its own and those of readout sources after it."""
-        own = self.qubits[qubit] if self.qubits else QubitNoise()
-        up, down = own.p_meas1_prep0, own.p_meas0_prep1
-        for source in self.sources:
-            if isinstance(source, Readout):
-                more_up, more_down = source.p_meas1_prep0, source.p_meas0_prep1
-                up, down = (
-                    up * (1 - more_down) + (1 - up) * more_up,
-                    down * (1 - more_up) + (1 - down) * more_down,
-                )
-        return up, down
+        return readout_after(self.qubits[qubit] if self.qubits else QubitNoise(), self.sources)
+
+    def channels(self) -> ChannelNoise:
+        """The noise as channels of the density-matrix engine, for ``TorchEstimator``.
+
+        Raises:
+            NoiseModelError: An unknown instruction, or an over-rotation of a gate that has no
+                fixed angle.
+        """
+        from qvlm_qiskit.noise_models.engine import ChannelNoise
+
+        return ChannelNoise(self)
 
     def check(self) -> None:
         """Refuse instructions that are no standard gates.
@@ -293,6 +298,19 @@ class NoiseSpec:
         made = cls.from_dict(data)
         made.check_age(max_age_days)
         return made
+
+
+def readout_after(qubit: QubitNoise, sources: Iterable[NoiseSource]) -> tuple[float, float]:
+    """p(1|0) and p(0|1) of a qubit's own readout error followed by those of readout sources."""
+    up, down = qubit.p_meas1_prep0, qubit.p_meas0_prep1
+    for source in sources:
+        if isinstance(source, Readout):
+            more_up, more_down = source.p_meas1_prep0, source.p_meas0_prep1
+            up, down = (
+                up * (1 - more_down) + (1 - up) * more_up,
+                down * (1 - more_up) + (1 - down) * more_down,
+            )
+    return up, down
 
 
 def _moment(name: str, value: Any) -> datetime:

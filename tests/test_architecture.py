@@ -38,7 +38,7 @@ CHAINS["__main__"] = {"cli"}
 CHAINS["__init__"] = set(CHAINS) - {"cli", "studies", "__main__"}
 
 # (part, imported part) → the files that may do so, inside a function only.
-LAZY = {("backends", "quantum"): {"backends/simulated.py"}}
+LAZY = {("backends", "quantum"): {"backends/simulated.py", "backends/noisy_openers.py"}}
 
 
 @dataclass(frozen=True)
