@@ -9,10 +9,12 @@ if __name__ != "qvlm_qiskit.backends":
 
 # Importing the openers enters them in the registry, in the order of the table of backends.
 from qvlm_qiskit.backends import simulated  # isort: skip
+from qvlm_qiskit.backends import noisy_openers  # isort: skip
 from qvlm_qiskit.backends import machines  # isort: skip
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, list_backends, open_backend, register
 from qvlm_qiskit.backends.compile import Compiled, CompiledCircuit, Compiler
+from qvlm_qiskit.backends.noise import open_noise
 from qvlm_qiskit.backends.options import MITIGATIONS, BackendOptions
 
 __all__ = [
@@ -25,7 +27,9 @@ __all__ = [
     "Compiler",
     "list_backends",
     "machines",
+    "noisy_openers",
     "open_backend",
+    "open_noise",
     "register",
     "simulated",
 ]

@@ -77,6 +77,8 @@ def open_backend(
     noise_scale: float = 1.0,
     device: str | None = None,
     dtype: str | None = None,
+    method: str = "auto",
+    max_age_days: float | None = None,
 ) -> Backend:
     """Open a machine by name.
 
@@ -85,26 +87,33 @@ def open_backend(
     | ``statevector`` | this package's torch engine, exact |
     | ``aer``, ``aer-gpu`` | Aer statevectors, exact; real shots with `shots` or `precision` |
     | ``fake_torino``, … | the unmodified Runtime client in local mode on a fake device |
-    | ``noisy:fake_torino``, … | shots on Aer with noise from that device's calibration |
-    | ``noisy:depolarizing(p2)``, ``noisy:depolarizing(p2,p1)`` | p2 on cz, p1 (p2/10) on sx, x |
+    | ``noisy:fake_torino``, … | density matrices, or shots on Aer, with that device's calibration |
+    | ``noisy:depolarizing(0.01)``, ``noisy:thermal(t1_us=100,t2_us=80)``, … | with a formula |
+    | ``noisy:path/to/noise.json`` | with what ``qvlm noise save`` wrote |
+    | ``noisy:fake_torino+zz(0.02)``, … | with formulas on top; see `open_noise` |
     | ``ibm:ibm_torino``, ``ibm:least_busy`` | IBM hardware of the saved account |
 
     Args:
         name: One of `list_backends()`, or a third party's entry point in the group
             ``qvlm_qiskit.backends``.
         shots: Shots per measured circuit.
-        precision: Target standard error instead of shots.
+        precision: Target standard error instead of shots; 0 asks a noisy:* backend for exact
+            values, which can be differentiated.
         mitigation: "none", "readout", "zne", "readout+zne" (noisy:*, fake_*), "resilience-0|1|2"
             (fake_*, ibm:*).
         seed: Makes simulation and compilation repeatable: equal pubs then give equal samples,
             different pubs independent ones.
         optimization_level: The transpiler's, 0 to 3.
         noise_scale: Factor on the strength of the noise (noisy:* only); 0 is noise-free.
-        device: Torch device (statevector only).
-        dtype: Torch dtype (statevector only).
+        device: Torch device (statevector, noisy:*).
+        dtype: Torch dtype (statevector; noisy:*, where it is complex128 by default).
+        method: How noisy:* simulates: "density" is this package's engine, "aer" shots on Aer,
+            "auto" the engine up to 10 active qubits and Aer beyond.
+        max_age_days: Refuse a calibration that is older (noisy:* only).
 
     Raises:
         UnknownNameError: No such backend; the message names the nearest.
+        NoiseModelError: A noise that is unphysical, unreadable or too old.
         InputError: A value out of range, both shots and precision, or an option that this
             backend doesn't take.
         MitigationError: A mitigation that is unknown or not offered there.
@@ -119,6 +128,8 @@ def open_backend(
         noise_scale=noise_scale,
         device=device,
         dtype=dtype,
+        method=method,
+        max_age_days=max_age_days,
     )
     return _find_opener(name)(name, options)
 

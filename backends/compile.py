@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
+from qiskit.quantum_info import SparsePauliOp
 from qiskit.transpiler import Target, generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 
@@ -218,6 +219,41 @@ class Compiled(BaseEstimatorV2):
             return PrimitiveResult(annotated, metadata=result.metadata)
 
         return MappedJob(self.inner.run(isa_pubs), annotate)
+
+    @property
+    def real_dtype(self) -> Any:
+        """The real torch dtype that `differentiable`'s engine computes in."""
+        return getattr(self.inner, "real_dtype", None)
+
+    def differentiable(
+        self,
+        circuit: QuantumCircuit,
+        observables: Sequence[Any],
+        parameters: Sequence[Any],
+        num_batched: int,
+    ) -> Any | None:
+        """Compile, and ask the inner estimator for an engine that autograd differentiates.
+
+        Args:
+            circuit: The abstract circuit.
+            observables: One `SparsePauliOp` per output, on its qubits.
+            parameters: The order of the parameters.
+            num_batched: How many leading parameters are given per sample.
+
+        Returns:
+            None where the inner estimator's values are not exact.
+        """
+        make = getattr(self.inner, "differentiable", None)
+        if make is None:
+            return None
+        isa = self.compiler.isa(circuit)
+        mapped = _map_observables(ObservablesArray.coerce(list(observables)), circuit, isa)
+        array = mapped.sparse_observables_array(copy=False).ravel()
+        operators = [SparsePauliOp.from_sparse_observable(observable) for observable in array]
+        # an equal circuit that was compiled before has other Parameter objects of the same names
+        own = {parameter.name: parameter for parameter in isa.circuit.parameters}
+        order = [own.get(parameter.name, parameter) for parameter in parameters]
+        return make(isa.circuit, operators, order, num_batched)
 
 
 def _isa_pub(pub: EstimatorPub, isa: _Isa) -> EstimatorPub:

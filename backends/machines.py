@@ -72,7 +72,7 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
     """
     accepted = ("shots", "precision", "seed", "optimization_level")
     options.only(name, accepted, ("none", *RESILIENCE))
-    machine = _machine(name.removeprefix("ibm:"))
+    machine = fetch_machine(name.removeprefix("ibm:"))
     level = resilience_level(options.mitigation)
     precision = options.sampling_precision or precision_of_shots(DEFAULT_SHOTS)
     return Backend(
@@ -88,7 +88,13 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
     )
 
 
-def _machine(name: str) -> Any:
+def fetch_machine(name: str) -> Any:
+    """The machine of that name, or "least_busy", from the saved account.
+
+    Raises:
+        CredentialsError: No usable account.
+        BackendError: The service doesn't answer, or has no such machine.
+    """
     # The client's messages could hold parts of the account: only their type is passed on.
     try:
         service = QiskitRuntimeService()

@@ -20,6 +20,9 @@ MITIGATIONS = (
 )
 
 
+DTYPES = ("complex64", "complex128")
+METHODS = ("auto", "density", "aer")
+
 MAX_SHOTS = 10**9
 """Per circuit: beyond it no simulator here and no service answers."""
 
@@ -30,13 +33,15 @@ class BackendOptions:
 
     Attributes:
         shots: Shots per measured circuit.
-        precision: Target standard error instead of shots.
+        precision: Target standard error instead of shots; 0 = exact values under noise.
         mitigation: One of `MITIGATIONS`.
         seed: Seed of simulation and compilation.
         optimization_level: The transpiler's, 0 to 3.
         noise_scale: Factor on the strength of a simulated noise.
-        device: Torch device of the statevector engine ("cpu", "cuda").
-        dtype: Torch dtype of the statevector engine ("complex64", "complex128").
+        device: Torch device of this package's engines ("cpu", "cuda").
+        dtype: Torch dtype of this package's engines ("complex64", "complex128").
+        method: How noise is simulated, one of `METHODS`.
+        max_age_days: The oldest calibration that a noise may be read from.
     """
 
     shots: int | None = None
@@ -47,6 +52,8 @@ class BackendOptions:
     noise_scale: float = 1.0
     device: str | None = None
     dtype: str | None = None
+    method: str = "auto"
+    max_age_days: float | None = None
 
     def __post_init__(self) -> None:
         _check_whole("shots", self.shots, 1, MAX_SHOTS)
@@ -54,15 +61,24 @@ class BackendOptions:
         _check_whole("optimization_level", self.optimization_level, 0, 3)
         if self.shots is not None and self.precision is not None:
             raise InputError("give shots or precision, not both: precision is 1/√shots")
-        if self.precision is not None and not _positive(self.precision):
-            raise InputError(f"precision is {self.precision!r}; it must be a number above 0")
-        if self.precision is not None and self.precision < 1 / math.sqrt(MAX_SHOTS):
+        if self.precision is not None and not (_is_real(self.precision) and self.precision >= 0):
+            raise InputError(
+                f"precision is {self.precision!r}; it must be a number above 0 (or 0: exact values "
+                "of a noisy:* backend)"
+            )
+        if self.precision and self.precision < 1 / math.sqrt(MAX_SHOTS):
             raise InputError(
                 f"precision is {self.precision!r}; below {1 / math.sqrt(MAX_SHOTS):.2g} it needs "
                 f"more than {MAX_SHOTS:,} shots per circuit"
             )
         if not _is_real(self.noise_scale) or self.noise_scale < 0:
             raise InputError(f"noise_scale is {self.noise_scale!r}; it must be at least 0")
+        if self.max_age_days is not None and not _positive(self.max_age_days):
+            raise InputError(f"max_age_days is {self.max_age_days!r}; it must be above 0")
+        if self.dtype not in (None, *DTYPES):
+            raise UnknownNameError("dtype", str(self.dtype), DTYPES)
+        if self.method not in METHODS:
+            raise UnknownNameError("method", str(self.method), METHODS)
         if self.mitigation not in MITIGATIONS:
             unknown = UnknownNameError("mitigation", str(self.mitigation), MITIGATIONS)
             raise MitigationError(str(unknown)) from unknown
@@ -72,18 +88,27 @@ class BackendOptions:
         """The precision that shots or precision ask for; None when neither was given."""
         return self.precision if self.shots is None else precision_of_shots(self.shots)
 
-    def only(self, backend: str, accepted: Collection[str], mitigations: Collection[str]) -> None:
+    def only(
+        self,
+        backend: str,
+        accepted: Collection[str],
+        mitigations: Collection[str],
+        exact: bool = False,
+    ) -> None:
         """Refuse what a backend doesn't take.
 
         Args:
             backend: The backend's name, for the message.
             accepted: Names of the options that it takes; `mitigation` is checked by value.
             mitigations: Values of `mitigation` that it takes.
+            exact: Whether it takes precision=0.
 
         Raises:
-            InputError: Another option was given a value.
+            InputError: Another option was given a value, or precision=0 where it means nothing.
             MitigationError: Another mitigation was asked for.
         """
+        if self.precision == 0 and not exact:
+            raise InputError(f"backend {backend!r} takes no precision=0; it must be above 0")
         for field in fields(self):
             given = getattr(self, field.name) != field.default
             if given and field.name != "mitigation" and field.name not in accepted:

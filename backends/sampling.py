@@ -52,6 +52,8 @@ class SampledEstimator(BaseEstimatorV2):
         reduced: Gives the simulator of a tuple of active device qubits; called once per tuple.
         seed: Equal pubs with an equal seed give equal counts; None draws fresh ones each time.
         default_precision: For pubs that name none.
+        written_out: Applied to every circuit before it is cut down to its active qubits: noise
+            that a simulator's model can't say. It may not touch further qubits.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class SampledEstimator(BaseEstimatorV2):
         reduced: Callable[[tuple[int, ...]], ReducedSimulator],
         seed: int | None = None,
         default_precision: float | None = None,
+        written_out: Callable[[QuantumCircuit], QuantumCircuit] | None = None,
     ) -> None:
         self.seed = seed
+        self._written_out = written_out or (lambda circuit: circuit)
         self.default_precision = default_precision or precision_of_shots(DEFAULT_SHOTS)
         self._reduced = reduced
         self._simulators: OrderedDict[tuple[int, ...], ReducedSimulator] = OrderedDict()
@@ -121,7 +125,9 @@ class SampledEstimator(BaseEstimatorV2):
         key = (digest, qubits, tuple(sorted(basis.items())))
         if key not in self._circuits:
             self._circuits[key] = _with_measurements(
-                restrict_circuit(circuit, qubits), basis, self._simulator(qubits).target
+                restrict_circuit(self._written_out(circuit), qubits),
+                basis,
+                self._simulator(qubits).target,
             )
             if len(self._circuits) > 256:
                 self._circuits.popitem(last=False)
@@ -268,11 +274,9 @@ def _check_simulable(circuit: QuantumCircuit, qubits: tuple[int, ...]) -> None:
         )
 
 
-def _with_measurements(
-    circuit: QuantumCircuit, basis: dict[int, str], target: Target | None
-) -> QuantumCircuit:
-    """Rotate each qubit of `basis` to Z in the target's own gates and measure it."""
-    rotation = QuantumCircuit(circuit.num_qubits)
+def basis_change(num_qubits: int, basis: dict[int, str], target: Target | None) -> QuantumCircuit:
+    """Rotates each qubit of `basis` to Z in the target's own gates (None: in h and sdg)."""
+    rotation = QuantumCircuit(num_qubits)
     for qubit, letter in sorted(basis.items()):
         if letter == "Y":
             rotation.sdg(qubit)
@@ -280,6 +284,14 @@ def _with_measurements(
             rotation.h(qubit)
     if target is not None:
         rotation = PassManager([Optimize1qGatesDecomposition(target=target)]).run(rotation)
+    return rotation
+
+
+def _with_measurements(
+    circuit: QuantumCircuit, basis: dict[int, str], target: Target | None
+) -> QuantumCircuit:
+    """The circuit with a change of basis and its measurements."""
+    rotation = basis_change(circuit.num_qubits, basis, target)
     measured = QuantumCircuit(circuit.num_qubits, len(basis), global_phase=circuit.global_phase)
     measured.compose(circuit, inplace=True, copy=False)
     measured.compose(rotation, inplace=True)

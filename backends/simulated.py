@@ -1,10 +1,10 @@
-"""Openers of the simulators: torch statevectors, Aer, and Aer with noise."""
+"""Openers of the simulators without noise: torch statevectors, and Aer."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from qiskit import QuantumCircuit
@@ -15,23 +15,10 @@ from qiskit_aer.primitives import EstimatorV2 as AerEstimator
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, register
 from qvlm_qiskit.backends.compile import Compiler
-from qvlm_qiskit.backends.fakes import fake_device, fake_qubits
-from qvlm_qiskit.backends.mitigation import WRAPPED_MITIGATIONS, mitigation_wrappers
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.reduce import restrict_target
-from qvlm_qiskit.backends.sampling import (
-    DEFAULT_SHOTS,
-    DENSITY_MATRIX_QUBITS,
-    ReducedSimulator,
-    SampledEstimator,
-)
-from qvlm_qiskit.backends.shots import precision_of_shots
-from qvlm_qiskit.errors import BackendError, UnknownNameError
-from qvlm_qiskit.noise_models import NoiseSpec, build, calibrated, parse_parametric, scaled
+from qvlm_qiskit.backends.sampling import ReducedSimulator, SampledEstimator
+from qvlm_qiskit.errors import BackendError
 
-# Any placement; the parametric noise knows no device.
-PARAMETRIC_QUBITS = 20
-PARAMETRIC_EXAMPLE = "noisy:depolarizing(0.01)"
 AER_GATES = ("h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz", "p", "u")
 # without cp: Aer 0.18 runs it with angle 0 when its value comes as a parameter binding
 AER_GATES_2Q = ("cx", "cy", "cz", "swap", "rxx", "ryy", "rzz")
@@ -140,75 +127,3 @@ def _noise_free(name: str, options: BackendOptions, device: str) -> Backend:
         default_precision=precision,
         device_options={"device": device},
     )
-
-
-def _noisy_rows() -> Iterable[BackendRow]:
-    yield BackendRow(
-        PARAMETRIC_EXAMPLE,
-        "simulated shots",
-        PARAMETRIC_QUBITS,
-        "Aer, depolarising noise: p on cz, p/10 on sx and x",
-    )
-    for device, qubits in fake_qubits().items():
-        what = f"Aer, noise from the calibration of {device}"
-        yield BackendRow(f"noisy:{device}", "simulated shots", qubits, what)
-
-
-@register("noisy:", kind="simulated shots", what="Aer with noise", rows=_noisy_rows)
-def open_noisy(name: str, options: BackendOptions) -> Backend:
-    """Shots on Aer with noise from a calibration or from a formula."""
-    options.only(name, (*SAMPLING, "noise_scale"), WRAPPED_MITIGATIONS)
-    source = name.removeprefix("noisy:")
-    if source in fake_qubits():
-        device = fake_device(source)
-        target, num_qubits = device.target, device.num_qubits
-        summary = calibrated(target, name=source).summary()
-        reduced = _calibrated_simulators(target, source, options.noise_scale)
-    elif "(" in source:
-        spec = scaled(parse_parametric(source), options.noise_scale)
-        num_qubits = PARAMETRIC_QUBITS
-        target = Target.from_configuration([*spec.basis_gates, "measure"], num_qubits=num_qubits)
-        summary = spec.summary()
-        reduced = _parametric_simulators(spec, target)
-    else:
-        raise UnknownNameError("backend", name, [row.name for row in _noisy_rows()])
-    precision = options.sampling_precision or precision_of_shots(DEFAULT_SHOTS)
-    return Backend(
-        name=name,
-        kind="simulated shots",
-        num_qubits=num_qubits,
-        options=options,
-        device=SampledEstimator(reduced, options.seed, precision),
-        compiler=Compiler(target, options.optimization_level, options.seed),
-        wrappers=mitigation_wrappers(options.mitigation, target),
-        default_precision=precision,
-        device_options={"noise_scale": options.noise_scale},
-        noise={**summary, "noise_scale": options.noise_scale},
-    )
-
-
-Simulators = Callable[[tuple[int, ...]], ReducedSimulator]
-
-
-def _calibrated_simulators(target: Target, name: str, factor: float) -> Simulators:
-    def reduced(qubits: tuple[int, ...]) -> ReducedSimulator:
-        spec = scaled(calibrated(target, qubits, name), factor)
-        return ReducedSimulator(_simulator(spec, len(qubits)), restrict_target(target, qubits))
-
-    return reduced
-
-
-def _parametric_simulators(spec: NoiseSpec, target: Target) -> Simulators:
-    def reduced(qubits: tuple[int, ...]) -> ReducedSimulator:
-        return ReducedSimulator(_simulator(spec, len(qubits)), target)
-
-    return reduced
-
-
-def _simulator(spec: NoiseSpec, num_qubits: int) -> Any:
-    if spec.is_noise_free:
-        return AerSimulator(method="statevector", **PARALLEL)
-    method = "density_matrix" if num_qubits <= DENSITY_MATRIX_QUBITS else "automatic"
-    # Aer fuses density-matrix gates from 7 qubits on; merging pays from 5, measured.
-    fusion = {"fusion_threshold": 1} if num_qubits > 4 else {"fusion_enable": False}
-    return AerSimulator(noise_model=build(spec), method=method, **fusion, **PARALLEL)

@@ -18,6 +18,10 @@ COMMANDS = (
     ("backends",),
     ("backends", "list"),
     ("backends", "show"),
+    ("noise",),
+    ("noise", "show"),
+    ("noise", "save"),
+    ("noise", "diff"),
 )
 TARGET = Path(__file__).with_name("cli.md")
 

@@ -3,12 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 from qiskit.circuit import Gate, Reset
 
 from qvlm_qiskit.errors import NoiseModelError
-from qvlm_qiskit.noise_models.spec import GateNoise, NoiseSpec, QubitNoise
+from qvlm_qiskit.noise_models.gates import standard_gates
+from qvlm_qiskit.noise_models.spec import GateNoise, NoiseSpec, QubitNoise, Snapshot
+
+_READERS = ("qvlm-qiskit", "qiskit", "qiskit-ibm-runtime")
+
+
+def snapshot(device: Any, qubits: Sequence[int] | None = None) -> NoiseSpec:
+    """`calibrated` for a whole device, with the date of its calibration and the versions.
+
+    Args:
+        device: A fake or fetched `BackendV2`.
+        qubits: Physical qubits to keep; all of them when None.
+
+    Raises:
+        NoiseModelError: A qubit that the device doesn't have, or that is named twice.
+    """
+    properties = device.properties() if hasattr(device, "properties") else None
+    calibrated_at = getattr(properties, "last_update_date", None)
+    versions = {package: version(package) for package in _READERS}
+    own_version = getattr(properties, "backend_version", None)
+    if own_version:
+        versions["device"] = str(own_version)
+    taken = Snapshot(
+        device=device.name,
+        calibrated_utc=None if calibrated_at is None else _utc(calibrated_at),
+        taken_utc=_utc(datetime.now(UTC)),
+        versions=versions,
+    )
+    return replace(calibrated(device.target, qubits, device.name), snapshot=taken)
+
+
+def _utc(moment: datetime) -> str:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def calibrated(target: Any, qubits: Sequence[int] | None = None, name: str = "") -> NoiseSpec:
@@ -26,7 +62,8 @@ def calibrated(target: Any, qubits: Sequence[int] | None = None, name: str = "")
         name: The description's name.
 
     Raises:
-        NoiseModelError: A qubit that the device doesn't have, or that is named twice.
+        NoiseModelError: A qubit that the device doesn't have, or that is named twice; a gate that
+            is no standard Qiskit gate.
     """
     kept = tuple(range(target.num_qubits)) if qubits is None else tuple(qubits)
     if len(set(kept)) != len(kept) or any(not 0 <= q < target.num_qubits for q in kept):
@@ -75,10 +112,13 @@ def _gates(target: Any, position: dict[int, int]) -> list[GateNoise]:
         # Measurements have their own error; some devices list a second kind of them.
         if not isinstance(target.operation_from_name(name), Gate | Reset):
             continue
+        if name not in standard_gates():
+            raise NoiseModelError(f"unknown noise instruction {name!r}: it is no standard gate")
         for operands, properties in target[name].items():
             if operands is None or properties is None or not set(operands) <= set(position):
                 continue
-            if not properties.error and not properties.duration:
+            # Placements on two qubits say which pairs are coupled, noisy or not.
+            if len(operands) == 1 and not properties.error and not properties.duration:
                 continue
             duration = properties.duration
             found.append(

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qvlm_qiskit.errors import NoiseModelError
+from qvlm_qiskit.files import write_text
+from qvlm_qiskit.noise_models.gates import noisy_instruction
+from qvlm_qiskit.noise_models.sources import (
+    GATE_SOURCES,
+    NoiseSource,
+    Readout,
+    check_duration,
+    check_probability,
+    check_times,
+    is_silent,
+    source_from_dict,
+    source_to_dict,
+)
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.noise_models.engine import ChannelNoise
 
 FORMAT = "qvlm-noise"
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -36,17 +54,7 @@ class QubitNoise:
     def __post_init__(self) -> None:
         for name in ("p_meas1_prep0", "p_meas0_prep1"):
             check_probability(name, getattr(self, name))
-        for name in ("t1_us", "t2_us"):
-            value = getattr(self, name)
-            if value is not None and not (_is_number(value) and value > 0):
-                raise NoiseModelError(f"{name} is {value!r}; it must be a positive time in µs")
-        # A calibration that stores T2 = 2·T1 exactly must survive the change of units.
-        if self.t1_us is not None and self.t2_us is not None:
-            if self.t2_us > 2 * self.t1_us * (1 + 1e-9):
-                raise NoiseModelError(
-                    f"t2_us={self.t2_us} is above 2·t1_us={2 * self.t1_us}: no physical process "
-                    "dephases more slowly than relaxation alone"
-                )
+        check_times(self.t1_us, self.t2_us)
 
 
 @dataclass(frozen=True)
@@ -71,12 +79,8 @@ class GateNoise:
     def __post_init__(self) -> None:
         object.__setattr__(self, "qubits", tuple(self.qubits))
         check_probability(f"error of {self.name} on {self.qubits}", self.error)
-        if self.duration_ns is not None and not (
-            _is_number(self.duration_ns) and self.duration_ns >= 0
-        ):
-            raise NoiseModelError(
-                f"duration_ns of {self.name} is {self.duration_ns!r}; it must be at least 0"
-            )
+        if self.duration_ns is not None:
+            check_duration(self.name, self.duration_ns)
         if self.qubits and len(self.qubits) != self.width:
             raise NoiseModelError(f"{self.name} has width {self.width} but qubits {self.qubits}")
 
@@ -87,15 +91,46 @@ class GateNoise:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """When and from what a calibration was read.
+
+    Attributes:
+        device: The device's name.
+        calibrated_utc: When the device was calibrated, ISO 8601 in UTC; None when it doesn't say.
+        taken_utc: When the snapshot was taken, likewise.
+        versions: The device's software version and those of the packages that read it.
+    """
+
+    device: str
+    calibrated_utc: str | None
+    taken_utc: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("calibrated_utc", "taken_utc"):
+            value = getattr(self, name)
+            if value is not None:
+                _moment(name, value)
+
+    @property
+    def age_days(self) -> float:
+        """Days since the calibration; since the snapshot was taken where that is unknown."""
+        since = _moment("date", self.calibrated_utc or self.taken_utc)
+        return (datetime.now(UTC) - since).total_seconds() / 86400
+
+
+@dataclass(frozen=True)
 class NoiseSpec:
     """The noise of a device, or of the part of it that a circuit uses.
 
     Attributes:
-        name: Where it comes from ("fake_torino", "depolarizing(p1=0.001,p2=0.01)").
+        name: Where it comes from ("fake_torino", "depolarizing(p2=0.01,p1=0.001)").
         basis_gates: Names of the gates of the device, noisy or not.
         qubits: One entry per qubit, in index order; empty for a spec of any width.
-        gates: The noisy gates.
+        gates: The noisy gates, and the placed gates on two qubits whether noisy or not.
         physical_qubits: Index on the device of each entry of `qubits`.
+        sources: Parametric sources of error, on top of what qubits and gates say.
+        snapshot: The calibration that it was read from; None for a formula.
     """
 
     name: str
@@ -103,9 +138,11 @@ class NoiseSpec:
     qubits: tuple[QubitNoise, ...] = ()
     gates: tuple[GateNoise, ...] = ()
     physical_qubits: tuple[int, ...] = ()
+    sources: tuple[NoiseSource, ...] = ()
+    snapshot: Snapshot | None = None
 
     def __post_init__(self) -> None:
-        for name in ("basis_gates", "qubits", "gates", "physical_qubits"):
+        for name in ("basis_gates", "qubits", "gates", "physical_qubits", "sources"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.physical_qubits and len(self.physical_qubits) != len(self.qubits):
             raise NoiseModelError(
@@ -113,7 +150,7 @@ class NoiseSpec:
                 f"{len(self.qubits)} qubits"
             )
         for gate in self.gates:
-            if any(not 0 <= qubit < len(self.qubits) for qubit in gate.qubits):
+            if any(type(q) is not int or not 0 <= q < len(self.qubits) for q in gate.qubits):
                 raise NoiseModelError(
                     f"{gate.name} on {gate.qubits} is outside the {len(self.qubits)} qubits"
                 )
@@ -124,7 +161,8 @@ class NoiseSpec:
         relaxing = any(q.t1_us is not None or q.t2_us is not None for q in self.qubits)
         timed = any(g.duration_ns for g in self.gates)
         readout = any(q.p_meas1_prep0 or q.p_meas0_prep1 for q in self.qubits)
-        return not (any(g.error for g in self.gates) or readout or (relaxing and timed))
+        placed = any(g.error for g in self.gates) or readout or (relaxing and timed)
+        return not placed and all(is_silent(source) for source in self.sources)
 
     def summary(self) -> dict[str, Any]:
         """Medians of the noise, for a report: errors, readout, T1 and T2 in µs."""
@@ -135,65 +173,152 @@ class NoiseSpec:
             "readout_median": _median((q.p_meas1_prep0 + q.p_meas0_prep1) / 2 for q in self.qubits),
             "t1_us_median": _median(q.t1_us for q in self.qubits if q.t1_us is not None),
             "t2_us_median": _median(q.t2_us for q in self.qubits if q.t2_us is not None),
+            "sources": [source_to_dict(source) for source in self.sources],
+            "calibrated_utc": None if self.snapshot is None else self.snapshot.calibrated_utc,
         }
+
+    def readout(self, qubit: int) -> tuple[float, float]:
+        """p(1|0) and p(0|1) of a qubit, its own and those of readout sources after it."""
+        return readout_after(self.qubits[qubit] if self.qubits else QubitNoise(), self.sources)
+
+    def channels(self) -> ChannelNoise:
+        """The noise as channels of the density-matrix engine, for ``TorchEstimator``.
+
+        Raises:
+            NoiseModelError: An unknown instruction, or an over-rotation of a gate that has no
+                fixed angle.
+        """
+        from qvlm_qiskit.noise_models.engine import ChannelNoise
+
+        return ChannelNoise(self)
+
+    def check(self) -> None:
+        """Refuse instructions that are no standard gates.
+
+        Raises:
+            NoiseModelError: One is, or a gate has another number of qubits than stated.
+        """
+        for name, width in {(gate.name, gate.width) for gate in self.gates}:
+            noisy_instruction(name, width)
+        for source in self.sources:
+            if isinstance(source, GATE_SOURCES):
+                for name in source.gates:
+                    noisy_instruction(name)
+
+    def check_age(self, max_age_days: float | None) -> None:
+        """Refuse a snapshot of a calibration that is older than `max_age_days` (None: any age).
+
+        Raises:
+            NoiseModelError: It is, or the age limit is not positive, or there is no date.
+        """
+        if max_age_days is None:
+            return
+        if not max_age_days > 0:
+            raise NoiseModelError(f"max_age_days is {max_age_days!r}; it must be positive")
+        if self.snapshot is None:
+            raise NoiseModelError(
+                f"{self.name} has no calibration date, so max_age_days={max_age_days:g} can't hold"
+            )
+        if self.snapshot.age_days > max_age_days:
+            date = self.snapshot.calibrated_utc or self.snapshot.taken_utc
+            raise NoiseModelError(
+                f"the calibration of {self.snapshot.device} is stale: it is of {date}, "
+                f"{self.snapshot.age_days:.1f} days old, and max_age_days is {max_age_days:g}"
+            )
+
+    def digest(self) -> str:
+        """SHA-256 in hexadecimal of all numbers; names and dates don't count."""
+        content = self.to_dict()
+        for key in ("name", "snapshot"):
+            content.pop(key)
+        text = json.dumps(content, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         """The description as JSON-able data, with its format and version."""
-        return {"format": FORMAT, "version": VERSION, **asdict(self)}
+        body = asdict(self)
+        body["sources"] = [source_to_dict(source) for source in self.sources]
+        return {"format": FORMAT, "version": VERSION, **body}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> NoiseSpec:
         """Read `to_dict`'s data back.
 
         Raises:
-            NoiseModelError: Another format or version, a missing or unknown field, or values
-                that are not physical.
+            NoiseModelError: Another format or a newer version, a missing or unknown field, an
+                unknown instruction, or values that are not physical.
         """
         if not isinstance(data, Mapping) or data.get("format") != FORMAT:
             raise NoiseModelError(f"not a noise description: 'format' must be {FORMAT!r}")
-        if data.get("version") != VERSION:
+        if data.get("version") not in READABLE:
             raise NoiseModelError(
-                f"noise description of version {data.get('version')!r}; "
-                f"this release reads version {VERSION}"
+                f"noise description of version {data.get('version')!r}; this release reads "
+                f"versions {' and '.join(map(str, READABLE))}"
             )
         body = {key: value for key, value in data.items() if key not in ("format", "version")}
         try:
             body["qubits"] = tuple(QubitNoise(**_known(QubitNoise, q)) for q in body["qubits"])
             body["gates"] = tuple(GateNoise(**_known(GateNoise, g)) for g in body["gates"])
-            return cls(**_known(cls, body))
-        except (KeyError, TypeError) as ex:
+            body["sources"] = tuple(source_from_dict(s) for s in body.get("sources", ()))
+            taken = body.get("snapshot")
+            body["snapshot"] = None if taken is None else Snapshot(**_known(Snapshot, taken))
+            made = cls(**_known(cls, body))
+        except (KeyError, TypeError, AttributeError) as ex:
             raise NoiseModelError(f"noise description is incomplete or malformed: {ex}") from ex
+        made.check()
+        return made
 
     def save(self, path: str | Path) -> None:
-        """Write the description to a JSON file."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: str | Path) -> NoiseSpec:
-        """Read a description that `save` wrote.
+        """Write the description to a JSON file, which appears whole or not at all.
 
         Raises:
-            NoiseModelError: The file can't be read, is no JSON, or is no valid description.
+            NoiseModelError: It can't be written there.
+        """
+        try:
+            write_text(Path(path), json.dumps(self.to_dict(), indent=1) + "\n")
+        except OSError as ex:
+            raise NoiseModelError(f"can't write the noise description {path}: {ex}") from ex
+
+    @classmethod
+    def load(cls, path: str | Path, max_age_days: float | None = None) -> NoiseSpec:
+        """Read a description that `save` wrote.
+
+        Args:
+            path: The file.
+            max_age_days: The oldest calibration that is accepted, in days; None = any.
+
+        Raises:
+            NoiseModelError: The file can't be read, is no JSON, is no valid description, or its
+                calibration is stale.
         """
         try:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as ex:
             raise NoiseModelError(f"can't read the noise description {path}: {ex}") from ex
-        return cls.from_dict(data)
+        made = cls.from_dict(data)
+        made.check_age(max_age_days)
+        return made
 
 
-def check_probability(name: str, value: Any) -> None:
-    """Refuse anything but a number in [0, 1].
+def readout_after(qubit: QubitNoise, sources: Iterable[NoiseSource]) -> tuple[float, float]:
+    """p(1|0) and p(0|1) of a qubit's own readout error followed by those of readout sources."""
+    up, down = qubit.p_meas1_prep0, qubit.p_meas0_prep1
+    for source in sources:
+        if isinstance(source, Readout):
+            more_up, more_down = source.p_meas1_prep0, source.p_meas0_prep1
+            up, down = (
+                up * (1 - more_down) + (1 - up) * more_up,
+                down * (1 - more_up) + (1 - down) * more_down,
+            )
+    return up, down
 
-    Raises:
-        NoiseModelError: `value` is not a probability.
-    """
-    if not _is_number(value) or not 0.0 <= value <= 1.0:
-        raise NoiseModelError(f"{name} is {value!r}; a probability is a number between 0 and 1")
 
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _moment(name: str, value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as ex:
+        raise NoiseModelError(f"{name} of the snapshot is {value!r}, no ISO 8601 date") from ex
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _known(cls: Any, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ CHAINS = {
     "errors": set(),
     "progress": set(),
     "files": {"errors"},
-    "noise_models": {"errors"},
+    "noise_models": {"errors", "files"},
     "backends": {"errors", "noise_models"},
     "jobs": {"errors", "noise_models", "backends"},
     "quantum": {"errors"},
@@ -38,7 +38,7 @@ CHAINS["__main__"] = {"cli"}
 CHAINS["__init__"] = set(CHAINS) - {"cli", "studies", "__main__"}
 
 # (part, imported part) → the files that may do so, inside a function only.
-LAZY = {("backends", "quantum"): {"backends/simulated.py"}}
+LAZY = {("backends", "quantum"): {"backends/simulated.py", "backends/noisy_openers.py"}}
 
 
 @dataclass(frozen=True)

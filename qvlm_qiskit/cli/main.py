@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from qvlm_qiskit.cli import ask, backends, demo, evaluate, train
+from qvlm_qiskit.cli import ask, backends, demo, evaluate, noise, train
 from qvlm_qiskit.errors import QVLMError
 
 _INTERRUPTED = 130
@@ -29,6 +29,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("ask")(ask.ask)
 app.command("caption")(ask.caption)
 app.add_typer(backends.app, name="backends")
+app.add_typer(noise.app, name="noise")
 
 
 @app.callback(invoke_without_command=True)

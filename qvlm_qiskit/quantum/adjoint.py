@@ -62,6 +62,8 @@ def _inexact(estimator: Any) -> str | None:
     kind = type(estimator)
     if kind in (TorchEstimator, StatevectorEstimator, QMLEstimator):
         default = estimator.default_precision
+        if getattr(estimator, "noise", None) is not None:
+            return "this TorchEstimator has a noise model"
     elif is_aer(estimator):
         default = estimator.options.default_precision
         # the simulator may have been passed in, so the estimator's own options don't describe it

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,18 +19,30 @@ from qiskit.primitives.primitive_job import PrimitiveJob
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.errors import BackendError, InputError
+from qvlm_qiskit.quantum.density import DensityEngine
+from qvlm_qiskit.quantum.density_readout import sampled
+from qvlm_qiskit.quantum.noise import NoiseChannels, NoiseSource
+from qvlm_qiskit.quantum.noisy_program import compile_noisy
 from qvlm_qiskit.quantum.program import compile_circuit
 from qvlm_qiskit.quantum.statevector import StatevectorEngine
+
+MAX_ENGINES = 64
+"""How many circuits' noisy programs an estimator remembers."""
 
 _REAL = {"complex64": torch.float32, "complex128": torch.float64}
 
 
 class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
-    """Expectation values from batched statevectors in torch, on CPU or CUDA.
+    """Expectation values from batched states in torch, on CPU or CUDA.
 
-    Exact unless a precision is asked for: with a precision p > 0 (of the call, the pub or
-    ``default_precision``) every value is drawn from a normal distribution of that standard
-    deviation around the exact one, as Qiskit's ``StatevectorEstimator`` does.
+    Exact unless a precision is asked for (of the call, the pub or ``default_precision``): with a
+    precision p > 0 every value is drawn from a normal distribution of that standard deviation
+    around the exact one, as Qiskit's ``StatevectorEstimator`` does.
+
+    With a noise model states are density matrices, and circuits have to be ISA circuits of the
+    device that the model describes: every gate is followed by its noise, and what is measured is
+    turned to Z by the device's own noisy gates and read with its readout error. A precision p > 0
+    then draws ⌈1/p²⌉ shots per measured circuit from the outcomes' distribution.
 
     In a :class:`~qvlm_qiskit.quantum.QuantumLayer` this estimator is differentiated by autograd,
     without going through pubs.
@@ -37,7 +50,7 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
 
     def __init__(
         self,
-        noise_model: None = None,
+        noise_model: NoiseSource | NoiseChannels | None = None,
         device: str | torch.device | None = None,
         dtype: str = "complex64",
         seed: int | None = None,
@@ -47,7 +60,8 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         """Create an estimator.
 
         Args:
-            noise_model: Only None: this engine is noise-free.
+            noise_model: A ``NoiseSpec``, or anything else that answers for its channels; None is
+                noise-free.
             device: Where pubs run, by default the CPU. A layer runs where its input is.
             dtype: ``"complex64"`` or ``"complex128"``. A layer computes float64 inputs in
                 complex128 whatever is set here.
@@ -55,12 +69,15 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
             default_precision: Precision of calls and pubs that bring none; 0 is exact.
 
         Raises:
-            BackendError: A noise model was given, or the device is not there.
-            InputError: Unknown dtype or negative precision.
+            BackendError: The device is not there.
+            InputError: Unknown dtype, negative precision, or a noise model of another kind.
         """
-        if noise_model is not None:
-            raise BackendError(
-                "TorchEstimator is noise-free; open_backend('noisy:…') runs a noise model"
+        if isinstance(noise_model, NoiseSource):
+            noise_model = noise_model.channels()
+        if noise_model is not None and not isinstance(noise_model, NoiseChannels):
+            raise InputError(
+                f"noise_model must be a NoiseSpec, got {type(noise_model).__name__}; Aer's noise "
+                "models run on Aer's own estimators"
             )
         if dtype not in _REAL:
             raise InputError(f"dtype must be one of {', '.join(_REAL)}, got {dtype!r}")
@@ -72,7 +89,9 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         self.dtype = dtype
         self.seed = seed
         self.default_precision = float(default_precision)
+        self.noise = noise_model
         self._rng = np.random.default_rng(seed)
+        self._engines: OrderedDict[Hashable, DensityEngine] = OrderedDict()
 
     @property
     def real_dtype(self) -> torch.dtype:
@@ -85,7 +104,8 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         """Evaluate pubs; see the class for what a precision does.
 
         Raises:
-            CircuitError: From the job's result: a circuit that can't be run exactly.
+            CircuitError: From the job's result: a circuit that can't be run here.
+            CapacityError: From the job's result: more qubits than a state of this kind can hold.
         """
         default = self.default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, default) for pub in pubs]
@@ -97,27 +117,35 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
     def _run(
         self, pubs: Sequence[EstimatorPub], rng: np.random.Generator
     ) -> PrimitiveResult[PubResult]:
-        return PrimitiveResult([self._run_pub(pub, rng) for pub in pubs], metadata={"version": 2})
+        return PrimitiveResult([self.evaluate(pub, rng) for pub in pubs], metadata={"version": 2})
 
-    def _run_pub(self, pub: EstimatorPub, rng: np.random.Generator) -> PubResult:
+    def evaluate(self, pub: EstimatorPub, rng: np.random.Generator) -> PubResult:
+        """The result of one pub.
+
+        Args:
+            pub: With its precision; 0 is exact.
+            rng: Where sampled values come from.
+        """
         parameters = pub.circuit.parameters
         shape = pub.parameter_values.shape
         rows = pub.parameter_values.as_array(parameters).reshape(math.prod(shape), len(parameters))
         row_index = np.arange(rows.shape[0]).reshape(shape)
         row_index, flat_observables = np.broadcast_arrays(row_index, pub.observables)
         observables, columns = _distinct(flat_observables, pub.circuit.num_qubits)
-        values = self.values(pub.circuit, observables, rows)
-        evs = np.asarray(values[row_index, columns])
-        stds = np.zeros_like(evs)
-        if pub.precision > 0:
-            evs = np.asarray(rng.normal(evs, pub.precision))
-            stds = np.full_like(evs, pub.precision)
-        metadata = {
-            "target_precision": pub.precision,
-            "exact": pub.precision == 0,
-            "circuit_metadata": pub.circuit.metadata,
-        }
-        return PubResult(DataBin(evs=evs, stds=stds, shape=evs.shape), metadata=metadata)
+        about = {"target_precision": pub.precision, "circuit_metadata": pub.circuit.metadata}
+        if pub.precision > 0 and self.noise is not None:
+            means, errors, counted = self._shots(pub, observables, rows, (row_index, columns), rng)
+            evs, stds = means[row_index, columns], errors[row_index, columns]
+            about.update(counted)
+        else:
+            evs = np.asarray(self.values(pub.circuit, observables, rows)[row_index, columns])
+            stds = np.zeros_like(evs)
+            about["exact"] = pub.precision == 0
+            if pub.precision > 0:
+                evs = np.asarray(rng.normal(evs, pub.precision))
+                stds = np.full_like(evs, pub.precision)
+        data = DataBin(evs=np.asarray(evs), stds=np.asarray(stds), shape=evs.shape)
+        return PubResult(data, metadata=about)
 
     def values(
         self, circuit: QuantumCircuit, observables: Sequence[SparsePauliOp], rows: Any
@@ -129,12 +157,107 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
             observables: On the circuit's qubits.
             rows: ``(n_rows, n_parameters)`` in the order of ``circuit.parameters``.
         """
-        engine = StatevectorEngine(compile_circuit(circuit), observables, circuit.num_parameters)
-        batched = torch.as_tensor(np.asarray(rows), dtype=self.real_dtype, device=self.device)
+        engine: StatevectorEngine | DensityEngine
+        if self.noise is None:
+            engine = StatevectorEngine(
+                compile_circuit(circuit), observables, circuit.num_parameters
+            )
+            batched, shared = self._tensor(rows), self._tensor(np.zeros(0))
+        else:
+            engine, batched, shared = self._noisy(circuit, observables, rows)
         with torch.no_grad():
-            result = engine.expectations(batched, batched.new_zeros(0))
+            result = engine.expectations(batched, shared)
         values: npt.NDArray[np.float64] = result.double().cpu().numpy()
         return values
+
+    def engine(
+        self,
+        circuit: QuantumCircuit,
+        observables: Sequence[SparsePauliOp],
+        parameters: Sequence[Any],
+        num_batched: int,
+    ) -> StatevectorEngine | DensityEngine:
+        """What computes exact values of a circuit, differentiably: see the engines' classes.
+
+        Args:
+            circuit: Parametrised circuit; an ISA circuit if there is noise.
+            observables: On the circuit's qubits.
+            parameters: The order of the parameters.
+            num_batched: How many leading parameters are given per sample.
+
+        Raises:
+            CircuitError: A circuit that can't be run here.
+            CapacityError: More qubits than a state of this kind can hold.
+        """
+        if self.noise is None:
+            return StatevectorEngine(compile_circuit(circuit, parameters), observables, num_batched)
+        return DensityEngine(
+            compile_noisy(circuit, self.noise, parameters), observables, num_batched
+        )
+
+    def _shots(
+        self,
+        pub: EstimatorPub,
+        observables: Sequence[SparsePauliOp],
+        rows: npt.NDArray[Any],
+        wanted: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
+        rng: np.random.Generator,
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], dict[str, Any]]:
+        """Means and standard errors ``(n_rows, n_observables)``, and what was run for them."""
+        engine, batched, shared = self._noisy(pub.circuit, observables, rows)
+        shots = math.ceil(1.0 / pub.precision**2)
+        outcomes = [p.double().cpu().numpy() for p in engine.outcomes(batched, shared)]
+        means, errors = sampled(engine.groups, outcomes, shots, rng)
+        measured = [group for group in engine.groups if group.basis]
+        # a row is measured in the bases that its own observables need
+        needed = [np.flatnonzero(group.weights[1:].any(0)) for group in measured]
+        circuits = sum(len(np.unique(wanted[0][np.isin(wanted[1], used)])) for used in needed)
+        return (
+            means,
+            errors,
+            {
+                "shots": shots,
+                "circuits": circuits,
+                "executions": circuits * shots,
+                "measurement_groups": len(measured),
+            },
+        )
+
+    def _noisy(
+        self, circuit: QuantumCircuit, observables: Sequence[SparsePauliOp], rows: npt.NDArray[Any]
+    ) -> tuple[DensityEngine, torch.Tensor, torch.Tensor]:
+        """The engine for these rows; values that all rows have in common are shared."""
+        assert self.noise is not None
+        varying = np.flatnonzero((rows != rows[:1]).any(axis=0)).tolist()
+        common = sorted(set(range(rows.shape[1])) - set(varying))
+        labels = tuple(tuple(observable.to_list()) for observable in observables)
+        key = (_circuit_key(circuit), labels, tuple(varying))
+        if key not in self._engines:
+            order = [circuit.parameters[i] for i in [*varying, *common]]
+            self._engines[key] = DensityEngine(
+                compile_noisy(circuit, self.noise, order), observables, len(varying)
+            )
+            if len(self._engines) > MAX_ENGINES:
+                self._engines.popitem(last=False)
+        first = rows[0, common] if len(rows) else np.zeros(len(common))
+        return self._engines[key], self._tensor(rows[:, varying]), self._tensor(first)
+
+    def _tensor(self, values: npt.NDArray[Any]) -> torch.Tensor:
+        return torch.as_tensor(np.asarray(values), dtype=self.real_dtype, device=self.device)
+
+
+def _circuit_key(circuit: QuantumCircuit) -> Hashable:
+    """Equal for circuits of standard gates that do the same; other gates count as themselves."""
+    index = {bit: i for i, bit in enumerate(circuit.qubits)}
+    return circuit.num_qubits, tuple(
+        (
+            item.name,
+            tuple(index[bit] for bit in item.qubits),
+            tuple(item.params) if item.is_standard_gate() else id(item.operation),
+        )
+        for item in circuit.data
+        if item.name != "barrier"
+    )
 
 
 def _distinct(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Protocol, cast, runtime_checkable
@@ -19,12 +20,15 @@ from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor, nn
 
 from qvlm_qiskit.errors import CircuitError, InputError
+from qvlm_qiskit.quantum.density import DensityEngine
 from qvlm_qiskit.quantum.encoding import amplitude_angles
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.program import compile_circuit
 from qvlm_qiskit.quantum.statevector import StatevectorEngine
 
 Array = npt.NDArray[np.float64]
+
+Engine = StatevectorEngine | DensityEngine
 
 SAME_ROW = 1e-6
 """Radians: the same token in two places of a batch differs by float32 rounding, about 1e-7."""
@@ -39,13 +43,35 @@ class EstimatorSource(Protocol):
         ...
 
 
+@runtime_checkable
+class DifferentiableEstimator(Protocol):
+    """An estimator whose exact values autograd can differentiate, such as a noisy backend's."""
+
+    @property
+    def real_dtype(self) -> torch.dtype:
+        """What it computes in."""
+        ...
+
+    def differentiable(
+        self,
+        circuit: Any,
+        observables: Sequence[SparsePauliOp],
+        parameters: Sequence[Any],
+        num_batched: int,
+    ) -> Engine | None:
+        """An engine for this circuit; None where values are sampled, not computed."""
+        ...
+
+
 class QuantumLayer(TorchConnector):  # type: ignore[misc]
     """A ``TorchConnector`` whose circuit runs exactly and batched, or on any V2 estimator.
 
     With a :class:`~qvlm_qiskit.quantum.TorchEstimator` (the class itself, not a subclass, and the
-    network's default gradient) values and gradients come from batched statevectors in torch.
-    Every other estimator is called through ``run``: one merged pub per forward pass, gradients
-    from the network's own gradient object. No estimator is ever replaced by another.
+    network's default gradient) values and gradients come from batched states in torch; so they do
+    on a backend of exact values under noise (``open_backend("noisy:…", precision=0)``), whose
+    compiled circuit is differentiated. Every other estimator is called through ``run``: one merged
+    pub per forward pass, gradients from the network's own gradient object. No estimator is ever
+    replaced by another.
 
     An ``EstimatorQNN.default_precision`` does not make an exact estimator sample: it is the
     precision asked of *other* estimators that belong to the network. An estimator set by
@@ -82,6 +108,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         super().__init__(neural_network, initial_weights, sparse)
         del self._parameters["_weights"]
         self._engine: StatevectorEngine | None = None
+        self._elsewhere: tuple[BaseEstimatorV2, Engine | None] | None = None
         self._override: BaseEstimatorV2 | None = None
         self._warned = False
 
@@ -129,7 +156,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         inputs = self._without_cut_gradient(inputs)
         lead = inputs.shape[:-1]
         rows = inputs.reshape(lead.numel(), inputs.shape[-1])
-        outputs = self._exact(rows, weight) if self._is_exact() else self._through_run(rows, weight)
+        engine = self.differentiable_engine()
+        if engine is None:
+            outputs = self._through_run(rows, weight)
+        else:
+            outputs = self._exact(engine, rows, weight)
         return outputs.to(inputs.dtype).reshape(*lead, outputs.shape[-1])
 
     def encode(self, features: Tensor, inputs: Tensor | None = None) -> Tensor:
@@ -161,12 +192,13 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         engine = self._compiled()
         if not engine.loads_inputs(loaded):
             raise InputError("this network's circuit doesn't start by loading amplitudes")
-        exact = self._is_exact() and self.neural_network.input_gradients
+        exact = self.differentiable_engine() is engine and self.neural_network.input_gradients
         if not exact or engine.num_loaded != loaded:
             return cast(Tensor, self(torch.cat([amplitude_angles(features), rest], dim=-1)))
         lead = features.shape[:-1]
         rows = rest.reshape(lead.numel(), rest.shape[-1])
-        outputs = self._exact(rows, self.weight, features.reshape(lead.numel(), loaded + 1))
+        flat = features.reshape(lead.numel(), loaded + 1)
+        outputs = self._exact(engine, rows, self.weight, flat)
         return outputs.to(features.dtype).reshape(*lead, outputs.shape[-1])
 
     def _without_cut_gradient(self, inputs: Tensor) -> Tensor:
@@ -181,13 +213,33 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             )
         return inputs.detach()
 
-    def _is_exact(self) -> bool:
+    def differentiable_engine(self) -> Engine | None:
+        """What autograd goes through in the next forward pass; None if that asks an estimator.
+
+        Raises:
+            CircuitError: The active estimator can't run the circuit.
+            CapacityError: The circuit is too large for it.
+        """
         estimator = self.active_estimator
-        return (
-            type(estimator) is TorchEstimator
-            and estimator.default_precision == 0
-            and self._has_default_gradient()
-        )
+        if not self._has_default_gradient():
+            return None
+        if type(estimator) is TorchEstimator:
+            if estimator.default_precision != 0:
+                return None
+            if estimator.noise is None:
+                return self._compiled()
+            make = estimator.engine
+        elif isinstance(estimator, DifferentiableEstimator):
+            make = estimator.differentiable  # type: ignore[assignment]
+        else:
+            return None
+        if self._elsewhere is None or self._elsewhere[0] is not estimator:
+            network = self.neural_network
+            parameters = [*network.input_params, *network.weight_params]
+            observables = [_as_pauli_sum(o) for o in network.observables]
+            made = make(network.circuit, observables, parameters, network.num_inputs)
+            self._elsewhere = (estimator, made)
+        return self._elsewhere[1]
 
     def _has_default_gradient(self) -> bool:
         """Whether the network was left to choose its gradient: then autograd may compute it."""
@@ -197,16 +249,17 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             and gradient._estimator is self.neural_network.estimator  # noqa: SLF001
         )
 
-    def _exact(self, rows: Tensor, weight: Tensor, features: Tensor | None = None) -> Tensor:
-        estimator = cast(TorchEstimator, self.active_estimator)
+    def _exact(
+        self, engine: Engine, rows: Tensor, weight: Tensor, features: Tensor | None = None
+    ) -> Tensor:
+        estimator = cast(DifferentiableEstimator, self.active_estimator)
         dtype = torch.float64 if rows.dtype == torch.float64 else estimator.real_dtype
+        batched, shared = rows.to(dtype), weight.to(device=rows.device, dtype=dtype)
         # complex products have no half-precision form, and autocast would round the read-out
         with torch.autocast(rows.device.type, enabled=False):
-            return self._compiled().expectations(
-                rows.to(dtype),
-                weight.to(device=rows.device, dtype=dtype),
-                None if features is None else features.to(dtype),
-            )
+            if isinstance(engine, DensityEngine) or features is None:
+                return engine.expectations(batched, shared)
+            return engine.expectations(batched, shared, features.to(dtype))
 
     def _compiled(self) -> StatevectorEngine:
         if self._engine is None:
@@ -254,8 +307,8 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         return outputs[copies.reshape(-1)]
 
     def __getstate__(self) -> dict[str, Any]:
-        """The engine is compiled again on demand: it holds tensors of one device."""
-        return {**self.__dict__, "_engine": None}
+        """Engines are compiled again on demand: they hold tensors of one device."""
+        return {**self.__dict__, "_engine": None, "_elsewhere": None}
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
@@ -281,8 +334,8 @@ class _EstimatorFunction(torch.autograd.Function):
         rows, weight = ctx.saved_tensors
         if ctx.elsewhere:
             raise CircuitError(
-                "gradients on an estimator set by run_on are not available: train on the "
-                "network's own estimator"
+                "gradients on a sampling estimator set by run_on are not available: train on the "
+                "network's own estimator, or on a noisy:* backend opened with precision=0"
             )
         input_jacobian, weight_jacobian = ctx.layer.neural_network.backward(
             _numpy(rows), _numpy(weight)

@@ -160,7 +160,9 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
             f"the circuit acts on {len(active)} qubits; a statevector of at most {MAX_QUBITS} "
             "qubits fits in memory"
         )
-    builder = _Builder(AngleTable(len(order)), {p: i for i, p in enumerate(order)}, len(active), [])
+    builder = ProgramBuilder(
+        AngleTable(len(order)), {p: i for i, p in enumerate(order)}, len(active), []
+    )
     position = {q: i for i, q in enumerate(active)}
     builder.extend(circuit, [position.get(i, -1) for i in range(circuit.num_qubits)])
     return Program(
@@ -196,7 +198,9 @@ _ROTATIONS: dict[str, list[tuple[str, int | None, float]]] = {
 
 
 @dataclass
-class _Builder:
+class ProgramBuilder:
+    """Appends instructions to a list of operations; angles go into the table."""
+
     angles: AngleTable
     index_of: dict[Any, ParameterIndex]
     num_qubits: int
@@ -215,6 +219,11 @@ class _Builder:
             )
 
     def append(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> None:
+        """Append an instruction on active qubits.
+
+        Raises:
+            CircuitError: It is not unitary.
+        """
         if not isinstance(operation, Gate) and not hasattr(operation, "to_matrix"):
             self._append_definition(operation, qubits)
         elif self._is_initial_load(operation, qubits):

@@ -56,7 +56,7 @@ def test_unknown_noise_families_are_refused():
         ({"shots": -5}, "shots"),
         ({"shots": 1.5}, "shots"),
         ({"shots": True}, "shots"),
-        ({"precision": 0.0}, "precision"),
+        ({"precision": 0.0, "method": "aer"}, "method='aer' draws shots"),
         ({"precision": -0.1}, "precision"),
         ({"precision": float("nan")}, "precision"),
         ({"shots": 100, "precision": 0.1}, "not both"),
@@ -65,8 +65,11 @@ def test_unknown_noise_families_are_refused():
         ({"optimization_level": 4}, "optimization_level"),
         ({"optimization_level": None}, "optimization_level"),
         ({"seed": -1}, "seed"),
-        ({"device": "cpu"}, "device="),
-        ({"dtype": "complex64"}, "dtype="),
+        ({"device": "cpu", "method": "aer"}, "device="),
+        ({"dtype": "complex64", "method": "aer"}, "dtype="),
+        ({"dtype": "float16"}, "dtype"),
+        ({"method": "magic"}, "method 'magic'"),
+        ({"max_age_days": 0}, "max_age_days"),
     ],
 )
 def test_impossible_options_are_refused(options, says):

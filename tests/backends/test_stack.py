@@ -170,7 +170,7 @@ def test_shots_survive_the_way_through_a_precision(shots):
 
 def test_a_precision_of_zero_cannot_be_sampled(make_circuit, values_for):
     circuit = make_circuit()
-    estimator = open_backend("noisy:fake_manila").estimator()
+    estimator = open_backend("noisy:fake_manila", method="aer").estimator()
     with pytest.raises(InputError, match="precision"):
         estimator.run([(circuit, "ZII", values_for(circuit))], precision=0.0)
 

@@ -25,9 +25,14 @@ OPTIONS = {
     "backends": {"--json"},
     "backends list": {"--json"},
     "backends show": {"--json"},
+    "noise": set(),
+    "noise show": {"--max-age-days", "--json"},
+    "noise save": {"--max-age-days", "--overwrite"},
+    "noise diff": {"--json"},
 }  # fmt: skip
-COMMANDS = {"": ["demo", "train", "evaluate", "ask", "caption", "backends"]}
+COMMANDS = {"": ["demo", "train", "evaluate", "ask", "caption", "backends", "noise"]}
 COMMANDS["backends"] = ["list", "show"]
+COMMANDS["noise"] = ["show", "save", "diff"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))

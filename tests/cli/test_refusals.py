@@ -32,6 +32,8 @@ SMALL = ("--test-samples", "4", "--noisy-samples", "2", "--runtime-samples", "2"
         ("backends show", ["name"]),
         ("backends show aer again", ["again"]),
         ("backends list --nonsense", ["--nonsense", "--json"]),
+        ("noise nonsense", ["No such command 'nonsense'", "show", "save", "diff"]),
+        ("noise diff fake_manila", ["second"]),
         ("demo --nonsense", ["--nonsense", "--device", "--mitigation"]),
         ("demo --shots few", ["--shots", "integer"]),
     ],

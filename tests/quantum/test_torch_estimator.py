@@ -204,7 +204,7 @@ def test_pubs_that_qiskit_refuses_are_refused():
         ({"dtype": "float32"}, InputError, "complex64, complex128"),
         ({"default_precision": -1.0}, InputError, "-1"),
         ({"default_precision": float("nan")}, InputError, "nan"),
-        ({"noise_model": object()}, BackendError, "noisy"),
+        ({"noise_model": object()}, InputError, "must be a NoiseSpec, got object"),
     ],
 )
 def test_unusable_options_are_named(options, error, message):

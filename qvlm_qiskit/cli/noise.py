@@ -1,0 +1,112 @@
+"""``qvlm noise show|save|diff``: calibrations and formulas as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qvlm_qiskit.cli import common
+
+app = typer.Typer(
+    rich_markup_mode=None, help="Show, save and compare the noise of devices and formulas."
+)
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="A fake device, ibm:<name>, a noise model file (.json), a formula such as "
+        "'depolarizing(0.01)', or several joined by +."
+    ),
+]
+MaxAge = Annotated[
+    float | None,
+    typer.Option("--max-age-days", help="Refuse an older calibration.", show_default=False),
+]
+
+
+@app.command("show")
+def show(source: Source, max_age_days: MaxAge = None, as_json: common.AsJson = False) -> None:
+    """Show where a noise comes from, its medians and its sources."""
+    from qvlm_qiskit.backends import open_noise
+
+    spec = open_noise(source, max_age_days=max_age_days)
+    if as_json:
+        common.print_json(spec.to_dict())
+        return
+    rows: list[tuple[str, ...]] = [("qubits", str(len(spec.qubits) or "any"))]
+    rows.append(("gates", ", ".join(spec.basis_gates)))
+    for name, value in spec.summary().items():
+        if name in ("name", "sources") or value is None:
+            continue
+        rows.append((name, f"{value:.4g}" if isinstance(value, float) else str(value)))
+    if spec.snapshot is not None:
+        rows.append(("device", spec.snapshot.device))
+        rows.append(("age", f"{spec.snapshot.age_days:.1f} days"))
+        rows += [(f"version of {k}", v) for k, v in spec.snapshot.versions.items()]
+    for source_of_error in spec.sources:
+        numbers = (
+            f"{name} = {getattr(source_of_error, name):g} {unit}".rstrip()
+            for name, unit in source_of_error.units.items()
+            if getattr(source_of_error, name) is not None
+        )
+        after = ", ".join(getattr(source_of_error, "gates", ()))
+        rows.append((source_of_error.kind, "; ".join(numbers) + (f" after {after}" * bool(after))))
+    common.print_table(spec.name, ("property", "value"), rows)
+
+
+@app.command("save")
+def save(
+    source: Source,
+    path: Annotated[Path, typer.Argument(help="The file to write, ending in .json.")],
+    max_age_days: MaxAge = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file if it exists.")
+    ] = False,
+) -> None:
+    """Write a noise to a file, with the date of its calibration."""
+    from qvlm_qiskit.backends import open_noise
+    from qvlm_qiskit.errors import InputError
+
+    if path.suffix != ".json":
+        raise InputError(f"a noise model file ends in .json, got {path}")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists already; choose another name or pass --overwrite")
+    spec = open_noise(source, max_age_days=max_age_days)
+    spec.save(path)
+    dated = "" if spec.snapshot is None else f", calibrated {spec.snapshot.calibrated_utc}"
+    common.console().print(f"{spec.name}{dated}: {path}")
+
+
+@app.command("diff")
+def diff(first: Source, second: Source, as_json: common.AsJson = False) -> None:
+    """List what differs between two noises."""
+    from dataclasses import asdict
+
+    from qvlm_qiskit.backends import open_noise
+    from qvlm_qiskit.noise_models import diff as differences
+
+    found = differences(open_noise(first), open_noise(second))
+    if as_json:
+        common.print_json([{**asdict(d), "change": d.change} for d in found])
+        return
+    if not found:
+        typer.echo("no differences")
+        return
+    rows = [
+        (
+            f"{d.where} {d.quantity}" + (f" ({d.unit})" if d.unit else ""),
+            _shown(d.first),
+            _shown(d.second),
+            "" if d.change is None else f"{d.change:+.1%}",
+        )
+        for d in found
+    ]
+    common.print_table(f"{len(found)} differences", ("what", "first", "second", ">change"), rows)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

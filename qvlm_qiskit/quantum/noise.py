@@ -1,0 +1,56 @@
+"""What the density-matrix engine has to know about noise, whoever describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Qubits = tuple[int, ...]
+Ptm = NDArray[np.float64]
+"""A Pauli transfer matrix ``(4**k, 4**k)``: the first operand is the least significant digit."""
+
+
+@runtime_checkable
+class NoiseChannels(Protocol):
+    """Answers what follows an instruction of an ISA circuit, and what a measurement reads.
+
+    ``qvlm_qiskit.noise_models.ChannelNoise`` is one; ``NoiseSpec.channels()`` makes it.
+    """
+
+    def after(
+        self, name: str, qubits: Qubits, acting: Collection[int], width: int
+    ) -> Sequence[tuple[Qubits, Ptm]]:
+        """The channels that follow an instruction, in order, each on one or two qubits.
+
+        Args:
+            name: The instruction's name.
+            qubits: Its operands, as the circuit counts them.
+            acting: The qubits that some instruction of the circuit acts on. Only they may be
+                named in the answer; every other one stays in |0⟩.
+            width: Number of qubits of the circuit.
+
+        Raises:
+            CircuitError: An instruction that the noise is not known of.
+        """
+        ...
+
+    def measurement(self, qubit: int, pauli: str) -> NDArray[np.float64]:
+        """The mean of a measured Pauli as coefficients ``(4,)`` of ⟨I⟩, ⟨X⟩, ⟨Y⟩, ⟨Z⟩.
+
+        Args:
+            qubit: As the circuit counts it.
+            pauli: "X", "Y" or "Z".
+        """
+        ...
+
+
+@runtime_checkable
+class NoiseSource(Protocol):
+    """A description of noise that can say what it does to circuits, such as ``NoiseSpec``."""
+
+    def channels(self) -> NoiseChannels:
+        """The noise as channels."""
+        ...
