@@ -280,6 +280,6 @@ def _warn_of_rounded_products() -> None:
     if newer == "tf32" if newer is not None else matmul.allow_tf32:
         warnings.warn(
             "TF32 matrix products are on (allow_tf32, set_float32_matmul_precision): expectation "
-            "values and gradients on CUDA are then wrong by about 1e-3",
+            "values and gradients on CUDA can then be wrong by 1e-3",
             stacklevel=2,
         )
