@@ -154,8 +154,8 @@ def test_tables_of_a_device_fit_100_columns(modules, smoke):
     # what only a device fills in
     results = json.loads(json.dumps(smoke[1]))
     results["device"] = {
-        "name": "NVIDIA H200",
-        "memory_gib": 139.8,
+        "name": "NVIDIA A100",
+        "memory_gib": 79.2,
         "driver": "580.1",
         "cuda": "13",
     }
