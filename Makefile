@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint slow docs results bench setup clean
+.PHONY: demo test lint slow docs results bench bench-gpu setup clean
 .DEFAULT_GOAL := test
 
 setup: $(READY)
@@ -43,6 +43,10 @@ bench: .venv-bench/.ready
 	.venv-bench/bin/python -m pip install --quiet --progress-bar off -c constraints.txt -e .
 	.venv-bench/bin/python -m pip install --quiet --progress-bar off -c constraints.txt -r benchmarks/requirements.txt
 	touch $@
+
+# On a machine with a CUDA device, and a torch that is built for it.
+bench-gpu: $(READY)
+	$(BIN)/python benchmarks/gpu.py --json benchmarks/results/gpu.json
 
 results: $(READY)
 	$(BIN)/python docs/make_results.py

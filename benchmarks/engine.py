@@ -47,8 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
         "format": 1,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": {**vars(options), "json": None if options.json is None else str(options.json)},
-        "versions": {name: _version(name) for name in PACKAGES},
-        "machine": _machine(),
+        "versions": {name: version_of(name) for name in PACKAGES},
+        "machine": machine(),
         "rows": {},
     }
     for threads in options.threads:
@@ -70,11 +70,11 @@ def _measure(options: argparse.Namespace, threads: int, rows: dict[str, list[Any
         for row, circuits in CIRCUIT_ROWS.items():
             # in smoke mode one batch size stands for both
             for circuit in circuits[: 1 if options.smoke else None] if row in options.rows else ():
-                _log(f"{circuit}, {threads} threads")
-                table = compare(circuit, names, threads, plan, _log)
+                log(f"{circuit}, {threads} threads")
+                table = compare(circuit, names, threads, plan, log)
                 rows.setdefault("circuits", []).append(table)
     for group in _groups(options):
-        _log(f"{', '.join(group)}, {threads} threads")
+        log(f"{', '.join(group)}, {threads} threads")
         if group == ["compile"]:
             results = {"compile": compile_times(threads, options.smoke)}
         else:
@@ -96,13 +96,13 @@ def _groups(options: argparse.Namespace) -> list[list[str]]:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the engine against its peers.")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, ours and the stock pair")
-    parser.add_argument("--rows", type=_names(ROWS), help=f"of {', '.join(ROWS)}; default all")
+    parser.add_argument("--rows", type=names_of(ROWS), help=f"of {', '.join(ROWS)}; default all")
     parser.add_argument("--threads", type=_threads, default=None, help="default 1,2")
-    parser.add_argument("--rounds", type=_positive, default=None, help="turns per peer; default 7")
+    parser.add_argument("--rounds", type=positive, default=None, help="turns per peer; default 7")
     parser.add_argument("--json", type=Path, default=None, help="where to store all results")
     parser.add_argument(
         "--only",
-        type=_names(tuple(PEERS)),
+        type=names_of(tuple(PEERS)),
         help=f"of {', '.join(PEERS)}; default all; ours and stock are always there",
     )
     options = parser.parse_args(arguments)
@@ -114,7 +114,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def _names(known: tuple[str, ...]) -> Any:
+def names_of(known: tuple[str, ...]) -> Any:
     """A parser of comma-separated names."""
 
     def parse(text: str) -> list[str]:
@@ -127,7 +127,8 @@ def _names(known: tuple[str, ...]) -> Any:
     return parse
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Parse a positive integer."""
     try:
         value = int(text)
     except ValueError:
@@ -138,17 +139,19 @@ def _positive(text: str) -> int:
 
 
 def _threads(text: str) -> list[int]:
-    return [_positive(part) for part in text.split(",")]
+    return [positive(part) for part in text.split(",")]
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """The version of an installed package; None where it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
         return None
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """The processor, the system and its load."""
     lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     model = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), "?")
     return {
@@ -160,7 +163,8 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _log(text: str) -> None:
+def log(text: str) -> None:
+    """Say on the standard error what is being done."""
     print(text, file=sys.stderr, flush=True)
 
 

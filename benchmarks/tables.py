@@ -34,7 +34,7 @@ def number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
-def _spread(times: Results) -> str:
+def spread_text(times: Results) -> str:
     """Median and quartiles in ms, in seconds above 10 s."""
     unit = 1000 if times["median"] >= 10_000 else 1
     median, low, high = (number(times[key] / unit) for key in ("median", "low", "high"))
@@ -62,9 +62,7 @@ def _header(results: Results) -> Iterator[str]:
 
 def _circuit(table: Results) -> Iterator[str]:
     yield from _heading(table["title"], table["threads"])
-    yield _columns(
-        "implementation", "version", "forward", "forward + backward", "×", "dev", "first"
-    )
+    yield columns("implementation", "version", "forward", "forward + backward", "×", "dev", "first")
     for entry in table["entries"]:
         label, version = entry["label"], (entry["version"] or "–").split("+")[0]
         if "both_ms" not in entry:
@@ -74,15 +72,16 @@ def _circuit(table: Results) -> Iterator[str]:
             text = f"{entry['status']}{': ' if reason else ''}{reason}"
             yield f"{label:<27} {version:<7} {text}"[:100]
             continue
-        times = (_spread(entry["forward_ms"]), _spread(entry["both_ms"]))
+        times = (spread_text(entry["forward_ms"]), spread_text(entry["both_ms"]))
         deviation = "–" if entry["peer"] == "ours" else f"{entry['deviation']:.0e}"
         ratio = number(entry["ratio"])
-        yield _columns(label, version, *times, ratio, deviation, number(entry["first_s"]))
+        yield columns(label, version, *times, ratio, deviation, number(entry["first_s"]))
         if entry["factor"] != 1:
             yield f"    measured at B = {entry['batch']}, extrapolated ×{entry['factor']:g}"
 
 
-def _columns(*cells: str) -> str:
+def columns(*cells: str) -> str:
+    """One line of a table of circuits."""
     widths = (-27, -7, -19, -19, 7, 5, 5)
     aligned = [f"{c:<{-w}}" if w < 0 else f"{c:>{w}}" for c, w in zip(cells, widths, strict=True)]
     return " ".join(aligned).rstrip()
@@ -91,7 +90,7 @@ def _columns(*cells: str) -> str:
 def _blocks(run: Results) -> Iterator[str]:
     yield from _heading("blocks against their classical twins, forward + backward", run["threads"])
     for block in run["blocks"]:
-        quantum, classical = _spread(block["quantum"]), _spread(block["classical"])
+        quantum, classical = spread_text(block["quantum"]), spread_text(block["classical"])
         yield f"{block['block'].upper():<5} {block['size']:<31} {quantum:<22} {classical:<22} " + (
             f"{number(block['ratio'])}×"
         )
@@ -140,7 +139,7 @@ def _scaling(run: Results) -> Iterator[str]:
                 yield f"{where} skipped: {point['skipped']}"
             else:
                 peak = f"peak {number(point['peak_mib'])} MiB"
-                yield f"{where} {_spread(point['both_ms']) + ' ms':<32} {peak}"
+                yield f"{where} {spread_text(point['both_ms']) + ' ms':<32} {peak}"
 
 
 def _aer(run: Results) -> Iterator[str]:
@@ -148,8 +147,8 @@ def _aer(run: Results) -> Iterator[str]:
     yield f"{'stock parameter shift':<36} {number(run['stock_ms']['median'])} ms (one run)"
     for method, entry in run["methods"].items():
         label = f"BatchedEstimatorGradient {method}"
-        dev = f"dev {entry['deviation']:.0e}"
-        yield f"{label:<36} {_spread(entry['ms']):<24} {number(entry['speedup'])}× faster, {dev}"
+        times, faster = spread_text(entry["ms"]), f"{number(entry['speedup'])}× faster"
+        yield f"{label:<36} {times:<24} {faster}, dev {entry['deviation']:.0e}"
 
 
 def _goals(goals: list[Results]) -> Iterator[str]:

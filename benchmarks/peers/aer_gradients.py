@@ -24,11 +24,11 @@ def compare_gradients(workload: Workload, smoke: bool) -> dict[str, Any]:
 
     data = workload.data()
     estimator = EstimatorV2()
-    stock = _network(workload, estimator, ParamShiftEstimatorGradient(estimator))
+    stock = network_on(workload, estimator, ParamShiftEstimatorGradient(estimator))
     reference: list[Any] = []
     seconds = timed(lambda: reference.extend(stock.backward(data.inputs, data.weights)))
     ours = {
-        method: _network(workload, estimator, BatchedEstimatorGradient(estimator, method))
+        method: network_on(workload, estimator, BatchedEstimatorGradient(estimator, method))
         for method in ("param_shift", "adjoint")
     }
     entries: dict[str, dict[str, Any]] = {}
@@ -43,9 +43,10 @@ def compare_gradients(workload: Workload, smoke: bool) -> dict[str, Any]:
     return {"stock_ms": spread([seconds]), "methods": entries}
 
 
-def _network(
+def network_on(
     workload: Workload, estimator: EstimatorV2, gradient: BaseEstimatorGradient
 ) -> EstimatorQNN:
+    """The workload's network on an Aer estimator, with a gradient of choice."""
     circuit, inputs, weights = circuit_of(workload)
     return EstimatorQNN(
         circuit=circuit,

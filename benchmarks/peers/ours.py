@@ -12,11 +12,16 @@ from qvlm_qiskit.quantum import QuantumLayer, amplitude_angles, make_qnn
 
 def build(workload: Workload, data: Data, threads: int = 1) -> TorchRunner:
     """A fresh layer; torch's threads are set by the caller."""
-    if workload.encoding == "angle":
-        return build_layer(workload, data)
-    layer = QuantumLayer(make_qnn(*circuit_of(workload)), data.weights)
+    return build_on(workload, data)
 
-    return TorchRunner(layer.encode, [layer.weight], data)
+
+def build_on(
+    workload: Workload, data: Data, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> TorchRunner:
+    """A fresh layer on a device; float64 makes it compute in complex128."""
+    layer = QuantumLayer(make_qnn(*circuit_of(workload)), data.weights).to(device, dtype)
+    call = layer if workload.encoding == "angle" else layer.encode
+    return TorchRunner(call, [layer.weight], data, device, dtype)
 
 
 def build_layer(workload: Workload, data: Data) -> TorchRunner:

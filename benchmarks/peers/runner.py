@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -37,7 +38,12 @@ class TorchRunner:
     """A differentiable torch function of inputs, with the weights among its leaves."""
 
     def __init__(
-        self, evaluate: Callable[[Tensor], Tensor], weights: Sequence[Tensor], data: Data
+        self,
+        evaluate: Callable[[Tensor], Tensor],
+        weights: Sequence[Tensor],
+        data: Data,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         """Keep leaves.
 
@@ -45,11 +51,13 @@ class TorchRunner:
             evaluate: ``(B, num_inputs)`` → ``(B, n)``.
             weights: Leaves that require a gradient; concatenated they are the weights in order.
             data: The batch.
+            device: Where ``evaluate`` and the weights are.
+            dtype: Of the inputs.
         """
         self._evaluate = evaluate
-        self._inputs = torch.tensor(data.inputs, requires_grad=True)
+        self._inputs = torch.tensor(data.inputs, device=device, dtype=dtype, requires_grad=True)
         self._leaves = [self._inputs, *weights]
-        self._cotangent = torch.tensor(data.cotangent)
+        self._cotangent = torch.tensor(data.cotangent, device=device, dtype=dtype)
 
     def forward(self) -> Tensor:
         """See :class:`Runner`."""
@@ -64,9 +72,20 @@ class TorchRunner:
 
     def arrays(self) -> Arrays:
         """See :class:`Runner`."""
-        outputs, (inputs, *weights) = self.both()
+        return self.as_arrays(self.both())
+
+    @staticmethod
+    def as_arrays(results: tuple[Tensor, tuple[Tensor, ...]]) -> Arrays:
+        """Results of :meth:`both` as numpy arrays."""
+        outputs, (inputs, *weights) = results
         weight = torch.cat([w.reshape(-1) for w in weights])
-        return Arrays(*(t.detach().double().numpy() for t in (outputs, inputs, weight)))
+        return Arrays(*(t.detach().double().cpu().numpy() for t in (outputs, inputs, weight)))
+
+    def compiled(self) -> TorchRunner:
+        """The same function through ``torch.compile``, on the same leaves."""
+        other = copy.copy(self)
+        other._evaluate = torch.compile(self._evaluate)  # noqa: SLF001
+        return other
 
 
 def unit_rows(features: Tensor) -> Tensor:

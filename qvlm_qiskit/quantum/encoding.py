@@ -101,7 +101,7 @@ def unit_vectors(features: Tensor) -> Tensor:
     norm = torch.linalg.vector_norm(features, dim=-1, keepdim=True)
     empty = norm == 0
     first = torch.zeros_like(features)
-    first[..., 0] = 1
+    first[..., :1].fill_(1)
     return torch.where(empty, first, features / torch.where(empty, torch.ones_like(norm), norm))
 
 

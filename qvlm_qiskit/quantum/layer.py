@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -256,7 +256,9 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         dtype = torch.float64 if rows.dtype == torch.float64 else estimator.real_dtype
         batched, shared = rows.to(dtype), weight.to(device=rows.device, dtype=dtype)
         # complex products have no half-precision form, and autocast would round the read-out
-        with torch.autocast(rows.device.type, enabled=False):
+        kind = rows.device.type
+        has_autocast = torch.amp.is_autocast_available(kind)
+        with torch.autocast(kind, enabled=False) if has_autocast else nullcontext():
             if isinstance(engine, DensityEngine) or features is None:
                 return engine.expectations(batched, shared)
             return engine.expectations(batched, shared, features.to(dtype))

@@ -6,7 +6,7 @@ then the CPU sweeps, or torch operations on other devices, turn angles into expe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 
 from qvlm_qiskit.errors import CircuitError
+from qvlm_qiskit.quantum.bank import DeviceConstants
 from qvlm_qiskit.quantum.cpu import CpuExecutor
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles
 from qvlm_qiskit.quantum.fusion import fuse
@@ -74,7 +75,7 @@ class StatevectorEngine:
         # in most encodings batched angles are the inputs themselves
         self._shift_inputs = bool(matrix[batched, num_batched:].any() or offset[batched].any())
         self._input_slopes: dict[int, npt.NDArray[np.float64] | None] = {}
-        self._tensors: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
+        self._constants = DeviceConstants()
 
     def loads_inputs(self, count: int) -> bool:
         """Whether the first ``count`` inputs, in order, are the angles of the amplitude load."""
@@ -162,8 +163,8 @@ class StatevectorEngine:
     def _of_shared(self, name: str, rows: npt.NDArray[np.int64], shared: Tensor) -> Tensor:
         """The part of some angles that does not depend on the inputs."""
         matrix, offset = self._affine
-        constant = self._constant(f"{name} offset", offset[rows], shared)
-        slopes = self._constant(name, matrix[rows, self.num_batched :], shared)
+        constant = self._constant(f"{name} offset", lambda: offset[rows], shared)
+        slopes = self._constant(name, lambda: matrix[rows, self.num_batched :], shared)
         return torch.addmv(constant, slopes, shared)
 
     def _of_inputs(self, columns: npt.NDArray[np.int64], batched: Tensor, skipped: int) -> Tensor:
@@ -175,7 +176,7 @@ class StatevectorEngine:
         found = self._input_slopes[skipped]
         if found is None:
             return batched
-        return batched @ self._constant(f"inputs {skipped}", found, batched).T
+        return batched @ self._constant(f"inputs {skipped}", lambda: found, batched).T
 
     def _free(
         self,
@@ -197,7 +198,7 @@ class StatevectorEngine:
             ]
             value = function(*values)
             if not isinstance(value, Tensor):  # its parameters cancelled
-                value = angles.new_tensor(float(value))
+                value = angles.new_full((), float(value))
             columns[column] = value.to(angles.dtype).expand_as(columns[column])
         return torch.stack(columns, dim=-1) if columns else angles
 
@@ -214,8 +215,9 @@ class StatevectorEngine:
         if load.angles:
             first, second = self._angles(batched, shared)
             everything = torch.cat([first.expand(len(batched), -1), second], dim=1)
-            order = [*self.plan.shared_rows.tolist(), *self.plan.batched_rows.tolist()]
-            return everything[:, [order.index(row) for row in load.angles]]
+            return everything.index_select(
+                1, self._index("load angles", self._load_columns, batched)
+            )
         first_row, last_row = min(load.parameters), max(load.parameters)
         split = self.num_batched
         if load.parameters == tuple(range(first_row, last_row + 1)):
@@ -224,15 +226,24 @@ class StatevectorEngine:
             if first_row >= split:
                 return shared[None, first_row - split : last_row + 1 - split]
         everything = torch.cat([batched, shared.expand(len(batched), -1)], dim=1)
-        return everything[:, list(load.parameters)]
+        return everything.index_select(
+            1, self._index("load parameters", lambda: np.array(load.parameters), batched)
+        )
 
-    def _constant(self, name: str, value: npt.NDArray[np.float64], like: Tensor) -> Tensor:
-        """A constant array on the device and in the precision of ``like``, cached."""
-        key = (name, like.device, like.dtype)
-        if key not in self._tensors:
-            with torch.inference_mode(False):  # or it could not be used in training later
-                self._tensors[key] = torch.as_tensor(value).to(like.device, like.dtype)
-        return self._tensors[key]
+    def _load_columns(self) -> npt.NDArray[np.intp]:
+        """Where the load's angles are among the shared and the batched ones."""
+        assert self.plan.load is not None
+        order = [*self.plan.shared_rows.tolist(), *self.plan.batched_rows.tolist()]
+        column = {row: i for i, row in enumerate(order)}
+        return np.array([column[row] for row in self.plan.load.angles])
+
+    def _constant(
+        self, name: str, make: Callable[[], npt.NDArray[np.float64]], like: Tensor
+    ) -> Tensor:
+        return self._constants.get(name, make, like.device, like.dtype)
+
+    def _index(self, name: str, make: Callable[[], npt.NDArray[np.intp]], like: Tensor) -> Tensor:
+        return self._constants.get(name, make, like.device, torch.int64)
 
 
 def _terms(program: Program, observables: Sequence[SparsePauliOp]) -> list[Term]:
