@@ -22,6 +22,7 @@ from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 from qvlm_qiskit.backends.grouping import MeasurementGroup, Term, group_qubit_wise, pauli_terms
 from qvlm_qiskit.backends.identity import circuit_digest, pub_digest
 from qvlm_qiskit.backends.job import FinishedJob
+from qvlm_qiskit.backends.plan import Work
 from qvlm_qiskit.backends.reduce import active_qubits, restrict_circuit, restrict_observables
 from qvlm_qiskit.backends.shots import content_seed, precision_of_shots, shots_of_precision
 from qvlm_qiskit.errors import BackendError, CapacityError, CircuitError
@@ -82,6 +83,25 @@ class SampledEstimator(BaseEstimatorV2):
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
         results = [self._run_pub(pub) for pub in coerced]
         return FinishedJob(PrimitiveResult(results, metadata={"version": 2}))
+
+    def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
+        """The circuits that `run` would measure, as one job."""
+        work = []
+        for pub in pubs:
+            qubits = active_qubits(pub.circuit, pub.observables)
+            _check_simulable(pub.circuit, qubits)
+            digest = circuit_digest(pub.circuit)
+            plan = _Plan.of(pub, qubits)
+            work += [
+                Work(
+                    circuit=self._measured(pub.circuit, digest, qubits, group.basis),
+                    circuits=len(rows),
+                    shots=shots_of_precision(pub.precision or self.default_precision),
+                    target=self._simulator(qubits).target,
+                )
+                for group, rows in zip(plan.groups, plan.rows, strict=True)
+            ]
+        return [work]
 
     def _run_pub(self, pub: EstimatorPub) -> PubResult:
         qubits = active_qubits(pub.circuit, pub.observables)
