@@ -14,6 +14,7 @@ from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, list_backends, open_backend, register
 from qvlm_qiskit.backends.compile import Compiled, CompiledCircuit, Compiler
 from qvlm_qiskit.backends.options import MITIGATIONS, BackendOptions
+from qvlm_qiskit.backends.preflight import Preflight
 
 __all__ = [
     "MITIGATIONS",
@@ -23,6 +24,7 @@ __all__ = [
     "Compiled",
     "CompiledCircuit",
     "Compiler",
+    "Preflight",
     "list_backends",
     "machines",
     "open_backend",

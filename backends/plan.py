@@ -70,3 +70,7 @@ class StatesWork(Protocol):
             QVLMError: What `run` would raise for these pubs.
         """
         ...
+
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """What the device's own mitigation multiplies standard errors by; None if not known."""
+        ...

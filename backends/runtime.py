@@ -89,6 +89,10 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
             planned.append(_work(program, len(reduced), self._calibrates, device.target))
         return planned
 
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """1 at level 0; TREX and ZNE depend on what is measured."""
+        return None if self.resilience_level else 1.0
+
     @property
     def _calibrates(self) -> bool:
         """Whether the client appends a TREX calibration to a job."""
@@ -188,6 +192,10 @@ class HardwareEstimator(BaseEstimatorV2):
         program, _ = prepare(pubs, estimator.options, backend=self.machine)
         trex = self.resilience_level > 0
         return [_work(program, len(pubs), trex, self.machine.target)]
+
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """1 at level 0; TREX and ZNE depend on what is measured."""
+        return None if self.resilience_level else 1.0
 
     def _check(self, pubs: Sequence[EstimatorPub]) -> None:
         if len({pub.precision for pub in pubs}) > 1:

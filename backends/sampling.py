@@ -103,6 +103,10 @@ class SampledEstimator(BaseEstimatorV2):
             ]
         return [work]
 
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """1: values are plain means."""
+        return 1.0
+
     def _run_pub(self, pub: EstimatorPub) -> PubResult:
         qubits = active_qubits(pub.circuit, pub.observables)
         _check_simulable(pub.circuit, qubits)

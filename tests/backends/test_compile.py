@@ -7,6 +7,7 @@ from qiskit.transpiler import Target
 from qiskit_ibm_runtime.fake_provider import FakeLagosV2, FakeManilaV2
 
 from qvlm_qiskit.backends import Compiled, Compiler
+from qvlm_qiskit.backends import compile as compile_module
 from qvlm_qiskit.backends.identity import circuit_digest
 from qvlm_qiskit.backends.success import log_success, states_errors
 from qvlm_qiskit.errors import CapacityError, CircuitError
@@ -48,8 +49,9 @@ def test_equal_circuits_are_compiled_once(make_circuit):
     assert compiler.isa(make_circuit(layers=2)) is not compiler.isa(make_circuit())
 
 
-def test_the_cache_is_bounded():
-    compiler = Compiler(FakeManilaV2().target, 0, cache_size=2)
+def test_the_cache_is_bounded(monkeypatch):
+    monkeypatch.setattr(compile_module, "CACHE_SIZE", 2)
+    compiler = Compiler(FakeManilaV2().target, 0)
     circuits = []
     for angle in (0.1, 0.2, 0.3):
         circuit = QuantumCircuit(1)
