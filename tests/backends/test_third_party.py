@@ -1,15 +1,26 @@
 """Backends of other distributions, which are really installed, into a folder on sys.path."""
 
+import re
 import subprocess
 import sys
-import textwrap
+from pathlib import Path
 
 import pytest
 
 from qvlm_qiskit.backends import list_backends, open_backend
 from qvlm_qiskit.errors import BackendError, InputError, MitigationError, UnknownNameError
 
-PROJECT = """
+DOCS = (Path(__file__).parents[2] / "docs" / "backends.md").read_text(encoding="utf-8")
+GUIDE = DOCS.split("## Adding a backend")[1]
+
+
+def documented(language):
+    (block,) = re.findall(rf"^```{language}\n(.*?)^```", GUIDE, flags=re.MULTILINE | re.DOTALL)
+    return block
+
+
+# The page's example, with more entry points, most of them broken.
+PROJECT = f"""
 [build-system]
 requires = ["setuptools"]
 build-backend = "setuptools.build_meta"
@@ -21,8 +32,7 @@ version = "1.0"
 [tool.setuptools]
 py-modules = ["acme_machines", "acme_broken"]
 
-[project.entry-points."qvlm_qiskit.backends"]
-acme = "acme_machines:open_acme"
+{documented("toml")}
 "acme:" = "acme_machines:open_numbered"
 acme_gone = "acme_broken:open_gone"
 acme_missing = "acme_machines:no_such_name"
@@ -30,23 +40,10 @@ acme_number = "acme_machines:NUMBER"
 acme_wrong = "acme_machines:open_wrong"
 aer = "acme_machines:open_acme"
 """
-MODULE = """
-from qiskit.primitives import StatevectorEstimator
-
-from qvlm_qiskit.backends import Backend, BackendOptions
+MODULE = f"""
+{documented("python")}
 
 NUMBER = 5
-
-
-def open_acme(name: str, options: BackendOptions) -> Backend:
-    options.only(name, ("seed",), ("none",))
-    return Backend(
-        name=name,
-        kind="exact",
-        num_qubits=7,
-        options=options,
-        device=StatevectorEstimator(seed=options.seed),
-    )
 
 
 def open_numbered(name, options):
@@ -68,7 +65,7 @@ def installed(tmp_path_factory):
         "acme_machines.py": MODULE,
         "acme_broken.py": BROKEN,
     }.items():
-        (source / name).write_text(textwrap.dedent(text), encoding="utf-8")
+        (source / name).write_text(text, encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     options = ["--no-deps", "--no-index", "--no-build-isolation", "--target", str(target)]
     done = subprocess.run([*pip, *options, str(source)], capture_output=True, text=True)
