@@ -21,6 +21,7 @@ from qiskit.transpiler.exceptions import TranspilerError
 
 from qvlm_qiskit.backends.identity import circuit_digest, target_digest
 from qvlm_qiskit.backends.job import MappedJob
+from qvlm_qiskit.backends.placement import best_placement, moved
 from qvlm_qiskit.backends.plan import Call
 from qvlm_qiskit.backends.success import log_success, states_errors
 from qvlm_qiskit.errors import CapacityError, CircuitError
@@ -58,7 +59,6 @@ class CompiledCircuit:
 @dataclass(frozen=True)
 class _Isa:
     circuit: QuantumCircuit
-    layout: Any
     final_layout: tuple[int, ...]
     two_qubit_gates: int
     depth: int
@@ -202,9 +202,11 @@ class Compiler:
             else tuple(layout.final_index_layout(filter_ancillas=True))
         )
         stated = states_errors(self.target)
+        if stated and self.optimization_level > 0:
+            placement = best_placement(compiled, self.target, final)
+            compiled, final = moved(compiled, placement), tuple(placement[q] for q in final)
         return _Isa(
             circuit=compiled,
-            layout=layout,
             final_layout=final,
             two_qubit_gates=compiled.num_nonlocal_gates(),
             depth=compiled.depth(lambda item: item.operation.name != "barrier"),
@@ -286,7 +288,9 @@ def _map_observables(
             f"the observables act on {observables.num_qubits} qubits, the circuit has "
             f"{circuit.num_qubits}"
         )
-    return _without_projectors(observables).apply_layout(isa.layout, isa.circuit.num_qubits)
+    return _without_projectors(observables).apply_layout(
+        list(isa.final_layout), isa.circuit.num_qubits
+    )
 
 
 def _without_projectors(observables: ObservablesArray) -> ObservablesArray:

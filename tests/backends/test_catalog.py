@@ -369,4 +369,6 @@ def test_every_fake_device_runs_under_both_names():
                     backend.estimator().run([pub])
                 continue
             evs = backend.estimator().run([pub]).result()[0].data.evs
+            if backend.compile(circuit, pub[1]).success_probability == 0:
+                continue  # fake_kyoto: every two-qubit gate is stated to fail always
             assert np.abs(evs - (1 if qubits > 1 else np.array([1, -1]))).max() < 0.9, full
