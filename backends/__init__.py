@@ -16,6 +16,7 @@ from qvlm_qiskit.backends.catalog import BackendRow, list_backends, open_backend
 from qvlm_qiskit.backends.compile import Compiled, CompiledCircuit, Compiler
 from qvlm_qiskit.backends.noise import open_noise
 from qvlm_qiskit.backends.options import MITIGATIONS, BackendOptions
+from qvlm_qiskit.backends.preflight import Preflight
 
 __all__ = [
     "MITIGATIONS",
@@ -25,6 +26,7 @@ __all__ = [
     "Compiled",
     "CompiledCircuit",
     "Compiler",
+    "Preflight",
     "list_backends",
     "machines",
     "noisy_openers",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2
@@ -14,6 +14,10 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from qvlm_qiskit.backends.compile import Compiled, CompiledCircuit, Compiler
 from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.errors import MitigationError
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.backends.preflight import Preflight
 
 Kind = Literal["exact", "simulated shots", "local runtime", "hardware"]
 Wrapper = Callable[[BaseEstimatorV2], BaseEstimatorV2]
@@ -42,6 +46,11 @@ class Backend:
         default_precision: Precision of pubs that name none; None on exact backends.
         device_options: What determines the raw values of `device`, JSON-able.
         noise: A summary of the noise, JSON-able; None where there is none or it is unknown.
+        mitigations: The mitigations that this backend offers.
+        rep_delay_seconds: The pause before every execution on the IBM machine that this backend
+            is, or imitates; None where there is no such machine, or it states none.
+        reopen: Opens the same machine with other options.
+        notes: What was done otherwise than asked for, and why.
     """
 
     name: str
@@ -54,6 +63,10 @@ class Backend:
     default_precision: float | None = None
     device_options: Mapping[str, Any] = field(default_factory=dict)
     noise: Mapping[str, Any] | None = None
+    mitigations: tuple[str, ...] = ("none",)
+    rep_delay_seconds: float | None = None
+    reopen: Callable[[BackendOptions], Backend] | None = None
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def _stack(self) -> BaseEstimatorV2:
@@ -86,6 +99,31 @@ class Backend:
             success_probability=None,
         )
 
+    def with_mitigation(self, mitigation: str) -> Backend:
+        """The same machine and options with another mitigation.
+
+        Raises:
+            MitigationError: It is unknown or not offered here.
+        """
+        if mitigation == self.options.mitigation:
+            return self
+        options = replace(self.options, mitigation=mitigation)
+        if self.reopen is None:
+            options.only(self.name, [f.name for f in fields(options)], self.mitigations)
+            raise MitigationError(f"backend {self.name!r} can't be opened again")
+        return self.reopen(options)
+
+    def preflight(
+        self, subject: Any, batch: Any = 1, *, mitigations: Sequence[str] | None = None
+    ) -> Preflight:
+        """What circuits become here, and what running them would execute; nothing is run.
+
+        See `qvlm_qiskit.backends.preflight.preflight` for the arguments.
+        """
+        from qvlm_qiskit.backends.preflight import preflight
+
+        return preflight(self, subject, batch, mitigations=mitigations)
+
     def device_description(self) -> dict[str, Any]:
         """What the device's raw results depend on; nothing about compiling or mitigation."""
         description = {
@@ -113,7 +151,9 @@ class Backend:
                 None if self.compiler is None else self.compiler.optimization_level
             ),
             "device": dict(self.device_options),
+            "calibration_date": (None if self.compiler is None else self.compiler.calibration_date),
             "noise": None if self.noise is None else dict(self.noise),
+            "notes": list(self.notes),
             "versions": installed_versions(),
         }
 

@@ -1,9 +1,16 @@
-"""Names → backends: `open_backend`, `list_backends`, and the registry that third parties extend."""
+"""Names → backends: `open_backend`, `list_backends`, and how third parties add their own.
+
+A distribution adds a backend by an entry point in the group `ENTRY_POINT_GROUP`. Its name is the
+backend's name, or a prefix that ends in ":" or "_"; its object is an `Opener`, which takes the full
+name and the `BackendOptions`, refuses options that it doesn't take (`BackendOptions.only`), and
+returns a `Backend`. This package's own names can't be replaced. docs/backends.md has an example.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
 from qvlm_qiskit.backends.backend import Backend, Kind
@@ -74,6 +81,7 @@ def open_backend(
     mitigation: str = "none",
     seed: int | None = None,
     optimization_level: int = 2,
+    layout_trials: int | None = None,
     noise_scale: float = 1.0,
     device: str | None = None,
     dtype: str | None = None,
@@ -104,8 +112,11 @@ def open_backend(
         seed: Makes simulation and compilation repeatable: equal pubs then give equal samples,
             different pubs independent ones.
         optimization_level: The transpiler's, 0 to 3.
+        layout_trials: So many transpiler seeds are tried, and the compilation with the highest
+            estimated success probability is taken; by default 4, or 1 for very large circuits.
         noise_scale: Factor on the strength of the noise (noisy:* only); 0 is noise-free.
-        device: Torch device (statevector, noisy:*).
+        device: Torch device (statevector, noisy:*); "cpu", "gpu" or "auto" (aer). With "auto" a CPU
+            run instead of a GPU one is said by a `FallbackWarning` and in the description.
         dtype: Torch dtype (statevector; noisy:*, where it is complex128 by default).
         method: How noisy:* simulates: "density" is this package's engine, "aer" shots on Aer,
             "auto" the engine up to 10 active qubits and Aer beyond.
@@ -125,20 +136,39 @@ def open_backend(
         mitigation=mitigation,
         seed=seed,
         optimization_level=optimization_level,
+        layout_trials=layout_trials,
         noise_scale=noise_scale,
         device=device,
         dtype=dtype,
         method=method,
         max_age_days=max_age_days,
     )
-    return _find_opener(name)(name, options)
+    opener = _find_opener(name)
+    opened = opener(name, options)
+    if not isinstance(opened, Backend):
+        raise BackendError(
+            f"the opener of backend {name!r} returned {type(opened).__name__}, not a Backend"
+        )
+    # A machine that knows better how to open itself again (the same of several) has said so.
+    return opened if opened.reopen else replace(opened, reopen=partial(opener, name))
 
 
 def list_backends() -> list[BackendRow]:
-    """The backends that can be opened by name, without opening any."""
+    """The backends that can be opened by name, without opening any.
+
+    Third parties' entry points are imported; one that fails is listed with what is wrong with it.
+    """
     listed = [row for entry in _registry.values() for row in entry.rows()]
     for point in _entry_points():
-        listed.append(BackendRow(point.name, "third party", None, f"from {point.value}"))
+        kind, what = "third party", f"from {point.value}"
+        if point.name in _registry:
+            kind, what = "broken", f"{what}: the name is taken by this package"
+        else:
+            try:
+                _load(point)
+            except BackendError as ex:
+                kind, what = "broken", str(ex)
+        listed.append(BackendRow(point.name, kind, None, what))
     return listed
 
 
@@ -147,12 +177,14 @@ def _find_opener(name: str) -> Opener:
         raise InputError(f"a backend is opened by its name, not by {type(name).__name__}")
     if name in _registry:
         return _registry[name].opener
-    for point in _entry_points():
-        if point.name == name:
-            return _load(point)
-    prefixes = [key for key in _registry if key[-1] in ":_" and name.startswith(key)]
+    points = {point.name: point for point in _entry_points() if point.name not in _registry}
+    if name in points:
+        return _load(points[name])
+    keys = [*_registry, *points]
+    prefixes = [key for key in keys if key[-1:] in (":", "_") and name.startswith(key)]
     if prefixes:
-        return _registry[max(prefixes, key=len)].opener
+        longest = max(prefixes, key=len)
+        return _registry[longest].opener if longest in _registry else _load(points[longest])
     raise UnknownNameError("backend", name, [row.name for row in list_backends()])
 
 
@@ -164,7 +196,7 @@ def _load(point: EntryPoint) -> Opener:
     try:
         opener: Opener = point.load()
     except Exception as ex:
-        # Whatever a foreign package raises on import, the user asked for this one by name.
+        # A foreign package may raise anything on import; whoever asked is told which one did.
         raise BackendError(
             f"the backend {point.name!r} ({point.value}) can't be loaded: {ex}"
         ) from ex

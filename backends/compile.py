@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit import __version__ as qiskit_version
 from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
@@ -17,13 +20,19 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit.transpiler import Target, generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 
-from qvlm_qiskit.backends.identity import circuit_digest
+from qvlm_qiskit.backends.identity import circuit_digest, target_digest
 from qvlm_qiskit.backends.job import MappedJob
+from qvlm_qiskit.backends.placement import best_placement, moved
+from qvlm_qiskit.backends.plan import Call
 from qvlm_qiskit.backends.success import log_success, states_errors
 from qvlm_qiskit.errors import CapacityError, CircuitError
 
-# Above this many two-qubit gates one transpilation takes seconds, and one seed must do.
-MAX_GATES_FOR_TRIALS = 400
+DEFAULT_TRIALS = 4
+# Above this many two-qubit gates a transpilation takes a second, and one seed has to do unless
+# more are asked for; nothing of that size runs without errors anyway.
+MAX_GATES_FOR_TRIALS = 3000
+# Of all compilers of this process together. On disk it would not pay (docs/log.md).
+CACHE_SIZE = 256
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,6 @@ class CompiledCircuit:
 @dataclass(frozen=True)
 class _Isa:
     circuit: QuantumCircuit
-    layout: Any
     final_layout: tuple[int, ...]
     two_qubit_gates: int
     depth: int
@@ -65,19 +73,26 @@ class _Isa:
         }
 
 
+_cache: OrderedDict[tuple[str, str], _Isa] = OrderedDict()
+
+
 class Compiler:
     """Transpiles parametrised circuits for one target and remembers the results.
 
-    The key is the circuit's canonical digest, so an equal circuit built again is found, and a
-    changed one is not mistaken for the old. Of `trials` transpiler seeds the one with the highest
-    estimated success probability wins; the same seed always gives the same circuit.
+    Results are kept for the whole process. The key is the circuit's canonical digest and the
+    compiler's `fingerprint`, so an equal circuit built again is found by every backend that would
+    compile it the same way, and a changed circuit or a new calibration is not mistaken for the
+    old. Of some transpiler seeds the one with the highest estimated success probability, readout
+    of the circuit's qubits included, wins; the same seed always gives the same circuit.
 
     Args:
         target: The device.
         optimization_level: Qiskit's, 0 to 3.
         seed: Seeds the transpiler; None counts as 0, so that compiling is always repeatable.
-        trials: How many seeds to compare, where the target states errors and a connectivity.
-        cache_size: How many circuits to remember.
+        trials: How many seeds to compare, where the target states errors. None compares
+            `DEFAULT_TRIALS`, or one where the first needs more than `MAX_GATES_FOR_TRIALS`
+            two-qubit gates.
+        calibration_date: When the target was calibrated, where that is known.
     """
 
     def __init__(
@@ -86,16 +101,28 @@ class Compiler:
         optimization_level: int = 2,
         seed: int | None = None,
         *,
-        trials: int = 4,
-        cache_size: int = 256,
+        trials: int | None = None,
+        calibration_date: str | None = None,
     ) -> None:
         self.target = target
         self.optimization_level = optimization_level
         self.seed = seed or 0
-        self.trials = trials if states_errors(target) else 1
-        self._cache_size = cache_size
-        self._cache: OrderedDict[str, _Isa] = OrderedDict()
+        self.trials = trials
+        self.calibration_date = calibration_date
         self._managers: dict[int, Any] = {}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What compiling depends on beside the circuit: target, calibration, options, version."""
+        parts = (
+            qiskit_version,
+            self.optimization_level,
+            self.seed,
+            self.trials,
+            self.calibration_date,
+            target_digest(self.target),
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def compile(self, circuit: QuantumCircuit, observables: Any) -> CompiledCircuit:
         """Transpile `circuit` and map `observables` onto the device's qubits.
@@ -123,13 +150,13 @@ class Compiler:
     def isa(self, circuit: QuantumCircuit) -> _Isa:
         """The transpiled circuit, from the cache when an equal one was compiled before."""
         self._check(circuit)
-        key = circuit_digest(circuit)
-        if key not in self._cache:
-            self._cache[key] = self._best(circuit)
-            while len(self._cache) > self._cache_size:
-                self._cache.popitem(last=False)
-        self._cache.move_to_end(key)
-        return self._cache[key]
+        key = (self.fingerprint, circuit_digest(circuit))
+        if key not in _cache:
+            _cache[key] = self._best(circuit)
+            while len(_cache) > CACHE_SIZE:
+                _cache.popitem(last=False)
+        _cache.move_to_end(key)
+        return _cache[key]
 
     def _check(self, circuit: QuantumCircuit) -> None:
         available = self.target.num_qubits
@@ -146,11 +173,14 @@ class Compiler:
 
     def _best(self, circuit: QuantumCircuit) -> _Isa:
         best = self._transpile(circuit, 0)
-        if best.two_qubit_gates == 0 or best.two_qubit_gates > MAX_GATES_FOR_TRIALS:
-            return best
-        for trial in range(1, self.trials):
+        trials = self.trials or DEFAULT_TRIALS
+        if self.trials is None and best.two_qubit_gates > MAX_GATES_FOR_TRIALS:
+            trials = 1
+        if best.log_success is None:
+            return best  # nothing to rank by
+        for trial in range(1, trials):
             other = self._transpile(circuit, trial)
-            if (other.log_success or 0.0) > (best.log_success or 0.0):
+            if (other.log_success or 0.0) > best.log_success:
                 best = other
         return best
 
@@ -173,9 +203,11 @@ class Compiler:
             else tuple(layout.final_index_layout(filter_ancillas=True))
         )
         stated = states_errors(self.target)
+        if stated and self.optimization_level > 0:
+            placement = best_placement(compiled, self.target, final)
+            compiled, final = moved(compiled, placement), tuple(placement[q] for q in final)
         return _Isa(
             circuit=compiled,
-            layout=layout,
             final_layout=final,
             two_qubit_gates=compiled.num_nonlocal_gates(),
             depth=compiled.depth(lambda item: item.operation.name != "barrier"),
@@ -198,6 +230,12 @@ class Compiled(BaseEstimatorV2):
         self.inner = inner
         self.compiler = compiler
         self.default_precision = default_precision
+
+    def plan(self, calls: Iterable[Call]) -> Iterator[Call]:
+        """The calls of `inner.run` that these calls of `run` lead to; nothing is run."""
+        for call in calls:
+            coerced = [EstimatorPub.coerce(pub, self.default_precision) for pub in call.pubs]
+            yield call.with_pubs([_isa_pub(p, self.compiler.isa(p.circuit)) for p in coerced])
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
         """Compile what is new, bind, and run on the inner estimator.
@@ -286,7 +324,9 @@ def _map_observables(
             f"the observables act on {observables.num_qubits} qubits, the circuit has "
             f"{circuit.num_qubits}"
         )
-    return _without_projectors(observables).apply_layout(isa.layout, isa.circuit.num_qubits)
+    return _without_projectors(observables).apply_layout(
+        list(isa.final_layout), isa.circuit.num_qubits
+    )
 
 
 def _without_projectors(observables: ObservablesArray) -> ObservablesArray:

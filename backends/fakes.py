@@ -25,13 +25,24 @@ def fake_classes() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def fake_qubits() -> dict[str, int]:
-    """Device name → number of qubits, read from the configuration files alone."""
-    sizes = {}
+def _configurations() -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Device name → qubits and gates, read from the configuration files alone."""
+    found = {}
     for name, cls in fake_classes().items():
         path = Path(cls.dirname) / cls.conf_filename
-        sizes[name] = int(json.loads(path.read_text(encoding="utf-8"))["n_qubits"])
-    return sizes
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found[name] = (int(content["n_qubits"]), tuple(content["basis_gates"]))
+    return found
+
+
+def fake_qubits() -> dict[str, int]:
+    """Device name → number of qubits."""
+    return {name: qubits for name, (qubits, _) in _configurations().items()}
+
+
+def fake_gates() -> dict[str, tuple[str, ...]]:
+    """Device name → names of its gates."""
+    return {name: gates for name, (_, gates) in _configurations().items()}
 
 
 @lru_cache(maxsize=8)
@@ -44,3 +55,16 @@ def fake_device(name: str) -> Any:
     if name not in fake_classes():
         raise UnknownNameError("backend", name, fake_classes())
     return fake_classes()[name]()
+
+
+def calibration_date(device: Any) -> str | None:
+    """When a device was calibrated, ISO 8601; None where it doesn't say."""
+    properties = device.properties()
+    date = getattr(properties, "last_update_date", None)
+    return None if date is None else str(date.isoformat())
+
+
+def rep_delay_seconds(device: Any) -> float | None:
+    """The default pause before every execution on a device; None where it states none."""
+    delay = getattr(device, "default_rep_delay", None)
+    return None if delay is None else float(delay)

@@ -11,7 +11,13 @@ from qiskit_ibm_runtime.exceptions import IBMAccountError, IBMNotAuthorizedError
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, register
 from qvlm_qiskit.backends.compile import Compiler
-from qvlm_qiskit.backends.fakes import fake_device, fake_qubits
+from qvlm_qiskit.backends.fakes import (
+    calibration_date,
+    fake_device,
+    fake_gates,
+    fake_qubits,
+    rep_delay_seconds,
+)
 from qvlm_qiskit.backends.mitigation import WRAPPED_MITIGATIONS, mitigation_wrappers
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.runtime import DEFAULT_SHOTS, HardwareEstimator, LocalRuntimeEstimator
@@ -19,6 +25,7 @@ from qvlm_qiskit.backends.shots import precision_of_shots
 from qvlm_qiskit.errors import BackendError, CredentialsError
 from qvlm_qiskit.noise_models import calibrated
 
+ACCEPTED = ("shots", "precision", "seed", "optimization_level", "layout_trials")
 RESILIENCE = ("resilience-0", "resilience-1", "resilience-2")
 
 
@@ -29,14 +36,17 @@ def resilience_level(mitigation: str) -> int:
 
 def _fake_rows() -> Iterable[BackendRow]:
     for device, qubits in fake_qubits().items():
-        yield BackendRow(device, "local runtime", qubits, "the Runtime client on a fake device")
+        what = "the Runtime client on a fake device"
+        if "u3" in fake_gates()[device]:
+            what += "; no parametrised circuits (u3 gates)"
+        yield BackendRow(device, "local runtime", qubits, what)
 
 
 @register("fake_", kind="local runtime", what="Runtime client, fake device", rows=_fake_rows)
 def open_fake(name: str, options: BackendOptions) -> Backend:
     """The unmodified Runtime client in local mode on a fake device."""
-    accepted = ("shots", "precision", "seed", "optimization_level")
-    options.only(name, accepted, (*WRAPPED_MITIGATIONS, *RESILIENCE))
+    offered = (*WRAPPED_MITIGATIONS, *RESILIENCE)
+    options.only(name, ACCEPTED, offered)
     device = fake_device(name)
     level = resilience_level(options.mitigation)
     precision = options.sampling_precision or precision_of_shots(DEFAULT_SHOTS)
@@ -46,11 +56,23 @@ def open_fake(name: str, options: BackendOptions) -> Backend:
         num_qubits=device.num_qubits,
         options=options,
         device=LocalRuntimeEstimator(device, level, options.seed, precision),
-        compiler=Compiler(device.target, options.optimization_level, options.seed),
+        compiler=_compiler(device, options),
         wrappers=mitigation_wrappers(options.mitigation, device.target),
         default_precision=precision,
         device_options={"resilience_level": level},
         noise=calibrated(device.target, name=name).summary(),
+        mitigations=offered,
+        rep_delay_seconds=rep_delay_seconds(device),
+    )
+
+
+def _compiler(device: Any, options: BackendOptions) -> Compiler:
+    return Compiler(
+        device.target,
+        options.optimization_level,
+        options.seed,
+        trials=options.layout_trials,
+        calibration_date=calibration_date(device),
     )
 
 
@@ -70,21 +92,29 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
         CredentialsError: No usable account.
         BackendError: The service doesn't answer, or has no such machine.
     """
-    accepted = ("shots", "precision", "seed", "optimization_level")
-    options.only(name, accepted, ("none", *RESILIENCE))
-    machine = fetch_machine(name.removeprefix("ibm:"))
+    options.only(name, ACCEPTED, ("none", *RESILIENCE))
+    return _on_machine(fetch_machine(name.removeprefix("ibm:")), options)
+
+
+def _on_machine(machine: Any, options: BackendOptions) -> Backend:
+    name = f"ibm:{machine.name}"
+    options.only(name, ACCEPTED, ("none", *RESILIENCE))
     level = resilience_level(options.mitigation)
     precision = options.sampling_precision or precision_of_shots(DEFAULT_SHOTS)
     return Backend(
-        name=f"ibm:{machine.name}",
+        name=name,
         kind="hardware",
         num_qubits=machine.num_qubits,
         options=options,
         device=HardwareEstimator(machine, level, precision),
-        compiler=Compiler(machine.target, options.optimization_level, options.seed),
+        compiler=_compiler(machine, options),
         default_precision=precision,
         device_options={"resilience_level": level},
         noise=calibrated(machine.target, name=machine.name).summary(),
+        mitigations=("none", *RESILIENCE),
+        rep_delay_seconds=rep_delay_seconds(machine),
+        # The same machine, also where "least busy" would be another one by now.
+        reopen=lambda changed: _on_machine(machine, changed),
     )
 
 

@@ -13,6 +13,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.identity import pub_digest
 from qvlm_qiskit.backends.job import FinishedJob
+from qvlm_qiskit.backends.plan import Work
 from qvlm_qiskit.backends.reduce import active_qubits
 from qvlm_qiskit.backends.sampling import SampledEstimator
 from qvlm_qiskit.backends.shots import content_seed
@@ -81,6 +82,14 @@ class NoisyEstimator(BaseEstimatorV2):
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
         results = [self._run_pub(pub) for pub in coerced]
         return FinishedJob(PrimitiveResult(results, metadata={"version": 2}))
+
+    def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
+        """The circuits that `run` would measure, as one job, on the engine or on Aer."""
+        return self.sampled.jobs(pubs)
+
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """1: values are plain means."""
+        return self.sampled.error_gain(pub)
 
     def differentiable(
         self,

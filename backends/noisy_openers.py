@@ -13,8 +13,7 @@ from qiskit_aer import AerSimulator
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, register
-from qvlm_qiskit.backends.compile import Compiler
-from qvlm_qiskit.backends.fakes import fake_device, fake_qubits
+from qvlm_qiskit.backends.fakes import fake_device, fake_qubits, rep_delay_seconds
 from qvlm_qiskit.backends.mitigation import WRAPPED_MITIGATIONS, mitigation_wrappers
 from qvlm_qiskit.backends.noise import open_noise
 from qvlm_qiskit.backends.noisy import DENSITY_QUBITS, Method, NoisyEstimator
@@ -28,7 +27,7 @@ from qvlm_qiskit.backends.sampling import (
     basis_change,
 )
 from qvlm_qiskit.backends.shots import precision_of_shots
-from qvlm_qiskit.backends.simulated import PARALLEL, SAMPLING
+from qvlm_qiskit.backends.simulated import PARALLEL, SAMPLING, compiler_for
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
 from qvlm_qiskit.noise_models import (
     ChannelNoise,
@@ -73,7 +72,10 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         raise MitigationError("readout mitigation calibrates with shots: give shots= or precision=")
     source = name.removeprefix("noisy:")
     spec = _noise(name, source, options.max_age_days)
-    target = _target(spec, split_terms(source)[0])
+    base = split_terms(source)[0]
+    target = _target(spec, base)
+    date = None if spec.snapshot is None else spec.snapshot.calibrated_utc
+    delay = rep_delay_seconds(fake_device(base)) if base in fake_qubits() else None
     precision = options.sampling_precision
     if precision is None:
         precision = precision_of_shots(DEFAULT_SHOTS)
@@ -83,7 +85,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         num_qubits=target.num_qubits,
         options=options,
         device=_estimator(spec, target, options, precision),
-        compiler=Compiler(target, options.optimization_level, options.seed),
+        compiler=compiler_for(target, options, date),
         wrappers=mitigation_wrappers(options.mitigation, target),
         default_precision=precision,
         device_options={
@@ -94,6 +96,8 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
             "dtype": options.dtype or "complex128",
         },
         noise={**spec.summary(), "noise_scale": options.noise_scale},
+        mitigations=WRAPPED_MITIGATIONS,
+        rep_delay_seconds=delay,
     )
 
 

@@ -27,6 +27,10 @@ MAX_SHOTS = 10**9
 """Per circuit: beyond it no simulator here and no service answers."""
 
 
+MAX_TRIALS = 1000
+"""Seeds of the transpiler; beyond it nothing is gained that was not found before."""
+
+
 @dataclass(frozen=True)
 class BackendOptions:
     """What a user may ask of a backend.
@@ -37,6 +41,8 @@ class BackendOptions:
         mitigation: One of `MITIGATIONS`.
         seed: Seed of simulation and compilation.
         optimization_level: The transpiler's, 0 to 3.
+        layout_trials: Transpiler seeds of which the best compilation is taken; None lets the
+            compiler choose.
         noise_scale: Factor on the strength of a simulated noise.
         device: Torch device of this package's engines ("cpu", "cuda").
         dtype: Torch dtype of this package's engines ("complex64", "complex128").
@@ -49,6 +55,7 @@ class BackendOptions:
     mitigation: str = "none"
     seed: int | None = None
     optimization_level: int = 2
+    layout_trials: int | None = None
     noise_scale: float = 1.0
     device: str | None = None
     dtype: str | None = None
@@ -59,6 +66,7 @@ class BackendOptions:
         _check_whole("shots", self.shots, 1, MAX_SHOTS)
         _check_whole("seed", self.seed, 0, 2**63 - 1)
         _check_whole("optimization_level", self.optimization_level, 0, 3)
+        _check_whole("layout_trials", self.layout_trials, 1, MAX_TRIALS)
         if self.shots is not None and self.precision is not None:
             raise InputError("give shots or precision, not both: precision is 1/√shots")
         if self.precision is not None and not (_is_real(self.precision) and self.precision >= 0):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterExpression
 from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.transpiler import Target
 from qiskit_ibm_runtime.executor_estimator import Estimator
+from qiskit_ibm_runtime.executor_estimator.prepare import prepare
 
 from qvlm_qiskit.backends.identity import pub_digest
 from qvlm_qiskit.backends.job import FinishedJob, MappedJob
+from qvlm_qiskit.backends.plan import Work
 from qvlm_qiskit.backends.reduce import (
     ReducedBackend,
     active_qubits,
@@ -68,18 +71,54 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         """
         precision = self.default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
-        batches: dict[tuple[tuple[int, ...], float], list[int]] = {}
-        for index, pub in enumerate(coerced):
-            key = (active_qubits(pub.circuit, pub.observables), pub.precision)
-            batches.setdefault(key, []).append(index)
         results: dict[int, PubResult] = {}
-        for (qubits, _), members in batches.items():
+        for qubits, members in _batches(coerced):
             answers = self._run_batch([coerced[i] for i in members], qubits)
             results.update(zip(members, answers, strict=True))
         ordered = [results[index] for index in range(len(coerced))]
         return FinishedJob(PrimitiveResult(ordered, metadata={"version": 2}))
 
+    def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
+        """What the client would execute, in one local job per set of qubits and precision."""
+        planned = []
+        for qubits, members in _batches(pubs):
+            reduced = self._reduce([pubs[i] for i in members], qubits)
+            device = self._reduced[qubits]
+            estimator = Estimator(mode=device, options=self._options(None))
+            program, _ = prepare(reduced, estimator.options, add_tags=True, backend=device)
+            planned.append(_work(program, len(reduced), self._calibrates, device.target))
+        return planned
+
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """1 at level 0; TREX and ZNE depend on what is measured."""
+        return None if self.resilience_level else 1.0
+
+    @property
+    def _calibrates(self) -> bool:
+        """Whether the client appends a TREX calibration to a job."""
+        return self.resilience_level > 0
+
+    def _options(self, seed: int | None) -> dict[str, Any]:
+        """The client's options."""
+        return {
+            "resilience_level": self.resilience_level,
+            "simulator": {"seed_simulator": seed},
+        }
+
     def _run_batch(self, pubs: list[EstimatorPub], qubits: tuple[int, ...]) -> list[PubResult]:
+        reduced = self._reduce(pubs, qubits)
+        digests = "".join(pub_digest(pub) for pub in pubs)
+        seed = content_seed(self.seed, hashlib.sha256(digests.encode()).hexdigest())
+        estimator = Estimator(mode=self._reduced[qubits], options=self._options(seed))
+        job = estimator.run(reduced)
+        counted = _executions(job.inputs, len(pubs), trex=self._calibrates)
+        return [
+            _annotated(answer, pub, self.resilience_level, {"active_qubits": list(qubits), **cost})
+            for answer, pub, cost in zip(job.result(), pubs, counted, strict=True)
+        ]
+
+    def _reduce(self, pubs: Sequence[EstimatorPub], qubits: tuple[int, ...]) -> list[EstimatorPub]:
+        """The pubs on their active qubits, and the device cut down to them."""
         if len(qubits) > MAX_LOCAL_QUBITS:
             raise CapacityError(
                 f"the circuit uses {len(qubits)} qubits; a local noisy simulation takes at most "
@@ -89,7 +128,7 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
             _check_parameters(pub.circuit)
         if qubits not in self._reduced:
             self._reduced[qubits] = ReducedBackend(self.device, qubits)
-        reduced = [
+        return [
             EstimatorPub(
                 restrict_circuit(pub.circuit, qubits),
                 restrict_observables(pub.observables, qubits),
@@ -97,21 +136,6 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
                 pub.precision,
             )
             for pub in pubs
-        ]
-        digests = "".join(pub_digest(pub) for pub in pubs)
-        seed = content_seed(self.seed, hashlib.sha256(digests.encode()).hexdigest())
-        estimator = Estimator(
-            mode=self._reduced[qubits],
-            options={
-                "resilience_level": self.resilience_level,
-                "simulator": {"seed_simulator": seed},
-            },
-        )
-        job = estimator.run(reduced)
-        counted = _executions(job.inputs, len(pubs), trex=self.resilience_level > 0)
-        return [
-            _annotated(answer, pub, self.resilience_level, {"active_qubits": list(qubits), **cost})
-            for answer, pub, cost in zip(job.result(), pubs, counted, strict=True)
         ]
 
 
@@ -146,12 +170,7 @@ class HardwareEstimator(BaseEstimatorV2):
         """
         precision = self.default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
-        if len({pub.precision for pub in coerced}) > 1:
-            raise BackendError(
-                "one Runtime job has one precision: run pubs of different precisions separately"
-            )
-        for pub in coerced:
-            _check_parameters(pub.circuit)
+        self._check(coerced)
         estimator = Estimator(
             mode=self.machine, options={"resilience_level": self.resilience_level}
         )
@@ -164,6 +183,36 @@ class HardwareEstimator(BaseEstimatorV2):
             return PrimitiveResult(answers, metadata=result.metadata)
 
         return MappedJob(estimator.run(coerced), annotate)
+
+    def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
+        """What the client would submit, as one job."""
+        self._check(pubs)
+        options = {"resilience_level": self.resilience_level}
+        estimator = Estimator(mode=self.machine, options=options)
+        program, _ = prepare(pubs, estimator.options, backend=self.machine)
+        trex = self.resilience_level > 0
+        return [_work(program, len(pubs), trex, self.machine.target)]
+
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """1 at level 0; TREX and ZNE depend on what is measured."""
+        return None if self.resilience_level else 1.0
+
+    def _check(self, pubs: Sequence[EstimatorPub]) -> None:
+        if len({pub.precision for pub in pubs}) > 1:
+            raise BackendError(
+                "one Runtime job has one precision: run pubs of different precisions separately"
+            )
+        for pub in pubs:
+            _check_parameters(pub.circuit)
+
+
+def _batches(pubs: Sequence[EstimatorPub]) -> list[tuple[tuple[int, ...], list[int]]]:
+    """Indices of the pubs that share one local job, with their active qubits."""
+    batches: dict[tuple[tuple[int, ...], float | None], list[int]] = {}
+    for index, pub in enumerate(pubs):
+        key = (active_qubits(pub.circuit, pub.observables), pub.precision)
+        batches.setdefault(key, []).append(index)
+    return [(qubits, members) for (qubits, _), members in batches.items()]
 
 
 def _check_parameters(circuit: QuantumCircuit) -> None:
@@ -190,6 +239,16 @@ def _executions(program: Any, pubs: int, trex: bool) -> list[dict[str, int]]:
         if calibration:
             costs[-1]["calibration_executions_of_job"] = calibration
     return costs
+
+
+def _work(program: Any, pubs: int, trex: bool, target: Target) -> list[Work]:
+    """A Runtime program's items; with TREX the last one calibrates for all."""
+    items = list(program.items)
+    last = (len(items) - trex) // pubs * pubs
+    return [
+        Work(item.circuit, int(item.size()), int(program.shots), target, calibration=i >= last)
+        for i, item in enumerate(items)
+    ]
 
 
 def _annotated(answer: Any, pub: EstimatorPub, level: int, details: dict[str, Any]) -> PubResult:

@@ -22,6 +22,7 @@ from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 from qvlm_qiskit.backends.grouping import MeasurementGroup, Term, group_qubit_wise, pauli_terms
 from qvlm_qiskit.backends.identity import circuit_digest, pub_digest
 from qvlm_qiskit.backends.job import FinishedJob
+from qvlm_qiskit.backends.plan import Work
 from qvlm_qiskit.backends.reduce import active_qubits, restrict_circuit, restrict_observables
 from qvlm_qiskit.backends.shots import content_seed, precision_of_shots, shots_of_precision
 from qvlm_qiskit.errors import BackendError, CapacityError, CircuitError
@@ -86,6 +87,34 @@ class SampledEstimator(BaseEstimatorV2):
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
         results = [self._run_pub(pub) for pub in coerced]
         return FinishedJob(PrimitiveResult(results, metadata={"version": 2}))
+
+    def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
+        """The circuits that `run` would measure, as one job."""
+        work = []
+        for pub in pubs:
+            qubits = active_qubits(pub.circuit, pub.observables)
+            _check_simulable(pub.circuit, qubits)
+            digest = circuit_digest(pub.circuit)
+            plan = _Plan.of(pub, qubits)
+            work += [
+                Work(
+                    circuit=self._measured(pub.circuit, digest, qubits, group.basis),
+                    circuits=len(rows),
+                    shots=self._shots(pub),
+                    target=self._simulator(qubits).target,
+                )
+                for group, rows in zip(plan.groups, plan.rows, strict=True)
+            ]
+        return [work]
+
+    def _shots(self, pub: EstimatorPub) -> int:
+        """Shots of every measured circuit; 0 where exact values are asked for."""
+        precision = pub.precision or self.default_precision
+        return shots_of_precision(precision) if precision else 0
+
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """1: values are plain means."""
+        return 1.0
 
     def _run_pub(self, pub: EstimatorPub) -> PubResult:
         qubits = active_qubits(pub.circuit, pub.observables)

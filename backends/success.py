@@ -30,13 +30,14 @@ def log_success(circuit: QuantumCircuit, target: Target, measured: Sequence[int]
         measured: Device qubits that are read out.
     """
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
-    total = sum(_log_keep(target, "measure", (qubit,)) for qubit in measured)
+    total = sum(log_keep(target, "measure", (qubit,)) for qubit in measured)
     for item in circuit.data:
-        total += _log_keep(target, item.name, tuple(index[bit] for bit in item.qubits))
+        total += log_keep(target, item.name, tuple(index[bit] for bit in item.qubits))
     return total
 
 
-def _log_keep(target: Target, name: str, qubits: tuple[int, ...]) -> float:
+def log_keep(target: Target, name: str, qubits: tuple[int, ...]) -> float:
+    """The log of 1 − ε of one operation; 0 where the target states no error."""
     if name not in target.operation_names:
         return 0.0
     properties = target[name].get(qubits)

@@ -13,6 +13,7 @@ COMMANDS = (
     ("demo",),
     ("train",),
     ("evaluate",),
+    ("preflight",),
     ("ask",),
     ("caption",),
     ("backends",),

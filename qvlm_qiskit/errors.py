@@ -13,7 +13,8 @@
     ├── LedgerError                a stored job result that is damaged or of another version
     └── MissingDependencyError     an optional package that is not installed
 
-The command line prints such an error as one line and exits with status 2.
+The command line prints such an error as one line and exits with status 2. A `FallbackWarning`
+says that something runs otherwise than it could have, which the user allowed.
 """
 
 from __future__ import annotations
@@ -93,3 +94,7 @@ class MissingDependencyError(QVLMError, ImportError):
         super().__init__(
             f"{purpose} needs {package}: install it with pip install 'qvlm-qiskit[{extra}]'"
         )
+
+
+class FallbackWarning(UserWarning):
+    """What was asked for "if possible" was not possible; says what is done instead, and why."""

@@ -9,7 +9,9 @@ from qvlm_qiskit.errors import InputError, MissingDependencyError, QVLMError, Un
 CLASSES = {
     name: item
     for name, item in vars(errors).items()
-    if inspect.isclass(item) and item.__module__ == errors.__name__
+    if inspect.isclass(item)
+    and item.__module__ == errors.__name__
+    and not issubclass(item, Warning)
 }
 
 

@@ -1,7 +1,8 @@
 """Error mitigation as estimator wrappers around ISA estimators.
 
 `ReadoutMitigated` inverts readout errors by rewriting observables, `ZeroNoiseExtrapolated` folds
-two-qubit gates and extrapolates. They nest: zero-noise extrapolation outside, readout inside.
+two-qubit gates and extrapolates. They nest: zero-noise extrapolation outside, readout inside. A
+wrapper is a `Technique`: it also plans what it would run, for the preflight.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from qiskit.transpiler import Target
 from qvlm_qiskit.backends.backend import Wrapper
 from qvlm_qiskit.backends.mitigation.mitiq_bridge import zero_noise_weights
 from qvlm_qiskit.backends.mitigation.readout import ReadoutMitigated
+from qvlm_qiskit.backends.mitigation.technique import Technique
 from qvlm_qiskit.backends.mitigation.zne import ZeroNoiseExtrapolated
 
 WRAPPED_MITIGATIONS = ("none", "readout", "zne", "readout+zne")
@@ -39,6 +41,7 @@ def mitigation_wrappers(name: str, target: Target) -> tuple[Wrapper, ...]:
 __all__ = [
     "WRAPPED_MITIGATIONS",
     "ReadoutMitigated",
+    "Technique",
     "ZeroNoiseExtrapolated",
     "mitigation_wrappers",
 ]

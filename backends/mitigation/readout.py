@@ -10,7 +10,8 @@ for expectation values.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 from qvlm_qiskit.backends.grouping import Term, pauli_terms
 from qvlm_qiskit.backends.job import MappedJob
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
+from qvlm_qiskit.backends.mitigation.technique import Technique
+from qvlm_qiskit.backends.plan import Call
 from qvlm_qiskit.backends.shots import precision_of_shots, shots_of_precision
 from qvlm_qiskit.errors import MitigationError
 
@@ -62,7 +65,7 @@ class ReadoutCalibration:
         }
 
 
-class ReadoutMitigated(BaseEstimatorV2):
+class ReadoutMitigated(Technique):
     """Inverts the readout error of an inner ISA estimator.
 
     Two calibration circuits per set of measured qubits, all |0…0⟩ and all X, run on the inner
@@ -101,13 +104,7 @@ class ReadoutMitigated(BaseEstimatorV2):
             _check_weights(pub.observables)
         calibrations = [self._calibration(pub) for pub in coerced]
         rewritten = [
-            EstimatorPub(
-                pub.circuit,
-                _rewritten(pub.observables, calibration),
-                pub.parameter_values,
-                pub.precision,
-                validate=False,
-            )
+            _rewritten_pub(pub, calibration)
             for pub, calibration in zip(coerced, calibrations, strict=True)
         ]
 
@@ -125,22 +122,56 @@ class ReadoutMitigated(BaseEstimatorV2):
 
         return MappedJob(self.inner.run(rewritten), report)
 
-    def _calibration(self, pub: EstimatorPub) -> ReadoutCalibration:
+    def plan(self, calls: Iterable[Call]) -> Iterator[Call]:
+        """One call per calibration that is not known yet, then the rewritten pubs."""
+        known = set(self._calibrations)
+        for call in calls:
+            rewritten = []
+            for pub in call.pubs:
+                _check_weights(pub.observables)
+                key = self._key(pub)
+                if key not in known and key[1]:
+                    yield call.with_pubs(self._calibration_pubs(*key), calibration=True)
+                known.add(key)
+                nominal = ReadoutCalibration(
+                    dict.fromkeys(key[1], 0.9), dict.fromkeys(key[1], 0.01), key[2]
+                )
+                rewritten.append(_rewritten_pub(pub, nominal))
+            yield call.with_pubs(rewritten)
+
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """The largest 1/∏(1 − 2ε_i) of its Pauli strings, with the target's readout errors ε_i."""
+        gain = 1.0
+        for observable in pub.observables.sparse_observables_array().ravel():
+            for term in pauli_terms(observable):
+                contrast = math.prod(1 - 2 * self._readout_error(qubit) for qubit, _ in term)
+                gain = max(gain, math.inf if contrast <= 0 else 1 / contrast)
+        return gain
+
+    def _readout_error(self, qubit: int) -> float:
+        if "measure" not in self.target.operation_names:
+            return 0.0
+        properties = self.target["measure"].get((qubit,))
+        return float(getattr(properties, "error", None) or 0.0)
+
+    def _key(self, pub: EstimatorPub) -> tuple[int, tuple[int, ...], int]:
+        """What a calibration is remembered by: width of the device, measured qubits, shots."""
         observables = pub.observables.sparse_observables_array().ravel()
         support = sorted({int(qubit) for o in observables for qubit in o.indices})
         if pub.precision is None:
             raise MitigationError("readout mitigation needs shots or a precision")
         shots = max(self.calibration_shots, shots_of_precision(pub.precision))
-        key = (pub.circuit.num_qubits, tuple(support), shots)
+        return pub.circuit.num_qubits, tuple(support), shots
+
+    def _calibration(self, pub: EstimatorPub) -> ReadoutCalibration:
+        key = self._key(pub)
         if key not in self._calibrations:
             self._calibrations[key] = self._calibrate(*key)
         return self._calibrations[key]
 
-    def _calibrate(
+    def _calibration_pubs(
         self, num_qubits: int, qubits: tuple[int, ...], shots: int
-    ) -> ReadoutCalibration:
-        if not qubits:
-            return ReadoutCalibration({}, {}, shots)
+    ) -> list[EstimatorPub]:
         zero, one = QuantumCircuit(num_qubits), QuantumCircuit(num_qubits)
         for qubit in qubits:
             one.x(qubit)
@@ -150,7 +181,14 @@ class ReadoutMitigated(BaseEstimatorV2):
             SparseObservable.from_sparse_list([("Z", [qubit], 1.0)], num_qubits) for qubit in qubits
         ]
         precision = precision_of_shots(shots)
-        pubs = [(circuit, observables, None, precision) for circuit in (zero, one)]
+        return [EstimatorPub.coerce((c, observables, None, precision)) for c in (zero, one)]
+
+    def _calibrate(
+        self, num_qubits: int, qubits: tuple[int, ...], shots: int
+    ) -> ReadoutCalibration:
+        if not qubits:
+            return ReadoutCalibration({}, {}, shots)
+        pubs = self._calibration_pubs(num_qubits, qubits, shots)
         up, down = (np.asarray(r.data.evs, dtype=float) for r in self.inner.run(pubs).result())
         contrast, offset = (up - down) / 2, (up + down) / 2
         for qubit, value in zip(qubits, contrast, strict=True):
@@ -175,6 +213,16 @@ def _check_weights(observables: ObservablesArray) -> None:
                 f"an observable acts on {weight} qubits; readout mitigation by rewriting takes at "
                 f"most {MAX_WEIGHT}, since it makes 2^w strings of one"
             )
+
+
+def _rewritten_pub(pub: EstimatorPub, calibration: ReadoutCalibration) -> EstimatorPub:
+    return EstimatorPub(
+        pub.circuit,
+        _rewritten(pub.observables, calibration),
+        pub.parameter_values,
+        pub.precision,
+        validate=False,
+    )
 
 
 def _rewritten(observables: ObservablesArray, calibration: ReadoutCalibration) -> ObservablesArray:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,15 @@ from qvlm_qiskit.backends.identity import circuit_digest
 from qvlm_qiskit.backends.job import MappedJob
 from qvlm_qiskit.backends.mitigation.mitiq_bridge import zero_noise_weights
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
+from qvlm_qiskit.backends.mitigation.technique import Technique
+from qvlm_qiskit.backends.plan import Call
 from qvlm_qiskit.errors import MitigationError
 
 SELF_INVERSE = ("cx", "cz", "ecr", "swap")
 SCALE_FACTORS = (1, 3, 5)
 
 
-class ZeroNoiseExtrapolated(BaseEstimatorV2):
+class ZeroNoiseExtrapolated(Technique):
     """Runs every pub at several noise strengths and extrapolates to none.
 
     At the odd scale factor λ every two-qubit gate G is replaced by G(G⁻¹G)^((λ−1)/2), which is the
@@ -72,10 +75,19 @@ class ZeroNoiseExtrapolated(BaseEstimatorV2):
             MitigationError: A gate on two or more qubits that is not its own inverse.
         """
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
-        amplified = [
-            self._amplified(pub, factor) for pub in coerced for factor in self.scale_factors
-        ]
-        return MappedJob(self.inner.run(amplified), self._extrapolated)
+        return MappedJob(self.inner.run(self._all_amplified(coerced)), self._extrapolated)
+
+    def plan(self, calls: Iterable[Call]) -> Iterator[Call]:
+        """The same calls with every pub at all scale factors."""
+        for call in calls:
+            yield call.with_pubs(self._all_amplified(call.pubs))
+
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """√(Σ c_k²) of the extrapolation's weights c."""
+        return math.sqrt(sum(weight**2 for weight in self.weights))
+
+    def _all_amplified(self, pubs: Sequence[EstimatorPub]) -> list[EstimatorPub]:
+        return [self._amplified(pub, factor) for pub in pubs for factor in self.scale_factors]
 
     def _amplified(self, pub: EstimatorPub, factor: int) -> EstimatorPub:
         key = (circuit_digest(pub.circuit), factor)

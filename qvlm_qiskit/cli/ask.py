@@ -52,7 +52,6 @@ def _answer(
     seed: int | None,
     as_json: bool,
 ) -> None:
-    from qvlm_qiskit.backends import open_backend
     from qvlm_qiskit.data.images import open_image
     from qvlm_qiskit.evaluation import answer
     from qvlm_qiskit.runs import Run
@@ -60,7 +59,7 @@ def _answer(
     common.use_threads(1)
     picture = open_image(image)
     opened = Run.open(run)
-    machine = open_backend(
+    machine = common.open_machine(
         backend, shots=shots, mitigation=mitigation, seed=opened.seed if seed is None else seed
     )
     model, processor = opened.model(), opened.processor()

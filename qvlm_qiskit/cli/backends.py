@@ -43,12 +43,11 @@ def list_all(as_json: common.AsJson = False) -> None:
 @app.command("show")
 def show(
     name: Annotated[str, typer.Argument(help="A name from qvlm backends list.")],
+    device: common.Device = None,
     as_json: common.AsJson = False,
 ) -> None:
     """Open a backend and show what it is."""
-    from qvlm_qiskit.backends import open_backend
-
-    about = open_backend(name).describe()
+    about = common.open_machine(name, device=device).describe()
     if as_json:
         common.print_json(about)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +31,20 @@ Mitigation = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Of compilation and sampling.", show_default=False)]
 NoiseScale = Annotated[float, typer.Option(help="Factor on the noise of a noisy:* backend.")]
 Level = Annotated[int, typer.Option(help="Optimisation level of the transpiler, 0 to 3.")]
+LayoutTrials = Annotated[
+    int | None,
+    typer.Option(help="Compile with so many seeds and take the best.", show_default=False),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        help="statevector: a torch device; aer: cpu, gpu or auto.",
+        show_default=False,
+    ),
+]
+Batch = Annotated[
+    int, typer.Option(help="Questions per forward pass; each pass is a job per block.")
+]
 Threads = Annotated[
     int, typer.Option(help="CPU threads of torch; small models are no faster with more than one.")
 ]
@@ -54,6 +69,19 @@ def use_threads(count: int) -> None:
     if count < 1:
         raise InputError(f"threads must be at least 1, got {count}")
     torch.set_num_threads(count)
+
+
+def open_machine(name: str, **options: Any) -> Any:
+    """Open a backend; what it does otherwise than asked for is said on stderr."""
+    from qvlm_qiskit.backends import open_backend
+    from qvlm_qiskit.errors import FallbackWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FallbackWarning)  # the notes say the same
+        machine = open_backend(name, **options)
+    for note in machine.notes:
+        typer.echo(f"qvlm: backend {machine.name!r} {note}", err=True)
+    return machine
 
 
 def console() -> Console:

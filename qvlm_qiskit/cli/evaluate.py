@@ -14,17 +14,19 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder of qvlm train or demo.")],
     backend: common.BackendName = "statevector",
     limit: Annotated[int, typer.Option(help="Number of held-out questions.")] = 200,
+    batch: common.Batch = 100,
     shots: common.Shots = None,
     precision: common.Precision = None,
     mitigation: common.Mitigation = "none",
     noise_scale: common.NoiseScale = 1.0,
     optimization_level: common.Level = 2,
+    layout_trials: common.LayoutTrials = None,
+    device: common.Device = None,
     seed: common.Seed = None,
     threads: common.Threads = 1,
     as_json: common.AsJson = False,
 ) -> None:
     """Ask held-out questions on a backend and print the exact-match accuracy."""
-    from qvlm_qiskit.backends import open_backend
     from qvlm_qiskit.data import DigitCanvases
     from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.runs import Run
@@ -32,13 +34,15 @@ def evaluate(
 
     common.use_threads(threads)
     opened = Run.open(run)
-    machine = open_backend(
+    machine = common.open_machine(
         backend,
         shots=shots,
         precision=precision,
         mitigation=mitigation,
         noise_scale=noise_scale,
         optimization_level=optimization_level,
+        layout_trials=layout_trials,
+        device=device,
         seed=opened.seed if seed is None else seed,
     )
     samples = list(DigitCanvases("test", limit, opened.seed))
@@ -49,6 +53,7 @@ def evaluate(
         processor,
         samples,
         machine,
+        batch_size=batch,
         track=on_console(common.console()),
     )
     if as_json:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from qvlm_qiskit.cli import ask, backends, demo, evaluate, noise, train
+from qvlm_qiskit.cli import ask, backends, demo, evaluate, noise, preflight, train
 from qvlm_qiskit.errors import QVLMError
 
 _INTERRUPTED = 130
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("preflight")(preflight.preflight)
 app.command("ask")(ask.ask)
 app.command("caption")(ask.caption)
 app.add_typer(backends.app, name="backends")

@@ -20,6 +20,7 @@ def evaluate_on(
     samples: Sequence[Sample],
     backend: Backend,
     *,
+    batch_size: int = 100,
     track: Track = silent,
     what: str | None = None,
 ) -> tuple[Evaluation, dict[str, Any]]:
@@ -30,7 +31,14 @@ def evaluate_on(
     """
     started = time.perf_counter()
     with model.run_on(backend):
-        found = evaluate(model, processor, samples, track=track, what=what or backend.name)
+        found = evaluate(
+            model,
+            processor,
+            samples,
+            batch_size=batch_size,
+            track=track,
+            what=what or backend.name,
+        )
     record = {
         "backend": backend.describe(),
         "seconds": round(time.perf_counter() - started, 2),

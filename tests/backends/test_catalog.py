@@ -1,15 +1,28 @@
 import importlib.metadata
 import json
+import os
+import traceback
+import warnings
 
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 from qiskit.primitives import StatevectorEstimator
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
-from qvlm_qiskit.backends import MITIGATIONS, Backend, catalog, list_backends, open_backend
+from qvlm_qiskit.backends import (
+    MITIGATIONS,
+    Backend,
+    catalog,
+    list_backends,
+    machines,
+    open_backend,
+)
 from qvlm_qiskit.errors import (
     BackendError,
     CredentialsError,
+    FallbackWarning,
     InputError,
     MitigationError,
     NoiseModelError,
@@ -230,3 +243,135 @@ def test_third_parties_add_backends_by_entry_point(monkeypatch):
 def test_a_name_is_registered_once():
     with pytest.raises(InputError, match="registered already"):
         catalog.register("aer", kind="exact", what="again")(lambda name, options: None)
+
+
+class Service:
+    """In place of IBM's service: knows one machine, or refuses and repeats the token."""
+
+    def __init__(self):
+        from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
+
+        token = os.environ["QISKIT_IBM_TOKEN"]
+        if token.endswith("revoked"):
+            raise IBMNotAuthorizedError(f"unknown token {token}")
+        self.machine = FakeManilaV2()
+
+    def least_busy(self):
+        return self.machine
+
+    def backend(self, name):
+        if name != self.machine.name:
+            raise RuntimeError(f"no {name} for {os.environ['QISKIT_IBM_TOKEN']}")
+        return self.machine
+
+
+@pytest.fixture
+def service(monkeypatch):
+    monkeypatch.setattr(machines, "QiskitRuntimeService", Service)
+    monkeypatch.setenv("QISKIT_IBM_TOKEN", "sesame-open")
+
+
+@pytest.mark.usefixtures("service")
+def test_the_least_busy_machine_has_its_own_name_and_stays_the_same():
+    backend = open_backend("ibm:least_busy", shots=64, mitigation="resilience-1")
+    assert (backend.name, backend.kind, backend.num_qubits) == ("ibm:fake_manila", "hardware", 5)
+    other = backend.with_mitigation("resilience-2")
+    assert other.device.machine is backend.device.machine
+    assert (other.device.resilience_level, other.options.shots) == (2, 64)
+    with pytest.raises(MitigationError, match="'zne'"):
+        backend.with_mitigation("zne")
+
+
+@pytest.mark.usefixtures("service")
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_what_is_submitted_to_hardware_is_what_the_preflight_said(level, monkeypatch):
+    from qiskit_ibm_runtime.executor import Executor
+
+    seen, run = [], Executor.run
+
+    def spy(self, program, **options):
+        seen.append(sum(int(item.size()) for item in program.items) * program.shots)
+        return run(self, program, **options)
+
+    monkeypatch.setattr(Executor, "run", spy)
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    asked = [["ZZ"], ["XX"]]
+    backend = open_backend("ibm:fake_manila", shots=64, mitigation=f"resilience-{level}")
+    (planned,) = backend.preflight({"bell": (circuit, asked)}).levels
+    assert seen == []
+    backend.estimator().run([(circuit, asked)]).result()
+    assert (planned.jobs, planned.executions) == (1, seen[0])
+
+
+@pytest.mark.usefixtures("service")
+def test_credentials_are_never_repeated(monkeypatch, caplog, capfd):
+    caplog.set_level("DEBUG")
+    said = [json.dumps(open_backend("ibm:least_busy").describe())]
+    said.append(repr(open_backend("ibm:least_busy")))
+    with pytest.raises(BackendError, match="ibm_nowhere") as missing:
+        open_backend("ibm:ibm_nowhere")
+    monkeypatch.setenv("QISKIT_IBM_TOKEN", "sesame-revoked")
+    with pytest.raises(CredentialsError) as refused:
+        open_backend("ibm:least_busy")
+    for caught in (missing, refused):
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+        said.append("".join(traceback.format_exception(caught.value)))
+    assert "sesame" not in " ".join([*said, caplog.text, *capfd.readouterr()])
+
+
+def test_aer_falls_back_only_where_that_was_allowed_and_says_so():
+    from qiskit_aer import AerSimulator
+
+    if "GPU" in AerSimulator().available_devices():
+        pytest.skip("this machine's Aer has a GPU")
+    with pytest.warns(FallbackWarning, match="runs on the CPU"):
+        backend = open_backend("aer", device="auto")
+    assert backend.describe()["device"] == {"device": "CPU"}
+    assert "runs on the CPU" in backend.describe()["notes"][0]
+    with pytest.raises(BackendError, match="GPU"):
+        open_backend("aer", device="gpu")
+    assert open_backend("aer", device="cpu").notes == ()
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cpu:x"])
+def test_a_torch_device_that_is_not_there_is_named(device):
+    with pytest.raises(InputError, match=device):
+        open_backend("statevector", device=device)
+
+
+def test_every_fake_device_is_listed_and_what_it_cannot_do_is_said():
+    from qvlm_qiskit.backends.fakes import fake_classes
+
+    rows = {row.name: row for row in list_backends()}
+    assert set(fake_classes()) <= set(rows)
+    assert "no parametrised circuits" in rows["fake_almaden"].what
+    assert "no parametrised circuits" not in rows["fake_torino"].what
+
+
+@pytest.mark.slow
+def test_every_fake_device_runs_under_both_names():
+    from qvlm_qiskit.backends.fakes import fake_qubits
+
+    for name, qubits in fake_qubits().items():
+        circuit = QuantumCircuit(min(qubits, 2))
+        circuit.ry(Parameter("a"), 0)
+        if qubits > 1:
+            circuit.cx(0, 1)
+        listed = {row.name: row for row in list_backends()}[name]
+        for full in (name, f"noisy:{name}"):
+            with warnings.catch_warnings():
+                # the nighthawk's properties are said to be no typical ones
+                warnings.simplefilter("ignore", UserWarning)
+                backend = open_backend(full, shots=4000, seed=1)
+            pub = (circuit, "Z" * circuit.num_qubits, [[0.0], [np.pi]])
+            if full == name and "no parametrised" in listed.what:
+                with pytest.raises(BackendError, match=r"u[23]"):
+                    backend.estimator().run([pub])
+                continue
+            evs = backend.estimator().run([pub]).result()[0].data.evs
+            if backend.compile(circuit, pub[1]).success_probability == 0:
+                continue  # fake_kyoto: every two-qubit gate is stated to fail always
+            assert np.abs(evs - (1 if qubits > 1 else np.array([1, -1]))).max() < 0.9, full

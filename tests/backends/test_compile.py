@@ -1,12 +1,15 @@
+import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
+from qiskit.circuit import Measure, Parameter
+from qiskit.circuit.library import CXGate, RZGate, SXGate
 from qiskit.primitives import StatevectorEstimator
 from qiskit.quantum_info import SparsePauliOp, Statevector
-from qiskit.transpiler import Target
+from qiskit.transpiler import InstructionProperties, Target, generate_preset_pass_manager
 from qiskit_ibm_runtime.fake_provider import FakeLagosV2, FakeManilaV2
 
 from qvlm_qiskit.backends import Compiled, Compiler
+from qvlm_qiskit.backends import compile as compile_module
 from qvlm_qiskit.backends.identity import circuit_digest
 from qvlm_qiskit.backends.success import log_success, states_errors
 from qvlm_qiskit.errors import CapacityError, CircuitError
@@ -48,8 +51,9 @@ def test_equal_circuits_are_compiled_once(make_circuit):
     assert compiler.isa(make_circuit(layers=2)) is not compiler.isa(make_circuit())
 
 
-def test_the_cache_is_bounded():
-    compiler = Compiler(FakeManilaV2().target, 0, cache_size=2)
+def test_the_cache_is_bounded(monkeypatch):
+    monkeypatch.setattr(compile_module, "CACHE_SIZE", 2)
+    compiler = Compiler(FakeManilaV2().target, 0)
     circuits = []
     for angle in (0.1, 0.2, 0.3):
         circuit = QuantumCircuit(1)
@@ -75,6 +79,44 @@ def test_the_best_of_some_seeds_is_no_worse_than_the_first(make_circuit):
     one = Compiler(target, 1, seed=2, trials=1).compile(circuit, "IIIIZ")
     best = Compiler(target, 1, seed=2, trials=5).compile(circuit, "IIIIZ")
     assert best.success_probability >= one.success_probability
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_the_place_is_the_best_of_all_places_readout_included(level):
+    """Against every pair of connected qubits, tried one by one."""
+    target = FakeLagosV2().target
+    circuit = QuantumCircuit(2)
+    circuit.ry(Parameter("a"), 0)
+    circuit.cx(0, 1)
+    chosen = Compiler(target, level, trials=1).compile(circuit, "ZZ")
+    found = []
+    for pair in target["cx"]:
+        manager = generate_preset_pass_manager(1, target=target, initial_layout=list(pair))
+        found.append(log_success(manager.run(circuit), target, pair))
+    assert np.log(chosen.success_probability) >= max(found) - 1e-12
+    assert np.ptp(found) > 0.1
+
+
+def test_a_gate_that_always_fails_is_not_used():
+    """A line of four where the only good gate is at its end."""
+    target = Target(num_qubits=4)
+    target.add_instruction(SXGate(), {(q,): InstructionProperties(error=1e-4) for q in range(4)})
+    target.add_instruction(
+        RZGate(Parameter("t")), {(q,): InstructionProperties(error=0) for q in range(4)}
+    )
+    target.add_instruction(
+        CXGate(),
+        {
+            (0, 1): InstructionProperties(error=1.0),
+            (1, 2): InstructionProperties(error=1.0),
+            (2, 3): InstructionProperties(error=0.01),
+        },
+    )
+    target.add_instruction(Measure(), {(q,): InstructionProperties(error=0.01) for q in range(4)})
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    assert set(Compiler(target, 1).compile(circuit, "ZZ").layout) == {2, 3}
 
 
 def test_success_probability_is_a_product_over_gates_and_readout():

@@ -18,19 +18,24 @@ OPTIONS = {
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
-        "--optimization-level", "--seed", "--threads", "--json",
+        "--optimization-level", "--layout-trials", "--device", "--batch", "--seed", "--threads",
+        "--json",
+    },
+    "preflight": {
+        "--backend", "--limit", "--batch", "--shots", "--precision", "--mitigation",
+        "--noise-scale", "--optimization-level", "--layout-trials", "--device", "--seed", "--json",
     },
     "ask": {"--question", "--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
     "caption": {"--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
     "backends": {"--json"},
     "backends list": {"--json"},
-    "backends show": {"--json"},
+    "backends show": {"--device", "--json"},
     "noise": set(),
     "noise show": {"--max-age-days", "--json"},
     "noise save": {"--max-age-days", "--overwrite"},
     "noise diff": {"--json"},
 }  # fmt: skip
-COMMANDS = {"": ["demo", "train", "evaluate", "ask", "caption", "backends", "noise"]}
+COMMANDS = {"": ["demo", "train", "evaluate", "preflight", "ask", "caption", "backends", "noise"]}
 COMMANDS["backends"] = ["list", "show"]
 COMMANDS["noise"] = ["show", "save", "diff"]
 

@@ -1,0 +1,73 @@
+"""A trained model's preflight: the questions of an evaluation, on a machine, without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qvlm_qiskit.backends import Backend, Preflight
+from qvlm_qiskit.backends.advice import largest_encoding
+from qvlm_qiskit.data import Sample
+from qvlm_qiskit.errors import QVLMError
+from qvlm_qiskit.evaluation import evaluate
+from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.model.configuration import RECIPES
+from qvlm_qiskit.progress import Track, silent
+
+
+def preflight_evaluation(
+    model: HybridVLM,
+    processor: HybridVLMProcessor,
+    samples: Sequence[Sample],
+    backend: Backend,
+    *,
+    batch_size: int = 100,
+    mitigations: Sequence[str] | None = None,
+    track: Track = silent,
+) -> tuple[Preflight, list[str]]:
+    """What `evaluate` with the same arguments would execute on a backend.
+
+    The answers are generated on exact values, so the words that go back into PAQM are the exact
+    model's. Under noise an answer can be another one, and then other rows are sent.
+
+    Args:
+        model: Trained, in evaluation mode.
+        processor: The one it was trained with.
+        samples: The questions.
+        backend: The machine.
+        batch_size: Questions per forward pass; equal rows of one pass are sent once.
+        mitigations: By default the backend's own, or all that it offers.
+        track: Opens progress bars.
+
+    Returns:
+        The report, and what this project offers instead of blocks that won't do there.
+    """
+    report = backend.preflight(
+        model,
+        lambda: evaluate(
+            model, processor, samples, batch_size=batch_size, track=track, what="rehearsal"
+        ),
+        mitigations=mitigations,
+    )
+    return report, smaller_recipes(model, backend)
+
+
+def smaller_recipes(model: HybridVLM, backend: Backend) -> list[str]:
+    """Recipes whose blocks are small enough for a machine on which the model's are too large."""
+    said = []
+    for name, layer in model.quantum_layers.items():
+        network = layer.neural_network
+        width = network.circuit.num_qubits
+        try:
+            compiled = backend.compile(network.circuit, network.observables)
+        except QVLMError:
+            fitting: int | None = backend.num_qubits
+        else:
+            fitting = largest_encoding(network.circuit, compiled)
+        if fitting is None or fitting >= width:
+            continue
+        block = name.removesuffix(".core.layer").rsplit(".", 1)[-1]
+        sizes = {r: parts[block]["num_qubits"] for r, parts in RECIPES.items() if block in parts}
+        found = [f"{recipe} ({size} qubits)" for recipe, size in sizes.items() if size <= fitting]
+        if found:
+            said.append(f"{name}: qvlm train --recipe {' or '.join(found)} has a smaller {block}")
+    return said
