@@ -64,7 +64,9 @@ def test_executions_are_those_that_aer_gets(
     mitigation, observables, executed, make_circuit, values_for
 ):
     circuit, asked = make_circuit(), OBSERVABLES[observables]
-    backend = open_backend("noisy:fake_manila", shots=30, mitigation=mitigation, seed=1)
+    backend = open_backend(
+        "noisy:fake_manila", shots=30, mitigation=mitigation, seed=1, method="aer"
+    )
     subject = {"mine": (circuit, asked)}
     (level,) = backend.preflight(subject, 3, mitigations=[mitigation]).levels
     assert not executed
@@ -82,7 +84,9 @@ def test_pairs_of_rows_and_observables_are_counted_as_pairs(
 ):
     circuit = make_circuit()
     pub = (circuit, ["ZII", "XII", "YII"], values_for(circuit, (3,)))
-    backend = open_backend("noisy:fake_manila", shots=30, mitigation=mitigation, seed=1)
+    backend = open_backend(
+        "noisy:fake_manila", shots=30, mitigation=mitigation, seed=1, method="aer"
+    )
     level = level_report(mitigation, backend, [Call((EstimatorPub.coerce(pub),), "mine")])
     backend.estimator().run([pub]).result()
     assert level.executions == executed["executions"] > 0
@@ -330,3 +334,15 @@ def test_parameters_do_not_have_to_be_used(values_for):
     circuit.rz(-angles[1], 0)
     report = open_backend("noisy:fake_manila", shots=10).preflight({"c": (circuit, ["Z"])}, 2)
     assert report.levels[0].executions == 20
+
+
+@pytest.mark.parametrize("mitigation", WRAPPED)
+def test_the_density_engine_samples_what_aer_would_measure(mitigation, make_circuit):
+    subject = {"mine": (make_circuit(), OBSERVABLES["several bases"])}
+    found = []
+    for method in ("aer", "density"):
+        backend = open_backend("noisy:fake_manila", shots=30, seed=1, method=method)
+        (level,) = backend.preflight(subject, 3, mitigations=[mitigation]).levels
+        found.append((level.executions, level.calibration_executions))
+    assert found[0] == found[1]
+    assert found[0][0] > 0

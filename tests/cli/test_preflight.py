@@ -45,7 +45,7 @@ def test_an_exact_backend_has_no_shots(qvlm):
     [
         ("--backend noisy:fake_manila --mitigation resilience-1", "offers no mitigation"),
         ("--backend noisy:fake_manila --mitigation magic", "unknown mitigation"),
-        ("--backend noisy:fake_manila --device cpu", "device="),
+        ("--backend fake_manila --device cpu", "device="),
         ("--backend aer --device tpu", "cpu, gpu, auto"),
         ("--backend statevector --layout-trials 3", "layout_trials="),
         ("--backend noisy:fake_manila --layout-trials 0", "layout_trials"),
