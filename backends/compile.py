@@ -280,10 +280,14 @@ class Compiled(BaseEstimatorV2):
 
         Returns:
             None where the inner estimator's values are not exact.
+
+        Raises:
+            CapacityError: The circuit is too large for it.
         """
         make = getattr(self.inner, "differentiable", None)
         if make is None:
             return None
+        self.inner.check_differentiable(circuit)  # compiling a large circuit takes minutes
         isa = self.compiler.isa(circuit)
         mapped = _map_observables(ObservablesArray.coerce(list(observables)), circuit, isa)
         array = mapped.sparse_observables_array(copy=False).ravel()

@@ -113,6 +113,21 @@ class NoisyEstimator(BaseEstimatorV2):
             return None
         return self.density.engine(circuit, observables, parameters, num_batched)
 
+    def check_differentiable(self, circuit: QuantumCircuit) -> None:
+        """Refuse a circuit, compiled or not, that `differentiable` would refuse for its size.
+
+        Raises:
+            CapacityError: It acts on more qubits than the engine takes.
+        """
+        acting = _acting(circuit)
+        if self.default_precision == 0 and acting > DENSITY_QUBITS:
+            raise CapacityError(
+                f"the circuit acts on {acting} qubits; gradients under noise go through density "
+                f"matrices of at most {DENSITY_QUBITS}. Train on 'statevector' and evaluate under "
+                "noise with shots, which Aer's trajectories run (method='aer'), or use a smaller "
+                "encoding"
+            )
+
     def _run_pub(self, pub: EstimatorPub) -> PubResult:
         qubits = active_qubits(pub.circuit, pub.observables)
         if self._takes(pub):
@@ -134,5 +149,9 @@ class NoisyEstimator(BaseEstimatorV2):
         """Whether the engine runs the pub; with "density" it refuses itself what is too large."""
         if self.method != "auto":
             return self.method == "density"
-        acting = {bit for item in pub.circuit.data if item.name != "barrier" for bit in item.qubits}
-        return len(acting) <= DENSITY_QUBITS
+        return _acting(pub.circuit) <= DENSITY_QUBITS
+
+
+def _acting(circuit: QuantumCircuit) -> int:
+    """How many qubits some instruction acts on."""
+    return len({bit for item in circuit.data if item.name != "barrier" for bit in item.qubits})

@@ -116,7 +116,7 @@ class BackendOptions:
             MitigationError: Another mitigation was asked for.
         """
         if self.precision == 0 and not exact:
-            raise InputError(f"backend {backend!r} takes no precision=0; it must be above 0")
+            raise InputError(f"precision is 0; backend {backend!r} needs one above 0")
         for field in fields(self):
             given = getattr(self, field.name) != field.default
             if given and field.name != "mitigation" and field.name not in accepted:

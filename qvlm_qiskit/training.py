@@ -1,4 +1,7 @@
-"""Training: transformers' ``Trainer`` on exact statevectors, from options to a run folder."""
+"""Training: transformers' ``Trainer`` on exact circuits, from options to a run folder.
+
+Circuits run on noise-free statevectors, or with the noise of a backend of exact values.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,19 @@ import math
 import platform
 import shutil
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from qiskit.primitives.base import BaseEstimatorV2
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from qvlm_qiskit import __version__
 from qvlm_qiskit.data.batch import collate, encode_training
 from qvlm_qiskit.data.digits import DigitCanvases, vocabulary_texts
-from qvlm_qiskit.errors import InputError, RunFolderError
+from qvlm_qiskit.errors import BackendError, InputError, RunFolderError
 from qvlm_qiskit.files import check_new_folder, new_folder, write_json
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
 from qvlm_qiskit.progress import Reporter, Track, silent
@@ -69,10 +74,32 @@ class TrainingOptions:
             raise InputError(f"seed must be in 0 … 2³²-1, got {self.seed}")
 
 
+class TrainingBackend(Protocol):
+    """What ``open_backend("noisy:…", precision=0)`` returns, as far as training uses it."""
+
+    @property
+    def name(self) -> str:
+        """The name that it was opened by."""
+        ...
+
+    def estimator(self) -> BaseEstimatorV2:
+        """The whole stack."""
+        ...
+
+    def device_description(self) -> dict[str, Any]:
+        """What its values depend on, JSON-able."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """The same with everything that a report states."""
+        ...
+
+
 def train(
     options: TrainingOptions,
     out: Path,
     *,
+    backend: TrainingBackend | None = None,
     overwrite: bool = False,
     resume: bool = False,
     track: Track = silent,
@@ -85,22 +112,29 @@ def train(
     Args:
         options: What to train.
         out: The run folder; appears when the training is complete.
+        backend: Where circuits run and are differentiated, such as
+            ``open_backend("noisy:fake_torino", precision=0)``; by default noise-free statevectors.
         overwrite: Replace a run folder that is there.
         resume: Go on with an interrupted training of the same options.
         track: Opens progress bars.
 
     Raises:
         InputError: ``out`` is taken, or there is nothing to resume, or other options.
+        BackendError: The backend's values can't be differentiated.
+        CapacityError: A circuit is too large for that.
     """
     check_new_folder(out, overwrite)
     partial = out.with_name(out.name + ".partial")
     check_new_folder(partial, overwrite=True)
-    _prepare_partial(partial, options, resume)
-    with new_folder(out, overwrite, partial) as folder:
+    model, processor = build_model(options)
+    if backend is not None:
+        check_trainable(model, backend)
+    asked = _asked(options, backend)
+    _prepare_partial(partial, asked, resume)
+    with new_folder(out, overwrite, partial) as folder, _running_on(model, backend):
         checkpoints = folder / "checkpoints"
-        write_json(folder / "options.json", dataclasses.asdict(options))
+        write_json(folder / "options.json", asked)
         started = time.perf_counter()
-        model, processor = build_model(options)
         # encoding the samples takes seconds: the bar is up before it
         with track("training", options.steps) as report:
             rows = encode_training(
@@ -116,6 +150,7 @@ def train(
             "package": {"qvlm-qiskit": __version__, "torch": torch.__version__},
             "python": platform.python_version(),
             "options": dataclasses.asdict(options),
+            "backend": {"name": "statevector"} if backend is None else backend.describe(),
             "data": {"name": "digits", "train_samples": options.train_samples},
             "parameters": sum(p.numel() for p in model.parameters()),
             "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
@@ -125,6 +160,35 @@ def train(
         shutil.rmtree(checkpoints, ignore_errors=True)
         (folder / "options.json").unlink()
     return Run.open(out)
+
+
+def check_trainable(model: HybridVLM, backend: TrainingBackend) -> None:
+    """Compile every circuit for a backend and make sure that autograd reaches through it.
+
+    Raises:
+        InputError: The model has no circuits.
+        BackendError: The backend's values can't be differentiated.
+        CapacityError: A circuit is too large.
+    """
+    if not model.quantum_layers:
+        raise InputError(f"the model has no circuits that could be trained on {backend.name!r}")
+    with model.run_on(backend):
+        for layer in model.quantum_layers.values():
+            if layer.differentiable_engine() is None:
+                raise BackendError(
+                    f"can't train on {backend.name!r}: it gives samples, no gradients. Train on "
+                    "'statevector' or on 'noisy:…' (opened with precision=0)"
+                )
+
+
+def _running_on(model: HybridVLM, backend: TrainingBackend | None) -> AbstractContextManager[None]:
+    return nullcontext() if backend is None else model.run_on(backend)
+
+
+def _asked(options: TrainingOptions, backend: TrainingBackend | None) -> dict[str, Any]:
+    """What an interrupted training must have in common with the one that goes on."""
+    where = "statevector" if backend is None else backend.device_description()
+    return {**dataclasses.asdict(options), "backend": where}
 
 
 def build_model(options: TrainingOptions) -> tuple[HybridVLM, HybridVLMProcessor]:
@@ -138,7 +202,7 @@ def build_model(options: TrainingOptions) -> tuple[HybridVLM, HybridVLMProcessor
     return HybridVLM(config), processor
 
 
-def _prepare_partial(partial: Path, options: TrainingOptions, resume: bool) -> None:
+def _prepare_partial(partial: Path, now: dict[str, Any], resume: bool) -> None:
     """Take up an interrupted training, or clear what one left."""
     if not resume:
         shutil.rmtree(partial, ignore_errors=True)
@@ -150,7 +214,7 @@ def _prepare_partial(partial: Path, options: TrainingOptions, resume: bool) -> N
         before = dict(json.loads(record.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise RunFolderError(f"nothing to resume at {partial}: options.json is damaged") from error
-    now = dataclasses.asdict(options)
+    before.setdefault("backend", "statevector")  # a training that an older release began
     changed = [f"{k}={before.get(k)}" for k in now if now[k] != before.get(k)]
     if changed:
         raise InputError(f"the training at {partial} was started with {', '.join(changed)}")

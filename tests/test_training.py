@@ -311,3 +311,67 @@ def test_kill_minus_nine_leaves_only_the_partial_folder_and_it_resumes(tmp_path)
         Run.open(out.with_name("run.partial"))
     train(SHORT, out, resume=True)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    from qvlm_qiskit import open_backend
+
+    return open_backend("noisy:fake_manila", precision=0, noise_scale=2.0, seed=0)
+
+
+QUICK = TrainingOptions(
+    recipe="tiny", steps=4, batch_size=4, train_samples=16, checkpoint_every=2, seed=1
+)
+
+
+def test_training_under_noise_goes_other_ways_and_says_where(tmp_path, noisy):
+    clean = train(QUICK, tmp_path / "clean")
+    run = train(QUICK, tmp_path / "noisy", backend=noisy)
+    assert run.info["options"] == clean.info["options"]
+    assert clean.info["backend"] == {"name": "statevector"}
+    assert run.info["backend"] == json.loads(json.dumps(noisy.describe()))
+    assert run.info["backend"]["noise"]["noise_scale"] == 2.0
+    ours, theirs = weights(run.path), weights(clean.path)
+    circuits = [name for name in ours if name.endswith("core.layer.weight")]
+    assert len(circuits) == 2
+    assert not any(torch.equal(ours[name], theirs[name]) for name in circuits)
+    # the noise was in the loss from the first step on, and the model is left without it
+    assert run.history()["loss"][0] != clean.history()["loss"][0]
+    assert all(q._override is None for q in run.model().quantum_layers.values())
+
+
+def test_training_under_noise_is_repeatable_and_resumes(tmp_path, noisy, stop_at, stopped):
+    whole = train(QUICK, tmp_path / "whole", backend=noisy)
+    with pytest.raises(stopped):
+        train(QUICK, tmp_path / "parts", backend=noisy, track=stop_at("training", 3))
+    with pytest.raises(InputError, match="was started with backend="):
+        train(QUICK, tmp_path / "parts", resume=True)
+    parts = train(QUICK, tmp_path / "parts", backend=noisy, resume=True)
+    assert_same(weights(parts.path), weights(whole.path))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "change", "says"),
+    [
+        ("noisy:fake_manila", {"shots": 100}, {}, "gives samples, no gradients"),
+        ("aer", {}, {}, "gives samples, no gradients"),
+        ("noisy:fake_manila", {"precision": 0}, {"blocks": "classical"}, "no circuits"),
+        ("noisy:fake_torino", {"precision": 0}, {"recipe": "wide"}, "11 qubits.*at most 10"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_it_starts(
+    tmp_path, tree, name, options, change, says, monkeypatch
+):
+    from qvlm_qiskit import open_backend
+    from qvlm_qiskit.model.configuration import RECIPES
+
+    # a circuit that is too large in a model that is built in a moment
+    monkeypatch.setitem(RECIPES, "wide", {**RECIPES["tiny"], "qcnn": {"num_qubits": 11}})
+    with pytest.raises(QVLMError, match=says):
+        train(
+            dataclasses.replace(QUICK, **change),
+            tmp_path / "run",
+            backend=open_backend(name, **options),
+        )
+    assert tree(tmp_path) == {}

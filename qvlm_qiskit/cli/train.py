@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from qvlm_qiskit.cli.common import Threads, console, use_threads
+from qvlm_qiskit.cli.common import NoiseScale, Threads, console, use_threads
 
 
 def train(
@@ -20,6 +20,14 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Samples per step.")] = 64,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
     train_samples: Annotated[int, typer.Option(help="Size of the training set.")] = 16000,
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="Where circuits run while training: statevector, or noisy:<noise> for exact "
+            "values and gradients under that noise."
+        ),
+    ] = "statevector",
+    noise_scale: NoiseScale = 1.0,
     seed: Annotated[int, typer.Option(help="Of weights, data and batches.")] = 0,
     threads: Threads = 1,
     resume: Annotated[
@@ -29,7 +37,7 @@ def train(
         bool, typer.Option("--overwrite", help="Replace the run folder if it exists.")
     ] = False,
 ) -> None:
-    """Train a model on questions about handwritten digits, on exact statevectors."""
+    """Train a model on questions about handwritten digits, with exact gradients."""
     from qvlm_qiskit import training
     from qvlm_qiskit.progress import on_console
 
@@ -44,8 +52,32 @@ def train(
         seed=seed,
     )
     screen = console()
-    run = training.train(options, out, overwrite=overwrite, resume=resume, track=on_console(screen))
+    run = training.train(
+        options,
+        out,
+        backend=_opened(backend, noise_scale, seed),
+        overwrite=overwrite,
+        resume=resume,
+        track=on_console(screen),
+    )
     screen.print(
         f"trained {run.info['parameters']:,} parameters "
         f"({run.info['quantum_parameters']} circuit angles) in {run.info['seconds']:.0f} s: {out}"
     )
+
+
+def _opened(name: str, noise_scale: float, seed: int) -> Any:
+    """The backend to train on; None for the model's own statevectors."""
+    from qvlm_qiskit.backends import open_backend
+    from qvlm_qiskit.errors import BackendError
+
+    if name.startswith("noisy:"):
+        return open_backend(
+            name, precision=0, noise_scale=noise_scale, seed=seed, dtype="complex64"
+        )
+    opened = open_backend(name, noise_scale=noise_scale)
+    if name != "statevector":
+        raise BackendError(
+            f"can't train on {opened.name!r}: gradients come from 'statevector' or from 'noisy:…'"
+        )
+    return None

@@ -187,7 +187,7 @@ def test_readout_mitigation_needs_shots():
 
 @pytest.mark.parametrize("name", ["aer", "statevector", "fake_manila"])
 def test_only_noisy_backends_take_a_precision_of_zero(name):
-    with pytest.raises(InputError, match="precision=0"):
+    with pytest.raises(InputError, match="precision is 0"):
         open_backend(name, precision=0)
 
 

@@ -48,6 +48,20 @@ def test_train_leaves_a_run_and_says_so_on_stderr(qvlm, place):
     assert (options["learning_rate"], options["blocks"]) == (1e-3, "quantum")
 
 
+def test_train_under_noise_stores_where_it_was_trained(qvlm, place):
+    noise = ("--backend", "noisy:depolarizing(0.05)", "--noise-scale", "0.5")
+    found = qvlm("train", "--out", "noisy", *TINY, *noise)
+    assert (found.status, found.out) == (0, "")
+    about = Run.open(place / "noisy").info["backend"]
+    assert (about["name"], about["kind"]) == ("noisy:depolarizing(0.05)", "exact")
+    assert about["device"]["noise_scale"] == 0.5
+    qvlm("train", "--out", "clean", *TINY)
+    ours, theirs = (load_file(place / p / "model/model.safetensors") for p in ("noisy", "clean"))
+    assert not all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    exact = ("--backend", "noisy:depolarizing(0.05)", "--precision", "0", "--limit", "5")
+    assert qvlm("evaluate", "noisy", *exact).status == 0
+
+
 def test_train_is_the_function_of_the_same_name(qvlm, place):
     qvlm("train", "--out", "new", *TINY, "--blocks", "frozen", "--learning-rate", "0.01")
     options = TrainingOptions(
@@ -147,6 +161,8 @@ def test_evaluate_takes_the_options_of_a_backend(qvlm, words, about):
     backend = json.loads(found.out)["backend"]
     assert backend["name"] == words.split()[1]
     assert {key: backend[key] for key in about} == about
+    scale = 2.0 if "--noise-scale" in words else 1.0
+    assert backend["device"].get("noise_scale", 1.0) == scale
     assert backend["seed"] == 0
 
 

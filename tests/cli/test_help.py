@@ -14,7 +14,8 @@ OPTIONS = {
     },
     "train": {
         "--out", "--recipe", "--blocks", "--steps", "--batch-size", "--learning-rate",
-        "--train-samples", "--seed", "--threads", "--resume", "--overwrite",
+        "--train-samples", "--backend", "--noise-scale", "--seed", "--threads", "--resume",
+        "--overwrite",
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",

@@ -59,6 +59,10 @@ def test_words_that_are_no_command(refused, words, says):
         ("--recipe smal", ["did you mean 'small'"]),
         ("--blocks quantun", ["'quantun'", "did you mean 'quantum'", "classical, frozen, none"]),
         ("--resume", ["nothing to resume at new.partial"]),
+        ("--backend aer", ["can't train on 'aer'", "statevector", "noisy:"]),
+        ("--backend noisy:fake_manilla", ["did you mean 'noisy:fake_manila'"]),
+        ("--backend noisy:fake_manila --blocks none", ["no circuits", "noisy:fake_manila"]),
+        ("--noise-scale 2", ["'statevector' takes no option noise_scale="]),
     ],
 )
 def test_train_with_impossible_options(refused, words, says):
@@ -94,7 +98,7 @@ def test_overwriting_something_that_is_no_folder(refused, command):
         ("--backend noisy:fake_manilla", ["did you mean 'noisy:fake_manila'"]),
         ("--backend noisy:bitflip(0.1)", ["bitflip"]),
         ("--backend noisy:depolarizing(2)", ["probability", "between 0 and 1"]),
-        ("--backend noisy:depolarizing(x)", ["'x'", "numbers"]),
+        ("--backend noisy:depolarizing(x)", ["'x'", "is no number"]),
         ("--backend aer --shots 0", ["shots is 0", "at least 1"]),
         ("--backend aer --shots -5", ["shots is -5", "at least 1"]),
         ("--backend aer --precision 0", ["precision is 0", "above 0"]),
