@@ -149,7 +149,7 @@ def test_evaluate_as_json(qvlm, tiny_run):
         ("--backend aer --precision 0.125", {"kind": "simulated shots", "precision": 0.125}),
         (
             "--backend noisy:depolarizing(0.01) --noise-scale 2 --optimization-level 1",
-            {"device": {"noise_scale": 2.0}, "optimization_level": 1},
+            {"optimization_level": 1},
         ),
         ("--backend fake_manila --mitigation resilience-1 --shots 30", {"kind": "local runtime"}),
         ("--backend noisy:fake_manila --mitigation readout+zne --shots 9", {"shots": 9}),
