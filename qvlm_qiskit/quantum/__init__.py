@@ -8,6 +8,11 @@ expectation values), :mod:`fusion` (program → passes),
 (passes on tiles of states), :mod:`warm_up` (compiles them), :mod:`tensor` (the same in torch
 operations, for other devices), :mod:`estimator` (the engine as a Qiskit primitive), :mod:`layer`
 (everything as one ``torch.nn.Module``) and :mod:`gradients` (for other estimators).
+
+Under noise: :mod:`noise` (what a noise description has to answer), :mod:`noisy_program` (ISA
+circuit and noise → real matrices, :mod:`superoperators`), :mod:`density_plan` (fusion),
+:mod:`binding` and :mod:`density` (states of Pauli components), :mod:`density_readout` (bases,
+readout error, shots).
 """
 
 from qvlm_qiskit.quantum.circuits import make_qnn, variational_layer, z_observables
