@@ -27,6 +27,9 @@ from qvlm_qiskit.quantum.superoperators import Ptm
 CHUNK_BYTES = 2**26
 """Rows are run in portions whose states and matrices take about so much at a time."""
 
+GRADIENT_BYTES = 2**31
+"""Beyond this, a gradient's intermediate states are not kept but computed again on the way back."""
+
 
 class DensityEngine:
     """Runs one noisy program for batches of inputs with shared weights.
@@ -132,7 +135,7 @@ class DensityEngine:
                 f"memory is {available / 2**30:.1f} GiB: train on 'statevector', or use shots on "
                 "Aer's trajectories (method='aer') to evaluate"
             )
-        return max(1, min(available, 8 * CHUNK_BYTES) // needed)
+        return max(1, min(available, GRADIENT_BYTES) // needed)
 
     def _state(self, batched: Tensor, shared: Tensor) -> Tensor:
         """The final state, ``(B or 1, 4**n)``, qubit n - 1 most significant."""

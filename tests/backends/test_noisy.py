@@ -75,6 +75,13 @@ def test_both_methods_report_the_same_work(make_circuit, values_for):
     assert reports[0]["circuits"] == 2
 
 
+def test_both_ends_know_the_same_limit():
+    from qvlm_qiskit.backends.noisy import DENSITY_QUBITS
+    from qvlm_qiskit.quantum.noisy_program import MAX_DENSITY_QUBITS
+
+    assert DENSITY_QUBITS == MAX_DENSITY_QUBITS
+
+
 def test_auto_gives_large_circuits_to_aer():
     circuit = QuantumCircuit(12)
     for qubit in range(11):
