@@ -23,6 +23,8 @@ COMMANDS = (
     ("noise", "show"),
     ("noise", "save"),
     ("noise", "diff"),
+    ("study",),
+    ("study", "noise"),
 )
 TARGET = Path(__file__).with_name("cli.md")
 

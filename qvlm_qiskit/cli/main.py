@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from qvlm_qiskit.cli import ask, backends, demo, evaluate, noise, preflight, train
+from qvlm_qiskit.cli import ask, backends, demo, evaluate, noise, preflight, study, train
 from qvlm_qiskit.errors import QVLMError
 
 _INTERRUPTED = 130
@@ -31,6 +31,7 @@ app.command("ask")(ask.ask)
 app.command("caption")(ask.caption)
 app.add_typer(backends.app, name="backends")
 app.add_typer(noise.app, name="noise")
+app.add_typer(study.app, name="study")
 
 
 @app.callback(invoke_without_command=True)

@@ -17,7 +17,7 @@ COLOURS = {
     "baseline": "#7a7a7a",
     "runtime": "#7b3fa0",
 }
-_STYLE = {
+STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -28,7 +28,8 @@ _STYLE = {
 }
 
 
-def _svg(figure: Figure) -> str:
+def as_svg(figure: Figure) -> str:
+    """A figure as SVG text, the same for the same numbers."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
@@ -37,7 +38,7 @@ def _svg(figure: Figure) -> str:
 
 def training_plot(history: Mapping[str, Sequence[float]]) -> str:
     """Loss and gate values against the training step."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.0), layout="constrained")
         left, right = figure.subplots(1, 2)
         left.plot(history["step"], history["loss"], color=COLOURS["exact"])
@@ -49,12 +50,12 @@ def training_plot(history: Mapping[str, Sequence[float]]) -> str:
         right.set(xlabel="training step", ylabel="gate γ (share of the block)", ylim=(0, 1))
         if gates:
             right.legend(frameon=False)
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def accuracy_plot(bars: Sequence[tuple[str, Mapping[str, Any], str]]) -> str:
     """Accuracies with 95 % intervals: (label, record, colour name) from top to bottom."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 0.42 * len(bars) + 0.9), layout="constrained")
         axes = figure.subplots()
         for y, (_, record, colour) in enumerate(bars):
@@ -65,13 +66,13 @@ def accuracy_plot(bars: Sequence[tuple[str, Mapping[str, Any], str]]) -> str:
         axes.set_yticks(range(len(bars)), [label for label, _, _ in bars])
         axes.invert_yaxis()
         axes.set(xlabel="exact-match accuracy, 95 % interval", xlim=(0, 1))
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def sweep_plot(points: Sequence[Mapping[str, Any]], exact: float) -> str:
     """Accuracy and expectation error against the noise factor."""
     scales = [point["scale"] for point in points]
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2)
         values = [point["accuracy"] for point in points]
@@ -88,7 +89,7 @@ def sweep_plot(points: Sequence[Mapping[str, Any]], exact: float) -> str:
         left.set_ylim(0, 1.02)
         left.legend(frameon=False, loc="lower left")
         _error_lines(right, scales, points)
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def _error_lines(axes: Axes, scales: Sequence[float], points: Sequence[Mapping[str, Any]]) -> None:

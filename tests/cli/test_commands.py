@@ -308,3 +308,16 @@ def test_the_demo_of_the_command_line(qvlm, place, device):
     assert results["options"]["training"]["seed"] == 1
     assert (place / "new" / "report.html").is_file()
     assert json.loads(qvlm("evaluate", "new", "--limit", "2", "--json").out)["total"] == 2
+
+
+def test_study_noise_prints_its_table_and_goes_on(qvlm, place):
+    words = (
+        "study", "noise", "run", "--out", "grid", "--backend", "noisy:fake_manila",
+        "--strengths", "0,2", "--limit", "4", "--rows", "2", "--shots", "20",
+    )  # fmt: skip
+    found = qvlm(*words)
+    assert found.status == 0, found.err
+    assert "trained exactly" in found.out
+    assert {"report.html", "rows.csv", "rows.jsonl"} <= {p.name for p in (place / "grid").iterdir()}
+    again = qvlm(*words, "--json")
+    assert [p["strength"] for p in json.loads(again.out)["points"]] == [0, 2]

@@ -35,10 +35,20 @@ OPTIONS = {
     "noise show": {"--max-age-days", "--json"},
     "noise save": {"--max-age-days", "--overwrite"},
     "noise diff": {"--json"},
+    "study": set(),
+    "study noise": {
+        "--out", "--backend", "--strengths", "--mitigations", "--seeds", "--twins", "--train-at",
+        "--limit", "--rows", "--shots", "--processes", "--json",
+    },
 }  # fmt: skip
-COMMANDS = {"": ["demo", "train", "evaluate", "preflight", "ask", "caption", "backends", "noise"]}
+COMMANDS = {
+    "": [
+        "demo", "train", "evaluate", "preflight", "ask", "caption", "backends", "noise", "study",
+    ]
+}  # fmt: skip
 COMMANDS["backends"] = ["list", "show"]
 COMMANDS["noise"] = ["show", "save", "diff"]
+COMMANDS["study"] = ["noise"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))

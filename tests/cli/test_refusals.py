@@ -319,3 +319,26 @@ def test_hardware_without_an_account(refused, monkeypatch, tmp_path_factory):
 )
 def test_demo_with_impossible_options(refused, words, says):
     assert says in refused("demo", "--out", "new", "--device", "fake_manila", *words.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("", ["--out"]),
+        ("--out s --backend aer", ["noisy:", "aer"]),
+        ("--out s --strengths a,b", ["--strengths", "numbers", "a,b"]),
+        ("--out s --strengths -1", ["strengths", "at least 0"]),
+        ("--out s --mitigations magic", ["magic"]),
+        ("--out s --twins", ["number of seeds"]),
+        ("--out s --train-at 0 --seeds 1", ["exact training"]),
+        ("--out s --processes 0", ["processes", "at least 1"]),
+        ("--out run", ["not a study"]),
+    ],
+)
+def test_study_noise_with_impossible_options(refused, words, says):
+    message = refused("study", "noise", "run", *words.split())
+    assert all(word in message for word in says), message
+
+
+def test_study_noise_of_what_is_no_run(refused):
+    assert "no run folder" in refused("study", "noise", "nowhere", "--out", "s")

@@ -1,0 +1,91 @@
+"""``qvlm study``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qvlm_qiskit.cli import common
+
+app = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, help="Studies over many models and machines."
+)
+
+
+@app.callback()
+def root() -> None:
+    """Studies over many models and machines."""
+
+
+@app.command("noise")
+def noise(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders of qvlm train or demo.")],
+    out: Annotated[Path, typer.Option(help="The study's folder; an unfinished one goes on.")],
+    backend: Annotated[
+        str, typer.Option("--backend", help="A noisy:… backend.")
+    ] = "noisy:fake_torino",
+    strengths: Annotated[
+        str, typer.Option(help="Factors on the noise at evaluation.")
+    ] = "0,0.5,1,2,4",
+    mitigations: Annotated[str, typer.Option(help="Techniques, separated by semicolons.")] = "none",
+    seeds: Annotated[
+        int, typer.Option(help="Train so many seeds of every kind of model; 0 trains nothing.")
+    ] = 0,
+    twins: Annotated[bool, typer.Option("--twins", help="Train the classical twins too.")] = False,
+    train_at: Annotated[
+        str, typer.Option(help="Noise strengths to train models at, such as 0.5,1,2.")
+    ] = "",
+    limit: Annotated[int, typer.Option(help="Held-out questions per evaluation.")] = 200,
+    rows: Annotated[int, typer.Option(help="Circuits per block to compare with exact ones.")] = 50,
+    shots: Annotated[int, typer.Option(help="Shots per circuit.")] = 1000,
+    processes: Annotated[int, typer.Option(help="Cells at a time, one thread each.")] = 1,
+    as_json: common.AsJson = False,
+) -> None:
+    """How accuracy, loss and expectation values suffer under noise: a grid, row by row."""
+    from qvlm_qiskit.progress import on_console
+    from qvlm_qiskit.studies.noise_grid import NoiseGrid
+    from qvlm_qiskit.studies.noise_report import interval
+    from qvlm_qiskit.studies.noise_study import run_noise_study
+
+    grid = NoiseGrid(
+        device=backend,
+        strengths=_numbers("--strengths", strengths),
+        mitigations=tuple(name.strip() for name in mitigations.split(";")),
+        seeds=seeds,
+        twins=twins,
+        trained_at=_numbers("--train-at", train_at),
+        questions=limit,
+        rows=rows,
+        shots=shots,
+    )
+    track = on_console(common.console())
+    results = run_noise_study(grid, runs, out, processes=processes, track=track)
+    if as_json:
+        common.print_json(results)
+        return
+    common.print_table(
+        f"{out} on {backend}",
+        ("model", "mitigation", ">strength", ">accuracy, 95 % over seeds", ">loss"),
+        [
+            [
+                point["kind"],
+                point["mitigation"] or "–",
+                "–" if point["strength"] is None else f"{point['strength']:g}",
+                interval(point["accuracy"], 100, "%"),
+                f"{point['loss']['mean']:.3f}",
+            ]
+            for point in results["points"]
+        ],
+    )
+    common.console().print(f"report: {out / 'report.html'}, rows: {out / 'rows.csv'}")
+
+
+def _numbers(option: str, text: str) -> tuple[float, ...]:
+    from qvlm_qiskit.errors import InputError
+
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise InputError(f"{option} takes numbers separated by commas, got {text!r}") from error
