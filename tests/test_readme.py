@@ -176,3 +176,17 @@ def test_report_renders_in_a_browser(clone: Path, tmp_path: Path):
         assert image.size == (1000, 3600)
         # text, plots and digits: a page that failed to lay out is nearly one colour
         assert len(image.convert("RGB").getcolors(maxcolors=1 << 24) or []) > 200
+
+
+def test_the_walkthrough_shows_the_commands_that_wrote_it():
+    make = load(ROOT / "docs" / "make_walkthrough.py")
+    text = make.TARGET.read_text("utf-8")
+    assert re.findall(r"^\$ (.*)$", text, re.MULTILINE) == [step[2] for step in make.STEPS]
+    assert text.startswith(make.OPENING)
+    reference = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    for _, _, command in make.STEPS:
+        words = command.split()
+        name = " ".join(words[:3] if words[1] == "noise" else words[:2])
+        section = reference.partition(f"## `{name}`\n")[2].partition("\n## ")[0]
+        for option in (word for word in words if word.startswith("--")):
+            assert option in section, (name, option)
