@@ -15,8 +15,9 @@ from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, list_backends, open_backend, register
 from qvlm_qiskit.backends.compile import Compiled, CompiledCircuit, Compiler
 from qvlm_qiskit.backends.noise import open_noise
-from qvlm_qiskit.backends.options import MITIGATIONS, BackendOptions
+from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight import Preflight
+from qvlm_qiskit.backends.techniques import MITIGATIONS, parse_mitigation
 
 __all__ = [
     "MITIGATIONS",
@@ -32,6 +33,7 @@ __all__ = [
     "noisy_openers",
     "open_backend",
     "open_noise",
+    "parse_mitigation",
     "register",
     "simulated",
 ]

@@ -146,6 +146,10 @@ class Backend:
             "shots": self.options.shots,
             "precision": self.default_precision,
             "mitigation": self.options.mitigation,
+            "techniques": [
+                {"technique": step.name, **step.parameters()} for step in self.options.steps
+            ],
+            "choices": self._choices(),
             "seed": self.options.seed,
             "optimization_level": (
                 None if self.compiler is None else self.compiler.optimization_level
@@ -156,6 +160,16 @@ class Backend:
             "notes": list(self.notes),
             "versions": installed_versions(),
         }
+
+    def _choices(self) -> list[dict[str, Any]]:
+        """What an automatic mitigation has chosen so far, and why."""
+        estimator: Any = self.__dict__.get("_stack")
+        while estimator is not None:
+            if hasattr(estimator, "describe"):
+                found: list[dict[str, Any]] = estimator.describe()
+                return found
+            estimator = getattr(estimator, "inner", None)
+        return []
 
     def recorded(self, recorder: Recorder) -> Backend:
         """A copy whose device is passed through `recorder`.

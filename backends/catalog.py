@@ -8,13 +8,20 @@ returns a `Backend`. This package's own names can't be replaced. docs/backends.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
 from qvlm_qiskit.backends.backend import Backend, Kind
 from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.backends.techniques import (
+    Auto,
+    Step,
+    combined,
+    mitigation_name,
+    parse_mitigation,
+)
 from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
 
 ENTRY_POINT_GROUP = "qvlm_qiskit.backends"
@@ -78,7 +85,8 @@ def open_backend(
     *,
     shots: int | None = None,
     precision: float | None = None,
-    mitigation: str = "none",
+    mitigation: str | Step | Sequence[Step] = "none",
+    budget: int | None = None,
     seed: int | None = None,
     optimization_level: int = 2,
     layout_trials: int | None = None,
@@ -107,8 +115,12 @@ def open_backend(
         shots: Shots per measured circuit.
         precision: Target standard error instead of shots; 0 asks a noisy:* backend for exact
             values, which can be differentiated.
-        mitigation: "none", "readout", "zne", "readout+zne" (noisy:*, fake_*), "resilience-0|1|2"
-            (fake_*, ibm:*).
+        mitigation: Techniques joined by "+", with parameters in parentheses:
+            "readout+zne(scales=1,3,5,factory=exp)"; or objects of `backends.techniques`.
+            "readout", "zne", "learned-zne", "cdr", "twirling", "auto" (noisy:*, fake_*, ibm:*),
+            "pec" (noisy:*, fake_*), "dd", "resilience-0|1|2" (fake_*, ibm:*). docs/mitigation.md
+            says what each does.
+        budget: Executions that "auto" may take to choose, per circuit.
         seed: Makes simulation and compilation repeatable: equal pubs then give equal samples,
             different pubs independent ones.
         optimization_level: The transpiler's, 0 to 3.
@@ -133,7 +145,7 @@ def open_backend(
     options = BackendOptions(
         shots=shots,
         precision=precision,
-        mitigation=mitigation,
+        mitigation=_mitigation(mitigation, budget),
         seed=seed,
         optimization_level=optimization_level,
         layout_trials=layout_trials,
@@ -151,6 +163,19 @@ def open_backend(
         )
     # A machine that knows better how to open itself again (the same of several) has said so.
     return opened if opened.reopen else replace(opened, reopen=partial(opener, name))
+
+
+def _mitigation(given: str | Step | Sequence[Step], budget: int | None) -> str:
+    """The canonical name, with the budget put into "auto"."""
+    if isinstance(given, str):
+        steps: tuple[Step, ...] = parse_mitigation(given)
+    else:
+        steps = combined([given] if isinstance(given, Step) else given)
+    if budget is None:
+        return mitigation_name(steps)
+    if not isinstance(steps[0], Auto):
+        raise InputError(f"budget= is for mitigation='auto', not for {mitigation_name(steps)!r}")
+    return str(replace(steps[0], budget=budget))
 
 
 def list_backends() -> list[BackendRow]:

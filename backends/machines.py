@@ -18,20 +18,29 @@ from qvlm_qiskit.backends.fakes import (
     fake_qubits,
     rep_delay_seconds,
 )
-from qvlm_qiskit.backends.mitigation import WRAPPED_MITIGATIONS, mitigation_wrappers
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.runtime import DEFAULT_SHOTS, HardwareEstimator, LocalRuntimeEstimator
+from qvlm_qiskit.backends.runtime import (
+    DEFAULT_SHOTS,
+    HardwareEstimator,
+    LocalRuntimeEstimator,
+    runtime_settings,
+)
 from qvlm_qiskit.backends.shots import precision_of_shots
 from qvlm_qiskit.errors import BackendError, CredentialsError
 from qvlm_qiskit.noise_models import calibrated
 
 ACCEPTED = ("shots", "precision", "seed", "optimization_level", "layout_trials")
-RESILIENCE = ("resilience-0", "resilience-1", "resilience-2")
-
-
-def resilience_level(mitigation: str) -> int:
-    """The Runtime's level in "resilience-<level>"; 0 for every other mitigation."""
-    return int(mitigation[-1]) if mitigation in RESILIENCE else 0
+BY_RUNTIME = ("twirling", "dd", "resilience-0", "resilience-1", "resilience-2")
+"""Techniques that are options of the Runtime's own estimator."""
+WRAPPED = ("none", "readout", "zne", "readout+zne", "learned-zne", "cdr", "auto")
+ON_FAKES = (*WRAPPED, "pec", *BY_RUNTIME)
+ON_HARDWARE = (*WRAPPED, *BY_RUNTIME)
+CANDIDATES = ("none", "readout", "zne", "readout+zne", "readout+cdr")
+NOT_ON_HARDWARE = {
+    "pec": "its random circuits need another number of shots than the circuit itself, and one "
+    "Runtime job has one"
+}
 
 
 def _fake_rows() -> Iterable[BackendRow]:
@@ -45,23 +54,31 @@ def _fake_rows() -> Iterable[BackendRow]:
 @register("fake_", kind="local runtime", what="Runtime client, fake device", rows=_fake_rows)
 def open_fake(name: str, options: BackendOptions) -> Backend:
     """The unmodified Runtime client in local mode on a fake device."""
-    offered = (*WRAPPED_MITIGATIONS, *RESILIENCE)
-    options.only(name, ACCEPTED, offered)
+    options.only(name, ACCEPTED, ON_FAKES)
     device = fake_device(name)
-    level = resilience_level(options.mitigation)
+    level, settings = runtime_settings(options.steps)
     precision = options.sampling_precision or precision_of_shots(DEFAULT_SHOTS)
     return Backend(
         name=name,
         kind="local runtime",
         num_qubits=device.num_qubits,
         options=options,
-        device=LocalRuntimeEstimator(device, level, options.seed, precision),
+        device=LocalRuntimeEstimator(device, level, options.seed, precision, settings),
         compiler=_compiler(device, options),
-        wrappers=mitigation_wrappers(options.mitigation, device.target),
+        wrappers=mitigation_wrappers(
+            options.steps,
+            MitigatedDevice(
+                device.target,
+                lambda qubits: calibrated(device.target, qubits, name),
+                options.seed,
+                BY_RUNTIME,
+                CANDIDATES,
+            ),
+        ),
         default_precision=precision,
-        device_options={"resilience_level": level},
+        device_options={"resilience_level": level, **settings},
         noise=calibrated(device.target, name=name).summary(),
-        mitigations=offered,
+        mitigations=ON_FAKES,
         rep_delay_seconds=rep_delay_seconds(device),
     )
 
@@ -92,26 +109,30 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
         CredentialsError: No usable account.
         BackendError: The service doesn't answer, or has no such machine.
     """
-    options.only(name, ACCEPTED, ("none", *RESILIENCE))
+    options.only(name, ACCEPTED, ON_HARDWARE, reasons=NOT_ON_HARDWARE)
     return _on_machine(fetch_machine(name.removeprefix("ibm:")), options)
 
 
 def _on_machine(machine: Any, options: BackendOptions) -> Backend:
     name = f"ibm:{machine.name}"
-    options.only(name, ACCEPTED, ("none", *RESILIENCE))
-    level = resilience_level(options.mitigation)
+    options.only(name, ACCEPTED, ON_HARDWARE, reasons=NOT_ON_HARDWARE)
+    level, settings = runtime_settings(options.steps)
     precision = options.sampling_precision or precision_of_shots(DEFAULT_SHOTS)
     return Backend(
         name=name,
         kind="hardware",
         num_qubits=machine.num_qubits,
         options=options,
-        device=HardwareEstimator(machine, level, precision),
+        device=HardwareEstimator(machine, level, precision, settings),
         compiler=_compiler(machine, options),
+        wrappers=mitigation_wrappers(
+            options.steps,
+            MitigatedDevice(machine.target, None, options.seed, BY_RUNTIME, CANDIDATES),
+        ),
         default_precision=precision,
-        device_options={"resilience_level": level},
+        device_options={"resilience_level": level, **settings},
         noise=calibrated(machine.target, name=machine.name).summary(),
-        mitigations=("none", *RESILIENCE),
+        mitigations=ON_HARDWARE,
         rep_delay_seconds=rep_delay_seconds(machine),
         # The same machine, also where "least busy" would be another one by now.
         reopen=lambda changed: _on_machine(machine, changed),

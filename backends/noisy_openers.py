@@ -14,7 +14,7 @@ from qiskit_aer import AerSimulator
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, register
 from qvlm_qiskit.backends.fakes import fake_device, fake_qubits, rep_delay_seconds
-from qvlm_qiskit.backends.mitigation import WRAPPED_MITIGATIONS, mitigation_wrappers
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.noise import open_noise
 from qvlm_qiskit.backends.noisy import DENSITY_QUBITS, Method, NoisyEstimator
 from qvlm_qiskit.backends.options import BackendOptions
@@ -28,7 +28,7 @@ from qvlm_qiskit.backends.sampling import (
 )
 from qvlm_qiskit.backends.shots import precision_of_shots
 from qvlm_qiskit.backends.simulated import PARALLEL, SAMPLING, compiler_for
-from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
+from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.noise_models import (
     ChannelNoise,
     NoiseSpec,
@@ -43,6 +43,16 @@ from qvlm_qiskit.noise_models import (
 # Any placement; the parametric noise knows no device.
 PARAMETRIC_QUBITS = 20
 PARAMETRIC_EXAMPLE = "noisy:depolarizing(0.01)"
+WRAPPED = (
+    "none", "readout", "zne", "readout+zne", "learned-zne", "cdr", "pec", "twirling", "auto",
+)  # fmt: skip
+"""Mitigations by estimator wrappers of our own."""
+CANDIDATES = (
+    "none", "readout", "zne", "readout+zne", "readout+cdr", "readout+learned-zne", "readout+pec",
+)  # fmt: skip
+NOT_SIMULATED = {
+    "dd": "idle qubits have no noise in this simulator, so that pulses on them could only do harm"
+}
 ACCEPTED = (*SAMPLING, "noise_scale", "device", "dtype", "method", "max_age_days")
 
 
@@ -64,12 +74,10 @@ def _noisy_rows() -> Iterable[BackendRow]:
 @register("noisy:", kind="simulated shots", what="simulation with noise", rows=_noisy_rows)
 def open_noisy(name: str, options: BackendOptions) -> Backend:
     """Density matrices, or shots on Aer, with noise from a calibration, a file or a formula."""
-    options.only(name, ACCEPTED, WRAPPED_MITIGATIONS, exact=True)
+    options.only(name, ACCEPTED, WRAPPED, exact=True, reasons=NOT_SIMULATED)
     exact = options.precision == 0
     if options.method == "aer":
         _check_aer(options, exact)
-    if exact and "readout" in options.mitigation:
-        raise MitigationError("readout mitigation calibrates with shots: give shots= or precision=")
     source = name.removeprefix("noisy:")
     spec = _noise(name, source, options.max_age_days)
     base = split_terms(source)[0]
@@ -86,7 +94,15 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         options=options,
         device=_estimator(spec, target, options, precision),
         compiler=compiler_for(target, options, date),
-        wrappers=mitigation_wrappers(options.mitigation, target),
+        wrappers=mitigation_wrappers(
+            options.steps,
+            MitigatedDevice(
+                target,
+                lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
+                options.seed,
+                candidates=CANDIDATES,
+            ),
+        ),
         default_precision=precision,
         device_options={
             "noise_scale": options.noise_scale,
@@ -96,7 +112,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
             "dtype": options.dtype or "complex128",
         },
         noise={**spec.summary(), "noise_scale": options.noise_scale},
-        mitigations=WRAPPED_MITIGATIONS,
+        mitigations=WRAPPED,
         rep_delay_seconds=delay,
     )
 

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
 from qvlm_qiskit.backends.shots import precision_of_shots
+from qvlm_qiskit.backends.techniques import Auto, Step, mitigation_name, parse_mitigation
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
-
-MITIGATIONS = (
-    "none",
-    "readout",
-    "zne",
-    "readout+zne",
-    "resilience-0",
-    "resilience-1",
-    "resilience-2",
-)
-
 
 DTYPES = ("complex64", "complex128")
 METHODS = ("auto", "density", "aer")
@@ -38,7 +28,7 @@ class BackendOptions:
     Attributes:
         shots: Shots per measured circuit.
         precision: Target standard error instead of shots; 0 = exact values under noise.
-        mitigation: One of `MITIGATIONS`.
+        mitigation: Techniques in the form of `parse_mitigation`; kept in its canonical form.
         seed: Seed of simulation and compilation.
         optimization_level: The transpiler's, 0 to 3.
         layout_trials: Transpiler seeds of which the best compilation is taken; None lets the
@@ -87,14 +77,22 @@ class BackendOptions:
             raise UnknownNameError("dtype", str(self.dtype), DTYPES)
         if self.method not in METHODS:
             raise UnknownNameError("method", str(self.method), METHODS)
-        if self.mitigation not in MITIGATIONS:
-            unknown = UnknownNameError("mitigation", str(self.mitigation), MITIGATIONS)
-            raise MitigationError(str(unknown)) from unknown
+        if not isinstance(self.mitigation, str):
+            raise MitigationError(
+                f"mitigation is {self.mitigation!r}; it is a name such as 'readout+zne'"
+            )
+        canonical = mitigation_name(parse_mitigation(self.mitigation))
+        object.__setattr__(self, "mitigation", canonical)
 
     @property
     def sampling_precision(self) -> float | None:
         """The precision that shots or precision ask for; None when neither was given."""
         return self.precision if self.shots is None else precision_of_shots(self.shots)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The techniques of `mitigation`, from the device outwards."""
+        return parse_mitigation(self.mitigation)
 
     def only(
         self,
@@ -102,14 +100,16 @@ class BackendOptions:
         accepted: Collection[str],
         mitigations: Collection[str],
         exact: bool = False,
+        reasons: Mapping[str, str] | None = None,
     ) -> None:
         """Refuse what a backend doesn't take.
 
         Args:
             backend: The backend's name, for the message.
             accepted: Names of the options that it takes; `mitigation` is checked by value.
-            mitigations: Values of `mitigation` that it takes.
+            mitigations: Names of the techniques that it takes.
             exact: Whether it takes precision=0.
+            reasons: Why it doesn't take some of the other techniques.
 
         Raises:
             InputError: Another option was given a value, or precision=0 where it means nothing.
@@ -124,11 +124,18 @@ class BackendOptions:
                     f"backend {backend!r} takes no option {field.name}= (it takes: "
                     f"{', '.join(sorted(accepted))})"
                 )
-        if self.mitigation not in mitigations:
-            raise MitigationError(
-                f"backend {backend!r} offers no mitigation {self.mitigation!r} (it offers: "
-                f"{', '.join(mitigations)})"
-            )
+        asked = list(self.steps)
+        for step in self.steps:
+            if isinstance(step, Auto):
+                asked += [other for text in step.techniques for other in parse_mitigation(text)]
+        for step in asked:
+            if step.name not in mitigations:
+                reason = (reasons or {}).get(step.name)
+                raise MitigationError(
+                    f"backend {backend!r} offers no mitigation {step.name!r}"
+                    + (f": {reason}" if reason else "")
+                    + f" (it offers: {', '.join(mitigations)})"
+                )
 
 
 def _check_whole(name: str, value: object, low: int, high: int | None) -> None:

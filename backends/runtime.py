@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from qiskit import QuantumCircuit
@@ -24,6 +24,7 @@ from qvlm_qiskit.backends.reduce import (
     restrict_observables,
 )
 from qvlm_qiskit.backends.shots import content_seed, precision_of_shots, shots_of_precision
+from qvlm_qiskit.backends.techniques import Decoupling, Step, Twirling
 from qvlm_qiskit.errors import BackendError, CapacityError
 
 DEFAULT_SHOTS = 4096
@@ -43,6 +44,7 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         resilience_level: 0, 1 or 2.
         seed: Equal jobs with an equal seed give equal results; None draws fresh ones.
         default_precision: For pubs that name none.
+        settings: Further options of the client, such as `runtime_settings` gives.
     """
 
     def __init__(
@@ -51,12 +53,19 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         resilience_level: int = 0,
         seed: int | None = None,
         default_precision: float | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.device = device
+        self.settings = dict(settings or {})
         self.resilience_level = resilience_level
         self.seed = seed
         self.default_precision = default_precision or precision_of_shots(DEFAULT_SHOTS)
         self._reduced: dict[tuple[int, ...], ReducedBackend] = {}
+
+    @property
+    def technique(self) -> str:
+        """What the client does, in the words of `parse_mitigation`."""
+        return _technique(self.resilience_level, self.settings)
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
         """Run ISA pubs on the reduced fake device.
@@ -103,6 +112,7 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         return {
             "resilience_level": self.resilience_level,
             "simulator": {"seed_simulator": seed},
+            **self.settings,
         }
 
     def _run_batch(self, pubs: list[EstimatorPub], qubits: tuple[int, ...]) -> list[PubResult]:
@@ -113,7 +123,7 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         job = estimator.run(reduced)
         counted = _executions(job.inputs, len(pubs), trex=self._calibrates)
         return [
-            _annotated(answer, pub, self.resilience_level, {"active_qubits": list(qubits), **cost})
+            _annotated(answer, pub, self.technique, {"active_qubits": list(qubits), **cost})
             for answer, pub, cost in zip(job.result(), pubs, counted, strict=True)
         ]
 
@@ -149,12 +159,18 @@ class HardwareEstimator(BaseEstimatorV2):
         machine: An `IBMBackend` from `QiskitRuntimeService`.
         resilience_level: 0, 1 or 2.
         default_precision: For pubs that name none.
+        settings: Further options of the client, such as `runtime_settings` gives.
     """
 
     def __init__(
-        self, machine: Any, resilience_level: int = 0, default_precision: float | None = None
+        self,
+        machine: Any,
+        resilience_level: int = 0,
+        default_precision: float | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.machine = machine
+        self.settings = dict(settings or {})
         self.resilience_level = resilience_level
         self.default_precision = default_precision or precision_of_shots(DEFAULT_SHOTS)
 
@@ -172,12 +188,14 @@ class HardwareEstimator(BaseEstimatorV2):
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
         self._check(coerced)
         estimator = Estimator(
-            mode=self.machine, options={"resilience_level": self.resilience_level}
+            mode=self.machine,
+            options={"resilience_level": self.resilience_level, **self.settings},
         )
+        technique = _technique(self.resilience_level, self.settings)
 
         def annotate(result: PrimitiveResult[Any]) -> PrimitiveResult[Any]:
             answers = [
-                _annotated(answer, pub, self.resilience_level, {})
+                _annotated(answer, pub, technique, {})
                 for answer, pub in zip(result, coerced, strict=True)
             ]
             return PrimitiveResult(answers, metadata=result.metadata)
@@ -187,7 +205,7 @@ class HardwareEstimator(BaseEstimatorV2):
     def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
         """What the client would submit, as one job."""
         self._check(pubs)
-        options = {"resilience_level": self.resilience_level}
+        options = {"resilience_level": self.resilience_level, **self.settings}
         estimator = Estimator(mode=self.machine, options=options)
         program, _ = prepare(pubs, estimator.options, backend=self.machine)
         trex = self.resilience_level > 0
@@ -213,6 +231,34 @@ def _batches(pubs: Sequence[EstimatorPub]) -> list[tuple[tuple[int, ...], list[i
         key = (active_qubits(pub.circuit, pub.observables), pub.precision)
         batches.setdefault(key, []).append(index)
     return [(qubits, members) for (qubits, _), members in batches.items()]
+
+
+def runtime_settings(steps: Iterable[Step]) -> tuple[int, dict[str, Any]]:
+    """The client's resilience level and further options for the techniques that it applies.
+
+    Args:
+        steps: Techniques; those that are our own wrappers are passed over.
+    """
+    level = 0
+    settings: dict[str, Any] = {}
+    for step in steps:
+        if step.name.startswith("resilience-"):
+            level = int(step.name[-1])
+        elif isinstance(step, Twirling):
+            settings["twirling"] = {
+                "enable_gates": True,
+                "num_randomizations": step.randomizations,
+            }
+        elif isinstance(step, Decoupling):
+            settings["dynamical_decoupling"] = {"enable": True, "sequence_type": step.sequence}
+    return level, settings
+
+
+def _technique(level: int, settings: Mapping[str, Any]) -> str:
+    names = [f"resilience-{level}"]
+    names += ["twirling"] if "twirling" in settings else []
+    names += ["dd"] if "dynamical_decoupling" in settings else []
+    return "+".join(names)
 
 
 def _check_parameters(circuit: QuantumCircuit) -> None:
@@ -251,11 +297,13 @@ def _work(program: Any, pubs: int, trex: bool, target: Target) -> list[Work]:
     ]
 
 
-def _annotated(answer: Any, pub: EstimatorPub, level: int, details: dict[str, Any]) -> PubResult:
+def _annotated(
+    answer: Any, pub: EstimatorPub, technique: str, details: dict[str, Any]
+) -> PubResult:
     """The client's answer with this platform's keys in its metadata."""
     metadata = {
         **answer.metadata,
-        "technique": f"resilience-{level}",
+        "technique": technique,
         "target_precision": pub.precision,
         "shots": shots_of_precision(pub.precision),
         **details,

@@ -27,8 +27,6 @@ AER_GATES_2Q = ("cx", "cy", "cz", "swap", "rxx", "ryy", "rzz")
 # measured 14 times slower at 4 qubits on a busy machine.
 PARALLEL = {"max_parallel_experiments": 0}
 SAMPLING = ("shots", "precision", "seed", "optimization_level", "layout_trials")
-
-
 AER_DEVICES = ("cpu", "gpu", "auto")
 
 

@@ -38,7 +38,11 @@ CHAINS["__main__"] = {"cli"}
 CHAINS["__init__"] = set(CHAINS) - {"cli", "studies", "__main__"}
 
 # (part, imported part) → the files that may do so, inside a function only.
-LAZY = {("backends", "quantum"): {"backends/simulated.py", "backends/noisy_openers.py"}}
+LAZY = {
+    ("backends", "quantum"): {
+        "backends/simulated.py", "backends/noisy_openers.py", "backends/mitigation/exact.py",
+    }
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

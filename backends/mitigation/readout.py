@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
+from qiskit.primitives import BaseEstimatorV2, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import SparseObservable
@@ -26,13 +26,23 @@ from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
 from qvlm_qiskit.backends.grouping import Term, pauli_terms
 from qvlm_qiskit.backends.job import MappedJob
+from qvlm_qiskit.backends.mitigation.mitigator import (
+    Expansion,
+    Floats,
+    Mitigator,
+    answer,
+    precision_for,
+    replaced,
+    shots_asked,
+    values,
+)
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
-from qvlm_qiskit.backends.mitigation.technique import Technique
 from qvlm_qiskit.backends.plan import Call
-from qvlm_qiskit.backends.shots import precision_of_shots, shots_of_precision
+from qvlm_qiskit.backends.techniques import Readout
 from qvlm_qiskit.errors import MitigationError
 
-CALIBRATION_SHOTS = 10_000
+# Width of the circuit, measured qubits, shots per calibration circuit (None: exact values).
+_Key = tuple[int, tuple[int, ...], int | None]
 # A string of w factors becomes 2^w strings.
 MAX_WEIGHT = 12
 # Below this contrast the inversion multiplies the statistical error by more than 20.
@@ -46,12 +56,16 @@ class ReadoutCalibration:
     Attributes:
         contrast: a_i = (⟨Z⟩ after |0⟩ − ⟨Z⟩ after |1⟩)/2 by device qubit.
         offset: b_i = (⟨Z⟩ after |0⟩ + ⟨Z⟩ after |1⟩)/2 by device qubit.
-        shots: Shots of each of the two calibration circuits.
+        error_up: Standard error of ⟨Z⟩ after |0⟩ by device qubit.
+        error_down: Standard error of ⟨Z⟩ after |1⟩ by device qubit.
+        shots: Shots of each of the two calibration circuits; None where they are exact.
     """
 
     contrast: dict[int, float]
     offset: dict[int, float]
-    shots: int
+    error_up: dict[int, float]
+    error_down: dict[int, float]
+    shots: int | None
 
     def report(self) -> dict[str, Any]:
         """The calibration as JSON-able data."""
@@ -61,11 +75,34 @@ class ReadoutCalibration:
             "contrast": [self.contrast[qubit] for qubit in qubits],
             "offset": [self.offset[qubit] for qubit in qubits],
             "shots": self.shots,
-            "executions": 2 * self.shots,
+            "executions": 2 * (self.shots or 0) if qubits else 0,
         }
 
+    @classmethod
+    def unknown(cls, key: _Key) -> ReadoutCalibration:
+        """A readout that is not measured yet, with some offset on every qubit."""
+        _, qubits, shots = key
+        none = dict.fromkeys(qubits, 0.0)
+        return cls(dict.fromkeys(qubits, 1.0), dict.fromkeys(qubits, 0.1), none, none, shots)
 
-class ReadoutMitigated(Technique):
+    def error(self, qubits: Iterable[int], value: Floats) -> Floats:
+        """Standard error of ⟨∏ Z_i⟩ = `value` on `qubits` that the calibration's own causes.
+
+        With u_i and d_i, ⟨Z_i⟩ after |0⟩ and |1⟩, ∂V/∂u_i = −(V + R_i)/(2a_i) and
+        ∂V/∂d_i = (V − R_i)/(2a_i), where R_i is the value of the other factors. That is 1 for a
+        single factor; for several it is not measured, and the worse of ±1 counts.
+        """
+        variance = np.zeros(np.shape(value))
+        listed = list(qubits)
+        for qubit in listed:
+            up, down = self.error_up[qubit], self.error_down[qubit]
+            rests = (1.0,) if len(listed) == 1 else (1.0, -1.0)
+            worst = [((value + r) * up) ** 2 + ((value - r) * down) ** 2 for r in rests]
+            variance += np.max(worst, axis=0) / (2 * self.contrast[qubit]) ** 2
+        return np.asarray(np.sqrt(variance))
+
+
+class ReadoutMitigated(Mitigator):
     """Inverts the readout error of an inner ISA estimator.
 
     Two calibration circuits per set of measured qubits, all |0…0⟩ and all X, run on the inner
@@ -81,15 +118,17 @@ class ReadoutMitigated(Technique):
     """
 
     def __init__(
-        self, inner: BaseEstimatorV2, target: Target, calibration_shots: int = CALIBRATION_SHOTS
+        self, inner: BaseEstimatorV2, target: Target, calibration_shots: int = Readout.shots
     ) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.target = target
-        self.calibration_shots = calibration_shots
-        self._calibrations: dict[tuple[int, tuple[int, ...], int], ReadoutCalibration] = {}
+        self.calibration_shots = Readout(calibration_shots).shots
+        self._calibrations: dict[_Key, ReadoutCalibration] = {}
+        # Metadata of calibration runs that no pub's answer has reported yet.
+        self._spent: dict[_Key, list[Any]] = {}
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
-        """Calibrate what is new and run the rewritten pubs in one inner job.
+        """Calibrate what is new, then run the rewritten pubs in one inner job.
 
         Args:
             pubs: ISA pubs.
@@ -100,44 +139,41 @@ class ReadoutMitigated(Technique):
                 or a pub without precision.
         """
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
-        for pub in coerced:
-            _check_weights(pub.observables)
-        calibrations = [self._calibration(pub) for pub in coerced]
-        rewritten = [
-            _rewritten_pub(pub, calibration)
-            for pub, calibration in zip(coerced, calibrations, strict=True)
-        ]
+        keys = [self._key(pub) for pub in coerced]
+        for key in keys:
+            if key not in self._calibrations:
+                self._spent[key] = self._calibrate(key)
+        return super().run(coerced)
 
-        def report(result: PrimitiveResult[Any]) -> PrimitiveResult[Any]:
-            answers = [
-                PubResult(
-                    answer.data,
-                    mitigated_metadata(
-                        [answer.metadata], "readout", 1.0, calibration=calibration.report()
-                    ),
-                )
-                for answer, calibration in zip(result, calibrations, strict=True)
-            ]
-            return PrimitiveResult(answers, metadata=result.metadata)
+    def expand(self, pub: EstimatorPub) -> Expansion:
+        """One pub with rewritten observables.
 
-        return MappedJob(self.inner.run(rewritten), report)
+        Before its calibration has run, the pub is what it will be but for the coefficients.
+        """
+        key = self._key(pub)
+        calibration = self._calibrations.get(key) or ReadoutCalibration.unknown(key)
+        paid = self._spent.pop(key, [])
+
+        def combine(runs: Sequence[Any], model: Any, spent: Sequence[Any]) -> PubResult:
+            metadata = mitigated_metadata(
+                [runs[0].metadata], "readout", 1.0, paid, calibration=calibration.report()
+            )
+            evs, stds = (np.asarray(x, dtype=float) for x in (runs[0].data.evs, runs[0].data.stds))
+            own = _calibration_errors(pub, evs, calibration)
+            return answer(evs, np.asarray(np.sqrt(stds**2 + own**2)), metadata)
+
+        return Expansion([replaced(pub, _rewritten(pub.observables, calibration))], combine)
 
     def plan(self, calls: Iterable[Call]) -> Iterator[Call]:
         """One call per calibration that is not known yet, then the rewritten pubs."""
         known = set(self._calibrations)
         for call in calls:
-            rewritten = []
-            for pub in call.pubs:
-                _check_weights(pub.observables)
-                key = self._key(pub)
-                if key not in known and key[1]:
-                    yield call.with_pubs(self._calibration_pubs(*key), calibration=True)
+            for key in dict.fromkeys(self._key(pub) for pub in call.pubs):
+                circuits = [] if key in known else self._circuits(key)
+                if circuits:
+                    yield call.with_pubs(circuits, calibration=True)
                 known.add(key)
-                nominal = ReadoutCalibration(
-                    dict.fromkeys(key[1], 0.9), dict.fromkeys(key[1], 0.01), key[2]
-                )
-                rewritten.append(_rewritten_pub(pub, nominal))
-            yield call.with_pubs(rewritten)
+            yield call.with_pubs([expanded for p in call.pubs for expanded in self.expand(p).pubs])
 
     def error_gain(self, pub: EstimatorPub) -> float | None:
         """The largest 1/∏(1 − 2ε_i) of its Pauli strings, with the target's readout errors ε_i."""
@@ -154,24 +190,19 @@ class ReadoutMitigated(Technique):
         properties = self.target["measure"].get((qubit,))
         return float(getattr(properties, "error", None) or 0.0)
 
-    def _key(self, pub: EstimatorPub) -> tuple[int, tuple[int, ...], int]:
-        """What a calibration is remembered by: width of the device, measured qubits, shots."""
+    def _key(self, pub: EstimatorPub) -> _Key:
+        _check_weights(pub.observables)
         observables = pub.observables.sparse_observables_array().ravel()
         support = sorted({int(qubit) for o in observables for qubit in o.indices})
-        if pub.precision is None:
-            raise MitigationError("readout mitigation needs shots or a precision")
-        shots = max(self.calibration_shots, shots_of_precision(pub.precision))
+        asked = shots_asked(pub, "readout")
+        shots = None if asked is None else max(self.calibration_shots, asked)
         return pub.circuit.num_qubits, tuple(support), shots
 
-    def _calibration(self, pub: EstimatorPub) -> ReadoutCalibration:
-        key = self._key(pub)
-        if key not in self._calibrations:
-            self._calibrations[key] = self._calibrate(*key)
-        return self._calibrations[key]
-
-    def _calibration_pubs(
-        self, num_qubits: int, qubits: tuple[int, ...], shots: int
-    ) -> list[EstimatorPub]:
+    def _circuits(self, key: _Key) -> list[EstimatorPub]:
+        """The two calibration pubs; none where no qubit is measured."""
+        num_qubits, qubits, shots = key
+        if not qubits:
+            return []
         zero, one = QuantumCircuit(num_qubits), QuantumCircuit(num_qubits)
         for qubit in qubits:
             one.x(qubit)
@@ -180,16 +211,18 @@ class ReadoutMitigated(Technique):
         observables = [
             SparseObservable.from_sparse_list([("Z", [qubit], 1.0)], num_qubits) for qubit in qubits
         ]
-        precision = precision_of_shots(shots)
-        return [EstimatorPub.coerce((c, observables, None, precision)) for c in (zero, one)]
+        precision = precision_for(shots)
+        pubs = [(circuit, observables, None, precision) for circuit in (zero, one)]
+        return [EstimatorPub.coerce(pub) for pub in pubs]
 
-    def _calibrate(
-        self, num_qubits: int, qubits: tuple[int, ...], shots: int
-    ) -> ReadoutCalibration:
+    def _calibrate(self, key: _Key) -> list[Any]:
+        """Run and remember; the metadata of the runs."""
+        _, qubits, shots = key
         if not qubits:
-            return ReadoutCalibration({}, {}, shots)
-        pubs = self._calibration_pubs(num_qubits, qubits, shots)
-        up, down = (np.asarray(r.data.evs, dtype=float) for r in self.inner.run(pubs).result())
+            self._calibrations[key] = ReadoutCalibration({}, {}, {}, {}, shots)
+            return []
+        answers = list(self.inner.run(self._circuits(key)).result())
+        (up, down), errors = values(answers)
         contrast, offset = (up - down) / 2, (up + down) / 2
         for qubit, value in zip(qubits, contrast, strict=True):
             if value < MIN_CONTRAST:
@@ -197,11 +230,13 @@ class ReadoutMitigated(Technique):
                     f"the readout of qubit {qubit} hardly depends on its state (contrast "
                     f"{value:.3f}): it can't be inverted; use another layout"
                 )
-        return ReadoutCalibration(
-            dict(zip(qubits, contrast.tolist(), strict=True)),
-            dict(zip(qubits, offset.tolist(), strict=True)),
-            shots,
+        by_qubit = [
+            dict(zip(qubits, found.tolist(), strict=True)) for found in (contrast, offset, *errors)
+        ]
+        self._calibrations[key] = ReadoutCalibration(
+            by_qubit[0], by_qubit[1], by_qubit[2], by_qubit[3], shots
         )
+        return [item.metadata for item in answers]
 
 
 def _check_weights(observables: ObservablesArray) -> None:
@@ -215,14 +250,21 @@ def _check_weights(observables: ObservablesArray) -> None:
             )
 
 
-def _rewritten_pub(pub: EstimatorPub, calibration: ReadoutCalibration) -> EstimatorPub:
-    return EstimatorPub(
-        pub.circuit,
-        _rewritten(pub.observables, calibration),
-        pub.parameter_values,
-        pub.precision,
-        validate=False,
-    )
+def _calibration_errors(pub: EstimatorPub, evs: Floats, calibration: ReadoutCalibration) -> Floats:
+    """Per value, the error that the calibration's statistics cause; an upper bound for sums."""
+    observables = pub.observables.sparse_observables_array(copy=False)
+    which = np.broadcast_to(np.arange(observables.size).reshape(observables.shape), evs.shape)
+    errors = np.zeros(evs.shape)
+    for index, observable in enumerate(observables.ravel()):
+        expansion, chosen = pauli_terms(observable), which == index
+        for term, coefficient in expansion.items():
+            qubits = [qubit for qubit, _ in term]
+            if len(expansion) == 1 and coefficient:
+                error = calibration.error(qubits, evs[chosen] / coefficient)
+            else:
+                error = calibration.error(qubits, np.array([1.0, -1.0])).max(keepdims=True)
+            errors[chosen] += abs(coefficient) * error
+    return errors
 
 
 def _rewritten(observables: ObservablesArray, calibration: ReadoutCalibration) -> ObservablesArray:

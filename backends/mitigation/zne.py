@@ -3,42 +3,51 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from qiskit import QuantumCircuit
-from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
+from numpy.typing import NDArray
+from qiskit.primitives import BaseEstimatorV2, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.identity import circuit_digest
-from qvlm_qiskit.backends.job import MappedJob
-from qvlm_qiskit.backends.mitigation.mitiq_bridge import zero_noise_weights
+from qvlm_qiskit.backends.mitigation.folding import FoldedCircuits
+from qvlm_qiskit.backends.mitigation.mitigator import Expansion, Mitigator, answer, values
+from qvlm_qiskit.backends.mitigation.mitiq_bridge import (
+    LINEAR_FACTORIES,
+    check_installed,
+    exponential_limits,
+    zero_noise_weights,
+)
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
-from qvlm_qiskit.backends.mitigation.technique import Technique
-from qvlm_qiskit.backends.plan import Call
-from qvlm_qiskit.errors import MitigationError
+from qvlm_qiskit.backends.techniques import Zne
 
-SELF_INVERSE = ("cx", "cz", "ecr", "swap")
-SCALE_FACTORS = (1, 3, 5)
+Floats = NDArray[np.float64]
+# An exponential through values that may have the other sign is no fit.
+MIN_SIGNIFICANCE = 3.0
 
 
-class ZeroNoiseExtrapolated(Technique):
+class ZeroNoiseExtrapolated(Mitigator):
     """Runs every pub at several noise strengths and extrapolates to none.
 
     At the odd scale factor λ every two-qubit gate G is replaced by G(G⁻¹G)^((λ−1)/2), which is the
     same unitary with λ times its noise; one-qubit gates and readout are not amplified, so only the
-    two-qubit share of the error is extrapolated. With the weights c of `zero_noise_weights`, the
-    estimate is Σ c_k·E_k and its standard error √(Σ c_k²·σ_k²).
+    two-qubit share of the error is extrapolated. Every factor is one parametrised circuit, which
+    all parameter rows share.
+
+    "linear", "richardson" and "quadratic" are weighted sums Σ c_k·E_k with the standard error
+    √(Σ c_k²·σ_k²). "exp" fits a + b·exp(−c·λ) with the given asymptote a where all values lie on
+    one side of a by three standard errors, and is linear elsewhere: an exponential through values
+    of either sign has no limit. The metadata counts both. Its error is propagated to first order.
 
     Source: Temme, Bravyi, Gambetta, Phys. Rev. Lett. 119, 180509 (2017); gate folding after
-    Giurgica-Tiron et al., arXiv:2005.10921.
+    Giurgica-Tiron et al., arXiv:2005.10921; the fits are mitiq's.
 
     Args:
         inner: Runs ISA pubs.
         scale_factors: Odd whole numbers, the first is 1.
-        extrapolation: "linear", "richardson" or "quadratic".
+        extrapolation: "linear", "richardson", "quadratic" or "exp".
+        asymptote: Value of every observable at infinite noise, for "exp".
 
     Raises:
         MitigationError: Scale factors that can't be folded, or an unknown extrapolation.
@@ -48,102 +57,86 @@ class ZeroNoiseExtrapolated(Technique):
     def __init__(
         self,
         inner: BaseEstimatorV2,
-        scale_factors: Sequence[int] = SCALE_FACTORS,
-        extrapolation: str = "linear",
+        scale_factors: Sequence[int] = Zne.scales,
+        extrapolation: str = Zne.factory,
+        asymptote: float = Zne.asymptote,
     ) -> None:
-        self.inner = inner
-        self.scale_factors = tuple(scale_factors)
-        if self.scale_factors[:1] != (1,) or any(f < 1 or f % 2 == 0 for f in self.scale_factors):
-            raise MitigationError(
-                f"scale factors {self.scale_factors} can't be folded: they are odd whole numbers "
-                "that start with 1"
+        super().__init__(inner)
+        options = Zne(tuple(scale_factors), extrapolation, asymptote)
+        check_installed()
+        self.scale_factors = options.scales
+        self.extrapolation = options.factory
+        self.asymptote = options.asymptote
+        self._scales = tuple(float(factor) for factor in options.scales)
+        linear = extrapolation if extrapolation in LINEAR_FACTORIES else "linear"
+        self.weights = zero_noise_weights(linear, self._scales)
+        self._folded = FoldedCircuits()
+
+    def expand(self, pub: EstimatorPub) -> Expansion:
+        """One pub per scale factor."""
+        pubs = [
+            EstimatorPub(
+                self._folded.get(pub.circuit, factor),
+                pub.observables,
+                pub.parameter_values,
+                pub.precision,
+                validate=False,
             )
-        self.extrapolation = extrapolation
-        self.weights = zero_noise_weights(
-            extrapolation, tuple(float(factor) for factor in self.scale_factors)
-        )
-        self._folded: OrderedDict[tuple[str, int], QuantumCircuit] = OrderedDict()
-
-    def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
-        """Run all pubs at all scale factors in one inner job.
-
-        Args:
-            pubs: ISA pubs.
-            precision: For pubs that name none.
-
-        Raises:
-            MitigationError: A gate on two or more qubits that is not its own inverse.
-        """
-        coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
-        return MappedJob(self.inner.run(self._all_amplified(coerced)), self._extrapolated)
-
-    def plan(self, calls: Iterable[Call]) -> Iterator[Call]:
-        """The same calls with every pub at all scale factors."""
-        for call in calls:
-            yield call.with_pubs(self._all_amplified(call.pubs))
+            for factor in self.scale_factors
+        ]
+        return Expansion(pubs, self._combined)
 
     def error_gain(self, pub: EstimatorPub) -> float | None:
-        """√(Σ c_k²) of the extrapolation's weights c."""
+        """√(Σ c_k²) of the extrapolation's weights c; "exp" depends on the values."""
+        if self.extrapolation not in LINEAR_FACTORIES:
+            return None
         return math.sqrt(sum(weight**2 for weight in self.weights))
 
-    def _all_amplified(self, pubs: Sequence[EstimatorPub]) -> list[EstimatorPub]:
-        return [self._amplified(pub, factor) for pub in pubs for factor in self.scale_factors]
-
-    def _amplified(self, pub: EstimatorPub, factor: int) -> EstimatorPub:
-        key = (circuit_digest(pub.circuit), factor)
-        if key not in self._folded:
-            self._folded[key] = fold_two_qubit_gates(pub.circuit, factor)
-            if len(self._folded) > 256:
-                self._folded.popitem(last=False)
-        return EstimatorPub(
-            self._folded[key],
-            pub.observables,
-            pub.parameter_values,
-            pub.precision,
-            validate=False,
-        )
-
-    def _extrapolated(self, result: PrimitiveResult[Any]) -> PrimitiveResult[Any]:
-        count = len(self.scale_factors)
-        answers = [
-            self._combined([result[first + k] for k in range(count)])
-            for first in range(0, len(result), count)
-        ]
-        return PrimitiveResult(answers, metadata=result.metadata)
-
-    def _combined(self, runs: list[Any]) -> PubResult:
-        values = np.stack([np.asarray(run.data.evs, dtype=float) for run in runs])  # (K, *shape)
-        errors = np.stack([np.asarray(run.data.stds, dtype=float) for run in runs])
+    def _combined(self, runs: Sequence[Any], model: Any, spent: Sequence[Any]) -> PubResult:
+        measured, errors = values(runs)  # (K, *shape) each
         weights = np.asarray(self.weights)
-        evs = np.tensordot(weights, values, axes=1)
-        stds = np.sqrt(np.tensordot(weights**2, errors**2, axes=1))
+        evs = np.asarray(np.tensordot(weights, measured, axes=1))
+        stds = np.asarray(np.sqrt(np.tensordot(weights**2, errors**2, axes=1)))
+        details: dict[str, Any] = {}
+        if self.extrapolation == "exp":
+            fitted = self._exponential(measured, errors, evs, stds)
+            details = {"asymptote": self.asymptote, "exponential_values": int(fitted.sum())}
+            details["linear_values"] = int(fitted.size - fitted.sum())
+        else:
+            details = {"weights": list(self.weights)}
         metadata = mitigated_metadata(
             [run.metadata for run in runs],
             "zne",
             float(len(runs)),
+            spent,
             scale_factors=list(self.scale_factors),
             extrapolation=self.extrapolation,
-            weights=list(self.weights),
+            **details,
         )
-        return PubResult(DataBin(evs=evs, stds=stds, shape=evs.shape), metadata)
+        return answer(evs, stds, metadata)
 
-
-def fold_two_qubit_gates(circuit: QuantumCircuit, factor: int) -> QuantumCircuit:
-    """Repeat every two-qubit gate `factor` times (odd), which leaves the unitary unchanged.
-
-    Raises:
-        MitigationError: A gate on two or more qubits that is not cx, cz, ecr or swap.
-    """
-    folded = circuit.copy_empty_like()
-    for item in circuit.data:
-        repeats = 1
-        if len(item.qubits) > 1 and item.name != "barrier":
-            if item.name not in SELF_INVERSE:
-                raise MitigationError(
-                    f"zero-noise extrapolation can't fold the gate {item.name!r}: it folds "
-                    f"{', '.join(SELF_INVERSE)}"
-                )
-            repeats = factor
-        for _ in range(repeats):
-            folded.append(item.operation, item.qubits, item.clbits, copy=False)
-    return folded
+    def _exponential(
+        self, measured: Floats, errors: Floats, evs: Floats, stds: Floats
+    ) -> NDArray[np.bool_]:
+        """Overwrite `evs` and `stds` where the exponential can be fitted; where that is."""
+        distance = measured - self.asymptote
+        clear = np.abs(distance) > MIN_SIGNIFICANCE * errors + 1e-6
+        one_side = np.all(distance > 0, axis=0) | np.all(distance < 0, axis=0)
+        fitted: NDArray[np.bool_] = np.asarray(np.all(clear, axis=0) & one_side)
+        curves = measured[:, fitted]  # (K, N)
+        if not curves.size:
+            return fitted
+        limits = exponential_limits(self._scales, curves, self.asymptote)
+        variance = np.zeros_like(limits)
+        for k in range(len(self._scales)):
+            step = 1e-4 * np.abs(curves[k] - self.asymptote)
+            high, low = curves.copy(), curves.copy()
+            high[k] += step
+            low[k] -= step
+            slope = (
+                exponential_limits(self._scales, high, self.asymptote)
+                - exponential_limits(self._scales, low, self.asymptote)
+            ) / (2 * step)
+            variance += (slope * errors[k][fitted]) ** 2
+        evs[fitted], stds[fitted] = limits, np.sqrt(variance)
+        return fitted

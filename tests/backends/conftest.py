@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, ParameterVector
-from qiskit.primitives import StatevectorEstimator
+from qiskit.primitives import (
+    BaseEstimatorV2,
+    DataBin,
+    PrimitiveResult,
+    PubResult,
+    StatevectorEstimator,
+)
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.quantum_info import DensityMatrix, SparsePauliOp
+from qiskit_aer import AerSimulator
+
+from qvlm_qiskit.backends.job import FinishedJob
+from qvlm_qiskit.backends.reduce import active_qubits, restrict_circuit, restrict_observables
 
 
 class RotationTree(Gate):
@@ -79,3 +91,52 @@ def within_errors():
 @pytest.fixture
 def custom_gate():
     return RotationTree
+
+
+class ExactDevice(BaseEstimatorV2):
+    """A noisy device with infinitely many shots: Aer's density matrices, row by row.
+
+    It remembers the pubs of every job. Its noise model is that of the active qubits.
+    """
+
+    def __init__(self, noise_model):
+        self.noise_model = noise_model if callable(noise_model) else lambda qubits: noise_model
+        self.jobs_run = []
+
+    def run(self, pubs, *, precision=None):
+        coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
+        self.jobs_run.append(coerced)
+        return FinishedJob(PrimitiveResult([self._run(pub) for pub in coerced]))
+
+    @property
+    def templates(self):
+        """The distinct circuit objects that were run."""
+        return {id(pub.circuit): pub.circuit for job in self.jobs_run for pub in job}
+
+    def _run(self, pub):
+        qubits = active_qubits(pub.circuit, pub.observables)
+        reduced = restrict_observables(pub.observables, qubits).sparse_observables_array().ravel()
+        operators = [SparsePauliOp.from_sparse_observable(o.as_paulis()) for o in reduced]
+        names = [parameter.name for parameter in pub.circuit.parameters]
+        rows = pub.parameter_values.as_array(names).reshape(pub.parameter_values.size, -1)
+        circuits = []
+        for row in rows:
+            circuit = restrict_circuit(pub.circuit, qubits)
+            circuit.assign_parameters(dict(zip(names, row, strict=True)), inplace=True)
+            circuit.save_density_matrix()
+            circuits.append(circuit)
+        simulator = AerSimulator(method="density_matrix", noise_model=self.noise_model(qubits))
+        result = simulator.run(circuits, shots=1).result()
+        states = [DensityMatrix(result.data(i)["density_matrix"]) for i in range(len(circuits))]
+        table = np.array([[s.expectation_value(o).real for s in states] for o in operators])
+        which, row = np.broadcast_arrays(
+            np.arange(len(operators)).reshape(pub.observables.shape),
+            np.arange(len(rows)).reshape(pub.parameter_values.shape),
+        )
+        evs = table[which, row]
+        return PubResult(DataBin(evs=evs, stds=np.zeros_like(evs), shape=evs.shape), {})
+
+
+@pytest.fixture
+def exact_device():
+    return ExactDevice

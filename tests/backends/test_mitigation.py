@@ -14,8 +14,8 @@ from qiskit_aer.noise import NoiseModel, ReadoutError
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.mitigation import ReadoutMitigated, ZeroNoiseExtrapolated
+from qvlm_qiskit.backends.mitigation.folding import fold_two_qubit_gates
 from qvlm_qiskit.backends.mitigation.mitiq_bridge import zero_noise_weights
-from qvlm_qiskit.backends.mitigation.zne import fold_two_qubit_gates
 from qvlm_qiskit.backends.sampling import ReducedSimulator, SampledEstimator
 from qvlm_qiskit.errors import MissingDependencyError, MitigationError
 

@@ -12,7 +12,6 @@ from qvlm_qiskit.errors import (
     BackendError,
     CapacityError,
     InputError,
-    MitigationError,
     NoiseModelError,
     UnknownNameError,
 )
@@ -186,10 +185,24 @@ def test_a_noise_of_unknown_instructions_is_refused(saved):
         open_backend(f"noisy:{saved}")
 
 
-def test_readout_mitigation_needs_shots():
-    with pytest.raises(MitigationError, match="shots"):
-        open_backend("noisy:fake_manila", precision=0, mitigation="readout")
-    assert open_backend("noisy:fake_manila", precision=0, mitigation="zne").kind == "exact"
+@pytest.mark.parametrize(
+    "mitigation", ["readout", "zne", "readout+zne", "cdr", "readout+cdr", "readout+learned-zne",
+                   "readout+twirling+pec(samples=100)"]
+)  # fmt: skip
+def test_mitigation_of_exact_values_is_free_of_shots(mitigation, make_circuit, values_for, exact):
+    circuit = make_circuit(layers=2)
+    values = values_for(circuit, (5,), seed=3)
+    pub = (circuit, [["ZII"], ["IZI"], ["ZZZ"]], values)
+    expected = exact(*pub)
+
+    def error(name):
+        backend = open_backend("noisy:fake_lagos", precision=0, mitigation=name, seed=2)
+        assert backend.kind == "exact"
+        result = backend.estimator().run([pub]).result()[0]
+        return np.sqrt(np.mean((result.data.evs - expected) ** 2))
+
+    bound = 1.0 if mitigation == "zne" else 0.5  # the readout error dominates there
+    assert error(mitigation) < bound * error("none")
 
 
 @pytest.mark.parametrize("name", ["aer", "statevector", "fake_manila"])

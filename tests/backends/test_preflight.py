@@ -22,6 +22,8 @@ from qvlm_qiskit.blocks.core import QuantumCore
 from qvlm_qiskit.errors import InputError, MitigationError
 
 WRAPPED = ("none", "readout", "zne", "readout+zne")
+LEARNING = ("cdr", "learned-zne", "readout+cdr(circuits=5)")
+SAMPLING = ("twirling(randomizations=3)", "pec(samples=5)", "readout+twirling+zne")
 RESILIENCE = ("resilience-0", "resilience-1", "resilience-2")
 OBSERVABLES = {
     "commuting": [["ZII"], ["IZI"], ["ZZZ"]],
@@ -78,6 +80,48 @@ def test_executions_are_those_that_aer_gets(
     assert again.executions == level.executions - calibration  # the calibration is known by now
 
 
+@pytest.mark.parametrize("mitigation", (*LEARNING, *SAMPLING))
+def test_training_and_random_circuits_are_counted(mitigation, executed, make_circuit, values_for):
+    circuit = make_circuit(layers=2)
+    pub = (circuit, [["ZII"], ["IZI"], ["ZZZ"]], values_for(circuit, (3,)))
+    backend = open_backend(
+        "noisy:fake_manila", shots=40, mitigation=mitigation, seed=1, method="aer"
+    )
+    calls = [Call((EstimatorPub.coerce(pub),), "mine")]
+    level = level_report(mitigation, backend, calls)
+    assert not executed
+    result = backend.estimator().run([pub]).result()[0]
+    metadata = result.metadata
+    assert level.executions == executed["executions"] > 0
+    assert level.calibration_executions == metadata["calibration_executions"]
+    assert level.executions == metadata["executions"] + metadata["calibration_executions"]
+    assert level.circuits == metadata["circuits"] + metadata["calibration_circuits"]
+    assert (level.calibration_executions > 0) == (mitigation in LEARNING or "readout" in mitigation)
+    again = level_report(mitigation, backend, calls)
+    assert again.executions == metadata["executions"]
+    overhead = metadata["mitigation"][-1]["overhead"]
+    plain = 3 * 40 * np.prod([entry["overhead"] for entry in metadata["mitigation"][:-1]])
+    assert overhead == pytest.approx(metadata["executions"] / plain)
+
+
+def test_what_auto_will_run_is_bounded(executed, make_circuit, values_for):
+    circuit = make_circuit(layers=2)
+    pub = (circuit, [["ZII"], ["IZI"], ["ZZZ"]], values_for(circuit, (3,)))
+    backend = open_backend(
+        "noisy:fake_manila", shots=40, mitigation="auto", budget=60_000, seed=1, method="aer"
+    )
+    calls = [Call((EstimatorPub.coerce(pub),), "mine")]
+    level = level_report("auto", backend, calls)
+    assert level.at_most
+    metadata = backend.estimator().run([pub]).result()[0].metadata
+    assert 0 < executed["executions"] <= level.executions
+    spent = metadata["executions"] + metadata["calibration_executions"]
+    assert spent == executed["executions"]
+    assert metadata["calibration_executions"] <= 60_000
+    again = level_report("auto", backend, calls)
+    assert (again.executions, again.calibration_executions) == (metadata["executions"], 0)
+
+
 @pytest.mark.parametrize("mitigation", WRAPPED)
 def test_pairs_of_rows_and_observables_are_counted_as_pairs(
     mitigation, executed, make_circuit, values_for
@@ -92,7 +136,10 @@ def test_pairs_of_rows_and_observables_are_counted_as_pairs(
     assert level.executions == executed["executions"] > 0
 
 
-@pytest.mark.parametrize("mitigation", (*WRAPPED, *RESILIENCE))
+OF_THE_RUNTIME = ("twirling(randomizations=4)", "dd", "resilience-1+dd+twirling(randomizations=8)")
+
+
+@pytest.mark.parametrize("mitigation", (*WRAPPED, *RESILIENCE, *OF_THE_RUNTIME, "cdr", "pec"))
 def test_executions_are_those_that_the_runtime_client_gets(
     mitigation, executed, make_circuit, values_for
 ):
@@ -114,7 +161,9 @@ def test_a_known_mitigation_is_reported_alone_and_none_means_all():
     named = open_backend("noisy:fake_manila", mitigation="zne").preflight(subject)
     assert [level.mitigation for level in named.levels] == ["zne"]
     every = open_backend("noisy:fake_manila").preflight(subject)
-    assert [level.mitigation for level in every.levels] == list(WRAPPED)
+    offered = open_backend("noisy:fake_manila").mitigations
+    assert [level.mitigation for level in every.levels] == list(offered)
+    assert set(WRAPPED) < set(offered)
     chosen = open_backend("fake_manila").preflight(subject, mitigations=["none", "resilience-1"])
     assert [level.mitigation for level in chosen.levels] == ["none", "resilience-1"]
     with pytest.raises(MitigationError, match="resilience-1"):

@@ -11,7 +11,9 @@ def test_the_preflight_says_what_an_evaluation_would_cost(qvlm):
         assert text in shown.out
     data = json.loads(qvlm(*words.split(), "--json").out)
     levels = {level["mitigation"]: level for level in data["levels"]}
-    assert list(levels) == ["none", "readout", "zne", "readout+zne"]
+    assert list(levels)[:4] == ["none", "readout", "zne", "readout+zne"]
+    assert {"learned-zne", "cdr", "pec", "twirling", "auto"} == set(list(levels)[4:])
+    assert levels["cdr"]["calibration_executions"] > 0 == levels["zne"]["calibration_executions"]
     assert levels["none"]["executions"] == 40 * data["rows"]
     assert levels["zne"]["executions"] == 3 * levels["none"]["executions"]
     assert {block["qubits"] for block in data["blocks"]} == {2}
