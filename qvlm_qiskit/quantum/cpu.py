@@ -14,6 +14,7 @@ from torch import Tensor
 
 from qvlm_qiskit.quantum import sweeps
 from qvlm_qiskit.quantum.fusion import Plan
+from qvlm_qiskit.quantum.transforms import require_single
 
 TILE_BYTES = 1 << 19
 """One tile of states: it has to stay in the second-level cache with λ and a scratch buffer."""
@@ -152,6 +153,7 @@ class _Sweep(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        require_single(grad)
         inputs = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph=True: the sweep itself has no derivative
             return (*_differentiable(ctx.executor.twin, inputs, ctx.needs_input_grad, grad), None)

@@ -24,6 +24,7 @@ from qvlm_qiskit.quantum.program import (
     PauliRotation,
     Program,
 )
+from qvlm_qiskit.quantum.transforms import constants
 
 Gate = PauliRotation | FixedUnitary
 
@@ -158,7 +159,7 @@ class TensorExecutor:
         """A constant array on the device and in the precision of ``like``, cached."""
         name = (key, like.device, like.dtype)
         if name not in self._constants:
-            with torch.inference_mode(False):  # or it could not be used in training later
+            with constants():
                 self._constants[name] = torch.as_tensor(value).to(like.device, like.dtype)
         return self._constants[name]
 

@@ -5,8 +5,8 @@ import torch
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Parameter, ParameterVector
 from qiskit.circuit.classical import expr
-from qiskit.circuit.library import HamiltonianGate, PauliProductMeasurement, RXGate
-from qiskit.quantum_info import Kraus, Pauli, SparsePauliOp
+from qiskit.circuit.library import HamiltonianGate, RXGate
+from qiskit.quantum_info import Kraus, SparsePauliOp
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 
 from qvlm_qiskit.errors import CapacityError, CircuitError
@@ -87,10 +87,6 @@ def nested_initialize(circuit):
     circuit.append(inner.to_instruction(), [0])
 
 
-def pauli_measured(circuit):
-    circuit.append(PauliProductMeasurement(Pauli("ZX")), [0, 1], [0])
-
-
 def saved(circuit):
     circuit.save_statevector()
 
@@ -110,7 +106,6 @@ NOT_UNITARY = [
     ("measure", measured),
     ("measure", measured_in_the_middle),
     ("measure", nested_measure),
-    ("pauli_product_measurement", pauli_measured),
     ("reset", reset),
     ("reset", nested_reset),
     ("initialize", initialized),
