@@ -61,10 +61,10 @@ STEPS: tuple[tuple[str, str, str], ...] = (
 
 OPENING = """# One trained model, from statevectors to a priced job
 
-`make demo` has left a trained model in `runs/demo`. This page takes the same weights from machine to
-machine; everything below was printed by the commands shown, and `docs/make_walkthrough.py` writes
-it again. Accuracies are exact matches on held-out questions with Wilson's 95 % intervals. No
-hardware was used.
+`make demo` has left a trained model in `runs/demo`. This page takes the same weights from machine
+to machine; everything below was printed by the commands shown: `docs/make_walkthrough.py` writes it
+again. Accuracies are exact matches on held-out questions with Wilson's 95 % intervals. No hardware
+was used.
 """
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from qvlm_qiskit.quantum.program import FixedUnitary, PauliRotation, QubitIndex
 from qvlm_qiskit.quantum.steps import Chain
+from qvlm_qiskit.quantum.transforms import constants
 
 BLOCK_QUBITS = 4
 """Neighbouring qubits whose shared gates become one matrix; more would cost more arithmetic."""
@@ -50,7 +51,7 @@ class DeviceConstants:
         """The constant of that name; ``make`` is called when the device doesn't have it yet."""
         key = (name, device, dtype)
         if key not in self._tensors:
-            with torch.inference_mode(False):  # or it could not be used in training later
+            with constants():
                 self._tensors[key] = torch.as_tensor(make()).to(device, dtype)
         return self._tensors[key]
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from qvlm_qiskit.quantum.program import AngleTable
+from qvlm_qiskit.quantum.transforms import constants
 
 
 class AngleBinder:
@@ -83,6 +84,6 @@ class AngleBinder:
         """A constant array on the device and in the precision of ``like``, cached."""
         key = (name, like.device, like.dtype)
         if key not in self._tensors:
-            with torch.inference_mode(False):  # or it could not be used in training later
+            with constants():
                 self._tensors[key] = torch.as_tensor(value).to(like.device, like.dtype)
         return self._tensors[key]

@@ -40,6 +40,15 @@ def z_observables(num_qubits: int) -> list[SparsePauliOp]:
     ]
 
 
+def default_observables(circuit: QuantumCircuit) -> list[SparsePauliOp]:
+    """⟨Z⟩ of every qubit of a circuit as it was written, where a layout has put it."""
+    layout = circuit.layout
+    if layout is None:
+        return z_observables(circuit.num_qubits)
+    written = len(layout.initial_index_layout(filter_ancillas=True))
+    return [observable.apply_layout(layout) for observable in z_observables(written)]
+
+
 def make_qnn(
     circuit: QuantumCircuit,
     inputs: Sequence[Parameter],
@@ -53,13 +62,14 @@ def make_qnn(
         circuit: Any circuit; parameters are ``inputs`` followed by ``weights``.
         inputs: Parameters fed by data.
         weights: Trainable parameters.
-        observables: Outputs, by default ⟨Z⟩ of every qubit.
+        observables: Outputs, by default ⟨Z⟩ of every qubit; of a transpiled circuit, of every qubit
+            that it had before.
         estimator: By default an exact :class:`~qvlm_qiskit.quantum.TorchEstimator`.
     """
     return EstimatorQNN(
         circuit=circuit,
         estimator=TorchEstimator() if estimator is None else estimator,
-        observables=list(z_observables(circuit.num_qubits) if observables is None else observables),
+        observables=list(default_observables(circuit) if observables is None else observables),
         input_params=list(inputs),
         weight_params=list(weights),
         input_gradients=True,

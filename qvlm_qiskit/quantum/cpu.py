@@ -15,6 +15,7 @@ from torch import Tensor
 from qvlm_qiskit.quantum import one_qubit, sweeps
 from qvlm_qiskit.quantum.arrays import PlanArrays
 from qvlm_qiskit.quantum.fusion import Plan
+from qvlm_qiskit.quantum.transforms import require_single
 from qvlm_qiskit.quantum.warm_up import announce
 
 TILE_BYTES = 1 << 19
@@ -171,6 +172,7 @@ class _Sweep(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        require_single(grad)
         inputs = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph=True: the sweep itself has no derivative
             wanted = ctx.needs_input_grad[:3]

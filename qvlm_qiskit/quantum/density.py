@@ -23,6 +23,7 @@ from qvlm_qiskit.quantum.density_plan import Chain, Unit, plan_density
 from qvlm_qiskit.quantum.density_readout import measured_groups
 from qvlm_qiskit.quantum.noisy_program import NoisyProgram
 from qvlm_qiskit.quantum.superoperators import Ptm
+from qvlm_qiskit.quantum.transforms import constants
 
 CHUNK_BYTES = 2**26
 """Rows are run in portions whose states and matrices take about so much at a time."""
@@ -214,7 +215,7 @@ class DensityEngine:
         """A constant array on the device and in the precision of ``like``, cached."""
         key = (name, like.device, like.dtype)
         if key not in self._tensors:
-            with torch.inference_mode(False):  # or it could not be used in training later
+            with constants():
                 self._tensors[key] = torch.as_tensor(value).to(like.device, like.dtype)
         return self._tensors[key]
 

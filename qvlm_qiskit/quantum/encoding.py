@@ -24,6 +24,8 @@ import torch
 from qiskit.circuit import Gate, ParameterExpression, QuantumCircuit
 from torch import Tensor
 
+from qvlm_qiskit.quantum.transforms import constants
+
 Angle: TypeAlias = "float | ParameterExpression"
 """What a rotation gate takes: radians, or an expression of circuit parameters."""
 
@@ -178,8 +180,7 @@ def _walsh(values: Tensor) -> Tensor:
 @lru_cache(maxsize=64)
 def _gray_order(level: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """The Gray code of 0 … 2**level - 1 and its inverse permutation."""
-    # tensors made in inference mode could never be used in training afterwards
-    with torch.inference_mode(False):
+    with constants():
         index = torch.arange(2**level)
         gray = index ^ (index >> 1)
         return gray.to(device), torch.argsort(gray).to(device)

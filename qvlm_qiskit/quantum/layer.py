@@ -15,14 +15,17 @@ from qiskit.primitives.base import BaseEstimatorV2
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.quantum_info import SparseObservable, SparsePauliOp
 from qiskit_machine_learning.connectors import TorchConnector
-from qiskit_machine_learning.gradients import ParamShiftEstimatorGradient
+from qiskit_machine_learning.exceptions import QiskitMachineLearningError
+from qiskit_machine_learning.gradients import BaseEstimatorGradient
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor, nn
 
-from qvlm_qiskit.errors import CircuitError, InputError
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum.density import DensityEngine
 from qvlm_qiskit.quantum.encoding import amplitude_angles
 from qvlm_qiskit.quantum.estimator import TorchEstimator
+from qvlm_qiskit.quantum.gradients import BatchedEstimatorGradient
+from qvlm_qiskit.quantum.primitive_function import chose_no_gradient, through_primitive
 from qvlm_qiskit.quantum.program import compile_circuit
 from qvlm_qiskit.quantum.statevector import StatevectorEngine
 
@@ -63,19 +66,25 @@ class DifferentiableEstimator(Protocol):
         ...
 
 
+class LayerInputError(InputError, QiskitMachineLearningError):  # type: ignore[misc]
+    """What a layer refuses: this package's error, and the one that ``TorchConnector`` raises."""
+
+    __str__ = Exception.__str__  # Qiskit's prints the message in quotes
+
+
 class QuantumLayer(TorchConnector):  # type: ignore[misc]
     """A ``TorchConnector`` whose circuit runs exactly and batched, or on any V2 estimator.
 
     With a :class:`~qvlm_qiskit.quantum.TorchEstimator` (the class itself, not a subclass, and the
     network's default gradient) values and gradients come from batched states in torch; so they do
     on a backend of exact values under noise (``open_backend("noisy:…", precision=0)``), whose
-    compiled circuit is differentiated. Every other estimator is called through ``run``: one merged
-    pub per forward pass, gradients from the network's own gradient object. No estimator is ever
-    replaced by another.
+    compiled circuit is differentiated. There, ``torch.func`` transforms, forward-mode and second
+    derivatives work. Every other estimator is called through ``run``: one merged pub per forward
+    pass, first derivatives from :attr:`gradient`. No estimator is ever replaced by another.
 
     An ``EstimatorQNN.default_precision`` does not make an exact estimator sample: it is the
-    precision asked of *other* estimators that belong to the network. An estimator set by
-    :meth:`run_on` uses its own default precision.
+    precision asked of *other* estimators that belong to the network, for values and for gradients.
+    An estimator set by :meth:`run_on` uses its own default precision.
 
     The trainable parameter is ``weight``, as in ``TorchConnector``; the second name ``_weights``
     that ``TorchConnector`` stores for the same tensor is accepted when loading and not written,
@@ -100,16 +109,25 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             InputError: Not an ``EstimatorQNN``, or sparse output was asked for.
         """
         if not isinstance(neural_network, EstimatorQNN):
-            raise InputError(
+            raise LayerInputError(
                 f"QuantumLayer takes an EstimatorQNN, got {type(neural_network).__name__}"
             )
         if sparse:
-            raise InputError("QuantumLayer has dense outputs only: sparse must be False or None")
+            raise LayerInputError(
+                "QuantumLayer has dense outputs only: sparse must be False or None"
+            )
+        if _reads_unmapped_qubits(neural_network):
+            warnings.warn(
+                "EstimatorQNN's default observable ignores the circuit's layout and reads other "
+                "qubits: pass observables mapped with apply_layout, or use make_qnn",
+                stacklevel=2,
+            )
         super().__init__(neural_network, initial_weights, sparse)
         del self._parameters["_weights"]
         self._engine: StatevectorEngine | None = None
         self._elsewhere: tuple[BaseEstimatorV2, Engine | None] | None = None
         self._override: BaseEstimatorV2 | None = None
+        self._shifts: tuple[BaseEstimatorGradient, BatchedEstimatorGradient] | None = None
         self._warned = False
 
     @property
@@ -124,6 +142,27 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     def active_estimator(self) -> BaseEstimatorV2:
         """What the next forward pass runs on."""
         return self.neural_network.estimator if self._override is None else self._override
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        """Whether :meth:`run_on` has set an estimator."""
+        return self._override is not None
+
+    @property
+    def gradient(self) -> BaseEstimatorGradient:
+        """What differentiates values that come through the primitive interface.
+
+        The network's own gradient object; for a network that was left to choose one, the parameter
+        shift in one pub, with the network's estimator and pass manager.
+        """
+        chosen = self.neural_network.gradient
+        if not chose_no_gradient(self.neural_network):
+            return chosen
+        if self._shifts is None or self._shifts[0] is not chosen:
+            manager = chosen._pass_manager  # noqa: SLF001  (there is no public way to it)
+            batched = BatchedEstimatorGradient(self.neural_network.estimator, pass_manager=manager)
+            self._shifts = (chosen, batched)
+        return self._shifts[1]
 
     def run_on(self, backend: EstimatorSource | BaseEstimatorV2) -> AbstractContextManager[None]:
         """Run on another estimator from now on; as a context manager, until its end.
@@ -149,7 +188,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         weight = self.weight
         inputs = weight.new_zeros(0) if input_data is None else input_data
         if inputs.shape[-1:] != (self.neural_network.num_inputs,) or not inputs.is_floating_point():
-            raise InputError(
+            raise LayerInputError(
                 f"expected a float tensor (…, {self.neural_network.num_inputs}), got "
                 f"{str(inputs.dtype).removeprefix('torch.')} {tuple(inputs.shape)}"
             )
@@ -158,7 +197,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         rows = inputs.reshape(lead.numel(), inputs.shape[-1])
         engine = self.differentiable_engine()
         if engine is None:
-            outputs = self._through_run(rows, weight)
+            outputs = through_primitive(rows, weight, self)
         else:
             outputs = self._exact(engine, rows, weight)
         return outputs.to(inputs.dtype).reshape(*lead, outputs.shape[-1])
@@ -185,13 +224,13 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             or features.shape[:-1] != rest.shape[:-1]
             or not features.is_floating_point()
         ):
-            raise InputError(
+            raise LayerInputError(
                 f"expected float features and inputs for {self.neural_network.num_inputs} angles, "
                 f"got {features.dtype} {tuple(features.shape)} and {tuple(rest.shape)}"
             )
         engine = self._compiled()
         if not engine.loads_inputs(loaded):
-            raise InputError("this network's circuit doesn't start by loading amplitudes")
+            raise LayerInputError("this network's circuit doesn't start by loading amplitudes")
         exact = self.differentiable_engine() is engine and self.neural_network.input_gradients
         if not exact or engine.num_loaded != loaded:
             return cast(Tensor, self(torch.cat([amplitude_angles(features), rest], dim=-1)))
@@ -221,7 +260,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             CapacityError: The circuit is too large for it.
         """
         estimator = self.active_estimator
-        if not self._has_default_gradient():
+        if not chose_no_gradient(self.neural_network):
             return None
         if type(estimator) is TorchEstimator:
             if estimator.default_precision != 0:
@@ -240,14 +279,6 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             made = make(network.circuit, observables, parameters, network.num_inputs)
             self._elsewhere = (estimator, made)
         return self._elsewhere[1]
-
-    def _has_default_gradient(self) -> bool:
-        """Whether the network was left to choose its gradient: then autograd may compute it."""
-        gradient = self.neural_network.gradient
-        return (
-            type(gradient) is ParamShiftEstimatorGradient
-            and gradient._estimator is self.neural_network.estimator  # noqa: SLF001
-        )
 
     def _exact(
         self, engine: Engine, rows: Tensor, weight: Tensor, features: Tensor | None = None
@@ -271,9 +302,6 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             observables = [_as_pauli_sum(o) for o in network.observables]
             self._engine = StatevectorEngine(program, observables, network.num_inputs)
         return self._engine
-
-    def _through_run(self, rows: Tensor, weight: Tensor) -> Tensor:
-        return cast(Tensor, _EstimatorFunction.apply(rows, weight, self))  # type: ignore[no-untyped-call]
 
     def evaluate_rows(self, rows: Array, weight: Array) -> Array:
         """Values through the primitive interface: one pub, all observables merged.
@@ -310,47 +338,13 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         """Engines are compiled again on demand: they hold tensors of one device."""
-        return {**self.__dict__, "_engine": None, "_elsewhere": None}
+        return {**self.__dict__, "_engine": None, "_elsewhere": None, "_shifts": None}
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
         state_dict.pop(prefix + "_weights", None)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-
-class _EstimatorFunction(torch.autograd.Function):
-    """The primitive interface with the network's own gradients; rows are (B, n_inputs)."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, weight: Tensor, layer: QuantumLayer) -> Tensor:
-        ctx.layer = layer
-        ctx.elsewhere = layer._override is not None  # noqa: SLF001  (same module, same concept)
-        ctx.save_for_backward(rows, weight)
-        values = layer.evaluate_rows(_numpy(rows), _numpy(weight))
-        return torch.as_tensor(values, dtype=torch.float64, device=rows.device)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        rows, weight = ctx.saved_tensors
-        if ctx.elsewhere:
-            raise CircuitError(
-                "gradients on a sampling estimator set by run_on are not available: train on the "
-                "network's own estimator, or on a noisy:* backend opened with precision=0"
-            )
-        input_jacobian, weight_jacobian = ctx.layer.neural_network.backward(
-            _numpy(rows), _numpy(weight)
-        )
-        outer = grad_output.double()
-        rows_grad = weight_grad = None
-        if input_jacobian is not None:
-            jacobian = torch.as_tensor(input_jacobian, device=rows.device).double()
-            rows_grad = torch.einsum("bo,boi->bi", outer, jacobian).to(rows.dtype)
-        if weight_jacobian is not None:
-            jacobian = torch.as_tensor(weight_jacobian, device=rows.device).double()
-            weight_grad = torch.einsum("bo,bow->w", outer, jacobian).to(weight)
-        return rows_grad, weight_grad, None
 
 
 class run_on(AbstractContextManager[None]):  # noqa: N801  (reads as a verb: with run_on(…):)
@@ -396,13 +390,24 @@ class run_on(AbstractContextManager[None]):  # noqa: N801  (reads as a verb: wit
             layer._override = estimator  # noqa: SLF001
 
 
+def _reads_unmapped_qubits(network: EstimatorQNN) -> bool:
+    """Whether the observable is the network's own default on a circuit whose qubits were moved."""
+    layout = network.circuit.layout
+    if layout is None:
+        return False
+    places = layout.final_index_layout(filter_ancillas=True)
+    count = len(places)
+    default = SparsePauliOp.from_sparse_list(
+        [("Z" * count, range(count), 1)], num_qubits=network.circuit.num_qubits
+    )
+    observables = list(network.observables)
+    chosen = len(observables) == 1 and _as_pauli_sum(observables[0]) == default
+    return chosen and set(places) != set(range(count))
+
+
 def _as_pauli_sum(observable: Any) -> SparsePauliOp:
     if isinstance(observable, SparsePauliOp):
         return observable
     if isinstance(observable, SparseObservable):
         return SparsePauliOp.from_sparse_observable(observable)
     return SparsePauliOp(observable)
-
-
-def _numpy(tensor: Tensor) -> Array:
-    return tensor.detach().double().cpu().numpy()

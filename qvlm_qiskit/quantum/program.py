@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import Gate, Parameter, ParameterExpression, QuantumCircuit
+from qiskit.circuit import Gate, Instruction, Parameter, ParameterExpression, QuantumCircuit
 from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import Operator
 
@@ -213,7 +213,7 @@ class ProgramBuilder:
             if instruction.operation.name in _NOTHING:
                 continue
             if instruction.clbits:
-                raise _not_unitary(instruction.operation)
+                raise _not_unitary(_culprit(instruction.operation))
             self.append(
                 instruction.operation, tuple(position[local[q]] for q in instruction.qubits)
             )
@@ -267,12 +267,31 @@ class ProgramBuilder:
             self.operations.append(PauliRotation(x, z, row))
 
     def _append_definition(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> None:
-        definition = getattr(operation, "definition", None)
+        if operation.name in ("reset", "measure", "initialize"):
+            raise _not_unitary(operation)
+        definition = definition_of(operation)
         if definition is None and hasattr(operation, "to_circuit"):
             definition = operation.to_circuit()  # a Clifford, for example
-        if definition is None or operation.name in ("reset", "measure", "initialize"):
+        if definition is None and isinstance(operation, Gate):
+            raise CircuitError(
+                f"gate {operation.name!r} has no definition to run, nor a matrix without parameters"
+            )
+        if definition is None:
             raise _not_unitary(operation)
         self.extend(definition, qubits)
+
+
+def definition_of(operation: Any) -> QuantumCircuit | None:
+    """The circuit that an instruction stands for, None if it has none.
+
+    Raises:
+        CircuitError: Its definition can't be made without values for its parameters.
+    """
+    try:
+        definition: QuantumCircuit | None = getattr(operation, "definition", None)
+    except TypeError as error:  # HamiltonianGate wants its time as a number
+        raise CircuitError(f"gate {operation.name!r} needs numbers: {error}") from error
+    return definition
 
 
 def _is_standard(operation: Any) -> bool:
@@ -293,6 +312,15 @@ def _not_unitary(operation: Any) -> CircuitError:
         f"instruction {operation.name!r} can't be run exactly on a statevector: only unitary "
         "gates are accepted (no measurement, reset or control flow)"
     )
+
+
+def _culprit(operation: Any) -> Any:
+    """What uses classical bits inside an instruction that is only a name for a circuit."""
+    if type(operation) is Instruction:
+        for instruction in getattr(operation.definition, "data", ()):
+            if instruction.clbits:
+                return _culprit(instruction.operation)
+    return operation
 
 
 def _slopes(expression: Any) -> dict[Any, Any] | None:

@@ -33,7 +33,7 @@ from qiskit.circuit import (
 )
 
 from qvlm_qiskit.errors import CircuitError
-from qvlm_qiskit.quantum.program import AngleTable, ParameterIndex
+from qvlm_qiskit.quantum.program import AngleTable, ParameterIndex, definition_of
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -289,7 +289,7 @@ def _extend(
             template.circuit.append(moved)
             continue
         standard = operation.name in RULES and instruction.is_standard_gate()
-        definition = None if standard else getattr(operation, "definition", None)
+        definition = None if standard else definition_of(operation)
         if definition is None:
             rules = RULES[operation.name] if standard else (None,) * len(operation.params)
             # not replace(params=…), which keeps the old ones once .operation has been read

@@ -1,7 +1,8 @@
 r"""The exact engine: one compiled circuit and its observables, for batches of inputs.
 
 Binding is one affine map from parameters to gate angles (and the amplitudes of an amplitude load);
-then the CPU sweeps, or torch operations on other devices, turn angles into expectation values.
+then the CPU sweeps turn angles into expectation values; on other devices, and under ``torch.func``
+transforms and forward-mode differentiation, torch operations do.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from qvlm_qiskit.quantum.fusion import fuse
 from qvlm_qiskit.quantum.light_cone import light_cone
 from qvlm_qiskit.quantum.program import AmplitudeLoad, Matrix, Program
 from qvlm_qiskit.quantum.tensor import TensorExecutor, pauli_phases
+from qvlm_qiskit.quantum.transforms import is_transformed
 
 MAX_SWEEP_QUBITS = 22
 """Above this, the index tables of the CPU sweeps would take more memory than the state."""
@@ -110,7 +112,12 @@ class StatevectorEngine:
         if len(batched) == 0:
             # part of the graph, as any other batch: its gradients are zero
             return batched.new_zeros(0, self.num_observables) + 0 * (batched.sum() + shared.sum())
-        sweep = batched.device.type == "cpu" and self.program.num_qubits <= MAX_SWEEP_QUBITS
+        given = [t for t in (batched, shared, features) if t is not None]
+        sweep = (
+            batched.device.type == "cpu"
+            and self.program.num_qubits <= MAX_SWEEP_QUBITS
+            and not is_transformed(*given)
+        )
         executor = self.cpu_executor if sweep else self.tensor_executor
         first = 0 if features is None else self.num_loaded
         start = self._amplitudes(batched, shared) if features is None else features

@@ -1,12 +1,21 @@
 import numpy as np
 import pytest
+import qiskit_aer  # noqa: F401  (gives circuits their save_statevector)
+import torch
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Parameter, ParameterVector
-from qiskit.circuit.library import RXGate
+from qiskit.circuit.classical import expr
+from qiskit.circuit.library import HamiltonianGate, RXGate
 from qiskit.quantum_info import Kraus, SparsePauliOp
+from qiskit_machine_learning.neural_networks import EstimatorQNN
 
 from qvlm_qiskit.errors import CapacityError, CircuitError
-from qvlm_qiskit.quantum import AmplitudeEncoding, TorchEstimator
+from qvlm_qiskit.quantum import (
+    AmplitudeEncoding,
+    BatchedEstimatorGradient,
+    QuantumLayer,
+    TorchEstimator,
+)
 from qvlm_qiskit.quantum.program import (
     MAX_QUBITS,
     AmplitudeLoad,
@@ -40,6 +49,48 @@ def looped(circuit):
         circuit.x(0)
 
 
+def while_looped(circuit):
+    with circuit.while_loop((circuit.clbits[0], 1)):
+        circuit.x(0)
+
+
+def switched(circuit):
+    with circuit.switch(circuit.clbits[0]) as case, case(0):
+        circuit.x(0)
+
+
+def boxed(circuit):
+    with circuit.box():
+        circuit.rx(X, 0)
+
+
+def stored(circuit):
+    circuit.store(circuit.add_var("v", expr.lift(False)), expr.lift(True))
+
+
+def measured_in_the_middle(circuit):
+    circuit.measure(0, 0)
+    circuit.ry(X, 0)
+
+
+def nested_measure(circuit):
+    inner, outer = QuantumCircuit(1, 1), QuantumCircuit(1, 1)
+    inner.measure(0, 0)
+    outer.x(0)
+    outer.append(inner.to_instruction(), [0], [0])
+    circuit.append(outer.to_instruction(), [0], [0])
+
+
+def nested_initialize(circuit):
+    inner = QuantumCircuit(1)
+    inner.initialize([0.6, 0.8])
+    circuit.append(inner.to_instruction(), [0])
+
+
+def saved(circuit):
+    circuit.save_statevector()
+
+
 def nested_reset(circuit):
     inner = QuantumCircuit(1)
     inner.reset(0)
@@ -50,34 +101,94 @@ def channel(circuit):
     circuit.append(Kraus([np.eye(2) * 0.6, np.diag([0.8, -0.8])]), [0])
 
 
-NOT_UNITARY = {
-    "measure": measured,
-    "reset": reset,
-    "initialize": initialized,
-    "if_else": conditioned,
-    "for_loop": looped,
-    "reset'": nested_reset,
-    "kraus": channel,
-}
+# the name that the error must give → what puts such an instruction into a circuit
+NOT_UNITARY = [
+    ("measure", measured),
+    ("measure", measured_in_the_middle),
+    ("measure", nested_measure),
+    ("reset", reset),
+    ("reset", nested_reset),
+    ("initialize", initialized),
+    ("initialize", nested_initialize),
+    ("if_else", conditioned),
+    ("for_loop", looped),
+    ("while_loop", while_looped),
+    ("switch_case", switched),
+    ("box", boxed),
+    ("store", stored),
+    ("kraus", channel),
+    ("save_statevector", saved),
+]
 
 
-@pytest.mark.parametrize("name", NOT_UNITARY)
-def test_instructions_that_are_not_unitary_raise_by_name(name):
+def ways_to_run(circuit):
+    """The program, the estimator, and a layer in both directions."""
+    yield lambda: compile_circuit(circuit)
+    yield TorchEstimator().run([(circuit, "ZZ", [0.1])]).result
+    network = EstimatorQNN(
+        circuit=circuit, input_params=[X], estimator=TorchEstimator(), input_gradients=True
+    )
+    yield lambda: QuantumLayer(network)(torch.zeros(1, 1))
+    gradient = BatchedEstimatorGradient(TorchEstimator(), "adjoint")
+    yield gradient.run([circuit], [SparsePauliOp("ZZ")], [[0.1]]).result
+
+
+@pytest.mark.parametrize(("name", "spoil"), NOT_UNITARY, ids=lambda p: getattr(p, "__name__", ""))
+def test_instructions_that_are_not_unitary_raise_by_name(name, spoil):
     circuit = QuantumCircuit(2, 1)
     circuit.ry(X, 0)
-    NOT_UNITARY[name](circuit)
-    with pytest.raises(CircuitError, match=name.rstrip("'")):
-        compile_circuit(circuit)
-    job = TorchEstimator().run([(circuit, "ZZ", [0.1])])
-    with pytest.raises(CircuitError, match=name.rstrip("'")):
-        job.result()
+    spoil(circuit)
+    for run in ways_to_run(circuit):
+        with pytest.raises(CircuitError, match=f"instruction '{name}'"):
+            run()
 
 
-def test_a_parametrised_gate_without_a_definition_raises_by_name():
+@pytest.mark.parametrize(
+    ("name", "gate"),
+    [
+        ("mystery", Gate("mystery", 1, [])),
+        ("mystery", Gate("mystery", 1, [X])),
+        ("hamiltonian", HamiltonianGate(np.diag([1.0, -1.0]), X)),
+    ],
+)
+def test_gates_that_cannot_be_taken_apart_raise_by_name(name, gate):
+    circuit = QuantumCircuit(2)
+    circuit.ry(X, 0)
+    circuit.append(gate, [0])
+    for run in ways_to_run(circuit):
+        with pytest.raises(CircuitError, match=f"gate '{name}'"):
+            run()
+    if gate.params:
+        shifts = BatchedEstimatorGradient(TorchEstimator())
+        with pytest.raises(CircuitError, match=f"'{name}'"):
+            shifts.run([circuit], [SparsePauliOp("ZZ")], [[0.1]]).result()
+
+
+def test_a_parameter_of_the_global_phase_is_of_no_consequence(twin):
+    y = Parameter("y")
+    circuit = QuantumCircuit(2, global_phase=2 * y + X)
+    circuit.ry(X, 0)
+    network = EstimatorQNN(
+        circuit=circuit, input_params=[X], weight_params=[y], estimator=TorchEstimator()
+    )
+    layer = QuantumLayer(network)
+    values = layer(torch.tensor([[0.4]]))
+    values.sum().backward()
+    np.testing.assert_allclose(values.detach(), np.cos([[0.4]]), atol=1e-6)
+    assert layer.weight.grad == 0
+    exact = TorchEstimator(dtype="complex128").values(circuit, [SparsePauliOp("ZX")], [[0.4, 1.0]])
+    np.testing.assert_allclose(
+        exact, twin(circuit, [SparsePauliOp("ZX")], [[0.4, 1.0]]), atol=1e-12
+    )
+
+
+def test_unbound_parameters_are_refused_by_estimator_and_layer():
     circuit = QuantumCircuit(1)
-    circuit.append(Gate("mystery", 1, [X]), [0])
-    with pytest.raises(CircuitError, match="mystery"):
-        compile_circuit(circuit)
+    circuit.ry(X + Parameter("forgotten"), 0)
+    with pytest.raises(ValueError, match="forgotten"):
+        TorchEstimator().run([(circuit, "Z", [0.1])])
+    with pytest.raises(ValueError, match="parameters"):
+        EstimatorQNN(circuit=circuit, input_params=[X], estimator=TorchEstimator())
 
 
 def test_too_many_active_qubits_raise():

@@ -1,0 +1,52 @@
+"""``torch.func`` transforms and forward-mode derivatives: where they are noticed.
+
+The compiled sweeps and the primitive interface leave torch, so vmap, grad, jacrev, jvp and the like
+can't follow them. Plain torch operations can be followed: the exact engine uses those instead.
+
+Torch has no public name for "a transform is active", nor for a way out of one; what is used here is
+what ``torch.autograd.Function.apply`` and torch's own random state use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from qvlm_qiskit.errors import InputError
+
+
+def is_transformed(*tensors: Tensor) -> bool:
+    """Whether a ``torch.func`` transform is active, or a tensor carries a forward-mode tangent.
+
+    Raises:
+        InputError: The tangent is a batch of them, as in ``jacobian(…, strategy="forward-mode")``.
+    """
+    unpacked = (forward_ad.unpack_dual(tensor) for tensor in tensors)  # type: ignore[no-untyped-call]
+    tangents = [dual.tangent for dual in unpacked if dual.tangent is not None]
+    for tangent in tangents:
+        require_single(tangent)
+    return bool(tangents) or torch._C._are_functorch_transforms_active()  # noqa: SLF001
+
+
+def require_single(derivative: Tensor) -> None:
+    """Make sure that a gradient or tangent is one, not one of a batch under torch's older vmap.
+
+    Raises:
+        InputError: It is one of ``is_grads_batched=True`` or ``jacobian(…, vectorize=True)``.
+    """
+    if torch._C._functorch.is_legacy_batchedtensor(derivative):  # noqa: SLF001
+        raise InputError(
+            "a quantum layer takes one gradient at a time from torch.autograd: leave out "
+            "vectorize=True or is_grads_batched=True, or use torch.func.jacrev or jacfwd"
+        )
+
+
+@contextmanager
+def constants() -> Iterator[None]:
+    """Tensors made in here can be kept: they belong to no transform and no inference mode."""
+    with torch.inference_mode(False), torch._C._DisableFuncTorch():  # noqa: SLF001
+        yield
