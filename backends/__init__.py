@@ -14,10 +14,10 @@ from qvlm_qiskit.backends import machines  # isort: skip
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, list_backends, open_backend, register
 from qvlm_qiskit.backends.compile import Compiled, CompiledCircuit, Compiler
+from qvlm_qiskit.backends.mitigation_names import MITIGATIONS, parse_mitigation
 from qvlm_qiskit.backends.noise import open_noise
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight import Preflight
-from qvlm_qiskit.backends.techniques import MITIGATIONS, parse_mitigation
 
 __all__ = [
     "MITIGATIONS",

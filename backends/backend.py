@@ -147,7 +147,8 @@ class Backend:
             "precision": self.default_precision,
             "mitigation": self.options.mitigation,
             "techniques": [
-                {"technique": step.name, **step.parameters()} for step in self.options.steps
+                {"technique": step.name, "what": step.sentence, **step.parameters()}
+                for step in self.options.steps
             ],
             "choices": self._choices(),
             "seed": self.options.seed,

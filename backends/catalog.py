@@ -14,14 +14,9 @@ from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
 from qvlm_qiskit.backends.backend import Backend, Kind
+from qvlm_qiskit.backends.mitigation_names import Auto, combined, mitigation_name, parse_mitigation
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.techniques import (
-    Auto,
-    Step,
-    combined,
-    mitigation_name,
-    parse_mitigation,
-)
+from qvlm_qiskit.backends.techniques import Step
 from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
 
 ENTRY_POINT_GROUP = "qvlm_qiskit.backends"

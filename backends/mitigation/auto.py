@@ -20,9 +20,10 @@ from qvlm_qiskit.backends.mitigation.report import cost_of
 from qvlm_qiskit.backends.mitigation.technique import Technique
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
 from qvlm_qiskit.backends.mitigation.training import TrainingSet, near_clifford, training_key
+from qvlm_qiskit.backends.mitigation_names import Auto, mitigation_name, parse_mitigation
 from qvlm_qiskit.backends.plan import Call
 from qvlm_qiskit.backends.shots import content_seed
-from qvlm_qiskit.backends.techniques import Auto, Step, mitigation_name, parse_mitigation
+from qvlm_qiskit.backends.techniques import Step
 from qvlm_qiskit.errors import MissingDependencyError, MitigationError
 
 Floats = NDArray[np.float64]

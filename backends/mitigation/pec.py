@@ -13,16 +13,11 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
-from qiskit.primitives.containers.observables_array import ObservablesArray
-from qiskit.quantum_info import SparseObservable
 
-from qvlm_qiskit.backends.grouping import Term, pauli_terms
 from qvlm_qiskit.backends.identity import circuit_digest, pub_digest
 from qvlm_qiskit.backends.mitigation.channels import GateInverses, QuasiInverse
 from qvlm_qiskit.backends.mitigation.frames import (
-    Bits,
     FrameWalk,
-    anticommutes,
     check_frames,
     pauli_bits,
 )
@@ -35,6 +30,7 @@ from qvlm_qiskit.backends.mitigation.mitigator import (
     values,
 )
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata, overhead
+from qvlm_qiskit.backends.mitigation.sampled_pub import Sample, SampledPub
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
 from qvlm_qiskit.backends.reduce import active_qubits
 from qvlm_qiskit.backends.shots import content_seed
@@ -71,21 +67,6 @@ class _Plan:
     @property
     def residual(self) -> float:
         return max((inverse.residual for inverse in self.inverses), default=0.0)
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """M random circuits with at least one inserted Pauli each.
-
-    Attributes:
-        signs: (M,) ±1, the sign of the product of the weights.
-        flips: (M, K) which angles of the template change sign.
-        frames: (M, 2n) the Pauli that is left at the end of the circuit.
-    """
-
-    signs: Floats
-    flips: Bits
-    frames: Bits
 
 
 class ErrorCancelled(Mitigator):
@@ -146,7 +127,7 @@ class ErrorCancelled(Mitigator):
             pub.circuit, pub.observables, pub.parameter_values, precision_for(alone), validate=False
         )
         sample = self._draw(plan, count, pub)
-        expanded = _SampledPub.of(pub, plan.template, sample)
+        expanded = SampledPub.of(pub, plan.template, sample)
         second = expanded.pub(plan.template, precision_for(each))
 
         def combine(runs: Sequence[Any], model: Any, spent: Sequence[Any]) -> PubResult:
@@ -225,7 +206,7 @@ class ErrorCancelled(Mitigator):
                 found.append(inverse)
         return _Plan(circuit, AngleTemplate.of(circuit, "pec"), tuple(noisy), tuple(found))
 
-    def _draw(self, plan: _Plan, count: int, pub: EstimatorPub) -> _Sample:
+    def _draw(self, plan: _Plan, count: int, pub: EstimatorPub) -> Sample:
         rng = np.random.default_rng(content_seed(self.seed, pub_digest(pub)))
         choices = _insertions(plan, count, rng)  # (M, G)
         signs = np.ones(count)
@@ -242,7 +223,7 @@ class ErrorCancelled(Mitigator):
                 signs *= np.sign(inverse.weights[chosen])
                 walk.insert(columns, pauli_bits(len(item.qubits))[chosen])
         stacked = np.stack(flips, axis=1) if flips else np.zeros((count, 0), dtype=bool)
-        return _Sample(signs, stacked, walk.frames)
+        return Sample(signs, stacked, walk.frames)
 
 
 def _insertions(plan: _Plan, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -266,79 +247,3 @@ def _insertions(plan: _Plan, count: int, rng: np.random.Generator) -> NDArray[np
 
 def _normalised(weights: Floats) -> Floats:
     return np.asarray(weights / weights.sum())
-
-
-@dataclass(frozen=True)
-class _SampledPub:
-    """One pub for all random circuits.
-
-    Its parameter values are (M, 1, …, *rows) and its observables (T, …, *observables): the t-th
-    term of every observable, each with the coefficient 1, so its values are (M, T, *shape).
-    """
-
-    source: EstimatorPub
-    angles: Floats
-    terms: ObservablesArray
-    signs: Floats  # (M, 1, …) of as many dimensions as (M, *shape)
-    weights: Floats  # (M, T, *shape): sign × ± × coefficient
-
-    @classmethod
-    def of(cls, pub: EstimatorPub, template: AngleTemplate, sample: _Sample) -> _SampledPub:
-        count, dims = len(sample.signs), len(pub.shape)
-        angles = template.angles(pub.parameter_values)  # (*rows, K)
-        flips = 1.0 - 2.0 * sample.flips.reshape(count, *[1] * (dims + 1), -1)
-        terms, factors = _terms(pub.observables, sample)  # (T, *obs), (M, T, *obs)
-        shape = [1] * (dims - pub.observables.ndim) + list(pub.observables.shape)
-        return cls(
-            pub,
-            flips * angles,
-            terms.reshape((terms.shape[0], *shape)),
-            sample.signs.reshape(count, *[1] * dims),
-            sample.signs.reshape(count, *[1] * (dims + 1))
-            * factors.reshape(count, terms.shape[0], *shape),
-        )
-
-    def pub(self, template: AngleTemplate, precision: float) -> EstimatorPub:
-        return EstimatorPub(
-            template.circuit,
-            self.terms,
-            template.bindings(self.angles),
-            precision,
-            validate=False,
-        )
-
-    def read(self, evs: Floats) -> Floats:
-        """(M, T, *shape) values → (M, *shape) signed values of the observables."""
-        return np.asarray((self.weights * evs).sum(axis=1))
-
-
-def _terms(observables: ObservablesArray, sample: _Sample) -> tuple[ObservablesArray, Floats]:
-    """The observables term by term, and coefficient × sign of every term in every circuit."""
-    width = observables.num_qubits
-    flat = [list(pauli_terms(o).items()) for o in observables.sparse_observables_array().ravel()]
-    longest = max((len(terms) for terms in flat), default=1) or 1
-    single = np.empty((longest, len(flat)), dtype=object)
-    factors = np.zeros((len(sample.signs), longest, len(flat)))
-    for column, terms in enumerate(flat):
-        for row in range(longest):
-            term, coefficient = terms[row] if row < len(terms) else ((), 0.0)
-            single[row, column] = _string(term, width)
-            flips = anticommutes(sample.frames, _term_bits(term, width))
-            factors[:, row, column] = coefficient * (1.0 - 2.0 * flips)
-    array = ObservablesArray(
-        single.reshape(longest, *observables.shape), num_qubits=width, validate=False
-    )
-    return array, factors.reshape(len(sample.signs), longest, *observables.shape)
-
-
-def _string(term: Term, width: int) -> SparseObservable:
-    letters, qubits = "".join(letter for _, letter in term), [qubit for qubit, _ in term]
-    return SparseObservable.from_sparse_list([(letters, qubits, 1.0)], width)
-
-
-def _term_bits(term: Term, width: int) -> Bits:
-    bits = np.zeros(2 * width, dtype=bool)
-    for qubit, letter in term:
-        bits[qubit] = letter in "XY"
-        bits[width + qubit] = letter in "ZY"
-    return bits

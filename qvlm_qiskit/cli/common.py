@@ -25,7 +25,9 @@ Precision = Annotated[
 Mitigation = Annotated[
     str,
     typer.Option(
-        help="none, readout, zne, readout+zne (noisy:*, fake_*), resilience-0|1|2 (fake_*, ibm:*)."
+        help="Joined by +, parameters in parentheses, readout+zne(scales=1,3): none, readout, zne, "
+        "learned-zne, cdr, twirling, auto; pec (noisy:*, fake_*); dd, resilience-0|1|2 (fake_*, "
+        "ibm:*)."
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Of compilation and sampling.", show_default=False)]
@@ -106,6 +108,23 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for row in rows:
         table.add_row(*row)
     Console(file=sys.stdout).print(table)
+
+
+def print_choices(choices: Sequence[Mapping[str, Any]]) -> None:
+    """Print what an automatic mitigation tried for every circuit, and why it chose."""
+    for choice in choices:
+        rows = [
+            (
+                trial["mitigation"],
+                "–" if trial["error"] is None else f"{trial['error']:.4f}",
+                "–" if trial["error"] is None else f"{trial['standard_error']:.4f}",
+                f"{trial['executions']:,}",
+                trial["note"],
+            )
+            for trial in choice["trials"]
+        ]
+        columns = ("mitigation", ">mean |error|", ">standard error", ">executions", "not tried")
+        print_table(f"auto: {choice['why']}", columns, rows)
 
 
 def print_json(value: Any) -> None:

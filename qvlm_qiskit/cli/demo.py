@@ -15,7 +15,7 @@ def demo(
     device: Annotated[str, typer.Option(help="A fake IBM device.")] = "fake_torino",
     shots: Annotated[int, typer.Option(help="Shots per circuit.")] = 1000,
     mitigation: Annotated[
-        str, typer.Option(help="readout, zne or readout+zne, compared with raw values.")
+        str, typer.Option(help="Compared with raw values; docs/mitigation.md has the names.")
     ] = "readout+zne",
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1000,
     test_samples: Annotated[int, typer.Option(help="Held-out questions.")] = 500,

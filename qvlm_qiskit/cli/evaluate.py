@@ -66,3 +66,4 @@ def evaluate(
     shown += f", {about['shots']} shots" if about["shots"] else ""
     shown += f", {about['mitigation']})" if about["mitigation"] != "none" else ")"
     common.print_table(f"{run} on {shown}", common.ACCURACY_COLUMNS, rows)
+    common.print_choices(about["choices"])

@@ -10,7 +10,7 @@ from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.mitigation import AutoMitigated
 from qvlm_qiskit.backends.mitigation.auto import _best
 from qvlm_qiskit.backends.mitigation.mitiq_bridge import zero_noise_weights
-from qvlm_qiskit.backends.techniques import Auto
+from qvlm_qiskit.backends.mitigation_names import Auto
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import build, depolarizing
 

@@ -20,7 +20,7 @@ from qvlm_qiskit.backends.mitigation import (
     ZeroNoiseExtrapolated,
     mitigation_wrappers,
 )
-from qvlm_qiskit.backends.techniques import parse_mitigation
+from qvlm_qiskit.backends.mitigation_names import parse_mitigation
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import build, depolarizing
 

@@ -5,16 +5,14 @@ import re
 import pytest
 
 from qvlm_qiskit.backends import MITIGATIONS, open_backend
-from qvlm_qiskit.backends.techniques import (
+from qvlm_qiskit.backends.mitigation_names import (
     TECHNIQUES,
     Auto,
-    Cdr,
-    Readout,
-    Zne,
     combined,
     mitigation_name,
     parse_mitigation,
 )
+from qvlm_qiskit.backends.techniques import Cdr, Readout, Zne
 from qvlm_qiskit.errors import InputError, MitigationError
 
 

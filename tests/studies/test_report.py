@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from jinja2 import UndefinedError
 
+from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.data import DigitCanvases
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies import render_report
@@ -186,7 +187,8 @@ def test_everything_that_comes_from_outside_is_escaped(render, results):
     ("mitigation", "words", "others"),
     [
         ("readout", "readout errors inverted", "folded"),
-        ("zne", "folded", "readout errors inverted"),
+        ("zne(scales=1,3)", "folded to noise factors 1,3 and", "readout errors inverted"),
+        ("cdr", "fitted on 24 near-Clifford circuits", "folded"),
     ],
 )
 def test_the_page_describes_the_mitigation_that_was_used(
@@ -194,6 +196,9 @@ def test_the_page_describes_the_mitigation_that_was_used(
 ):
     changed = copy.deepcopy(results)
     changed["options"]["mitigation"] = mitigation
+    changed["noisy"]["mitigated"]["backend"] = open_backend(
+        "noisy:fake_manila", mitigation=mitigation
+    ).describe()
     page = Page(render(changed))
     assert words in page.words
     assert others not in page.words
