@@ -218,8 +218,8 @@ class Zne(Step):
     def sentence(self) -> str:
         """What it does, in a phrase for a report."""
         return (
-            f"two-qubit gates folded to noise factors {_written(self.scales)} and extrapolated to zero "
-            f"({self.factory})"
+            f"two-qubit gates folded to noise factors {_written(self.scales)} and extrapolated to "
+            f"zero ({self.factory})"
         )
 
 
@@ -253,8 +253,8 @@ class LearnedZne(Step):
     def sentence(self) -> str:
         """What it does, in a phrase for a report."""
         return (
-            f"two-qubit gates folded to noise factors {_written(self.scales)} and extrapolated to zero "
-            f"by a network trained on {self.circuits} near-Clifford circuits"
+            f"two-qubit gates folded to noise factors {_written(self.scales)} and extrapolated to "
+            f"zero by a network trained on {self.circuits} near-Clifford circuits"
         )
 
 

@@ -109,3 +109,70 @@ def test_one_hardware_job_has_one_precision():
     pubs = [(circuit, "Z", None, 0.1), (circuit, "Z", None, 0.2)]
     with pytest.raises(BackendError, match="one precision"):
         HardwareEstimator(machine=None).run(pubs)
+
+
+@pytest.mark.parametrize(
+    ("mitigation", "option", "value"),
+    [
+        ("twirling(randomizations=7)", ("twirling", "num_randomizations"), 7),
+        ("twirling", ("twirling", "enable_gates"), True),
+        ("dd(sequence=XY4)", ("dynamical_decoupling", "sequence_type"), "XY4"),
+        ("resilience-1+dd", ("dynamical_decoupling", "enable"), True),
+        ("resilience-2+twirling", ("twirling", "num_randomizations"), 32),
+    ],
+)
+def test_techniques_of_the_runtime_are_the_clients_options(
+    mitigation, option, value, monkeypatch, make_circuit, values_for
+):
+    """What the client is given, and that its answer says so."""
+    from qvlm_qiskit.backends import runtime
+
+    seen = []
+
+    class Watched(runtime.Estimator):
+        def run(self, pubs, **options):
+            seen.append(self.options)
+            return super().run(pubs, **options)
+
+    monkeypatch.setattr(runtime, "Estimator", Watched)
+    circuit = make_circuit()
+    backend = open_backend("fake_manila", shots=112, seed=1, mitigation=mitigation)
+    result = backend.estimator().run([(circuit, "ZII", values_for(circuit))]).result()[0]
+    (options,) = seen
+    assert getattr(getattr(options, option[0]), option[1]) == value
+    assert options.resilience_level == (int(mitigation[11]) if "resilience" in mitigation else 0)
+    words = [step.partition("(")[0] for step in mitigation.split("+")]
+    assert all(word in result.metadata["technique"] for word in words)
+    assert np.isfinite(result.data.evs)
+
+
+def test_our_wrappers_run_on_top_of_the_clients_options(make_circuit, values_for, exact):
+    circuit = make_circuit(layers=2)
+    values = values_for(circuit, (3,))
+    observables = [["ZII"], ["IZI"], ["ZZZ"]]
+    expected = exact(circuit, observables, values)
+    errors = {}
+    for mitigation in ("none", "readout+cdr(circuits=8)+twirling(randomizations=4)", "pec"):
+        backend = open_backend("fake_lagos", shots=4000, seed=2, mitigation=mitigation)
+        result = backend.estimator().run([(circuit, observables, values)]).result()[0]
+        errors[mitigation] = np.sqrt(np.mean((result.data.evs - expected) ** 2))
+    assert errors["readout+cdr(circuits=8)+twirling(randomizations=4)"] < 0.6 * errors["none"]
+    assert errors["pec"] < errors["none"]
+
+
+def test_wrappers_run_in_front_of_the_hardware_estimator(make_circuit, values_for, exact):
+    """One precision per job also where a technique trains and calibrates."""
+    from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
+    from qvlm_qiskit.backends.mitigation_names import parse_mitigation
+
+    circuit = make_circuit()
+    machine = FakeManilaV2()
+    device = MitigatedDevice(machine.target)
+    for mitigation in ("readout+zne", "cdr(circuits=6)"):
+        estimator = HardwareEstimator(machine)
+        for wrap in mitigation_wrappers(parse_mitigation(mitigation), device):
+            estimator = wrap(estimator)
+        stack = Compiled(estimator, Compiler(machine.target, 1), default_precision=0.03)
+        pub = (circuit, [["ZII"], ["IIZ"]], values_for(circuit, (3,)))
+        found = stack.run([pub]).result()[0].data.evs
+        assert np.abs(found - exact(*pub)).max() < 0.25
