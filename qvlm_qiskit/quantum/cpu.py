@@ -24,7 +24,7 @@ MAX_LANES = 64
 MIN_LANES = 8
 """Fewer samples side by side leave the vector units idle on the low qubits; a tile that is too
 large for the cache costs less (measured, docs/log.md)."""
-THREAD_WORK = 1 << 21
+THREAD_WORK = 1 << 18
 """Amplitude updates (passes × states × 2ⁿ) that are worth a thread of their own."""
 
 Twin = Callable[[Tensor, Tensor, Tensor | None, bool], Tensor]
