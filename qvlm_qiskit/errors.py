@@ -10,7 +10,11 @@
     │   ├── CredentialsError       no usable IBM Quantum account
     │   └── MitigationError        a mitigation that is unknown or not possible there
     ├── NoiseModelError            a noise description that is not physical or not readable
-    ├── LedgerError                a stored job result that is damaged or of another version
+    ├── LedgerError                a stored job or result that is damaged or of another version
+    ├── JobError                   a job that can't be submitted, followed or read
+    │   ├── JobPending             its results are not there yet; nothing is wrong
+    │   ├── JobFailedError         it ended without results
+    │   └── BudgetError            it would exceed an allowance, a limit or the user's budget
     └── MissingDependencyError     an optional package that is not installed
 
 The command line prints such an error as one line and exits with status 2. A `FallbackWarning`
@@ -83,7 +87,31 @@ class NoiseModelError(QVLMError, ValueError):
 
 
 class LedgerError(QVLMError, RuntimeError):
-    """A stored job result that is damaged or of another version."""
+    """A stored job or result that is damaged or of another version."""
+
+
+class JobError(QVLMError, RuntimeError):
+    """A job that can't be submitted, followed or read."""
+
+
+class JobPending(JobError):  # noqa: N818  (a state that ends a forward pass, not a mistake)
+    """Results are not there yet; the same call made later goes on from there.
+
+    Attributes:
+        submissions: Ids of the submissions that are waited for.
+    """
+
+    def __init__(self, message: str, submissions: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.submissions = tuple(submissions)
+
+
+class JobFailedError(JobError):
+    """A job ended without results, or was refused; nothing is submitted again by itself."""
+
+
+class BudgetError(JobError):
+    """A job would exceed the allowance, a documented limit or the user's budget: not submitted."""
 
 
 class MissingDependencyError(QVLMError, ImportError):
