@@ -1,164 +1,192 @@
-"""An estimator that answers from the ledger what was asked before."""
+"""An estimator whose answers are bought once: from the ledger, or from a machine by one job."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-from qiskit import qasm3
-from qiskit.exceptions import QiskitError
 from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.backend import installed_versions
-from qvlm_qiskit.backends.identity import pub_digest
-from qvlm_qiskit.backends.job import FinishedJob, MappedJob
-from qvlm_qiskit.errors import LedgerError
-from qvlm_qiskit.jobs.ledger import Ledger, StoredResult
+from qvlm_qiskit.backends.job import FinishedJob
+from qvlm_qiskit.errors import JobFailedError, JobPending
+from qvlm_qiskit.jobs.purchase import purchase
+from qvlm_qiskit.jobs.rows import Row, assemble, split
+from qvlm_qiskit.jobs.states import State
+from qvlm_qiskit.jobs.store import JobStore, StoredRow, Submission
+from qvlm_qiskit.jobs.worker import Report, Worker
 
-KEY_SCHEME = "qvlm-record-1"
-
-
-def record_key(pub: EstimatorPub, context: Mapping[str, Any]) -> str:
-    """The ledger key of a pub on a device: a SHA-256 in hexadecimal.
-
-    It covers the circuit's canonical identity, the observables, the bytes of the parameter
-    values, the precision, and the context; a change of any of them gives another key. Versions of
-    packages are recorded but not part of the key, so an upgrade loses no results.
-
-    Args:
-        pub: A coerced pub.
-        context: What else the answer depends on (device, options, seed, noise), JSON-able.
-
-    Raises:
-        LedgerError: The context is not JSON-able.
-        CircuitError: The circuit has no canonical identity.
-    """
-    try:
-        described = json.dumps(context, sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError) as ex:
-        raise LedgerError(f"the context of a record must be JSON-able: {ex}") from ex
-    content = "\n".join((KEY_SCHEME, pub_digest(pub), described))
-    return hashlib.sha256(content.encode()).hexdigest()
+COSTS = ("circuits", "executions")
+SENT = frozenset(State) - {State.INTENDED, State.POSTING}
 
 
 class Recorded(BaseEstimatorV2):
-    """Serves known pubs from a ledger and runs the others in one inner job, storing them.
+    """Serves known rows from the ledger and buys the others, in one job per call if limits allow.
 
-    Answers carry evs and stds only, fresh or stored, and say in ``metadata["record"]`` which of
-    the two they are. New answers are stored when the job's result is asked for. Fits
-    `Backend.recorded`: ``backend.recorded(lambda device, about: Recorded(device, ledger, about))``.
+    Answers carry evs and stds only. ``metadata["record"]`` says where they come from. Fits
+    `Backend.recorded`: ``backend.recorded(lambda device, about: recorder(…))``, see
+    `jobs.machines.recorded_backend`.
 
     Args:
-        estimator: The device's estimator.
-        ledger: The store.
-        context: What the answers depend on beside the pub, such as
-            `Backend.device_description()`.
+        estimator: The device's estimator; it is asked what jobs would execute.
+        store: The ledger.
+        context: What the answers depend on beside the pub: `Backend.device_description()`, the
+            calibration policy, and whatever shall tell new samples from old ones.
+        worker: Submits and follows jobs.
+        run: Id of the run that pays.
+        detach: Raise `JobPending` as soon as jobs are submitted, instead of waiting.
+        rep_delay_seconds: The machine's, for estimates; None: QPU time is not estimated.
+        report: Called with the submissions that are waited for.
     """
 
     def __init__(
-        self, estimator: BaseEstimatorV2, ledger: Ledger, context: Mapping[str, Any]
+        self,
+        estimator: BaseEstimatorV2,
+        store: JobStore,
+        context: Mapping[str, Any],
+        worker: Worker,
+        *,
+        run: str | None = None,
+        detach: bool = False,
+        rep_delay_seconds: float | None = None,
+        report: Report | None = None,
     ) -> None:
         self.inner = estimator
-        self.ledger = ledger
+        self.store = store
         self.context = dict(context)
+        self.worker = worker
+        self.run_id = run
+        self.detach = detach
+        self.rep_delay_seconds = rep_delay_seconds
+        self.report = report
 
-    def run(
-        self, pubs: Iterable[Any], *, precision: float | None = None
-    ) -> FinishedJob | MappedJob:
-        """Answer the pubs; equal ones are asked once.
+    def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
+        """Answer the pubs; equal rows are asked once.
+
+        The jobs are submitted and, unless detached, waited for inside this call: whoever is
+        stopped here goes on by making the same call again.
 
         Args:
             pubs: Pubs of any broadcast shape.
             precision: For pubs that name none.
 
         Raises:
-            LedgerError: A stored answer is damaged or of another version.
+            JobPending: Detached, and some rows are not answered yet.
+            JobFailedError: The job that was to answer a row ended without results; nothing is
+                submitted again by itself.
+            BudgetError: A job would cost too much.
+            LedgerError: The store is damaged or of another version.
         """
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
-        keys = [record_key(pub, self.context) for pub in coerced]
-        stored = {key: self.ledger.load(key) for key in set(keys) if key in self.ledger}
-        missing = {key: pub for key, pub in zip(keys, coerced, strict=True) if key not in stored}
-        if not missing:
-            return FinishedJob(_assembled(keys, stored, fresh=()))
+        rows = split(coerced, self.context)
+        new = purchase(self, rows, coerced)
+        known = self.store.find_rows({row.key for row in rows})
+        waiting = sorted({r.submission for r in known.values() if r.evs is None})
+        if waiting:
+            self._work(waiting)
+            known = self.store.find_rows({row.key for row in rows})
+        return FinishedJob(_result(coerced, rows, known, self.store, set(new)))
 
-        def keep(result: PrimitiveResult[Any]) -> PrimitiveResult[Any]:
-            for (key, pub), answer in zip(missing.items(), result, strict=True):
-                stored[key] = self.ledger.store(
-                    key, answer.data.evs, answer.data.stds, self._record(pub, answer)
-                )
-            return _assembled(keys, stored, fresh=missing)
-
-        return MappedJob(self.inner.run(list(missing.values())), keep)
-
-    def _record(self, pub: EstimatorPub, answer: Any) -> dict[str, Any]:
-        text, reason = _qasm3(pub)
-        return {
-            "context": self.context,
-            "circuit_qasm3": text,
-            "circuit_not_exported": reason,
-            "num_qubits": pub.circuit.num_qubits,
-            "observables": _observables(pub),
-            "observables_shape": list(pub.observables.shape),
-            "parameters": [parameter.name for parameter in pub.circuit.parameters],
-            "parameters_shape": list(pub.parameter_values.shape),
-            "precision": pub.precision,
-            "metadata": _plain(answer.metadata),
-            "versions": installed_versions(),
-        }
+    def _work(self, identifiers: Sequence[str]) -> None:
+        """Wait for submissions; detached, only until they are sent."""
+        if self.detach:
+            found = self.worker.finish(
+                identifiers, until=lambda s: s.state in SENT, report=self.report
+            )
+            # What has finished meanwhile is taken along; nothing is waited for.
+            found = self.worker.finish(identifiers, seconds=0.0, report=self.report)
+        else:
+            found = self.worker.finish(identifiers, report=self.report)
+        if ended := [s for s in found if s.state.ended_without_results]:
+            raise JobFailedError(_ended(ended[0]))
+        if open_ones := [s.id for s in found if not s.state.final]:
+            raise JobPending(
+                f"{len(open_ones)} job(s) on {self.worker.service.machine} are not finished",
+                open_ones,
+            )
 
 
-def _assembled(
-    keys: list[str], stored: Mapping[str, StoredResult], fresh: Iterable[str]
-) -> PrimitiveResult[Any]:
-    new = set(fresh)
+def _ended(submission: Submission) -> str:
+    why = f": {submission.reason}" if submission.reason else ""
+    return (
+        f"submission {submission.id} on {submission.machine} is {submission.state}{why}; nothing "
+        f"is sent again by itself (qvlm jobs retry {submission.id} makes a new attempt)"
+    )
+
+
+def _result(
+    pubs: Sequence[EstimatorPub], rows: Sequence[Row], known: Mapping[str, StoredRow],
+    store: JobStore, new: set[str],
+) -> PrimitiveResult[Any]:  # fmt: skip
+    values = {
+        key: (row.evs, row.stds)
+        for key, row in known.items()
+        if row.evs is not None and row.stds is not None
+    }
+    by_pub: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_pub[row.pub].append(row)
+    about = _Sources(store)
     answers = []
-    for key in keys:
-        entry = stored[key]
-        about = {
-            "key": key,
-            "source": "device" if key in new else "ledger",
-            "created_utc": entry.record["created_utc"],
-        }
-        data = DataBin(evs=entry.evs.copy(), stds=entry.stds.copy(), shape=entry.evs.shape)
-        answers.append(PubResult(data, {**entry.record["metadata"], "record": about}))
+    for number, pub in enumerate(pubs):
+        evs, stds = assemble(pub, by_pub[number], values)
+        stored = {row.key: known[row.key] for row in by_pub[number]}
+        metadata = about.metadata(stored.values(), new)
+        answers.append(PubResult(DataBin(evs=evs, stds=stds, shape=pub.shape), metadata))
     return PrimitiveResult(answers, metadata={"version": 2})
 
 
-def _observables(pub: EstimatorPub) -> list[list[list[Any]]]:
-    """Per observable, its terms as [letters, qubits, coefficient]."""
-    return [
-        [
-            [letters, [int(qubit) for qubit in qubits], float(coefficient.real)]
-            for letters, qubits, coefficient in observable.to_sparse_list()
-        ]
-        for observable in pub.observables.sparse_observables_array().ravel()
-    ]
+class _Sources:
+    """Reads the metadata of answers, each submission's once."""
+
+    def __init__(self, store: JobStore) -> None:
+        self.store = store
+        self._answers: dict[str, list[tuple[dict[str, Any], float]]] = {}
+        self._sizes: dict[tuple[str, int], int] = {}
+
+    def metadata(self, rows: Iterable[StoredRow], new: set[str]) -> dict[str, Any]:
+        """What all sources of a pub's rows say, costs in proportion to the rows."""
+        used: dict[tuple[str, int], int] = defaultdict(int)
+        for row in rows:
+            used[row.submission, row.pub] += 1
+        parts = [(self._of(*source), count / self._size(source)) for source, count in used.items()]
+        first = parts[0][0][0] if parts else {}
+        merged = {
+            key: value
+            for key, value in first.items()
+            if key not in COSTS and all(part.get(key) == value for (part, _), _ in parts)
+        }
+        for cost in COSTS:
+            paid = [part[cost] * share for (part, _), share in parts if cost in part]
+            if paid and len(paid) == len(parts):
+                merged[cost] = math.ceil(sum(paid) - 1e-9)
+        fresh = sum(count for (submission, _), count in used.items() if submission in new)
+        total = sum(used.values())
+        times = [at for (_, at), _ in parts]
+        merged["record"] = {
+            "source": "device" if fresh == total else "ledger" if not fresh else "both",
+            "rows": total,
+            "rows_from_ledger": total - fresh,
+            "submissions": sorted({submission for submission, _ in used}),
+            "answered_utc": None if not times else _utc(max(times)),
+        }
+        return merged
+
+    def _of(self, submission: str, pub: int) -> tuple[dict[str, Any], float]:
+        if submission not in self._answers:
+            self._answers[submission] = self.store.answers_of(submission)
+            for row in self.store.rows_of(submission):
+                key = (submission, row.pub)
+                self._sizes[key] = self._sizes.get(key, 0) + 1
+        return self._answers[submission][pub]
+
+    def _size(self, source: tuple[str, int]) -> int:
+        self._of(*source)
+        return self._sizes[source]
 
 
-def _qasm3(pub: EstimatorPub) -> tuple[str | None, str | None]:
-    """The circuit's text, or the reason why it has none; the key doesn't depend on it."""
-    try:
-        return qasm3.dumps(pub.circuit), None
-    except QiskitError as ex:
-        return None, str(ex)
-
-
-def _plain(value: Any) -> Any:
-    """The JSON-able part of a device's metadata; the rest as text."""
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if np.isfinite(value) else repr(value)
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return str(value)
+def _utc(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

@@ -39,6 +39,10 @@ class NotAcceptedError(JobError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class SessionClosedError(NotAcceptedError):
+    """The batch or session takes no more jobs; surely no job."""
+
+
 class RefusedError(JobError):
     """The server examined the request and refused it; sending it again would change nothing."""
 
@@ -95,14 +99,17 @@ class JobService(Protocol):
     Attributes:
         machine: Its name, as `open_backend` knows it.
         decoder: Name of the function in `jobs.decode` that reads its raw results.
+        post_seconds: The longest time that a submission can be under way before it returns or
+            raises; beyond it the server can't accept it any more.
         visible_after_seconds: How long after its acceptance a job may still be missing from
-            `find`; the grace period of reconciliation must be longer.
+            `find`. That no job is ever submitted twice holds as long as this is true.
         posts_per_minute: How many submissions the service takes; None: any number.
         charges: Whether jobs cost QPU time.
     """
 
     machine: str
     decoder: str
+    post_seconds: float
     visible_after_seconds: float
     posts_per_minute: int | None
     charges: bool

@@ -11,7 +11,8 @@ from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.evaluation import Evaluation, evaluate
-from qvlm_qiskit.jobs import Ledger, Recorded
+from qvlm_qiskit.jobs import JobStore, recorded_backend
+from qvlm_qiskit.jobs.verify import verify
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 from qvlm_qiskit.progress import Track, silent
 
@@ -42,22 +43,21 @@ def recorded_inference(
     Raises:
         LedgerError: The store did not hold all answers, or gave others.
     """
-    ledger = Ledger(folder)
-    before = set(ledger.keys())
-    first, seconds = _answer(model, processor, samples, backend, ledger, track, "Runtime inference")
-    new = [key for key in ledger.keys() if key not in before]
-    stored = len(ledger.keys())
+    store = JobStore(folder)
+    jobs, rows = store.count_jobs(), store.count_rows()
+    first, seconds = _answer(model, processor, samples, backend, store, track, "Runtime inference")
+    stored, values = store.count_rows(), verify(store)
     second, seconds_again = _answer(
-        model, processor, samples, backend, Ledger(folder), track, "read back from the store"
+        model, processor, samples, backend, JobStore(folder), track, "read back from the store"
     )
-    if len(ledger.keys()) != stored or first.answers != second.answers:
+    if store.count_rows() != stored or first.answers != second.answers:
         raise LedgerError(f"the store at {folder} did not give the answers that were put in")
-    rows = [ledger.load(key).evs.size for key in ledger.keys()]
     record = {
         "backend": backend.describe(),
-        "new_pubs": len(new),
-        "stored_pubs": stored,
-        "stored_values": int(sum(rows)),
+        "jobs": store.count_jobs() - jobs,
+        "new_rows": stored - rows,
+        "stored_rows": stored,
+        "verified_rows": values,
         "stored_bytes": sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()),
         "seconds": round(seconds, 2),
         "seconds_from_store": round(seconds_again, 2),
@@ -71,12 +71,12 @@ def _answer(
     processor: HybridVLMProcessor,
     samples: Sequence[Sample],
     backend: Backend,
-    ledger: Ledger,
+    store: JobStore,
     track: Track,
     what: str,
 ) -> tuple[Evaluation, float]:
     started = time.perf_counter()
-    machine = backend.recorded(lambda device, about: Recorded(device, ledger, about))
+    machine = recorded_backend(backend, store)
     with model.run_on(machine):
         found = evaluate(model, processor, samples, track=track, what=what)
     return found, time.perf_counter() - started

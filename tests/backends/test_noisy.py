@@ -15,7 +15,7 @@ from qvlm_qiskit.errors import (
     NoiseModelError,
     UnknownNameError,
 )
-from qvlm_qiskit.jobs.recorded import record_key
+from qvlm_qiskit.jobs.rows import split
 from qvlm_qiskit.noise_models import NoiseSpec, snapshot
 
 OBSERVABLES = [["ZII"], ["IZZ"], ["XIY"], ["IXI"]]
@@ -228,7 +228,7 @@ def test_whatever_changes_raw_values_changes_the_record(saved, make_circuit):
 
     def key(**options):
         backend = open_backend(f"noisy:{saved}", seed=1, **options)
-        return record_key(pub, backend.device_description())
+        return tuple(row.key for row in split([pub], backend.device_description()))
 
     first = key(shots=100)
     assert key(shots=100) == first

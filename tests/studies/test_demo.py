@@ -8,7 +8,8 @@ from qvlm_qiskit import __version__
 from qvlm_qiskit.data import DIGIT_QUESTIONS, DigitCanvases
 from qvlm_qiskit.errors import InputError, QVLMError, UnknownNameError
 from qvlm_qiskit.evaluation import evaluate, majority_baseline, shuffle_images
-from qvlm_qiskit.jobs import Ledger
+from qvlm_qiskit.jobs import JobStore
+from qvlm_qiskit.jobs.verify import verify
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies import run_demo
 
@@ -144,9 +145,9 @@ def test_the_circuits_are_those_of_the_model_on_the_device(demo, results):
 
 def test_the_runtime_answers_are_in_the_ledger(demo, results):
     runtime = results["runtime"]
-    ledger = Ledger(demo[0] / "ledger")
-    assert runtime["new_pubs"] == runtime["stored_pubs"] == len(ledger.keys()) > 0
-    assert runtime["stored_values"] == sum(ledger.load(key).evs.size for key in ledger.keys())
+    store = JobStore(demo[0] / "ledger", create=False)
+    assert runtime["jobs"] == store.count_jobs() > 0
+    assert runtime["new_rows"] == runtime["stored_rows"] == verify(store) > 0
 
 
 def test_the_examples_are_questions_of_the_test_set_with_every_machines_answer(demo, results):

@@ -4,7 +4,7 @@ import pytest
 
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.evaluation import evaluate
-from qvlm_qiskit.jobs import Ledger
+from qvlm_qiskit.jobs import JobStore
 from qvlm_qiskit.studies import recorded_inference
 
 
@@ -13,8 +13,8 @@ def test_every_circuit_is_sent_once_and_read_back(
 ):
     backend, device = counted(runtime)
     found, record = recorded_inference(model, processor, samples[:3], backend, tmp_path / "ledger")
-    assert record["new_pubs"] == record["stored_pubs"] == device.pubs > 0
-    assert len(Ledger(tmp_path / "ledger").keys()) == device.pubs
+    assert record["jobs"] == JobStore(tmp_path / "ledger").count_jobs() == device.pubs > 0
+    assert record["new_rows"] == record["stored_rows"] == record["verified_rows"] > 0
     assert record["accuracy"] == found.accuracy.value
     assert len(found.answers) == record["total"] == 3
     assert record["stored_bytes"] == sum(
@@ -26,23 +26,23 @@ def test_every_circuit_is_sent_once_and_read_back(
 def test_a_second_call_sends_nothing(model, processor, samples, runtime, counted, tmp_path, tree):
     backend, device = counted(runtime)
     first, one = recorded_inference(model, processor, samples[:3], backend, tmp_path)
-    sent, before = device.pubs, tree(tmp_path)
+    sent, before = device.pubs, tree(tmp_path / "blobs")
     second, two = recorded_inference(model, processor, samples[:3], backend, tmp_path)
     assert device.pubs == sent
-    assert tree(tmp_path) == before
+    assert tree(tmp_path / "blobs") == before
     assert second == first
-    assert (two["new_pubs"], two["stored_pubs"]) == (0, one["stored_pubs"])
+    assert (two["jobs"], two["new_rows"], two["stored_rows"]) == (0, 0, one["stored_rows"])
 
 
 def test_another_question_sends_only_what_is_new(
     model, processor, samples, runtime, counted, tmp_path
 ):
     backend, device = counted(runtime)
-    recorded_inference(model, processor, samples[:2], backend, tmp_path)
+    _, first = recorded_inference(model, processor, samples[:2], backend, tmp_path)
     sent = device.pubs
     _, record = recorded_inference(model, processor, samples[2:4], backend, tmp_path)
-    assert record["new_pubs"] == device.pubs - sent > 0
-    assert record["stored_pubs"] == device.pubs
+    assert record["jobs"] == device.pubs - sent > 0
+    assert record["stored_rows"] == first["stored_rows"] + record["new_rows"]
 
 
 def test_the_answers_are_those_of_the_backend_without_a_ledger(
@@ -71,8 +71,8 @@ def test_a_damaged_store_is_an_error(model, processor, samples, runtime, counted
     backend, device = counted(runtime)
     recorded_inference(model, processor, samples[:2], backend, tmp_path)
     sent = device.pubs
-    key = Ledger(tmp_path).keys()[0]
-    (tmp_path / key / "result.npz").write_bytes(b"damaged")
+    damaged = next((tmp_path / "blobs").rglob("*.blob"))
+    damaged.write_bytes(b"damaged")
     with pytest.raises(LedgerError, match="damaged"):
         recorded_inference(model, processor, samples[:2], backend, tmp_path)
     assert device.pubs == sent

@@ -1,0 +1,115 @@
+"""Files that are written once: packages and raw results, known by the SHA-256 of their bytes.
+
+    <blobs>/ab/abcdef….blob
+
+A blob is written into a temporary file beside its place, flushed to the disk, and renamed; the
+folder is flushed too. So it is there completely or not at all. Reading checks the sum: a damaged
+blob is never used, it is moved to <blobs>/damaged/ where it can be examined.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from qvlm_qiskit.errors import LedgerError
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class DamagedBlobError(LedgerError):
+    """A blob whose bytes are not those that were written, or that is missing."""
+
+
+class Blobs:
+    """The folder of blobs.
+
+    Args:
+        folder: Made when it is missing.
+
+    Raises:
+        LedgerError: It can't be made.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as ex:
+            raise LedgerError(f"can't use {folder} for stored results: {ex}") from ex
+
+    def put(self, content: bytes) -> str:
+        """Write a blob, unless it is there, and return its SHA-256 in hexadecimal.
+
+        Raises:
+            LedgerError: The disk refuses.
+        """
+        name = hashlib.sha256(content).hexdigest()
+        path = self._path(name)
+        try:
+            if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == name:
+                return name
+            path.parent.mkdir(exist_ok=True)
+            self._write(path, content)
+        except OSError as ex:
+            raise LedgerError(f"can't write to {self.folder}: {ex}") from ex
+        return name
+
+    def get(self, name: str) -> bytes:
+        """The bytes of a blob.
+
+        Raises:
+            DamagedBlobError: It is missing, or its bytes have changed; then it is moved away.
+        """
+        path = self._path(name)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise DamagedBlobError(f"the stored file {path} is missing") from None
+        except OSError as ex:
+            raise LedgerError(f"can't read the stored file {path}: {ex}") from ex
+        if hashlib.sha256(content).hexdigest() != name:
+            aside = self._set_aside(path)
+            raise DamagedBlobError(f"the stored file {path} was damaged; it is kept as {aside}")
+        return content
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(_NAME.fullmatch(name)) and self._path(name).is_file()
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise LedgerError(f"{name!r} is no SHA-256 in hexadecimal")
+        return self.folder / name[:2] / f"{name}.blob"
+
+    def _set_aside(self, path: Path) -> Path:
+        folder = self.folder / "damaged"
+        folder.mkdir(exist_ok=True)
+        aside = folder / path.name
+        path.replace(aside)
+        return aside
+
+    def _write(self, path: Path, content: bytes) -> None:
+        descriptor, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as handle:
+                handle.write(content)
+                handle.flush()
+                os.fsync(handle.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        for folder in (path.parent, self.folder):
+            _sync_folder(folder)
+
+
+def _sync_folder(path: Path) -> None:
+    """Flush the folder's list of names, without which a rename can be lost with the power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

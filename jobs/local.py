@@ -1,0 +1,217 @@
+"""Devices of this computer as a job service: Aer, fake devices, and our own simulators.
+
+    <spool>/<tag>/package.zip    what is run
+    <spool>/<tag>/machine.json   how the backend is opened again (detached jobs only)
+    <spool>/<tag>/result         the raw result, written whole or not at all
+    <spool>/<tag>/error          one line instead of it
+    <spool>/<tag>/process        id and start of the process that runs it (detached jobs only)
+
+A job runs inside `submit`, or in a process of its own that outlives the submitter. One that died
+without a result is run again: that costs nothing here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from qiskit.primitives import BaseEstimatorV2
+
+from qvlm_qiskit.errors import JobError, QVLMError
+from qvlm_qiskit.jobs import decode
+from qvlm_qiskit.jobs.answer import PubAnswer, plain
+from qvlm_qiskit.jobs.package import Package
+from qvlm_qiskit.jobs.service import (
+    Allowance,
+    NoSuchJobError,
+    RefusedError,
+    ServerJob,
+)
+
+STARTS = 3
+"""A detached job whose process dies so often without a word is given up."""
+
+
+class LocalJobs:
+    """Runs packages with an estimator.
+
+    Args:
+        estimator: The device's.
+        machine: Its name.
+        spool: Folder of running and finished jobs.
+        reopen: Arguments of `open_backend` (``name`` and options) with which another process
+            opens the same device; given, jobs run in a process of their own.
+    """
+
+    decoder = decode.LOCAL
+    post_seconds = 0.0
+    visible_after_seconds = 0.0
+    posts_per_minute: int | None = None
+    charges = False
+
+    def __init__(
+        self,
+        estimator: BaseEstimatorV2,
+        machine: str,
+        spool: str | Path,
+        reopen: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.machine = machine
+        self.spool = Path(spool)
+        self.reopen = None if reopen is None else dict(reopen)
+
+    def submit(
+        self, package: Package, tag: str, *, max_seconds: int, session: str | None = None
+    ) -> str:
+        """Run the package, or start the process that does.
+
+        Raises:
+            RefusedError: The device can't run it.
+        """
+        folder = self.spool / tag
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.reopen is None:
+            try:
+                write(folder / "result", run_package(self.estimator, package))
+            except QVLMError as ex:
+                raise RefusedError(str(ex)) from ex
+            return tag
+        write(folder / "package.zip", package.to_bytes())
+        write(folder / "machine.json", json.dumps(self.reopen).encode())
+        self._start(folder)
+        return tag
+
+    def find(self, tag: str) -> Sequence[ServerJob]:
+        """The job of that tag, if there is one."""
+        folder = self.spool / tag
+        known = any((folder / name).exists() for name in ("result", "error", "process"))
+        return [self.status(tag)] if known else []
+
+    def status(self, server_id: str) -> ServerJob:
+        """What a job is doing; a detached one that died is started again."""
+        folder = self._folder(server_id)
+        if (folder / "result").exists():
+            return ServerJob(server_id, "completed")
+        if (folder / "error").exists():
+            return ServerJob(server_id, "failed", (folder / "error").read_text(encoding="utf-8"))
+        started = _process(folder)
+        if started is None:
+            raise NoSuchJobError(f"no local job {server_id}")
+        if _alive(started):
+            return ServerJob(server_id, "running")
+        if started["starts"] >= STARTS:
+            return ServerJob(server_id, "failed", "its process ended without a result")
+        self._start(folder, started["starts"])
+        return ServerJob(server_id, "running")
+
+    def fetch(self, server_id: str) -> bytes:
+        """The raw result."""
+        try:
+            return (self._folder(server_id) / "result").read_bytes()
+        except FileNotFoundError:
+            raise NoSuchJobError(f"local job {server_id} has no result") from None
+
+    def cancel(self, server_id: str) -> None:
+        """Stop a detached job's process."""
+        folder = self._folder(server_id)
+        started = _process(folder)
+        if (folder / "result").exists() or started is None:
+            return
+        write(folder / "error", b"cancelled")
+        if _alive(started):
+            os.kill(started["id"], 15)
+
+    def allowance(self) -> Allowance:
+        """No limit."""
+        return Allowance()
+
+    def open_session(self, kind: Literal["batch", "session"], max_seconds: int | None) -> str:
+        """There is none to open."""
+        raise RefusedError(f"{self.machine} runs on this computer and has no {kind}")
+
+    def session_accepts(self, session: str) -> bool:
+        """There is none."""
+        return False
+
+    def close_session(self, session: str) -> None:
+        """There is none to close."""
+
+    def _folder(self, server_id: str) -> Path:
+        folder = self.spool / server_id
+        if not folder.is_dir():
+            raise NoSuchJobError(f"no local job {server_id}")
+        return folder
+
+    def _start(self, folder: Path, starts: int = 0) -> None:
+        with (folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "qvlm_qiskit.jobs.local_process", str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        about = {"id": process.pid, "began": _began(process.pid), "starts": starts + 1}
+        write(folder / "process", json.dumps(about).encode())
+
+
+def run_package(estimator: BaseEstimatorV2, package: Package) -> bytes:
+    """Run a package's pubs and return the raw result."""
+    result = estimator.run(list(package.pubs)).result()
+    answers = [
+        PubAnswer(
+            np.asarray(answer.data.evs, dtype=np.float64),
+            np.asarray(answer.data.stds, dtype=np.float64),
+            plain(answer.metadata),
+        )
+        for answer in result
+    ]
+    return decode.encode_local(answers)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and flush it to the disk."""
+    descriptor, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _process(folder: Path) -> dict[str, Any] | None:
+    try:
+        started: dict[str, Any] = json.loads((folder / "process").read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as ex:
+        raise JobError(f"{folder / 'process'} is damaged: {ex}") from ex
+    return started
+
+
+def _alive(started: Mapping[str, Any]) -> bool:
+    """Whether the process lives; ids are used again, so its start is compared too."""
+    began = _began(started["id"])
+    return began is not None and began == started["began"]
+
+
+def _began(process: int) -> str | None:
+    """When a process began, in the kernel's ticks; None when it is gone or a zombie."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = status.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else fields[19]

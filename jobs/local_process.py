@@ -1,0 +1,30 @@
+"""``python -m qvlm_qiskit.jobs.local_process FOLDER``: the process of one detached local job."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.errors import QVLMError
+from qvlm_qiskit.jobs.local import run_package, write
+from qvlm_qiskit.jobs.package import Package
+
+
+def main(folder: Path) -> None:
+    """Run the package of a job folder on the machine that it names."""
+    try:
+        package = Package.from_bytes((folder / "package.zip").read_bytes())
+        machine = json.loads((folder / "machine.json").read_text(encoding="utf-8"))
+        device = open_backend(machine.pop("name"), **machine).device
+        content = run_package(device, package)
+    except QVLMError as ex:
+        write(folder / "error", str(ex).encode())
+        return
+    if not (folder / "error").exists():
+        write(folder / "result", content)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,41 @@
+"""No more requests per minute than a service takes, over all workers of a store."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, func, insert, select, text
+
+from qvlm_qiskit.jobs import schema
+from qvlm_qiskit.jobs.service import JobService
+from qvlm_qiskit.jobs.store import JobStore
+
+WINDOW_SECONDS = 60.0
+
+
+def take_turn(store: JobStore, service: JobService, submission: str) -> float:
+    """Take one of the service's requests of this minute.
+
+    Returns:
+        0 when it was taken; otherwise the seconds until one is free.
+    """
+    if service.posts_per_minute is None:
+        return 0.0
+    table, now = schema.posts, store.now()
+    since = now - WINDOW_SECONDS
+    with store.transaction() as connection:
+        if store.engine.dialect.name == "postgresql":
+            # Counting and inserting are one step: SQLite's transactions are exclusive anyway.
+            connection.execute(
+                text("select pg_advisory_xact_lock(hashtext(:machine))"),
+                {"machine": service.machine},
+            )
+        connection.execute(delete(table).where(table.c.at < since - WINDOW_SECONDS))
+        mine = (table.c.machine == service.machine) & (table.c.at > since)
+        taken, oldest = connection.execute(
+            select(func.count(), func.min(table.c.at)).where(mine)
+        ).one()
+        if taken >= service.posts_per_minute:
+            return max(float(oldest) + WINDOW_SECONDS - now, 0.1)
+        connection.execute(
+            insert(table).values(machine=service.machine, submission=submission, at=now)
+        )
+    return 0.0

@@ -1,0 +1,144 @@
+"""Rows that nobody has asked before become submissions: as few as limits allow, each row once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+
+from qvlm_qiskit.backends.limits import JobTimer, broken_limits
+from qvlm_qiskit.backends.plan import StatesWork
+from qvlm_qiskit.errors import BudgetError
+from qvlm_qiskit.jobs.package import Package
+from qvlm_qiskit.jobs.rows import Row, merge
+from qvlm_qiskit.jobs.states import State
+from qvlm_qiskit.jobs.store import new_id
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.jobs.recorded import Recorded
+
+Pubs = list[tuple[EstimatorPub, list[Row]]]
+
+
+def purchase(buyer: Recorded, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[str]:
+    """Record the intent to buy every row that the ledger does not know; nothing is sent.
+
+    Args:
+        buyer: Knows the store, the device and the run.
+        rows: The rows of a call.
+        pubs: The pubs that they come from.
+
+    Returns:
+        Ids of the new submissions.
+
+    Raises:
+        BudgetError: One row alone is more than a job of this machine may be.
+    """
+    made: list[str] = []
+    while True:
+        known = buyer.store.find_rows({row.key for row in rows})
+        missing = list({row.key: row for row in rows if row.key not in known}.values())
+        if not missing:
+            return made
+        for chunk in _chunks(buyer, missing, pubs):
+            identifier = new_id("s-")
+            # False: another worker has bought one of the rows meanwhile; all are looked up anew.
+            if not buyer.store.intend(*_intent(buyer, identifier, chunk)):
+                break
+            made.append(identifier)
+
+
+def _chunks(buyer: Recorded, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[Pubs]:
+    """Rows in jobs of one precision, each within the documented limits."""
+    by_precision: dict[float | None, list[Row]] = {}
+    for row in rows:
+        by_precision.setdefault(pubs[row.pub].precision, []).append(row)
+    return [
+        chunk for group in by_precision.values() for chunk in _within_limits(buyer, group, pubs)
+    ]
+
+
+def _within_limits(
+    buyer: Recorded, rows: Sequence[Row], pubs: Sequence[EstimatorPub]
+) -> list[Pubs]:
+    merged = merge(rows, pubs)
+    if not buyer.worker.service.charges:
+        return [merged]
+    broken = [
+        text for job in _work(buyer, merged) for text in broken_limits(job, _seconds(buyer, job))
+    ]
+    if not broken:
+        return [merged]
+    if len(rows) == 1:
+        raise BudgetError(
+            f"one row alone is too much for {buyer.worker.service.machine}: {broken[0]}"
+        )
+    half = len(rows) // 2
+    return [
+        *_within_limits(buyer, rows[:half], pubs),
+        *_within_limits(buyer, rows[half:], pubs),
+    ]
+
+
+def _intent(
+    buyer: Recorded, identifier: str, chunk: Pubs
+) -> tuple[dict[str, Any], list[tuple[str, int, int]]]:
+    """The columns of a submission, and its rows; the package is on disk when this returns."""
+    package = Package(tuple(pub for pub, _ in chunk), buyer.context)
+    executions, seconds = _estimate(buyer, chunk)
+    service, now = buyer.worker.service, buyer.store.now()
+    columns = {
+        "id": identifier,
+        "tag": f"qvlm-{uuid.uuid4().hex}",
+        "run": buyer.run_id,
+        "state": State.INTENDED,
+        "machine": service.machine,
+        "decoder": service.decoder,
+        "package": buyer.store.blobs.put(package.to_bytes()),
+        "about": buyer.context,
+        "attempt": 1,
+        "rows": sum(len(rows) for _, rows in chunk),
+        "executions": executions,
+        "seconds_estimated": seconds,
+        "max_seconds": buyer.worker.budget.max_seconds(seconds),
+        "posts": 0,
+        "not_before": 0.0,
+        "fetches": 0,
+        "created_at": now,
+        "updated_at": now,
+    }
+    rows = [
+        (row.key, number, position)
+        for number, (_, members) in enumerate(chunk)
+        for position, row in enumerate(members)
+    ]
+    return columns, rows
+
+
+def _estimate(buyer: Recorded, chunk: Pubs) -> tuple[int | None, float | None]:
+    """Executions and QPU seconds; None where nobody can say.
+
+    Counting what the Runtime client would send takes as long as preparing it, so it is done only
+    where something depends on it.
+    """
+    budget = buyer.worker.budget
+    wanted = buyer.worker.service.charges or budget.seconds or budget.executions
+    if not wanted or not isinstance(buyer.inner, StatesWork):
+        return None, None
+    jobs = _work(buyer, chunk)
+    executions = sum(work.executions for job in jobs for work in job)
+    seconds = [_seconds(buyer, job) for job in jobs]
+    known = [value for value in seconds if value is not None]
+    return executions, sum(known) if len(known) == len(seconds) else None
+
+
+def _work(buyer: Recorded, chunk: Pubs) -> list[list[Any]]:
+    if not isinstance(buyer.inner, StatesWork):
+        return []
+    return buyer.inner.jobs([pub for pub, _ in chunk])
+
+
+def _seconds(buyer: Recorded, job: Sequence[Any]) -> float | None:
+    return JobTimer(buyer.rep_delay_seconds).seconds(job)

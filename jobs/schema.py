@@ -1,0 +1,138 @@
+"""The tables of a store, their version, and how older stores are brought up to it.
+
+Times are seconds since 1970 (UTC). Every change of state goes through `jobs.store`; the tables
+hold no account data, and nothing is pickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    inspect,
+)
+
+from qvlm_qiskit.errors import LedgerError
+
+VERSION = 1
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("tag", String(64), nullable=False, unique=True),
+    Column("run", String(40)),
+    Column("state", String(16), nullable=False),
+    Column("machine", Text, nullable=False),
+    Column("decoder", String(32), nullable=False),
+    Column("package", String(64), nullable=False),
+    Column("about", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("previous", String(40)),
+    Column("rows", Integer, nullable=False),
+    Column("executions", Integer),
+    Column("seconds_estimated", Float),
+    Column("seconds_used", Float),
+    Column("max_seconds", Integer, nullable=False),
+    Column("session", String(64)),
+    Column("server_id", String(128)),
+    Column("raw", String(64)),
+    Column("reason", Text),
+    Column("reason_code", Integer),
+    Column("posts", Integer, nullable=False),
+    Column("posted_at", Float),
+    Column("not_before", Float, nullable=False),
+    Column("fetches", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("lease_owner", String(64)),
+    Column("lease_until", Float),
+)
+Index("submissions_by_run", submissions.c.run)
+Index("submissions_by_state", submissions.c.state)
+
+rows = Table(
+    "rows",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("submission", String(40), nullable=False),
+    Column("pub", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("evs", LargeBinary),
+    Column("stds", LargeBinary),
+)
+Index("rows_by_submission", rows.c.submission)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("submission", String(40), primary_key=True),
+    Column("pub", Integer, primary_key=True),
+    Column("metadata", Text, nullable=False),
+    Column("answered_at", Float, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("submission", String(40), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("owner", String(64)),
+)
+Index("events_by_submission", events.c.submission)
+
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {}
+"""The step that leads to each version from the one before it."""
+
+
+def prepare(connection: Connection) -> None:
+    """Make the tables, or bring an older store up to `VERSION`; runs in one transaction.
+
+    Raises:
+        LedgerError: The store is of a newer version, or the database is something else.
+    """
+    present = set(inspect(connection).get_table_names())
+    if meta.name not in present:
+        if clash := present & set(metadata.tables):
+            raise LedgerError(
+                f"the database has tables {sorted(clash)} that are not this platform's: give "
+                "another one"
+            )
+        metadata.create_all(connection)
+        connection.execute(meta.insert().values(name="schema", value=str(VERSION)))
+        return
+    found = connection.execute(meta.select().where(meta.c.name == "schema")).first()
+    if found is None or not found.value.isdigit():
+        raise LedgerError("the database is no store of this platform: it states no schema version")
+    version = int(found.value)
+    if version > VERSION:
+        raise LedgerError(
+            f"the store has schema {version}; this release reads up to {VERSION}: take a newer "
+            "release"
+        )
+    for step in range(version + 1, VERSION + 1):
+        MIGRATIONS[step](connection)
+    if version < VERSION:
+        connection.execute(meta.update().where(meta.c.name == "schema").values(value=str(VERSION)))

@@ -1,0 +1,70 @@
+"""Batches and sessions: which one a submission is sent in.
+
+A batch lets a stage's jobs be scheduled together and bills QPU time; a session holds the machine
+for one user, also between stages, and bills elapsed time. An open one is found again through the
+submissions that were sent in it. One that was opened and never used costs nothing and closes by
+itself.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from qvlm_qiskit.jobs import schema
+from qvlm_qiskit.jobs.service import JobService
+from qvlm_qiskit.jobs.store import JobStore, Submission
+
+Mode = Literal["job", "batch", "session"]
+
+
+class Sessions:
+    """The open batch or session of a worker.
+
+    Args:
+        store: The ledger.
+        service: The machine.
+        mode: "job" sends every job by itself.
+    """
+
+    def __init__(self, store: JobStore, service: JobService, mode: Mode) -> None:
+        self.store = store
+        self.service = service
+        self.mode = mode
+        self._current: dict[str | None, str] = {}
+        self._closed: set[str | None] = set()
+
+    def current(self, submission: Submission) -> str | None:
+        """The id of an open batch or session for a submission's run; None in mode "job".
+
+        Raises:
+            RefusedError: The plan or the machine has none.
+            UnreachableError: No answer.
+        """
+        if self.mode == "job":
+            return None
+        run = submission.run
+        if run not in self._current:
+            self._current[run] = self._known(submission) or self.service.open_session(
+                self.mode, None
+            )
+        return self._current[run]
+
+    def forget(self, session: str | None) -> None:
+        """Don't send into this one any more: the server has closed it."""
+        self._closed.add(session)
+        self._current = {run: s for run, s in self._current.items() if s != session}
+
+    def _known(self, submission: Submission) -> str | None:
+        """The run's last one, if it still takes jobs."""
+        if submission.run is None:
+            return None
+        table = schema.submissions
+        earlier = self.store.find(
+            table.c.run == submission.run,
+            table.c.machine == submission.machine,
+            table.c.session.is_not(None),
+        )
+        last = earlier[-1].session if earlier else None
+        if last is None or last in self._closed or not self.service.session_accepts(last):
+            return None
+        return last

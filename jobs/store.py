@@ -1,0 +1,516 @@
+"""The ledger: submissions, the rows that they buy, and their answers, in a database and files.
+
+    JobStore("runs/demo/jobs")              SQLite (WAL, synchronous FULL) and blobs in this folder
+    JobStore("postgresql+psycopg://…", blobs="/shared/folder")      several machines on one ledger
+
+Guarantees that everything else rests on:
+
+- A row (one set of parameter values of one circuit with its observables, on one machine) belongs
+  to at most one living submission: the primary key of ``rows`` decides, in the transaction that
+  also writes the submission.
+- A submission changes its state only by `move`, which compares the state, the owner and the
+  lease's end in the same statement that writes: of two workers one wins.
+- What was answered is never changed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, or_, select, update
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+
+from qvlm_qiskit.errors import LedgerError
+from qvlm_qiskit.jobs import schema
+from qvlm_qiskit.jobs.answer import PubAnswer
+from qvlm_qiskit.jobs.blobs import Blobs
+from qvlm_qiskit.jobs.states import FINAL, NEXT, State
+
+DATABASE = "ledger.sqlite"
+CHUNK = 500  # SQLite's older builds take 999 variables in one statement
+Floats = NDArray[np.float64]
+
+
+class LeaseLostError(LedgerError):
+    """Another worker has taken the submission over; the one that lost it must stop."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One intended, running or finished server job; the columns of its table."""
+
+    id: str
+    tag: str
+    run: str | None
+    state: State
+    machine: str
+    decoder: str
+    package: str
+    about: Mapping[str, Any]
+    attempt: int
+    previous: str | None
+    rows: int
+    executions: int | None
+    seconds_estimated: float | None
+    seconds_used: float | None
+    max_seconds: int
+    session: str | None
+    server_id: str | None
+    raw: str | None
+    reason: str | None
+    reason_code: int | None
+    posts: int
+    posted_at: float | None
+    not_before: float
+    fetches: int
+    created_at: float
+    updated_at: float
+    lease_owner: str | None
+    lease_until: float | None
+
+
+@dataclass(frozen=True)
+class StoredRow:
+    """A row of the ledger: answered, or bought by a submission.
+
+    Attributes:
+        key: Its key.
+        submission: Who buys or bought it.
+        pub: Number of the pub in the submission's package.
+        position: Its place among the pub's rows.
+        evs: Expectation values by observable; None until it is answered.
+        stds: Their standard errors.
+    """
+
+    key: str
+    submission: str
+    pub: int
+    position: int
+    evs: Floats | None
+    stds: Floats | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of a submission's history."""
+
+    at: float
+    state: str
+    note: str
+    owner: str | None
+
+
+class JobStore:
+    """A ledger that several processes may use at once.
+
+    Args:
+        place: A folder, made when it is missing; or a SQLAlchemy URL.
+        blobs: The folder of files; by default inside the folder. A URL needs one that all
+            machines see.
+        create: False refuses a folder without a ledger.
+
+    Raises:
+        LedgerError: A place that can't be used, a store of a newer version, or no store at all.
+    """
+
+    def __init__(
+        self, place: str | Path, blobs: str | Path | None = None, *, create: bool = True
+    ) -> None:
+        self.place = str(place)
+        if "://" in self.place:
+            if blobs is None:
+                raise LedgerError(
+                    "a store in a database needs a folder for its files (blobs=), on a disk that "
+                    "all its users see"
+                )
+            url, self.folder = _parsed(self.place), Path(blobs)
+            self.place = url.render_as_string(hide_password=True)
+        else:
+            self.folder = Path(place)
+            url = URL.create("sqlite", database=str(self.folder / DATABASE))
+            if not create and not (self.folder / DATABASE).is_file():
+                raise LedgerError(f"there is no ledger at {place}")
+            _make(self.folder)
+        self.blobs = Blobs(self.folder / "blobs" if blobs is None else blobs)
+        self.engine = _engine(url)
+        with self._guarded(), self.engine.begin() as connection:
+            schema.prepare(connection)
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.engine.dispose()
+
+    def now(self) -> float:
+        """Seconds since 1970 by the clock that all users of the store share."""
+        if self.engine.dialect.name != "postgresql":
+            return time.time()
+        with self.transaction() as connection:
+            clock = func.extract("epoch", func.clock_timestamp())
+            return float(connection.execute(select(clock)).scalar_one())
+
+    # Rows ------------------------------------------------------------------------------------
+
+    def find_rows(self, keys: Iterable[str]) -> dict[str, StoredRow]:
+        """What is known of rows, by key; unknown ones are left out."""
+        found = {}
+        with self.transaction() as connection:
+            for part in _chunks(list(keys)):
+                query = select(schema.rows).where(schema.rows.c.key.in_(part))
+                for line in connection.execute(query):
+                    found[line.key] = _stored_row(line)
+        return found
+
+    def rows_of(self, submission: str) -> list[StoredRow]:
+        """The rows that a submission buys, by pub and position."""
+        table = schema.rows
+        query = (
+            select(table)
+            .where(table.c.submission == submission)
+            .order_by(table.c.pub, table.c.position)
+        )
+        with self.transaction() as connection:
+            return [_stored_row(line) for line in connection.execute(query)]
+
+    def count_rows(self) -> int:
+        """How many rows are answered or being bought."""
+        with self.transaction() as connection:
+            count = select(func.count()).select_from(schema.rows)
+            return int(connection.execute(count).scalar_one())
+
+    def count_jobs(self) -> int:
+        """How many submissions there are."""
+        with self.transaction() as connection:
+            count = select(func.count()).select_from(schema.submissions)
+            return int(connection.execute(count).scalar_one())
+
+    # Submissions -----------------------------------------------------------------------------
+
+    def intend(self, submission: Mapping[str, Any], rows: Sequence[tuple[str, int, int]]) -> bool:
+        """Record a submission and claim its rows, all or nothing.
+
+        Args:
+            submission: Values of its columns.
+            rows: (key, pub, position) of every row.
+
+        Returns:
+            False when another submission has one of the rows; then nothing was written.
+        """
+        lines = [
+            {"key": key, "submission": submission["id"], "pub": pub, "position": position}
+            for key, pub, position in rows
+        ]
+        try:
+            with self.transaction() as connection:
+                connection.execute(insert(schema.rows), lines)
+                connection.execute(insert(schema.submissions).values(_columns(submission)))
+                _note(connection, submission["id"], State.INTENDED, "recorded", None, self.now())
+        except IntegrityError:
+            return False
+        return True
+
+    def intend_again(self, submission: Mapping[str, Any]) -> bool:
+        """Record a new attempt at a submission that ended without results, with the same rows.
+
+        Returns:
+            False when the earlier one still lives, has answers, or was attempted again already.
+        """
+        table, previous = schema.rows, submission["previous"]
+        ended = [state.value for state in FINAL - {State.ANSWERED}]
+        with self.transaction() as connection:
+            old = connection.execute(
+                select(schema.submissions.c.state)
+                .where(schema.submissions.c.id == previous)
+                .with_for_update()
+            ).scalar_one_or_none()
+            if old not in ended:
+                return False
+            moved = connection.execute(
+                update(table)
+                .where(table.c.submission == previous)
+                .values(submission=submission["id"])
+            )
+            if moved.rowcount == 0:
+                return False
+            connection.execute(insert(schema.submissions).values(_columns(submission)))
+            note = f"attempt {submission['attempt']}, after {previous}"
+            _note(connection, submission["id"], State.INTENDED, note, None, self.now())
+        return True
+
+    def submission(self, identifier: str) -> Submission:
+        """A submission by its id.
+
+        Raises:
+            LedgerError: There is none.
+        """
+        found = self.find(schema.submissions.c.id == identifier)
+        if not found:
+            raise LedgerError(f"the ledger {self.place} has no submission {identifier!r}")
+        return found[0]
+
+    def find(self, *conditions: Any) -> list[Submission]:
+        """Submissions that fulfil SQLAlchemy conditions on `schema.submissions`, oldest first."""
+        table = schema.submissions
+        query = select(table).where(*conditions).order_by(table.c.created_at, table.c.id)
+        with self.transaction() as connection:
+            return [_submission(line) for line in connection.execute(query)]
+
+    def history(self, identifier: str) -> list[Event]:
+        """What happened to a submission, in order."""
+        table = schema.events
+        query = (
+            select(table.c.at, table.c.state, table.c.note, table.c.owner)
+            .where(table.c.submission == identifier)
+            .order_by(table.c.number)
+        )
+        with self.transaction() as connection:
+            return [Event(*line) for line in connection.execute(query)]
+
+    # Leases and states -----------------------------------------------------------------------
+
+    def acquire(self, identifier: str, owner: str, seconds: float) -> Submission | None:
+        """Take or renew the lease of a submission; None while another worker has it."""
+        table, now = schema.submissions, self.now()
+        free = or_(
+            table.c.lease_owner.is_(None), table.c.lease_owner == owner, table.c.lease_until < now
+        )
+        with self.transaction() as connection:
+            taken = connection.execute(
+                update(table)
+                .where(table.c.id == identifier, free)
+                .values(lease_owner=owner, lease_until=now + seconds)
+            )
+            if taken.rowcount != 1:
+                return None
+            line = connection.execute(select(table).where(table.c.id == identifier)).one()
+        return _submission(line)
+
+    def release(self, identifier: str, owner: str) -> None:
+        """Give a lease back before its end."""
+        table = schema.submissions
+        with self.transaction() as connection:
+            connection.execute(
+                update(table)
+                .where(table.c.id == identifier, table.c.lease_owner == owner)
+                .values(lease_owner=None, lease_until=None)
+            )
+
+    def move(
+        self, held: Submission, owner: str, state: State, note: str = "", **changes: Any
+    ) -> Submission:
+        """Change a submission's state under its lease; the history gets a line.
+
+        Args:
+            held: As it was read under the lease.
+            owner: Who holds the lease.
+            state: The new state; the old one changes nothing but the columns.
+            note: For the history.
+            **changes: Other columns.
+
+        Raises:
+            LeaseLostError: The lease has ended or is another's, or the state has changed.
+            LedgerError: The new state can't follow the old one.
+        """
+        if state is not held.state and state not in NEXT[held.state]:
+            raise LedgerError(f"a submission that is {held.state} can't become {state}")
+        table, now = schema.submissions, self.now()
+        with self.transaction() as connection:
+            self._write(connection, held, owner, now, {"state": state.value, **changes})
+            _note(connection, held.id, state, note, owner, now)
+            line = connection.execute(select(table).where(table.c.id == held.id)).one()
+        return _submission(line)
+
+    def answer(self, held: Submission, owner: str, answers: Sequence[PubAnswer]) -> Submission:
+        """Write the values of all rows of a submission; they are never changed afterwards.
+
+        Args:
+            held: In the state ``stored``, as it was read under the lease.
+            owner: Who holds the lease.
+            answers: By pub of the package; the last axis counts the rows.
+
+        Raises:
+            LeaseLostError: See `move`.
+        """
+        table, now = schema.rows, self.now()
+        lines = self.rows_of(held.id)
+        with self.transaction() as connection:
+            self._write(connection, held, owner, now, {"state": State.ANSWERED.value})
+            for line in lines:
+                answer = answers[line.pub]
+                written = connection.execute(
+                    update(table)
+                    .where(table.c.key == line.key, table.c.evs.is_(None))
+                    .values(
+                        evs=_bytes(answer.evs[..., line.position]),
+                        stds=_bytes(answer.stds[..., line.position]),
+                    )
+                )
+                if written.rowcount != 1:
+                    raise LedgerError(f"row {line.key} was answered before; nothing was changed")
+            for number, answer in enumerate(answers):
+                connection.execute(
+                    insert(schema.answers).values(
+                        submission=held.id, pub=number, answered_at=now,
+                        metadata=json.dumps(dict(answer.metadata), allow_nan=False),
+                    )
+                )  # fmt: skip
+            _note(connection, held.id, State.ANSWERED, f"{len(lines)} rows answered", owner, now)
+        return self.submission(held.id)
+
+    def answers_of(self, submission: str) -> list[tuple[dict[str, Any], float]]:
+        """Metadata and time of the answers of a submission, by pub."""
+        table = schema.answers
+        query = (
+            select(table.c.metadata, table.c.answered_at)
+            .where(table.c.submission == submission)
+            .order_by(table.c.pub)
+        )
+        with self.transaction() as connection:
+            return [(json.loads(text), at) for text, at in connection.execute(query)]
+
+    def note(self, identifier: str, text: str, owner: str | None = None) -> None:
+        """Add a line to a submission's history without changing it."""
+        with self.transaction() as connection:
+            state = connection.execute(
+                select(schema.submissions.c.state).where(schema.submissions.c.id == identifier)
+            ).scalar_one()
+            _note(connection, identifier, State(state), text, owner, self.now())
+
+    # -----------------------------------------------------------------------------------------
+
+    def _write(
+        self, connection: Connection, held: Submission, owner: str, now: float,
+        changes: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        table = schema.submissions
+        written = connection.execute(
+            update(table)
+            .where(
+                table.c.id == held.id,
+                table.c.state == held.state.value,
+                table.c.lease_owner == owner,
+                table.c.lease_until > now,
+            )
+            .values(updated_at=now, **changes)
+        )
+        if written.rowcount != 1:
+            raise LeaseLostError(
+                f"submission {held.id} is no longer this worker's: its lease has ended"
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A database transaction; on SQLite it has the write lock from its beginning."""
+        with self._guarded(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except SQLAlchemyError as ex:
+            # The text of a database error can hold the URL with its password: only its type and
+            # the driver's own words are passed on.
+            words = str(getattr(ex, "orig", None) or type(ex).__name__)
+            raise LedgerError(f"the ledger {self.place} can't be used: {words}") from None
+
+
+def new_id(prefix: str) -> str:
+    """A random id that is short enough to type: 48 bits."""
+    return f"{prefix}{uuid.uuid4().hex[:12]}"
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as ex:
+        raise LedgerError(f"can't use {url.render_as_string(hide_password=True)}: {ex}") from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+    elif engine.dialect.name != "postgresql":
+        raise LedgerError(f"a store is SQLite or PostgreSQL, not {engine.dialect.name}")
+    return engine
+
+
+def _configure_sqlite(connection: Any, _: Any) -> None:
+    # Transactions are begun by _begin_immediate; the driver's own BEGIN would come too late.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=60000"):
+        cursor.execute(f"PRAGMA {setting}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take the write lock first: a transaction that reads and then writes can't fail half-way."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _parsed(text: str) -> URL:
+    try:
+        return make_url(text)
+    except ArgumentError:
+        raise LedgerError("the store's URL can't be read") from None
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as ex:
+        raise LedgerError(f"can't use {folder} as a ledger: {ex}") from ex
+
+
+def _note(
+    connection: Connection, identifier: str, state: State, note: str, owner: str | None, at: float
+) -> None:
+    connection.execute(
+        insert(schema.events).values(
+            submission=identifier, at=at, state=state.value, note=note, owner=owner
+        )
+    )
+
+
+def _columns(submission: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **submission,
+        "state": State(submission["state"]).value,
+        "about": json.dumps(submission["about"], sort_keys=True, allow_nan=False),
+    }
+
+
+def _submission(line: Any) -> Submission:
+    values = dict(line._mapping)  # noqa: SLF001  (SQLAlchemy's public name of a row's mapping)
+    return Submission(
+        **{**values, "state": State(values["state"]), "about": json.loads(values["about"])}
+    )
+
+
+def _stored_row(line: Any) -> StoredRow:
+    return StoredRow(
+        line.key, line.submission, line.pub, line.position, _array(line.evs), _array(line.stds)
+    )
+
+
+def _bytes(values: Any) -> bytes:
+    return np.ascontiguousarray(values, dtype="<f8").tobytes()
+
+
+def _array(content: bytes | None) -> Floats | None:
+    return None if content is None else np.frombuffer(content, dtype="<f8").astype(np.float64)
+
+
+def _chunks(keys: list[str]) -> Iterator[list[str]]:
+    for first in range(0, len(keys), CHUNK):
+        yield keys[first : first + CHUNK]

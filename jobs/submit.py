@@ -1,0 +1,73 @@
+"""The one place where a job is sent.
+
+The order of the steps is the guarantee. The package and the intent, with a random tag, are on disk
+before anything is sent; the state ``posting`` is on disk before the request leaves; whatever
+happens then is either known for sure, or the submission becomes ``unknown`` and only a search by
+its tag (`jobs.reconcile`) leads on. A worker that dies at any point leaves one of these states.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qvlm_qiskit.jobs.pacing import take_turn
+from qvlm_qiskit.jobs.package import Package
+from qvlm_qiskit.jobs.service import (
+    AmbiguousError,
+    NotAcceptedError,
+    RefusedError,
+    SessionClosedError,
+)
+from qvlm_qiskit.jobs.states import State
+from qvlm_qiskit.jobs.store import Submission
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.jobs.worker import Worker
+
+
+def post(worker: Worker, held: Submission) -> Submission:
+    """Send an intended submission once, if it is due, affordable, and its turn has come.
+
+    Raises:
+        BudgetError: It would cost more than is allowed; it stays intended.
+        UnreachableError: The machine did not say what is left to use; it stays intended.
+        LedgerError: Its package is damaged; it stays intended.
+    """
+    store, service = worker.store, worker.service
+    if store.now() < held.not_before:
+        return held
+    package = Package.from_bytes(store.blobs.get(held.package))
+    worker.budget.check(store, service, held)
+    try:
+        session = worker.sessions.current(held)
+    except RefusedError as ex:
+        return store.move(held, worker.owner, State.INTENDED, f"no {worker.mode}: {ex}")
+    if (wait := take_turn(store, service, held.id)) > 0:
+        due = store.now() + wait
+        return store.move(
+            held, worker.owner, State.INTENDED, f"paced: {wait:.0f} s", not_before=due
+        )
+    held = store.move(
+        held,
+        worker.owner,
+        State.POSTING,
+        f"request {held.posts + 1}",
+        posts=held.posts + 1,
+        posted_at=store.now(),
+        session=session,
+    )
+    try:
+        server_id = service.submit(package, held.tag, max_seconds=held.max_seconds, session=session)
+    except RefusedError as ex:
+        return store.move(held, worker.owner, State.REFUSED, str(ex), reason=str(ex))
+    except NotAcceptedError as ex:
+        if isinstance(ex, SessionClosedError):
+            worker.sessions.forget(session)
+        wait = max(worker.policy.retry_seconds(held.posts), ex.retry_after_seconds or 0.0)
+        due = store.now() + wait
+        return store.move(held, worker.owner, State.INTENDED, f"not accepted: {ex}", not_before=due)
+    except AmbiguousError as ex:
+        return store.move(held, worker.owner, State.UNKNOWN, str(ex))
+    return store.move(
+        held, worker.owner, State.QUEUED, f"accepted as {server_id}", server_id=server_id
+    )
