@@ -65,7 +65,7 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
     @property
     def technique(self) -> str:
         """What the client does, in the words of `parse_mitigation`."""
-        return _technique(self.resilience_level, self.settings)
+        return runtime_technique(self.resilience_level, self.settings)
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
         """Run ISA pubs on the reduced fake device.
@@ -191,7 +191,7 @@ class HardwareEstimator(BaseEstimatorV2):
             mode=self.machine,
             options={"resilience_level": self.resilience_level, **self.settings},
         )
-        technique = _technique(self.resilience_level, self.settings)
+        technique = runtime_technique(self.resilience_level, self.settings)
 
         def annotate(result: PrimitiveResult[Any]) -> PrimitiveResult[Any]:
             answers = [
@@ -254,7 +254,8 @@ def runtime_settings(steps: Iterable[Step]) -> tuple[int, dict[str, Any]]:
     return level, settings
 
 
-def _technique(level: int, settings: Mapping[str, Any]) -> str:
+def runtime_technique(level: int, settings: Mapping[str, Any]) -> str:
+    """What the client does with a level and further options, in the words of `parse_mitigation`."""
     names = [f"resilience-{level}"]
     names += ["twirling"] if "twirling" in settings else []
     names += ["dd"] if "dynamical_decoupling" in settings else []
