@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from qvlm_qiskit.errors import LedgerError
 
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData()
 
@@ -103,7 +103,35 @@ events = Table(
 )
 Index("events_by_submission", events.c.submission)
 
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {}
+posts = Table(
+    "posts",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("machine", Text, nullable=False),
+    Column("submission", String(40), nullable=False),
+    Column("at", Float, nullable=False),
+)
+Index("posts_by_time", posts.c.machine, posts.c.at)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("request", Text, nullable=False),
+    Column("result", Text),
+    Column("error", Text),
+)
+
+
+def _to_2(connection: Connection) -> None:
+    """Version 1 had neither runs nor the times of requests; its submissions stay as they are."""
+    metadata.create_all(connection, tables=[runs, posts])
+
+
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {2: _to_2}
 """The step that leads to each version from the one before it."""
 
 
