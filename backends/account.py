@@ -1,12 +1,8 @@
 """The IBM Quantum account: where it may be used, and how its key becomes a request's token.
 
 The client sends the raw API key with every request when the exchange of the key for a token fails;
-here that is an error. The key is sent to IBM's identity service only, or to this computer.
-
-`QVLM_IBM_URL` names a Runtime service on this computer, such as http://127.0.0.1:8000, to try a
-submission without an account: no saved account and no `QISKIT_IBM_TOKEN` is read then, the key is
-`QVLM_IBM_TOKEN` or a stand-in, and tokens come from `IAM_URL` (on this computer too) or from the
-same service.
+here that is an error. The key and its tokens are sent to IBM's addresses only, or to this computer:
+`python -m tests.runtime_server` prints the variables that point the client to a service there.
 """
 
 from __future__ import annotations
@@ -27,14 +23,15 @@ from qvlm_qiskit.backends.transport import Transport, UnsafeAddressError, is_loo
 from qvlm_qiskit.backends.wire import RECORD, Deadlines
 from qvlm_qiskit.errors import CredentialsError
 
-LOCAL_URL = "QVLM_IBM_URL"
-LOCAL_TOKEN = "QVLM_IBM_TOKEN"
-STAND_IN_KEY = "loopback-api-key"
-STAND_IN_INSTANCE = "crn:v1:bluemix:public:quantum-computing:us-east:a/loopback:loopback::"
-IDENTITY_HOSTS = frozenset(
-    f"{private}iam.{stage}cloud.ibm.com" for private in ("", "private.") for stage in ("", "test.")
+IBM_DOMAIN = "cloud.ibm.com"
+ADDRESS_VARIABLES = (
+    "IAM_URL",
+    "QISKIT_IBM_URL",
+    "GLOBAL_SEARCH_URL",
+    "GLOBAL_CATALOG_URL",
+    "RESOURCE_CONTROLLER_URL",
 )
-ACCOUNT_HOSTS = frozenset({"cloud.ibm.com", "test.cloud.ibm.com"})
+"""Variables by which the client and IBM's SDK send the key or a token to another address."""
 _EXCHANGES = 3
 # The SDK takes a token for expired that is valid for fewer seconds.
 _MARGIN_SECONDS = 10
@@ -149,23 +146,17 @@ class GuardedService(QiskitRuntimeService):
 
     def _discover_account(self, *args: Any, **kwargs: Any) -> Any:
         account = super()._discover_account(*args, **kwargs)
-        check_account_address(account.url)
+        check_address("the account's url", account.url)
         return account
 
     def _get_crn_from_instance_name(self, account: Any, instance: str) -> Any:
-        check_account_address(account.url)
+        # Asks already while the account is looked for.
+        check_address("the account's url", account.url)
         return super()._get_crn_from_instance_name(account, instance)
 
-    def instances(self) -> Any:
-        """Instances of the account; IBM's search service knows none of those on this computer."""
-        if is_loopback(urlsplit(str(self._account.url)).hostname):
-            crn = self._account.instance
-            return [{"crn": crn, "name": "loopback", "plan": "loopback", "tags": []}]
-        return super().instances()
 
-
-def open_service() -> QiskitRuntimeService:
-    """The service of the saved account, of the environment's, or on this computer.
+def open_service() -> GuardedService:
+    """The service of the saved account, or of the one in the environment.
 
     Raises:
         UnsafeAddressError: A key or token would travel to another address than IBM's.
@@ -173,26 +164,17 @@ def open_service() -> QiskitRuntimeService:
         Exception: Whatever the client raises for a missing or unusable account; its message can
             hold parts of the account.
     """
-    url = os.environ.get(LOCAL_URL, "").rstrip("/")
-    check_identity_address()
-    if not url:
-        return _signed_in(GuardedService())
-    if not is_loopback(urlsplit(url).hostname):
-        raise UnsafeAddressError(f"{LOCAL_URL} names a service on this computer only")
-    return _signed_in(
-        GuardedService(
-            channel="ibm_quantum_platform",
-            token=os.environ.get(LOCAL_TOKEN) or STAND_IN_KEY,
-            instance=STAND_IN_INSTANCE,
-            url=url,
-            url_resolver=lambda base, *_: f"{base}/api/v1",
-        )
-    )
+    check_environment()
+    service = GuardedService()
+    if service.sign_in.failure:
+        # The client takes a failed sign-in for an instance without machines.
+        raise SignInError(f"IBM Quantum sign-in failed: {service.sign_in.failure}")
+    return service
 
 
 def guard_service(service: Any) -> None:
     """Guard all clients of a service that somebody else made, and those that it makes later."""
-    check_identity_address()
+    check_environment()
     if isinstance(service, GuardedService):
         return
     make = service._create_new_cloud_api_client  # noqa: SLF001  (the client has no hook)
@@ -215,10 +197,8 @@ def guard_client(client: Any) -> SignIn:
     session = client._session  # noqa: SLF001  (the client has no hook)
     if isinstance(session.auth, SignIn):
         return session.auth
+    check_address("the identity service", session.auth.tm.url)
     sign_in = SignIn(session.auth)
-    if is_loopback(urlsplit(session.base_url).hostname) and not os.environ.get("IAM_URL"):
-        parts = urlsplit(session.base_url)
-        session.auth.tm.url = f"{parts.scheme}://{parts.netloc}"
     transport = Transport(sign_in)
     session.auth = sign_in
     session.mount("http://", transport)
@@ -226,38 +206,31 @@ def guard_client(client: Any) -> SignIn:
     return sign_in
 
 
-def check_identity_address() -> None:
-    """Refuse an `IAM_URL` that is neither IBM's nor on this computer.
+def check_environment() -> None:
+    """Refuse variables that would lead the key or a token to a stranger.
 
     Raises:
-        UnsafeAddressError: The API key would be sent there.
+        UnsafeAddressError: One is neither IBM's address nor this computer's.
     """
-    url = os.environ.get("IAM_URL")
-    if not url:
-        return
-    parts = urlsplit(url)
-    if is_loopback(parts.hostname) and parts.scheme in ("http", "https"):
-        return
-    if parts.scheme != "https" or parts.hostname not in IDENTITY_HOSTS:
-        raise UnsafeAddressError(
-            f"IAM_URL names {parts.hostname!r}, which would be sent the API key: unset it, or use "
-            "IBM's identity service"
-        )
+    for name in ADDRESS_VARIABLES:
+        if url := os.environ.get(name):
+            check_address(name, url)
 
 
-def check_account_address(url: str) -> None:
-    """Refuse an account's address that is neither IBM's nor on this computer.
+def check_address(what: str, url: str) -> None:
+    """Refuse an address that is neither IBM's, by https, nor this computer's.
 
     Raises:
-        UnsafeAddressError: The address of the identity service is derived from it.
+        UnsafeAddressError: Credentials would be sent there.
     """
     parts = urlsplit(str(url))
-    if is_loopback(parts.hostname) and parts.scheme in ("http", "https"):
+    host = parts.hostname or ""
+    if is_loopback(host) and parts.scheme in ("http", "https"):
         return
-    if parts.scheme != "https" or parts.hostname not in ACCOUNT_HOSTS:
+    if parts.scheme != "https" or not f".{host}".endswith(f".{IBM_DOMAIN}"):
         raise UnsafeAddressError(
-            f"the account's address {parts.scheme}://{parts.hostname} is not IBM's: expected "
-            "https://cloud.ibm.com"
+            f"{what} is at {parts.scheme}://{host}, where credentials would be sent: expected "
+            f"https and {IBM_DOMAIN}, or this computer"
         )
 
 
@@ -269,10 +242,3 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     for shape in _SECRET_SHAPES:
         text = shape.sub(r"\1 [redacted]", text)
     return " ".join(text.split())[:300]
-
-
-def _signed_in(service: GuardedService) -> GuardedService:
-    """The client takes a failed sign-in for an instance without machines."""
-    if service.sign_in.failure:
-        raise SignInError(f"IBM Quantum sign-in failed: {service.sign_in.failure}")
-    return service

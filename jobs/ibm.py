@@ -16,15 +16,13 @@ from qvlm_qiskit.backends.account import guard_client, guard_service, redacted
 from qvlm_qiskit.backends.runtime import HardwareEstimator
 from qvlm_qiskit.backends.wire import Deadlines, Record, recording
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.jobs import decode, outcomes
+from qvlm_qiskit.jobs import decode, ibm_answers, outcomes
 from qvlm_qiskit.jobs.package import Package
 from qvlm_qiskit.jobs.service import (
     FINAL,
-    MAX_TIME_REASON,
     Allowance,
     NoSuchJobError,
     ServerJob,
-    ServerStatus,
     UnreachableError,
 )
 
@@ -35,13 +33,6 @@ Generation = Literal["executor", "legacy"]
 DECODERS: dict[Generation, str] = {"executor": decode.EXECUTOR, "legacy": decode.LEGACY}
 TAG = "qvlm"
 """Every job of this platform has this tag beside its own."""
-_STATUSES: dict[str, ServerStatus] = {
-    "queued": "queued",
-    "running": "running",
-    "completed": "completed",
-    "failed": "failed",
-    "cancelled": "cancelled",
-}
 _MODES = {"batch": "batch", "session": "dedicated"}
 _PAGE = 50
 
@@ -211,14 +202,7 @@ class RuntimeJobs:
             UnreachableError: No answer.
         """
 
-        def ask() -> Allowance:
-            usage = self._client.cloud_usage()
-            limit = usage.get("usage_limit_seconds") or usage.get("usage_allocation_seconds")
-            used = usage.get("usage_consumed_seconds") or 0
-            remaining = None if not limit else max(float(limit) - float(used), 0.0)
-            return Allowance(remaining, bool(usage.get("usage_limit_reached")))
-
-        return self._read(ask)
+        return self._read(lambda: ibm_answers.allowance(self._client.cloud_usage()))
 
     def open_session(self, kind: Literal["batch", "session"], max_seconds: int | None) -> str:
         """Open a batch or session and return its id; an unused one costs nothing.
@@ -274,23 +258,10 @@ class RuntimeJobs:
             return EstimatorV2(mode=mode, options=options)
 
     def _job(self, row: Mapping[str, Any]) -> ServerJob:
-        """A job's row as the ledger wants it."""
-        state = row["state"]
-        words = str(state["status"]).lower()
-        code = state.get("reason_code") or state.get("reasonCode")
-        status = _STATUSES["cancelled" if words.startswith("cancelled") else words]
-        if status == "cancelled" and (code == MAX_TIME_REASON or "ran too long" in words):
-            status, code = "failed", MAX_TIME_REASON
-        reason = redacted(str(state.get("reason") or ""), self._sign_in.secrets())
-        return ServerJob(
-            str(row["id"]), status, reason or None, None if code is None else int(code)
-        )
+        return ibm_answers.server_job(row, self._sign_in.secrets())
 
     def _usage(self, server_id: str) -> float | None:
-        usage = self._client.job_metadata(server_id).get("usage", {})
-        seconds = usage.get("qpu_charge_time_seconds")
-        pending = usage.get("status", "pending") == "pending"
-        return None if pending or seconds is None else float(seconds)
+        return ibm_answers.usage_seconds(self._client.job_metadata(server_id))
 
     def _read(self, ask: Callable[[], Answer]) -> Answer:
         """What `ask` returns, or the ledger's error without the client's behind it."""
