@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 from qiskit_ibm_runtime import EstimatorV2, Session
 from qiskit_ibm_runtime.executor_estimator import Estimator
 
-from qvlm_qiskit.backends.account import guard_client, guard_service, redacted
+from qvlm_qiskit.backends.account import guard_client, guard_service
 from qvlm_qiskit.backends.runtime import HardwareEstimator
 from qvlm_qiskit.backends.wire import Deadlines, Record, recording
 from qvlm_qiskit.errors import InputError
@@ -201,7 +201,6 @@ class RuntimeJobs:
         Raises:
             UnreachableError: No answer.
         """
-
         return self._read(lambda: ibm_answers.allowance(self._client.cloud_usage()))
 
     def open_session(self, kind: Literal["batch", "session"], max_seconds: int | None) -> str:
