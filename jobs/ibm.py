@@ -248,7 +248,7 @@ class RuntimeJobs:
             "max_execution_time": max_seconds,
             "environment": {"job_tags": [TAG, tag], "private": self.private},
         }
-        mode = self._backend if session is None else _Known(self._backend, session)
+        mode = _Mode(self._backend, session)
         if self.generation == "executor":
             return Estimator(mode=mode, options=options)
         with warnings.catch_warnings():
@@ -274,10 +274,14 @@ class RuntimeJobs:
         raise outcomes.unread(record, failure, self._sign_in.secrets())
 
 
-class _Known(Session):
-    """A batch or session that is open already: neither made nor asked for again."""
+class _Mode(Session):
+    """A batch or session that is open already, or none: nothing is made or asked for again.
 
-    def __init__(self, backend: Any, session: str) -> None:
+    Given the machine itself, the client would look it up once more for every job, and submit into
+    whatever session the calling program has open.
+    """
+
+    def __init__(self, backend: Any, session: str | None) -> None:
         super().__init__(backend, create_new=False)
         self._session_id = session
 

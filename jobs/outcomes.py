@@ -42,6 +42,7 @@ from qvlm_qiskit.jobs.service import (
 _UNCLEAR = frozenset({408, 499})
 _SESSION_CLOSED_CODE = 1217
 _SESSION_CLOSED = re.compile(r"session\b.*\b(closed|not accept|no longer|expired|terminated)", re.I)
+_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _NOT_THE_JOBS_FAULT = (ApiError, RequestException, OSError, MemoryError, Warning)
 
 
@@ -158,7 +159,7 @@ def _accepted(exchange: Exchange) -> str | None:
     except ValueError:
         return None
     server_id = body.get("id") if isinstance(body, dict) else None
-    return server_id if isinstance(server_id, str) and server_id else None
+    return server_id if isinstance(server_id, str) and _ID.fullmatch(server_id) else None
 
 
 def _words(failure: Exception | None, secrets: Sequence[str]) -> str:
