@@ -100,7 +100,7 @@ def unread(record: Record, failure: Exception | None, secrets: Sequence[str]) ->
     last = record.exchanges[-1] if record.exchanges else None
     if last is None or isinstance(failure, SignInError | UnsafeAddressError):
         return UnreachableError(_words(failure, secrets))
-    if last.status == 404:
+    if last.status == 404 and server_error(last) != (None, ""):  # the service's, no gateway's
         return NoSuchJobError(described(last, secrets))
     what = described(last, secrets)
     if last.status is not None and 200 <= last.status < 300 and last.body is not None:
