@@ -98,6 +98,7 @@ class SignIn(AuthBase):
             **({"proxies": {"http": None}} if str(manager.url).startswith("http:") else {}),
         }
         for exchange in range(_EXCHANGES):
+            kept = manager.access_token, manager.expire_time
             try:
                 return self._noted(str(manager.get_token()))
             except ApiException as ex:
@@ -106,10 +107,13 @@ class SignIn(AuthBase):
             except RequestException as ex:
                 self.failure = f"no answer of the identity service ({type(ex).__name__})"
                 final = False
-            except (ValueError, TypeError, KeyError, AttributeError) as ex:
+            except Exception as ex:
+                # What the SDK does with an answer that has not the documented form.
                 self.failure = f"the identity service sent no token ({type(ex).__name__})"
                 final = True
-            # The SDK would wait a minute for an exchange that has failed already.
+            # The SDK takes over a new token before it has read it, and would wait a minute for an
+            # exchange that has failed already.
+            manager.access_token, manager.expire_time = kept
             manager.request_time = 0
             if manager.access_token and manager.expire_time - _MARGIN_SECONDS > time.time():
                 return self._noted(str(manager.access_token))
