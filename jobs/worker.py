@@ -22,7 +22,7 @@ from qvlm_qiskit.jobs.budget import Budget
 from qvlm_qiskit.jobs.service import JobService, UnreachableError
 from qvlm_qiskit.jobs.sessions import Mode, Sessions
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore, Submission
+from qvlm_qiskit.jobs.store import JobStore, LeaseLostError, Submission
 
 Report = Callable[[list[Submission]], None]
 
@@ -148,6 +148,10 @@ class Worker:
                     known[name] = self.advance(name)
                 except UnreachableError as ex:
                     self.store.note(name, f"no answer: {ex}", self.owner)
+                except LeaseLostError:
+                    # This process stood still for longer than its lease, as a laptop does that
+                    # was closed. What is on disk decides how it goes on.
+                    known[name] = self.store.submission(name)
             if report is not None:
                 report(list(known.values()))
             if all(enough(submission) for submission in known.values()):

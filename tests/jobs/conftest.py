@@ -1,0 +1,83 @@
+"""What the tests of jobs share: a small circuit, a store, and workers with little patience."""
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Measure, Parameter
+from qiskit.circuit.library import RYGate
+from qiskit.primitives import StatevectorEstimator
+from qiskit.transpiler import InstructionProperties, Target
+
+from qvlm_qiskit.backends.plan import Work
+from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recorded, Worker
+
+PATIENCE = Policy(
+    lease_seconds=5.0,
+    poll_seconds=0.001,
+    longest_poll_seconds=0.02,
+    first_retry_seconds=0.001,
+    longest_retry_seconds=0.01,
+    fetches=20,
+)
+
+
+def target():
+    """One qubit, a microsecond for a rotation and a readout."""
+    made = Target(num_qubits=1, dt=1e-9)
+    made.add_instruction(RYGate(Parameter("t")), {(0,): InstructionProperties(duration=1e-6)})
+    made.add_instruction(Measure(), {(0,): InstructionProperties(duration=1e-6)})
+    return made
+
+
+class StatesExecutions(StatevectorEstimator):
+    """An estimator that says what its jobs cost, and must never be run: the service runs."""
+
+    def run(self, pubs, *, precision=None):
+        raise AssertionError("the device ran outside the ledger")
+
+    def jobs(self, pubs):
+        work = []
+        for pub in pubs:
+            measured = pub.circuit.copy()
+            measured.measure_all()
+            work.append(Work(measured, pub.parameter_values.size, 100, target()))
+        return [work]
+
+    def error_gain(self, pub):
+        return 1.0
+
+
+@pytest.fixture
+def circuit():
+    made = QuantumCircuit(1)
+    made.ry(Parameter("a"), 0)
+    return made
+
+
+@pytest.fixture
+def store(tmp_path):
+    with_files = JobStore(tmp_path / "jobs")
+    yield with_files
+    with_files.close()
+
+
+def values_of(keys):
+    return np.asarray(keys, dtype=float).reshape(-1, 1)
+
+
+@pytest.fixture
+def buy(circuit, store):
+    """Asks for values through a service, as a forward pass does."""
+
+    def ask(service, numbers, *, store=store, detach=False, run=None, budget=None, policy=PATIENCE,
+            mode="job", owner=None, context=None):  # fmt: skip
+        chosen = {} if owner is None else {"owner": owner}
+        worker = Worker(store, service, budget or Budget(), policy, mode, **chosen)
+        estimator = Recorded(
+            StatesExecutions(), store, {"machine": service.machine, **(context or {})}, worker,
+            run=run, detach=detach, rep_delay_seconds=250e-6,
+        )  # fmt: skip
+        pub = (circuit, "Z", values_of(numbers), 0.1)
+        return estimator.run([pub]).result()[0].data.evs
+
+    return ask
