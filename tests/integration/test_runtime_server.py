@@ -57,15 +57,15 @@ def ansatz():
     circuit = QuantumCircuit(3)
     circuit.ry(angles[0], 0)
     circuit.ry(angles[1], 1)
+    circuit.rx(angles[2], 2)
     circuit.cx(0, 1)
-    circuit.rx(angles[2], 1)
     circuit.cx(1, 2)
-    circuit.rz(angles[3], 2)
-    circuit.sx(0)
+    circuit.ry(angles[3], 1)
+    circuit.sx(2)
     return circuit
 
 
-OBSERVABLES = [SparsePauliOp(label) for label in ("ZZI", "XXI", "YYI", "IIZ")]
+OBSERVABLES = [SparsePauliOp(label) for label in ("IIZ", "IXI", "ZZI", "YYX")]
 VALUES = np.random.default_rng(4).uniform(-1.5, 1.5, (2, 4))
 
 
@@ -512,18 +512,24 @@ def exact():
     return answer.result()[0].data.evs
 
 
+def local_twin(device, pub, level):
+    """The same client in its local mode on the same device: other seeds, 4096 shots."""
+    estimator = LocalRuntimeEstimator(device, level, seed=2)
+    return estimator.run([pub], precision=1 / 64).result()[0].data.evs
+
+
+# Five standard deviations of the difference of two values of 4096 shots each.
+SAMPLING = 5 * 2**0.5 / 64
+
+
 @pytest.mark.parametrize("level", [0, 1])
 def test_values_are_those_of_the_noisy_device(pub, level):
-    """Against the ideal ones, and against the same client's local mode."""
     with RuntimeServer(["fake_manila"], seed=1) as server:
         machine = server.service().backend("fake_manila")
-        options = {"default_shots": 4096}
-        job = estimator(machine, level=level, **options).run([pub])
+        job = estimator(machine, level=level, default_shots=4096).run([pub])
         evs = job.result(poll_interval=0.1)[0].data.evs
-    local = LocalRuntimeEstimator(fake_device("fake_manila"), level, seed=2)
-    twin = local.run([pub], precision=1 / 64).result()[0].data.evs
-    assert np.abs(evs - twin).max() < 0.12
-    assert np.abs(evs - exact()).max() < 0.2
+    assert np.abs(evs - local_twin(fake_device("fake_manila"), pub, level)).max() < SAMPLING
+    assert np.abs(evs - exact()).max() < (0.4, 0.2)[level]
 
 
 @pytest.mark.slow
@@ -531,10 +537,14 @@ def test_values_are_those_of_the_noisy_device(pub, level):
 def test_values_on_133_qubits(level):
     with RuntimeServer(["fake_torino"], seed=1) as server:
         machine = server.service().backend("fake_torino")
+        pub = pub_for(machine)
         with Batch(machine) as batch:
-            job = estimator(batch, level=level, default_shots=4096).run([pub_for(machine)])
+            job = estimator(batch, level=level, default_shots=4096).run([pub])
             evs = job.result(poll_interval=0.1)[0].data.evs
-    assert np.abs(evs - exact()).max() < (0.25, 0.15, 0.25)[level]
+    # The extrapolation widens the interval.
+    wide = SAMPLING * (1, 1, 3)[level]
+    assert np.abs(evs - local_twin(fake_device("fake_torino"), pub, level)).max() < wide
+    assert np.abs(evs - exact()).max() < (0.5, 0.2, 0.3)[level]
 
 
 @pytest.mark.parametrize("instant", [True, False])
@@ -548,8 +558,10 @@ def test_the_legacy_estimator(pub, instant):
         job = old.run([pub])
         evs = job.result(poll_interval=0.1)[0].data.evs
         assert "not applied" in job.logs()
-    wanted = np.ones((4, 2)) if instant else exact()
-    assert np.abs(evs - wanted).max() < (1e-12 if instant else 0.2)
+    if instant:
+        np.testing.assert_array_equal(evs, np.ones((4, 2)))
+    else:
+        assert np.abs(evs - local_twin(fake_device("fake_manila"), pub, 0)).max() < SAMPLING
 
 
 # The cut to active qubits, against state vectors of the whole

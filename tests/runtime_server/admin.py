@@ -10,7 +10,7 @@ from qvlm_qiskit.errors import InputError
 from .errors import invalid, unknown
 from .faults import asdict_of
 from .jobs import JobRecord
-from .routes import Request, Response
+from .messages import Request, Response
 
 if TYPE_CHECKING:
     from .server import RuntimeServer

@@ -91,7 +91,7 @@ def _probability_of_one(
     items: list[Any], column: dict[Parameter, int], values: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
     """P(1) after gates on one qubit in |0⟩, (…); None for an expression that isn't evaluated."""
-    state = np.zeros((*values.shape[:-1], 2), dtype=complex)
+    state: NDArray[Any] = np.zeros((*values.shape[:-1], 2), dtype=complex)
     state[..., 0] = 1.0
     for item in items:
         if not any(isinstance(value, Parameter) for value in item.params):
