@@ -17,9 +17,10 @@ from qiskit.circuit import ParameterVector
 from qiskit.primitives import StatevectorEstimator
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit.quantum_info import SparsePauliOp, Statevector
-from qiskit_ibm_runtime import Batch, Session
+from qiskit_ibm_runtime import Batch, EstimatorV2, QiskitRuntimeService, Session
 from qiskit_ibm_runtime.accounts.exceptions import InvalidAccountError
 from qiskit_ibm_runtime.api.exceptions import RequestsApiError
+from qiskit_ibm_runtime.decoders.defaults import DEFAULT_DECODERS
 from qiskit_ibm_runtime.exceptions import (
     IBMNotAuthorizedError,
     IBMRuntimeError,
@@ -34,6 +35,7 @@ from qvlm_qiskit.backends.fakes import fake_device
 from qvlm_qiskit.backends.runtime import LocalRuntimeEstimator
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from tests.runtime_server import FAULTS, RuntimeServer
+from tests.runtime_server.__main__ import main
 from tests.runtime_server.circuits import certain_bits, register_bits, restrict_measured
 from tests.runtime_server.execute import fixed_bits
 from tests.runtime_server.faults import corrupt
@@ -132,8 +134,6 @@ def test_the_environment_alone_leads_a_process_here(server):
 def test_a_wrong_key_is_refused(server, monkeypatch):
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
-    from qiskit_ibm_runtime import QiskitRuntimeService
-
     with pytest.raises(InvalidAccountError, match="valid API token"):
         QiskitRuntimeService(**{**server.account(), "token": "another"})
 
@@ -147,10 +147,10 @@ def test_a_request_without_a_token_is_refused(server):
 
 
 def test_the_client_renews_a_token_that_runs_out(pub):
-    with RuntimeServer(["fake_manila"], instant=True, token_seconds=2) as server:
+    with RuntimeServer(["fake_manila"], instant=True, token_seconds=1) as server:
         machine = server.service().backend("fake_manila")
         job = estimator(machine).run([pub])
-        time.sleep(2.5)
+        time.sleep(1.1)
         assert job.status() == "DONE"
 
 
@@ -178,10 +178,11 @@ def test_what_was_submitted_is_on_record(server, backend, pub):
     assert record.session_id == session.session_id == job.session_id
     assert record.max_seconds == 100
     assert record.payload["params"]["schema_version"] == "v2.0"
-    # 4 observables in 4 bases, 2 sets of parameters, 64 shots each
-    assert record.executions % (2 * 64) == 0
+    # three bases, two sets of parameters, 64 shots each
+    assert record.executions == 3 * 2 * 64
     assert job.metrics()["executions"] == record.executions
-    assert job.usage() == pytest.approx(record.executions * 250e-6, rel=1)
+    delay = server.api.machines["fake_manila"].rep_delay_seconds
+    assert job.usage() == pytest.approx(record.executions * delay)
     assert [post.job_ids for post in server.jobs.posts_tagged("mine")] == [[record.id]]
     assert session.details()["accepting_jobs"] is False
     assert job.logs() == ""
@@ -408,6 +409,16 @@ def test_faults_of_results(server, backend, pub, fault, error):
     assert job.result()[0].data.evs.shape == (4, 2)
 
 
+def test_a_read_has_no_timeout(server, backend, pub):
+    """The client's `timeout` is looked at between two requests only."""
+    job = estimator(backend).run([pub])
+    server.wait()
+    server.faults.add("hang_before", "job", nth=1, value=0.6)
+    started = time.monotonic()
+    job.result(timeout=0.1)
+    assert time.monotonic() - started > 0.6
+
+
 def test_five_submissions_a_minute(pub):
     with RuntimeServer(["fake_manila"], instant=True, rate_limit=5) as server:
         machine = server.service().backend("fake_manila")
@@ -504,6 +515,37 @@ def test_many_submit_at_once(server, backend, pub):
     assert len(server.jobs.tagged("crowd")) == len(server.wait()) == 21
 
 
+# By hand
+
+
+def test_the_module_serves_until_it_is_stopped(pub):
+    command = [sys.executable, "-m", "tests.runtime_server", "--port", "0", "--instant"]
+    options = ["--backend", "fake_manila", "--fault", "error_after@1=504"]
+    with subprocess.Popen(
+        [*command, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        told = [process.stdout.readline() for _ in range(11)]
+        exports = [line.removeprefix("export ").strip() for line in told if "export" in line]
+        found = {name: value.strip("'") for name, _, value in (e.partition("=") for e in exports)}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in found.items():
+                patch.setenv(name, value)
+            machine = QiskitRuntimeService().backend("fake_manila")
+            estimator(machine, "by-hand").run([pub])
+        process.terminate()
+        log = process.stdout.read()
+    assert process.returncode == 0
+    assert (log.count("/jobs 504"), log.count("/jobs 200"), log.count("by-hand")) == (1, 1, 2)
+
+
+def test_the_module_refuses_unknown_names(capsys):
+    assert main(["--backend", "fake_nowhere"]) == 2
+    assert main(["--fault", "drop_aftr"]) == 2
+    message = capsys.readouterr().err
+    assert message.count("error: unknown") == 2
+    assert "did you mean 'drop_after'" in message
+
+
 # Values
 
 
@@ -547,10 +589,33 @@ def test_values_on_133_qubits(level):
     assert np.abs(evs - exact()).max() < (0.5, 0.2, 0.3)[level]
 
 
+def test_an_observed_qubit_without_a_coupling_has_readout_errors():
+    """Whether it is in |0⟩ or in |1⟩; the others stay certain."""
+    circuit = QuantumCircuit(5)
+    circuit.x(1)
+    with RuntimeServer(["fake_manila"]) as server:
+        machine = server.service().backend("fake_manila")
+        job = estimator(machine, default_shots=4096).run([(circuit, [["IIIZI"], ["ZIIII"]])])
+        evs = job.result(poll_interval=0.1)[0].data.evs
+    assert -0.999 < evs[0] < -0.8
+    assert 0.8 < evs[1] < 0.999
+
+
+def test_raw_results_decode_without_the_service(server, backend, pub):
+    """What is stored as text is enough, for both generations."""
+    with pytest.warns(DeprecationWarning, match="EstimatorV2"):
+        old = EstimatorV2(backend)
+    jobs = {"executor": estimator(backend, level=1).run([pub]), "estimator": old.run([pub])}
+    server.wait()
+    for program, job in jobs.items():
+        result = backend.service._active_api_client.job_results(job.job_id())
+        for decoder in DEFAULT_DECODERS[program]:
+            result = decoder.decode(result) if decoder.is_applicable(result) else result
+        np.testing.assert_array_equal(result[0].data.evs, job.result()[0].data.evs)
+
+
 @pytest.mark.parametrize("instant", [True, False])
 def test_the_legacy_estimator(pub, instant):
-    from qiskit_ibm_runtime import EstimatorV2
-
     with RuntimeServer(["fake_manila"], instant=instant) as server:
         machine = server.service().backend("fake_manila")
         with pytest.warns(DeprecationWarning, match="EstimatorV2"):

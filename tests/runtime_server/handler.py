@@ -90,8 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
             owner.log(f"{self.command} {self.path} - {' '.join(request.faults)}")
             return
         self._send(request, response)
-        named = " ".join(request.faults)
-        owner.log(f"{self.command} {self.path} {response.status} {named}".rstrip())
+        accepted = request.post.job_ids if request.post else []
+        told = " ".join([*accepted, *request.tags, *request.faults] if accepted else request.faults)
+        owner.log(f"{self.command} {self.path} {response.status} {told}".rstrip())
 
     def _respond(self, request: Request) -> Response:
         owner = self.server.owner

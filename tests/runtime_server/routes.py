@@ -32,7 +32,7 @@ class Service:
         faults: What goes wrong.
         instance: The CRN of the one instance.
         plan: Its plan, such as "open".
-        rate_limit: Accepted `POST /jobs` in a minute, or None.
+        rate_limit: `POST /jobs` in a minute before 429, or None.
         allowance_seconds: QPU time of the instance.
     """
 

@@ -46,7 +46,7 @@ class RuntimeServer(AbstractContextManager["RuntimeServer"]):
         queue_seconds: How long a job is Queued at least.
         run_seconds: How long a job is Running at least; what its maximum time is compared with.
         plan: "open" refuses sessions; any other name allows them.
-        rate_limit: Accepted `POST /jobs` a minute (5 on the real service); None for no limit.
+        rate_limit: `POST /jobs` a minute (5 on the real service) before 429; None for no limit.
         token_seconds: Lifetime of access tokens.
         allowance_seconds: QPU time of the instance, as `GET /instances/usage` says.
         folder: Where jobs outlive the server.
