@@ -30,6 +30,7 @@ from qiskit_ibm_runtime.exceptions import (
     RuntimeJobNotFound,
 )
 from qiskit_ibm_runtime.executor_estimator import Estimator
+from requests.adapters import HTTPAdapter
 
 from qvlm_qiskit.backends.fakes import fake_device
 from qvlm_qiskit.backends.runtime import LocalRuntimeEstimator
@@ -349,6 +350,16 @@ def test_faults_of_submission(server, backend, pub, fault, error, posts, jobs):
             estimator(backend, "hit").run([pub])
     assert len(server.jobs.posts_tagged("hit")) == posts
     assert len(server.jobs.tagged("hit")) == jobs
+
+
+def test_without_retries_an_ambiguous_answer_is_one_job(server, backend, pub):
+    """The retries sit in the session's adapter; no public option reaches them."""
+    backend._api_client._session.mount(server.url, HTTPAdapter(max_retries=0))
+    server.faults.add("error_after", nth=1, value=504)
+    with pytest.raises(IBMRuntimeError) as caught:
+        estimator(backend, "hit").run([pub])
+    assert caught.value.__context__.status_code == 504
+    assert len(server.jobs.posts_tagged("hit")) == len(server.jobs.tagged("hit")) == 1
 
 
 def test_a_session_closed_under_the_submitter(server, backend, pub):

@@ -9,8 +9,8 @@ from qvlm_qiskit.errors import InputError
 
 from .errors import invalid, unknown
 from .faults import asdict_of
-from .jobs import JobRecord
 from .messages import Request, Response
+from .records import JobRecord
 
 if TYPE_CHECKING:
     from .server import RuntimeServer

@@ -121,11 +121,11 @@ def _probability_of_one(
                 return None
             state = state @ item.operation.to_matrix().T
         elif item.name == "rz":
-            half = 0.5j * values[..., column[item.params[0]]]
-            state = state * np.stack([np.exp(-half), np.exp(half)], axis=-1)
+            phase = 0.5j * values[..., column[item.params[0]]]
+            state = state * np.stack([np.exp(-phase), np.exp(phase)], axis=-1)
         elif item.name == "rx":
-            half = 0.5 * values[..., column[item.params[0]], None]
-            state = np.cos(half) * state - 1j * np.sin(half) * state[..., ::-1]
+            angle = 0.5 * values[..., column[item.params[0]], None]
+            state = np.cos(angle) * state - 1j * np.sin(angle) * state[..., ::-1]
         else:
             return None
     return np.asarray(np.abs(state[..., 1]) ** 2, dtype=float)

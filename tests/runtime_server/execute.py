@@ -30,9 +30,9 @@ from samplomatic.quantum_program import CircuitItem, SamplexItem
 from qvlm_qiskit.backends.reduce import ReducedBackend
 
 from .circuits import certain_bits, observed_qubits, register_bits, restrict_measured
-from .jobs import JobRecord, Outcome
 from .legacy import run_estimator
 from .machines import Machine
+from .records import JobRecord, Outcome
 
 SCHEMA = "v2.0"
 # Noisy local simulation beyond this runs into gigabytes and hours.

@@ -10,7 +10,7 @@ from typing import Any
 
 from .errors import invalid
 from .faults import Fault
-from .jobs import Post
+from .records import Post
 
 
 @dataclass

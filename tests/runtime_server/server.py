@@ -18,9 +18,10 @@ from .clock import Clock
 from .execute import ProgramRunner
 from .faults import Faults
 from .handler import LoopbackServer
-from .jobs import JobRecord, Jobs
+from .jobs import Jobs
 from .machines import Machine
 from .messages import ENDPOINTS
+from .records import JobRecord
 from .routes import Service
 from .sessions import Sessions
 from .store import JobFolder
