@@ -9,7 +9,8 @@ itself. `python -m tests.runtime_server` starts it by hand. Nothing here reaches
 """
 
 from .faults import FAULTS, Fault, Faults
-from .jobs import CANCELLED, COMPLETED, FAILED, QUEUED, RUNNING, JobRecord, Jobs, Post
+from .jobs import Jobs
+from .records import CANCELLED, COMPLETED, FAILED, QUEUED, RUNNING, JobRecord, Post
 from .server import RuntimeServer
 
 __all__ = [

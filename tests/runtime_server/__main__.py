@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-import time
+import threading
 from pathlib import Path
 
 from qvlm_qiskit.errors import QVLMError
@@ -79,12 +80,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (QVLMError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     print(_connection(server, options), flush=True)
-    try:
-        while True:
-            time.sleep(3600)
-    except KeyboardInterrupt:
-        server.stop()
+    stopped.wait()
+    server.stop()
     return 0
 
 

@@ -9,8 +9,8 @@ from qvlm_qiskit.errors import InputError
 
 from .errors import invalid, unknown
 from .faults import asdict_of
-from .jobs import JobRecord
-from .routes import Request, Response
+from .messages import Request, Response
+from .records import JobRecord
 
 if TYPE_CHECKING:
     from .server import RuntimeServer
@@ -28,6 +28,13 @@ def answer_admin(server: RuntimeServer, request: Request) -> Response:
     Raises:
         RefusedError: 400 for other arguments, 404 for other paths.
     """
+    try:
+        return _answer(server, request)
+    except (InputError, TypeError, ValueError, KeyError) as error:
+        raise invalid(f"{type(error).__name__}: {error}") from error
+
+
+def _answer(server: RuntimeServer, request: Request) -> Response:
     what = (request.method, request.path.removeprefix("/_admin/"))
     tag = request.first("tag")
     if what == ("GET", "jobs"):
@@ -42,10 +49,7 @@ def answer_admin(server: RuntimeServer, request: Request) -> Response:
         server.faults.clear()
         return Response(204)
     if what == ("POST", "faults"):
-        try:
-            return Response(200, asdict_of(server.faults.add(**request.json())))
-        except (InputError, TypeError) as error:
-            raise invalid(str(error)) from error
+        return Response(200, asdict_of(server.faults.add(**request.json())))
     if what == ("POST", "advance"):
         server.advance(float(request.json()["seconds"]))
         return Response(204)

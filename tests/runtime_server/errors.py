@@ -1,4 +1,8 @@
-"""Refusals in the JSON shape and with the codes of IBM's error registry."""
+"""Refusals in the JSON shape of the service.
+
+Statuses and shape are what the client's source expects. IBM's error numbers could not be checked
+against the live service, except for those that the client itself knows (1305): decide by status.
+"""
 
 from __future__ import annotations
 

@@ -29,14 +29,14 @@ from samplomatic.quantum_program import CircuitItem, SamplexItem
 
 from qvlm_qiskit.backends.reduce import ReducedBackend
 
-from .circuits import certain_bits, register_bits, restrict_measured
-from .jobs import JobRecord, Outcome
+from .circuits import certain_bits, observed_qubits, register_bits, restrict_measured
 from .legacy import run_estimator
 from .machines import Machine
+from .records import JobRecord, Outcome
 
 SCHEMA = "v2.0"
 # Noisy local simulation beyond this runs into gigabytes and hours.
-MAX_QUBITS = 20
+MAX_QUBITS = 24
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -116,8 +116,8 @@ def encode_result(program: QuantumProgram, items: list[Arrays], started: datetim
 def simulate(program: QuantumProgram, machine: Machine, seed: int) -> list[Arrays]:
     """Sample every item of a program under the machine's noise.
 
-    Qubits whose outcome is certain are filled in without noise; the others, over all items of the
-    program, are simulated together.
+    Qubits that are in no observable and whose outcome is certain are filled in without noise; the
+    others, over all items of the program, are simulated together.
 
     Raises:
         ValueError: More qubits than a simulation takes.
@@ -129,7 +129,9 @@ def simulate(program: QuantumProgram, machine: Machine, seed: int) -> list[Array
         for item, (_, values) in zip(program.items, sampled, strict=True)
     ]
     widest = range(max(item.circuit.num_qubits for item in program.items))
-    qubits = tuple(q for q in widest if any(q not in bits for bits in known)) or (0,)
+    observed = observed_qubits(program.passthrough_data)
+    open_ = [q for q in widest if q in observed or any(q not in bits for bits in known)]
+    qubits = tuple(open_) or (0,)
     if len(qubits) > MAX_QUBITS:
         raise ValueError(f"{len(qubits)} active qubits; at most {MAX_QUBITS} are simulated")
     reduced = []

@@ -23,8 +23,8 @@ from qvlm_qiskit.backends.reduce import (
     restrict_observables,
 )
 
-from .jobs import Outcome
 from .machines import Machine
+from .records import Outcome
 
 DEFAULT_PRECISION = 0.015625
 

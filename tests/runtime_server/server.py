@@ -1,38 +1,36 @@
-"""The HTTP side, and `RuntimeServer`, which puts everything together."""
+"""`RuntimeServer`, which puts everything together."""
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 from unittest import mock
-from urllib.parse import parse_qs, urlsplit
 
 from qiskit_ibm_runtime import QiskitRuntimeService
 
-from .admin import answer_admin
 from .auth import API_KEY, Identity
 from .clock import Clock
-from .errors import RefusedError, invalid, rate_limited
 from .execute import ProgramRunner
-from .faults import Faults, corrupt
-from .jobs import JobRecord, Jobs
+from .faults import Faults
+from .handler import LoopbackServer
+from .jobs import Jobs
 from .machines import Machine
-from .routes import ENDPOINTS, Request, Response, Service, match
+from .messages import ENDPOINTS
+from .records import JobRecord
+from .routes import Service
 from .sessions import Sessions
 from .store import JobFolder
 
 CRN = "crn:v1:bluemix:public:quantum-computing:us-east:a/loopback:loopback::"
 # The client takes a URL that contains "experimental" as it is and derives no address from it.
 API_PATH = "/experimental/api/v1"
+
+_ENVIRONMENT = threading.Lock()
 
 
 class RuntimeServer(AbstractContextManager["RuntimeServer"]):
@@ -49,7 +47,7 @@ class RuntimeServer(AbstractContextManager["RuntimeServer"]):
         queue_seconds: How long a job is Queued at least.
         run_seconds: How long a job is Running at least; what its maximum time is compared with.
         plan: "open" refuses sessions; any other name allows them.
-        rate_limit: Accepted `POST /jobs` a minute (5 on the real service); None for no limit.
+        rate_limit: `POST /jobs` a minute (5 on the real service) before 429; None for no limit.
         token_seconds: Lifetime of access tokens.
         allowance_seconds: QPU time of the instance, as `GET /instances/usage` says.
         folder: Where jobs outlive the server.
@@ -104,11 +102,11 @@ class RuntimeServer(AbstractContextManager["RuntimeServer"]):
         )
         self._port = port
         self._log = log
-        self._http: _Server | None = None
+        self._http: LoopbackServer | None = None
 
     def start(self) -> RuntimeServer:
         """Listen, and start the machines' workers."""
-        self._http = _Server(("127.0.0.1", self._port), self)
+        self._http = LoopbackServer(("127.0.0.1", self._port), self)
         self._port = self._http.server_address[1]
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
         for name in self.api.machines:
@@ -165,9 +163,10 @@ class RuntimeServer(AbstractContextManager["RuntimeServer"]):
     def service(self) -> QiskitRuntimeService:
         """A new unmodified client, logged in here.
 
-        The environment is set only while it is made: the client reads it then.
+        The environment is set only while it is made, by one thread at a time: the client reads it
+        then.
         """
-        with mock.patch.dict(os.environ, self.environment()):
+        with _ENVIRONMENT, mock.patch.dict(os.environ, self.environment()):
             return QiskitRuntimeService(**self.account())
 
     def advance(self, seconds: float) -> None:
@@ -192,157 +191,3 @@ class RuntimeServer(AbstractContextManager["RuntimeServer"]):
         """Hand a line to whoever wants to see the requests."""
         if self._log:
             self._log(f"{time.strftime('%H:%M:%S')} {line}")
-
-
-class _Server(ThreadingHTTPServer):
-    """Threads for connections, which can all be closed."""
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, address: tuple[str, int], owner: RuntimeServer) -> None:
-        self.owner = owner
-        self.connections: set[socket.socket] = set()
-        super().__init__(address, _Handler)
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
-        self.connections.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: Any) -> None:
-        self.connections.discard(request)
-        super().shutdown_request(request)
-
-    def close_connections(self) -> None:
-        for connection in list(self.connections):
-            _hang_up(connection)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no error of the server; anything else is printed."""
-        import sys
-
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-
-def _hang_up(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # the other side was quicker
-
-
-class _DropError(Exception):
-    """The connection is to be closed without an answer."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Reads a request, lets the faults act, and writes the answer."""
-
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """`_serve` logs."""
-
-    def _serve(self) -> None:
-        owner = self.server.owner
-        parts = urlsplit(self.path)
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length)
-        request = Request(self.command, parts.path, parse_qs(parts.query), self.headers, body)
-        try:
-            response = self._respond(request)
-        except _DropError:
-            self.close_connection = True
-            _hang_up(self.connection)
-            owner.log(f"{self.command} {self.path} - {' '.join(request.faults)}")
-            return
-        self._send(request, response)
-        named = " ".join(request.faults)
-        owner.log(f"{self.command} {self.path} {response.status} {named}".rstrip())
-
-    def _respond(self, request: Request) -> Response:
-        owner = self.server.owner
-        try:
-            if request.path.startswith("/_admin/"):
-                return answer_admin(owner, request)
-            found = match(request.method, request.path)
-            if found is None:
-                raise RefusedError(404, 1404, f"No such endpoint: {request.method} {request.path}.")
-            endpoint, names = found
-            tags = request.tags if endpoint == "submit" else []
-            request.faults = owner.faults.meeting(endpoint, tags)
-            if endpoint == "submit":
-                request.post = owner.jobs.note_post(tags, list(request.faults))
-            self._fail_before(request)
-            response = owner.api.answer(endpoint, names, request)
-            return self._fail_after(request, response)
-        except RefusedError as refusal:
-            return Response(refusal.status, refusal.body(), refusal.headers)
-
-    def _fail_before(self, request: Request) -> None:
-        """Faults that keep the request from being done."""
-        faults, owner = request.faults, self.server.owner
-        if "expired_token" in faults:
-            owner.identity.withdraw()
-        if "drop_before" in faults:
-            raise _DropError
-        if "hang_before" in faults:
-            self._hang(faults["hang_before"].number(86400.0))
-        if "rate_limited" in faults:
-            raise rate_limited(faults["rate_limited"].number(1.0))
-        if "invalid" in faults:
-            raise invalid("The job's inputs are not valid.")
-        if "error_before" in faults:
-            raise _failure(faults["error_before"].number(500.0))
-
-    def _fail_after(self, request: Request, response: Response) -> Response:
-        """Faults that spoil the answer to a request that has been done."""
-        faults, owner = request.faults, self.server.owner
-        if "slow" in faults:
-            owner.stopping.wait(faults["slow"].number(1.0))
-        if "drop_after" in faults:
-            raise _DropError
-        if "hang_after" in faults:
-            self._hang(faults["hang_after"].number(86400.0))
-        if "error_after" in faults:
-            raise _failure(faults["error_after"].number(500.0))
-        return response
-
-    def _hang(self, seconds: float) -> None:
-        self.server.owner.stopping.wait(seconds)
-        raise _DropError
-
-    def _send(self, request: Request, response: Response) -> None:
-        content = response.content
-        text = json.dumps(content) if isinstance(content, dict) else content or ""
-        body = text.encode()
-        if "corrupted" in request.faults:
-            body = corrupt(body)
-        if "truncated" in request.faults:
-            body = body[: len(body) // 2]
-        kind = "application/json" if isinstance(content, dict) else "text/plain; charset=utf-8"
-        self.send_response(response.status)
-        self.send_header("Content-Type", kind)
-        for name, value in response.headers.items():
-            self.send_header(name, value)
-        if response.status != 204:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if "cut" in request.faults:
-            self.wfile.write(body[: len(body) // 2])
-            self.close_connection = True
-            _hang_up(self.connection)
-        elif response.status != 204:
-            self.wfile.write(body)
-
-
-def _failure(status: float) -> RefusedError:
-    return RefusedError(int(status), 1000, "Internal error.", "Try again.")
