@@ -2,13 +2,20 @@
 
 import contextlib
 import copy
+import datetime
+import ipaddress
 import socket
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from qvlm_qiskit.backends.transport import Transport, UnsafeAddressError, is_loopback
 from qvlm_qiskit.backends.wire import Deadlines, recording
@@ -22,6 +29,7 @@ class Script(ThreadingHTTPServer):
     """Answers each request with the next step of a list, and the last one from then on."""
 
     daemon_threads = True
+    scheme = "http"
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -29,7 +37,7 @@ class Script(ThreadingHTTPServer):
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request, client_address):
         """A client that hangs up is expected here."""
@@ -279,6 +287,72 @@ def test_a_post_is_not_sent_on(session, server, status):
     assert isinstance(outcome, requests.RequestException)
     assert record.exchanges[0].status == status
     assert len(server.seen) == 1
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate of 127.0.0.1 and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(host, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, *form)
+    )
+    return str(path)
+
+
+@pytest.fixture
+def secure(server, certificate):
+    """The server behind TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
+    server.scheme = "https"
+    return server
+
+
+@pytest.mark.parametrize(
+    ("step", "state", "status"),
+    [(answer(200), "answered", 200), (drop, "sent", None), (hang, "sent", None)],
+)
+def test_the_fate_of_a_post_is_noted_behind_tls(session, secure, certificate, step, state, status):
+    secure.steps = [step]
+    _, record, seconds = call(session, secure, "POST", data=b"job", verify=certificate)
+    assert [(e.state, e.status) for e in record.exchanges] == [(state, status)]
+    assert len(secure.seen) == 1
+    assert seconds < 2
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_server_that_can_not_be_trusted_gets_nothing(session, secure, method):
+    secure.steps = [answer(200)]
+    outcome, record, _ = call(session, secure, method)
+    assert isinstance(outcome, requests.exceptions.SSLError)
+    assert [exchange.state for exchange in record.exchanges] == ["unsent"]
+    assert secure.seen == []
+
+
+def test_a_dripping_answer_ends_in_time_behind_tls(session, secure, certificate):
+    secure.steps = [drip(True)]
+    short = Deadlines(read_seconds=0.6, write_seconds=0.6)
+    for method in ("GET", "POST"):
+        outcome, _, seconds = call(session, secure, method, deadlines=short, verify=certificate)
+        assert isinstance(outcome, requests.exceptions.ReadTimeout)
+        assert seconds < 1.5
 
 
 class Tokens:
