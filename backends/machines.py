@@ -104,7 +104,8 @@ def _ibm_rows() -> Iterable[BackendRow]:
 def open_ibm(name: str, options: BackendOptions) -> Backend:
     """IBM hardware of the account that is saved or in the environment.
 
-    Only the path up to a missing account is tested: no IBM service can be reached from the tests.
+    Tested with the unmodified client against a service on the same computer; IBM's own was never
+    reached.
 
     Raises:
         CredentialsError: No usable account.

@@ -152,8 +152,8 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
 class HardwareEstimator(BaseEstimatorV2):
     """A real IBM backend behind Qiskit Runtime's client-side Estimator.
 
-    Not exercised by this project's tests, which have no account: only the path up to the missing
-    account is. Submission here is the plain client's; a lost connection can lose track of a job.
+    Tested against a service on the same computer. A connection that is lost while a job is being
+    submitted loses track of it: `jobs.RuntimeJobs` is for what costs money.
 
     Args:
         machine: An `IBMBackend` from `QiskitRuntimeService`.
