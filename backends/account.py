@@ -92,9 +92,11 @@ class SignIn(AuthBase):
         manager = self._auth.tm
         record = RECORD.get()
         deadlines = record.deadlines if record else Deadlines()
-        # No proxy sees a key that travels to this computer without encryption.
+        # The key is not sent on to where an answer points, and no proxy sees one that travels to
+        # this computer without encryption.
         manager.http_config = {
             "timeout": (deadlines.connect_seconds, deadlines.silence_seconds),
+            "allow_redirects": False,
             **({"proxies": {"http": None}} if str(manager.url).startswith("http:") else {}),
         }
         for exchange in range(_EXCHANGES):

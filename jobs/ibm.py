@@ -35,6 +35,7 @@ TAG = "qvlm"
 """Every job of this platform has this tag beside its own."""
 _MODES = {"batch": "batch", "session": "dedicated"}
 _PAGE = 50
+_PAGES = 100
 
 
 class RuntimeJobs:
@@ -130,13 +131,15 @@ class RuntimeJobs:
 
         def ask() -> list[ServerJob]:
             rows: list[dict[str, Any]] = []
-            while True:
+            for _ in range(_PAGES):
                 page = self._client.jobs_get(
                     limit=_PAGE, skip=len(rows), job_tags=[tag], descending=False
                 )
                 rows += page["jobs"]
                 if not page["jobs"] or len(rows) >= page["count"]:
                     break
+            else:
+                raise ValueError(f"more than {_PAGES} pages of jobs with one tag")
             # A server that does not filter must not have a foreign job adopted.
             tagged = {row["id"]: row for row in rows if tag in row["tags"]}
             ordered = sorted(tagged.values(), key=lambda row: str(row.get("created", "")))

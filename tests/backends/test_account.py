@@ -123,3 +123,32 @@ def test_the_identity_service_may_fail_once(environment):
             environment.setenv(name, value)
         server.faults.add("error_before", "token", nth=2, value=503)
         assert open_backend("ibm:fake_manila").num_qubits == 5
+
+
+def test_the_key_is_not_sent_on(environment):
+    with RuntimeServer(["fake_manila"], instant=True) as server:
+        for name, value in server.environment().items():
+            environment.setenv(name, value)
+        backend = open_backend("ibm:fake_manila")
+        sign_in = backend.device.machine.service.sign_in
+        sign_in.drop(sign_in.headers()["Authorization"])
+        sent = []
+        environment.setattr(
+            "ibm_cloud_sdk_core.token_managers.jwt_token_manager.requests.request",
+            lambda **options: sent.append(options) or Redirect(),
+        )
+        with pytest.raises(account.SignInError, match="answered 307"):
+            sign_in.headers()
+    (options,) = sent
+    assert options["allow_redirects"] is False
+    assert options["proxies"] == {"http": None}
+    assert all(0 < seconds < 60 for seconds in options["timeout"])
+
+
+class Redirect:
+    status_code = 307
+    headers = {"Location": "https://example.org"}  # noqa: RUF012
+    text = ""
+
+    def json(self):
+        return {}

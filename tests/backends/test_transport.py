@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from qvlm_qiskit.backends.transport import Transport, UnsafeAddressError, is_loopback
 from qvlm_qiskit.backends.wire import Deadlines, recording
+from qvlm_qiskit.errors import BackendError
 
 SHORT = Deadlines(
     connect_seconds=1, silence_seconds=0.3, read_seconds=3, download_seconds=3, write_seconds=0.6
@@ -353,6 +354,63 @@ def test_a_dripping_answer_ends_in_time_behind_tls(session, secure, certificate)
         outcome, _, seconds = call(session, secure, method, deadlines=short, verify=certificate)
         assert isinstance(outcome, requests.exceptions.ReadTimeout)
         assert seconds < 1.5
+
+
+@contextlib.contextmanager
+def proxy(answer_to_connect, target):
+    """An HTTP proxy for one connection, which it leads to the target where it says 200."""
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listening:
+
+        def serve():
+            inside, _ = listening.accept()
+            asked = inside.recv(4096)
+            assert asked.startswith(b"CONNECT ")
+            inside.sendall(f"HTTP/1.1 {answer_to_connect} x\r\n\r\n".encode())
+            if answer_to_connect == 200:
+                outside = socket.create_connection(("127.0.0.1", target))
+                back = threading.Thread(target=pump, args=(outside, inside), daemon=True)
+                back.start()
+                pump(inside, outside)
+                back.join()
+                outside.close()
+            inside.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        thread.join(5)
+
+
+def pump(source, sink):
+    with contextlib.suppress(OSError):
+        while part := source.recv(65536):
+            sink.sendall(part)
+        sink.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize(
+    ("said", "step", "state", "status"),
+    [
+        (200, answer(200), "answered", 200),
+        (200, drop, "sent", None),
+        (503, answer(200), "unsent", None),
+    ],
+)
+def test_a_proxys_tunnel_is_not_the_request(
+    session, secure, certificate, said, step, state, status
+):
+    secure.steps = [step]
+    with proxy(said, secure.server_port) as address:
+        options = {"verify": certificate, "proxies": {"https": address}}
+        _, record, _ = call(session, secure, "POST", data=b"job", **options)
+        session.close()
+    assert [(e.state, e.status) for e in record.exchanges] == [(state, status)]
+    assert len(secure.seen) == (said == 200)
+
+
+def test_a_proxy_that_hides_its_connections_is_refused(session, secure):
+    with pytest.raises(BackendError, match="SOCKS"):
+        call(session, secure, "POST", proxies={"https": "socks5://127.0.0.1:9"})
 
 
 class Tokens:

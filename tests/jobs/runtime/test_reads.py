@@ -151,6 +151,14 @@ def test_a_service_that_does_not_filter_gives_no_foreign_job(jobs, monkeypatch):
         jobs.find("mine")
 
 
+def test_a_list_without_end_is_no_answer(jobs, monkeypatch):
+    client = Client([{"id": "a", "state": {"status": "Queued"}, "tags": ["mine"]}])
+    monkeypatch.setattr(client, "jobs_get", lambda **_: {"jobs": client.rows, "count": 10**9})
+    monkeypatch.setattr(jobs, "_client", client)
+    with pytest.raises(UnreachableError):
+        jobs.find("mine")
+
+
 def test_nothing_touches_the_clients_choice_of_an_instance(server, jobs, done):
     service = jobs._backend.service
     active = service._active_api_client
