@@ -66,22 +66,24 @@ def raws(server, machine, package, tag):
 
 def test_nothing_is_asked_of_a_service(raws, package, tmp_path):
     """A process without account, network or environment reads the same values."""
-    for number, (decoder, raw) in enumerate(raws.items()):
-        (tmp_path / "raw").write_bytes(raw)
-        (tmp_path / "package").write_bytes(package.to_bytes())
-        script = (
-            "import pathlib, socket, sys\n"
-            "socket.socket.connect = None\n"
-            f"from qvlm_qiskit.jobs.decode_runtime import {decoder.__name__} as decode\n"
-            "from qvlm_qiskit.jobs.package import Package\n"
-            f"folder = pathlib.Path({str(tmp_path)!r})\n"
-            "package = Package.from_bytes((folder / 'package').read_bytes())\n"
-            "answers = decode((folder / 'raw').read_bytes(), package)\n"
-            "print([answer.evs.tolist() for answer in answers])\n"
-        )
-        found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-        expected = [answer.evs.tolist() for answer in decoder(raw, package)]
-        assert found.stdout.strip() == str(expected), (number, found.stderr)
+    (tmp_path / "package").write_bytes(package.to_bytes())
+    for decoder, raw in raws.items():
+        (tmp_path / decoder.__name__).write_bytes(raw)
+    script = (
+        "import pathlib, socket\n"
+        "socket.socket.connect = None\n"
+        "from qvlm_qiskit.jobs import decode_runtime\n"
+        "from qvlm_qiskit.jobs.package import Package\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        "package = Package.from_bytes((folder / 'package').read_bytes())\n"
+        "for name in ('decode_executor', 'decode_legacy'):\n"
+        "    raw = (folder / name).read_bytes()\n"
+        "    answers = getattr(decode_runtime, name)(raw, package)\n"
+        "    print([answer.evs.tolist() for answer in answers])\n"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    expected = [[a.evs.tolist() for a in decoder(raw, package)] for decoder, raw in raws.items()]
+    assert found.stdout.splitlines() == list(map(str, expected)), found.stderr
 
 
 def test_a_truncated_result_is_damaged_wherever_it_ends(raws, package):
