@@ -148,11 +148,20 @@ def test_a_request_without_a_token_is_refused(server):
 
 
 def test_the_client_renews_a_token_that_runs_out(pub):
-    with RuntimeServer(["fake_manila"], instant=True, token_seconds=1) as server:
+    lines = []
+    with RuntimeServer(["fake_manila"], instant=True, token_seconds=1, log=lines.append) as server:
         machine = server.service().backend("fake_manila")
         job = estimator(machine).run([pub])
+        before = sum("/identity/token" in line for line in lines)
         time.sleep(1.1)
-        assert job.status() == "DONE"
+        assert job.status() in ("QUEUED", "RUNNING", "DONE")
+        assert sum("/identity/token" in line for line in lines) == before + 1
+
+
+def test_a_token_that_ran_out_is_refused(server, backend):
+    server.advance(3602)
+    with pytest.raises(IBMNotAuthorizedError):
+        backend.status()
 
 
 # Jobs

@@ -12,6 +12,8 @@ from .clock import Clock
 from .errors import RefusedError, unauthorized
 
 API_KEY = "loopback-api-key"
+# The client renews a token at whole seconds: one that is on its way then is still good.
+LEEWAY_SECONDS = 1.0
 
 
 class Identity:
@@ -48,7 +50,7 @@ class Identity:
             "iat": issued,
             "exp": issued + int(self.lifetime_seconds),
             "issued_ns": time.time_ns(),
-            "end": self.clock.now() + self.lifetime_seconds,
+            "end": self.clock.now() + self.lifetime_seconds + LEEWAY_SECONDS,
         }
         return {
             "access_token": jwt.encode(claims, self._secret, algorithm="HS256"),
