@@ -170,6 +170,24 @@ class JobStore:
                     found[line.key] = _stored_row(line)
         return found
 
+    def values_of_kind(self, kind: str) -> tuple[list[str], Floats]:
+        """Keys and parameter values, (rows, parameters), of all rows of a kind that are not lost.
+
+        Rows of submissions that ended without results are left out: nobody will answer them.
+        """
+        table, other = schema.rows, schema.submissions
+        ended = [state.value for state in FINAL - {State.ANSWERED}]
+        query = (
+            select(table.c.key, table.c.parameters)
+            .join(other, other.c.id == table.c.submission)
+            .where(table.c.kind == kind, other.c.state.not_in(ended))
+            .order_by(table.c.key)
+        )
+        with self.transaction() as connection:
+            lines = connection.execute(query).all()
+        values = [_array(line.parameters) for line in lines]
+        return [line.key for line in lines], np.array(values, dtype=np.float64)
+
     def rows_of(self, submission: str) -> list[StoredRow]:
         """The rows that a submission buys, by pub and position."""
         table = schema.rows
@@ -195,20 +213,17 @@ class JobStore:
 
     # Submissions -----------------------------------------------------------------------------
 
-    def intend(self, submission: Mapping[str, Any], rows: Sequence[tuple[str, int, int]]) -> bool:
+    def intend(self, submission: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> bool:
         """Record a submission and claim its rows, all or nothing.
 
         Args:
             submission: Values of its columns.
-            rows: (key, pub, position) of every row.
+            rows: Of every row: key, pub, position, kind and parameters.
 
         Returns:
             False when another submission has one of the rows; then nothing was written.
         """
-        lines = [
-            {"key": key, "submission": submission["id"], "pub": pub, "position": position}
-            for key, pub, position in rows
-        ]
+        lines = [{**row, "submission": submission["id"]} for row in rows]
         try:
             with self.transaction() as connection:
                 connection.execute(insert(schema.rows), lines)

@@ -148,11 +148,20 @@ def test_a_request_without_a_token_is_refused(server):
 
 
 def test_the_client_renews_a_token_that_runs_out(pub):
-    with RuntimeServer(["fake_manila"], instant=True, token_seconds=1) as server:
+    lines = []
+    with RuntimeServer(["fake_manila"], instant=True, token_seconds=1, log=lines.append) as server:
         machine = server.service().backend("fake_manila")
         job = estimator(machine).run([pub])
+        before = sum("/identity/token" in line for line in lines)
         time.sleep(1.1)
-        assert job.status() == "DONE"
+        assert job.status() in ("QUEUED", "RUNNING", "DONE")
+        assert sum("/identity/token" in line for line in lines) == before + 1
+
+
+def test_a_token_that_ran_out_is_refused(server, backend):
+    server.advance(3602)
+    with pytest.raises(IBMNotAuthorizedError):
+        backend.status()
 
 
 # Jobs
@@ -283,10 +292,11 @@ def test_jobs_outlive_the_server(tmp_path, pub):
     options = {"backends": ["fake_manila"], "instant": True, "folder": tmp_path}
     with RuntimeServer(**options, queue_seconds=100) as server:
         job = estimator(server.service().backend("fake_manila"), "kept").run([pub])
-    with RuntimeServer(**options) as server:
-        found = server.service().job(job.job_id())
-        assert found.result(poll_interval=0.1)[0].data.evs.shape == (4, 2)
-        assert found.tags == ["kept"]
+        address = server.address
+    # The client that submitted goes on with its connection lost and its token still good.
+    with RuntimeServer(**options, port=address[1]):
+        assert job.result(poll_interval=0.1)[0].data.evs.shape == (4, 2)
+        assert job.backend().service.job(job.job_id()).tags == ["kept"]
 
 
 # Sessions
@@ -428,6 +438,15 @@ def test_a_read_has_no_timeout(server, backend, pub):
     started = time.monotonic()
     job.result(timeout=0.1)
     assert time.monotonic() - started > 0.6
+
+
+def test_half_of_a_legacy_result_is_returned_as_text(server, backend, pub):
+    """Without an error: whoever stores results looks at what they are."""
+    with pytest.warns(DeprecationWarning, match="EstimatorV2"):
+        job = EstimatorV2(backend).run([pub])
+    server.wait()
+    server.faults.add("truncated", nth=1)
+    assert isinstance(job.result(), str)
 
 
 def test_five_submissions_a_minute(pub):

@@ -1,5 +1,7 @@
 """What the tests of jobs share: a small circuit, a store, and workers with little patience."""
 
+import time
+
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
@@ -27,6 +29,10 @@ def target():
     made.add_instruction(RYGate(Parameter("t")), {(0,): InstructionProperties(duration=1e-6)})
     made.add_instruction(Measure(), {(0,): InstructionProperties(duration=1e-6)})
     return made
+
+
+HOURS = Policy(lease_seconds=1e6)
+"""The real patience, with leases that outlive simulated time."""
 
 
 class StatesExecutions(StatevectorEstimator):
@@ -72,6 +78,10 @@ def buy(circuit, store):
     def ask(service, numbers, *, store=store, detach=False, run=None, budget=None, policy=PATIENCE,
             mode="job", owner=None, context=None):  # fmt: skip
         chosen = {} if owner is None else {"owner": owner}
+        clock = getattr(service, "clock", time)
+        if clock is not time:
+            store.now = clock.time
+            chosen["sleep"] = clock.sleep
         worker = Worker(store, service, budget or Budget(), policy, mode, **chosen)
         estimator = Recorded(
             StatesExecutions(), store, {"machine": service.machine, **(context or {})}, worker,

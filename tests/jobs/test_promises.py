@@ -19,8 +19,8 @@ from qvlm_qiskit.jobs.package import Package
 from qvlm_qiskit.jobs.reconcile import certain_at
 from qvlm_qiskit.jobs.service import Allowance, UnreachableError
 from qvlm_qiskit.jobs.verify import verify
-from tests.jobs.conftest import PATIENCE
-from tests.jobs.unreliable import POST_FAULTS, Server, Unreliable
+from tests.jobs.conftest import HOURS, PATIENCE
+from tests.jobs.unreliable import POST_FAULTS, Clock, Server, Unreliable
 
 PASSING = [name for name in POST_FAULTS if name != "validation"]
 AMBIGUOUS = [name for name, (_, error) in POST_FAULTS.items() if error.__name__ == "AmbiguousError"]
@@ -44,35 +44,48 @@ def test_one_fault_leads_to_one_job(fault, buy, store):
     assert len(service.posts) == (1 if accepted else 2)
 
 
-@pytest.mark.parametrize("lag", [0.0, 0.05])
-def test_random_faults_never_submit_twice(lag, buy, store):
-    service = Unreliable(seed=3, rate=0.5, listing_lag=lag)
-    for number in range(40 if lag == 0 else 15):
-        buy(service, [float(number)])
+def unreliable_for_hours(seed, rate, **options):
+    """Requests take up to ten minutes, and jobs are listed a minute later, on a simulated clock."""
+    chosen = {"listing_lag": 60.0, "post_seconds": 600.0, **options}
+    return Unreliable(seed=seed, rate=rate, clock=Clock(), **chosen)
+
+
+def test_random_faults_never_submit_twice(buy, store):
+    service = unreliable_for_hours(3, 0.5)
+    for number in range(40):
+        assert buy(service, [float(number)], policy=HOURS)[0] == pytest.approx(np.cos(number))
     assert set(jobs_per_tag(service.server).values()) == {1}
-    assert len(service.server.jobs()) == len(store.find()) == (40 if lag == 0 else 15)
-    assert verify(store) == len(store.find())
+    assert len(service.server.jobs()) == len(store.find()) == 40
+    assert verify(store) == 40
 
 
 @pytest.mark.slow
 def test_two_hundred_keys_under_random_faults(buy, store):
-    for seed in range(3):
-        service = Unreliable(seed=seed, rate=0.6, listing_lag=0.02)
-        for number in range(200):
-            value = seed * 1000.0 + number
-            assert buy(service, [value], mode="batch")[0] == pytest.approx(np.cos(value))
-        assert set(jobs_per_tag(service.server).values()) == {1}
-        assert len(service.server.jobs()) == 200
-    assert verify(store) == 600
+    service = unreliable_for_hours(1, 0.6)
+    for number in range(200):
+        found = buy(service, [float(number)], mode="batch", policy=HOURS)
+        assert found[0] == pytest.approx(np.cos(number))
+    assert set(jobs_per_tag(service.server).values()) == {1}
+    assert len(service.server.jobs()) == 200
+    assert verify(store) == 200
 
 
-def test_control_without_the_grace_period_the_same_faults_submit_twice(buy):
-    """A search that believes an empty list at once: the server lists a job only 50 ms later."""
-    service = Unreliable(
-        script=["504 after accept"] * 20, listing_lag=0.05, visible_after_seconds=0.0
-    )
-    for number in range(10):
-        buy(service, [float(number)])
+@pytest.mark.parametrize("grace", ["post_seconds", "visible_after_seconds"])
+def test_control_without_either_part_of_the_grace_period_jobs_are_submitted_twice(grace, buy):
+    """The server lists a job later than the search that finds nothing."""
+    service = unreliable_for_hours(3, 0.5, visible_after_seconds=60.0)
+    real = service.submit
+
+    def submit(*arguments, **options):
+        service.post_seconds = 600.0
+        try:
+            return real(*arguments, **options)
+        finally:
+            setattr(service, grace, 0.0)
+
+    service.submit = submit
+    for number in range(40):
+        buy(service, [float(number)], policy=HOURS)
     assert max(jobs_per_tag(service.server).values()) > 1
 
 
@@ -357,3 +370,22 @@ def test_a_closed_batch_is_replaced_and_an_open_one_is_used_again(buy, store):
     service.close_session(first)
     buy(service, [3.0], run="r-1", mode="batch")
     assert service.posts[-1][2] != first
+
+
+def test_rows_that_differ_by_rounding_are_one_row(buy, store):
+    service = Unreliable()
+    first = buy(service, [0.1, 0.2])
+    again = buy(service, [0.2 + 9e-7, 0.1 - 9e-7, 0.3])
+    np.testing.assert_array_equal(again[:2], first[::-1])
+    assert [s.rows for s in store.find()] == [2, 1]
+    buy(service, [0.1 + 1.1e-6])
+    assert [s.rows for s in store.find()] == [2, 1, 1]
+
+
+def test_a_row_near_a_lost_one_is_a_row_of_its_own(buy, store):
+    service = Unreliable(final="failed")
+    with pytest.raises(JobFailedError):
+        buy(service, [0.1])
+    service.final = "completed"
+    buy(service, [0.1 + 5e-7])
+    assert len(service.posts) == 2

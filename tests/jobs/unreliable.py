@@ -8,6 +8,7 @@ import json
 import os
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,16 +54,30 @@ def values(package):
     return answers
 
 
+class Clock:
+    """A clock that moves only when it is told to, so that hours of waiting take no time."""
+
+    def __init__(self):
+        self.now = 1.0e9
+
+    def time(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
 @dataclass
 class Server:
     """What has been accepted; shared by all connections, and by processes through a file."""
 
     path: Path | None = None
+    time: Callable = time.time
     accepted: list = field(default_factory=list)
 
     def accept(self, tag, raw):
         entry = {"id": f"job-{os.getpid()}-{len(self.accepted)}-{tag[-6:]}", "tag": tag}
-        entry |= {"at": time.time(), "raw": raw.hex()}
+        entry |= {"at": self.time(), "raw": raw.hex()}
         if self.path is None:
             self.accepted.append(entry)
         else:
@@ -89,6 +104,7 @@ class Unreliable:
         rate: Probability that a request fails.
         listing_lag: Seconds after which a job is listed by its tag.
         faults: Names of the faults of a submission; by default all that may pass by themselves.
+        clock: Simulated time; a request then takes up to `post_seconds` of it.
         script: Faults of the next submissions, by name, before any are drawn; "" means none.
     """
 
@@ -99,9 +115,10 @@ class Unreliable:
     def __init__(
         self, server=None, seed=0, rate=0.0, listing_lag=0.0, faults=None, script=(),
         visible_after_seconds=None, post_seconds=0.0, posts_per_minute=None, allowance=None,
-        final="completed", truncate=0,
+        final="completed", truncate=0, clock=None,
     ):  # fmt: skip
-        self.server = server or Server()
+        self.clock = clock or time
+        self.server = server or Server(time=self.clock.time)
         self.random = random.Random(seed)
         self.rate = rate
         self.listing_lag = listing_lag
@@ -130,6 +147,9 @@ class Unreliable:
         if fault == "session closed":
             self.open_sessions.discard(session)
         raw = decode.encode_local(values(package))
+        if self.post_seconds and self.clock is not time:
+            # the request is under way for a while; it arrives in time or never
+            self.clock.sleep(self.random.random() * self.post_seconds)
         server_id = self.server.accept(tag, raw) if accepts else None
         if error is NotAcceptedError and fault == "429":
             raise NotAcceptedError("429 too many requests", 0.01)
@@ -139,7 +159,7 @@ class Unreliable:
 
     def find(self, tag):
         self._read()
-        now = time.time()
+        now = self.clock.time()
         jobs = [j for j in self.server.jobs() if j["tag"] == tag]
         return [self._job(j["id"]) for j in jobs if j["at"] + self.listing_lag <= now]
 

@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         help="simulate nothing: fixed bits in the shapes of real results",
     )
     add("--queue", type=float, default=0.0, metavar="SECONDS", help="time that a job is queued")
-    add("--run", type=float, default=0.0, metavar="SECONDS", help="time that a job runs at least")
+    add("--run", type=float, default=0.0, metavar="SECONDS", help="time that a job runs")
     add("--latency", type=float, metavar="SECONDS", help="time that every answer takes")
     add("--plan", default="premium", help='"open" refuses sessions (premium)')
     add("--rate-limit", type=int, metavar="JOBS", help="POST /jobs a minute (no limit)")

@@ -33,8 +33,8 @@ class Jobs:
         clock: The server's time; its condition guards everything here.
         execute: Runs a job's program.
         queue_seconds: How long a job waits at least.
-        run_seconds: How long a job holds the machine at least. The time limit of a job counts
-            this time, not that of the simulation.
+        run_seconds: How long a job holds the machine, and what its time limit is compared with;
+            0 for as long as the simulation takes.
         folder: Where jobs outlive the server, or None.
     """
 
@@ -184,14 +184,22 @@ class Jobs:
             worker.join()
 
     def _work(self, backend: str) -> None:
+        """Run a machine's jobs one after the other.
+
+        A job starts when its turn comes or the machine is free, by the clock and not by when this
+        thread got there: tests that move the clock don't depend on who was scheduled first.
+        """
+        free = 0.0
         while True:
             with self.clock.condition:
                 record = self._next(backend)
                 if record is None:
                     return
-                record.status, record.running = RUNNING, self.clock.now()
+                record.status = RUNNING
+                record.running = max(record.created + self.queue_seconds, free)
                 self._changed(record)
             self._run(record)
+            free = record.finished or free
 
     def _next(self, backend: str) -> JobRecord | None:
         """The oldest queued job once its turn has come; None when the server stops."""
@@ -222,20 +230,28 @@ class Jobs:
             hold = limit if late and limit is not None else self.run_seconds
             if not self.clock.wait(started + hold, lambda: self._stopped or record.final):
                 return
+            ended = started + hold if hold else self.clock.now()
             if late:
-                self._finish(record, CANCELLED, "Ran too long", MAX_TIME_EXCEEDED)
+                self._finish(record, CANCELLED, "Ran too long", MAX_TIME_EXCEEDED, ended)
             elif outcome is None:
-                self._finish(record, FAILED, failure or record.fate_reason, None)
+                self._finish(record, FAILED, failure or record.fate_reason, None, ended)
             else:
                 record.result, record.executions = outcome.result, outcome.executions
                 record.logs = outcome.logs
-                self._finish(record, COMPLETED, None, None)
+                self._finish(record, COMPLETED, None, None, ended)
 
-    def _finish(self, record: JobRecord, status: str, reason: str | None, code: int | None) -> None:
+    def _finish(
+        self,
+        record: JobRecord,
+        status: str,
+        reason: str | None,
+        code: int | None,
+        instant: float | None = None,
+    ) -> None:
         if record.final:
             return
         record.status, record.reason, record.reason_code = status, reason, code
-        record.finished = self.clock.now()
+        record.finished = self.clock.now() if instant is None else instant
         self._changed(record)
 
     def _changed(self, record: JobRecord) -> None:

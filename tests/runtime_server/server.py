@@ -45,7 +45,8 @@ class RuntimeServer(AbstractContextManager["RuntimeServer"]):
         port: 0 takes a free one.
         seed: Of the simulation and of the faults' probabilities.
         queue_seconds: How long a job is Queued at least.
-        run_seconds: How long a job is Running at least; what its maximum time is compared with.
+        run_seconds: How long a job is Running, which its maximum time is compared with; 0 for as
+            long as the simulation takes.
         plan: "open" refuses sessions; any other name allows them.
         rate_limit: `POST /jobs` a minute (5 on the real service) before 429; None for no limit.
         token_seconds: Lifetime of access tokens.
@@ -106,7 +107,7 @@ class RuntimeServer(AbstractContextManager["RuntimeServer"]):
 
     def start(self) -> RuntimeServer:
         """Listen, and start the machines' workers."""
-        self._http = LoopbackServer(("127.0.0.1", self._port), self)
+        self._http = LoopbackServer(self.address, self)
         self._port = self._http.server_address[1]
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
         for name in self.api.machines:
@@ -134,9 +135,15 @@ class RuntimeServer(AbstractContextManager["RuntimeServer"]):
         self.stop()
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return "127.0.0.1", self._port
+
+    @property
     def url(self) -> str:
         """Scheme, host and port."""
-        return f"http://127.0.0.1:{self._port}"
+        host, port = self.address
+        return f"http://{host}:{port}"
 
     def account(self) -> dict[str, str]:
         """Keyword arguments of `QiskitRuntimeService`; `environment` must be set besides."""
