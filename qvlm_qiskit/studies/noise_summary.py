@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,10 +16,6 @@ Row = Mapping[str, Any]
 Place = tuple[str, float | None, str | None]
 
 EXACTLY = "trained exactly"
-COLUMNS = (
-    "key", "run", "kind", "blocks", "seed", "trained_at", "device", "strength", "mitigation",
-    "shots", "correct", "total", "accuracy", "low", "high", "loss", "seconds",
-)  # fmt: skip
 
 
 def mean_interval(values: Sequence[float]) -> dict[str, float | int | None]:
@@ -122,23 +116,3 @@ def _gates(rows: Sequence[Row]) -> list[dict[str, Any]]:
         {"kind": kind, "gate": gate, "value": mean_interval(list(by_seed.values()))}
         for (kind, gate), by_seed in values.items()
     ]
-
-
-def as_csv(rows: Sequence[Row]) -> str:
-    """The rows as a table: one column per number, blocks and gates spelled out."""
-    flat = [_flat(row) for row in rows]
-    names = list(COLUMNS)
-    for row in flat:
-        names += [name for name in row if name not in names]
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, names, restval="")
-    writer.writeheader()
-    writer.writerows(flat)
-    return buffer.getvalue()
-
-
-def _flat(row: Row) -> dict[str, Any]:
-    flat = {name: row[name] for name in COLUMNS}
-    for entry in row["expectations"]:
-        flat |= {f"{name} {entry['block']}": entry[name] for name in ("rows", "rms", "bias")}
-    return flat | {f"gate {name}": value for name, value in row["gates"].items()}
