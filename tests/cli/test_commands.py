@@ -169,6 +169,18 @@ def test_evaluate_takes_the_options_of_a_backend(qvlm, words, about):
     assert backend["seed"] == 0
 
 
+def test_evaluate_prints_what_auto_tried_and_why_it_chose(qvlm):
+    words = ("--backend", "noisy:fake_manila", "--shots", "100", "--limit", "2")
+    techniques = "techniques=none,readout,learned-zne"
+    found = qvlm(
+        "evaluate", "run", *words, "--mitigation", f"auto(circuits=4,budget=100000,{techniques})"
+    )
+    assert found.status == 0, found.err
+    assert "auto: " in found.out
+    tried = [row[0] for row in cells(found.out)]
+    assert {"none", "readout", "learned-zne"} <= set(tried), found.out
+
+
 def test_evaluate_is_repeatable_and_follows_its_seed(qvlm):
     def answer(*seed):
         words = ("--backend", "noisy:fake_manila", "--shots", "5", "--json")
