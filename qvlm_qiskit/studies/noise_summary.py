@@ -50,7 +50,7 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
     Returns:
         ``points``: per kind of model, strength and mitigation, the mean over seeds of accuracy,
         loss, and the RMS error and bias of every block's expectation values. ``differences``:
-        differences of accuracy that are paired by seed, on the same questions. ``gates``: gate
+        differences of accuracy and loss, paired by seed, on the same questions. ``gates``: gate
         values per kind. An interval over seeds needs two of them; its bounds are None otherwise.
     """
     groups: dict[Place, list[Row]] = defaultdict(list)
@@ -96,15 +96,15 @@ def _differences(groups: Mapping[Place, Sequence[Row]]) -> list[dict[str, Any]]:
             what = f"{kind} - classical twin"
         else:
             continue
-        pairs = _paired(rows, groups.get(other, ()))
+        by_seed = {row["seed"]: row for row in groups.get(other, ())}
+        pairs = [(row, by_seed[row["seed"]]) for row in rows if row["seed"] in by_seed]
         if pairs:
-            found.append({"what": what, "strength": strength, "accuracy": mean_interval(pairs)})
+            means = {
+                name: mean_interval([one[name] - two[name] for one, two in pairs])
+                for name in ("accuracy", "loss")
+            }
+            found.append({"what": what, "strength": strength, **means})
     return found
-
-
-def _paired(first: Sequence[Row], second: Sequence[Row]) -> list[float]:
-    by_seed = {row["seed"]: row["accuracy"] for row in second}
-    return [row["accuracy"] - by_seed[row["seed"]] for row in first if row["seed"] in by_seed]
 
 
 def _gates(rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ def template(name: str) -> Template:
         block=block_name,
         percent_interval=lambda entry: interval(entry, 100, "%"),
         points_interval=lambda entry: interval(entry, 100, "", sign=True),
+        nats_interval=lambda entry: interval(entry, 1, "", sign=True, digits=3),
         plain_interval=lambda entry: interval(entry, 1, "", digits=3),
         times=lambda value: "–" if value is None else f"× {value:g}",
     )
