@@ -87,7 +87,7 @@ class Worker:
     policy: Policy = field(default_factory=Policy)
     mode: Mode = "job"
     owner: str = field(
-        default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+        default_factory=lambda: f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
     )
     sleep: Callable[[float], None] = time.sleep
 
