@@ -229,13 +229,12 @@ def _normal_text(text: str, symbols: tuple[str, ...]) -> bytes:
 def _normal(node: ast.expr) -> str:
     """One text for all orders of the terms of a sum and of the factors of a product."""
     match node:
-        case ast.Name():
-            return node.id
-        case ast.Constant():
-            value = node.value
+        case ast.Name(id=name):
+            return name
+        case ast.Constant(value=value):
             return value.hex() if isinstance(value, float) else str(value)
-        case ast.Call(func=ast.Name()):
-            return f"{node.func.id}({','.join(_normal(argument) for argument in node.args)})"
+        case ast.Call(func=ast.Name(id=name)):
+            return f"{name}({','.join(_normal(argument) for argument in node.args)})"
         case ast.BinOp(op=ast.Pow()):
             return f"({_normal(node.left)}^{_normal(node.right)})"
         case ast.BinOp(op=ast.Add() | ast.Sub()):

@@ -20,6 +20,7 @@ from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recorded, Worker
 
 PATIENCE = Policy(
     lease_seconds=5.0,
+    start_seconds=0.05,
     poll_seconds=0.001,
     longest_poll_seconds=0.02,
     first_retry_seconds=0.001,
