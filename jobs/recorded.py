@@ -101,8 +101,11 @@ class Recorded(BaseEstimatorV2):
             found = self.worker.finish(
                 identifiers, until=lambda s: s.state in SENT, report=self.report
             )
-            # What has finished meanwhile is taken along; nothing is waited for.
-            found = self.worker.finish(identifiers, seconds=0.0, report=self.report)
+            # What has finished meanwhile is taken along, step by step; nothing is waited for.
+            before: list[Submission] = []
+            while [s.state for s in before] != [s.state for s in found]:
+                before = found
+                found = self.worker.finish(identifiers, seconds=0.0, report=self.report)
         else:
             found = self.worker.finish(identifiers, report=self.report)
         if ended := [s for s in found if s.state.ended_without_results]:

@@ -163,7 +163,7 @@ def prepare(connection: Connection) -> None:
         connection.execute(meta.insert().values(name="schema", value=str(VERSION)))
         return
     found = connection.execute(meta.select().where(meta.c.name == "schema")).first()
-    if found is None or not found.value.isdigit():
+    if found is None or not found.value.isdecimal() or int(found.value) < 1:
         raise LedgerError("the database is no store of this platform: it states no schema version")
     version = int(found.value)
     if version > VERSION:

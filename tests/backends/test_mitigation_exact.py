@@ -85,7 +85,7 @@ def test_without_noise_nothing_changes(mitigation, problem, exact_device):
         ("zne(scales=1,3)", 0.5),
         ("learned-zne", 0.4),
         ("cdr", 0.5),
-        ("pec(samples=500)", 0.2),
+        ("pec(samples=500)", 0.35),
         ("twirling(randomizations=4)+zne", 0.5),
     ],
 )

@@ -30,6 +30,7 @@ from tests.jobs.unreliable import Server, Unreliable
 VALUES = [0.1, 0.2, 0.3]
 LEASE_SECONDS = 0.25
 POLICY = Policy(
+    start_seconds=0.2,
     lease_seconds=LEASE_SECONDS,
     poll_seconds=0.005,
     longest_poll_seconds=0.02,
