@@ -40,6 +40,9 @@ class Recorded(BaseEstimatorV2):
         detach: Raise `JobPending` as soon as jobs are submitted, instead of waiting.
         rep_delay_seconds: The machine's, for estimates; None: QPU time is not estimated.
         report: Called with the submissions that are waited for.
+
+    Attributes:
+        asked: Keys of all rows that were asked since this object was made.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Recorded(BaseEstimatorV2):
         self.detach = detach
         self.rep_delay_seconds = rep_delay_seconds
         self.report = report
+        self.asked: set[str] = set()
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
         """Answer the pubs; equal rows are asked once.
@@ -82,6 +86,7 @@ class Recorded(BaseEstimatorV2):
         """
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
         rows = split(coerced, self.context)
+        self.asked.update(row.key for row in rows)
         new = purchase(self, rows, coerced)
         known = self.store.find_rows({row.key for row in rows})
         waiting = sorted({r.submission for r in known.values() if r.evs is None})
@@ -101,7 +106,7 @@ class Recorded(BaseEstimatorV2):
         else:
             found = self.worker.finish(identifiers, report=self.report)
         if ended := [s for s in found if s.state.ended_without_results]:
-            raise JobFailedError(_ended(ended[0]))
+            raise JobFailedError(_ended(ended[0]), [s.id for s in ended])
         if open_ones := [s.id for s in found if not s.state.final]:
             raise JobPending(
                 f"{len(open_ones)} job(s) on {self.worker.service.machine} are not finished",
