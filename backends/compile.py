@@ -58,7 +58,17 @@ class CompiledCircuit:
 
 
 @dataclass(frozen=True)
-class _Isa:
+class IsaCircuit:
+    """A transpiled circuit, before any observables.
+
+    Attributes:
+        circuit: The ISA circuit.
+        final_layout: final_layout[i] is the device qubit that holds logical qubit i at the end.
+        two_qubit_gates: Gates on two or more qubits.
+        depth: Depth, barriers not counted.
+        log_success: Logarithm of the estimated success probability; None where not stated.
+    """
+
     circuit: QuantumCircuit
     final_layout: tuple[int, ...]
     two_qubit_gates: int
@@ -66,6 +76,7 @@ class _Isa:
     log_success: float | None
 
     def report(self) -> dict[str, Any]:
+        """What an answer's metadata says about it."""
         return {
             "layout": list(self.final_layout),
             "two_qubit_gates": self.two_qubit_gates,
@@ -73,7 +84,7 @@ class _Isa:
         }
 
 
-_cache: OrderedDict[tuple[str, str], _Isa] = OrderedDict()
+_cache: OrderedDict[tuple[str, str], IsaCircuit] = OrderedDict()
 
 
 class Compiler:
@@ -147,7 +158,7 @@ class Compiler:
             success_probability=success,
         )
 
-    def isa(self, circuit: QuantumCircuit) -> _Isa:
+    def isa(self, circuit: QuantumCircuit) -> IsaCircuit:
         """The transpiled circuit, from the cache when an equal one was compiled before."""
         self._check(circuit)
         key = (self.fingerprint, circuit_digest(circuit))
@@ -171,7 +182,7 @@ class Compiler:
                 "call circuit.remove_final_measurements() first"
             )
 
-    def _best(self, circuit: QuantumCircuit) -> _Isa:
+    def _best(self, circuit: QuantumCircuit) -> IsaCircuit:
         best = self._transpile(circuit, 0)
         trials = self.trials or DEFAULT_TRIALS
         if self.trials is None and best.two_qubit_gates > MAX_GATES_FOR_TRIALS:
@@ -184,7 +195,7 @@ class Compiler:
                 best = other
         return best
 
-    def _transpile(self, circuit: QuantumCircuit, trial: int) -> _Isa:
+    def _transpile(self, circuit: QuantumCircuit, trial: int) -> IsaCircuit:
         if trial not in self._managers:
             sequence = np.random.SeedSequence([self.seed, trial])
             self._managers[trial] = generate_preset_pass_manager(
@@ -206,7 +217,7 @@ class Compiler:
         if stated and self.optimization_level > 0:
             placement = best_placement(compiled, self.target, final)
             compiled, final = moved(compiled, placement), tuple(placement[q] for q in final)
-        return _Isa(
+        return IsaCircuit(
             circuit=compiled,
             final_layout=final,
             two_qubit_gates=compiled.num_nonlocal_gates(),
@@ -298,7 +309,7 @@ class Compiled(BaseEstimatorV2):
         return make(isa.circuit, operators, order, num_batched)
 
 
-def _isa_pub(pub: EstimatorPub, isa: _Isa) -> EstimatorPub:
+def _isa_pub(pub: EstimatorPub, isa: IsaCircuit) -> EstimatorPub:
     return EstimatorPub(
         circuit=isa.circuit,
         observables=_map_observables(pub.observables, pub.circuit, isa),
@@ -308,7 +319,7 @@ def _isa_pub(pub: EstimatorPub, isa: _Isa) -> EstimatorPub:
     )
 
 
-def _bindings(pub: EstimatorPub, isa: _Isa) -> BindingsArray:
+def _bindings(pub: EstimatorPub, isa: IsaCircuit) -> BindingsArray:
     """The pub's values; only those of parameters that survived the optimiser."""
     kept = {parameter.name for parameter in isa.circuit.parameters}
     if kept == {parameter.name for parameter in pub.circuit.parameters}:
@@ -321,7 +332,7 @@ def _bindings(pub: EstimatorPub, isa: _Isa) -> BindingsArray:
 
 
 def _map_observables(
-    observables: ObservablesArray, circuit: QuantumCircuit, isa: _Isa
+    observables: ObservablesArray, circuit: QuantumCircuit, isa: IsaCircuit
 ) -> ObservablesArray:
     if observables.num_qubits != circuit.num_qubits:
         raise CircuitError(
