@@ -106,7 +106,7 @@ class Recorded(BaseEstimatorV2):
         else:
             found = self.worker.finish(identifiers, report=self.report)
         if ended := [s for s in found if s.state.ended_without_results]:
-            raise JobFailedError(_ended(ended[0]), [s.id for s in ended])
+            raise JobFailedError(_ended(ended[0], self.run_id), [s.id for s in ended])
         if open_ones := [s.id for s in found if not s.state.final]:
             raise JobPending(
                 f"{len(open_ones)} job(s) on {self.worker.service.machine} are not finished",
@@ -114,11 +114,12 @@ class Recorded(BaseEstimatorV2):
             )
 
 
-def _ended(submission: Submission) -> str:
+def _ended(submission: Submission, run: str | None) -> str:
     why = f": {submission.reason}" if submission.reason else ""
+    hint = "" if run is None else f" (qvlm jobs retry {run} makes a new attempt)"
     return (
         f"submission {submission.id} on {submission.machine} is {submission.state}{why}; nothing "
-        f"is sent again by itself (qvlm jobs retry {submission.id} makes a new attempt)"
+        f"is sent again by itself{hint}"
     )
 
 
