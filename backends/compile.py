@@ -51,7 +51,7 @@ class CompiledCircuit:
 
 
 @dataclass(frozen=True)
-class Isa:
+class IsaCircuit:
     """A circuit in the device's gates, without observables: what is remembered.
 
     Attributes:
@@ -78,7 +78,7 @@ class Isa:
         }
 
 
-_cache: OrderedDict[tuple[str, str], Isa] = OrderedDict()
+_cache: OrderedDict[tuple[str, str], IsaCircuit] = OrderedDict()
 
 
 class Compiler:
@@ -152,7 +152,7 @@ class Compiler:
             success_probability=success,
         )
 
-    def isa(self, circuit: QuantumCircuit) -> Isa:
+    def isa(self, circuit: QuantumCircuit) -> IsaCircuit:
         """The transpiled circuit, from the cache when an equal one was compiled before."""
         self._check(circuit)
         key = (self.fingerprint, circuit_digest(circuit))
@@ -176,7 +176,7 @@ class Compiler:
                 "call circuit.remove_final_measurements() first"
             )
 
-    def _best(self, circuit: QuantumCircuit) -> Isa:
+    def _best(self, circuit: QuantumCircuit) -> IsaCircuit:
         best = self._transpile(circuit, 0)
         trials = self.trials or DEFAULT_TRIALS
         if self.trials is None and best.two_qubit_gates > MAX_GATES_FOR_TRIALS:
@@ -189,7 +189,7 @@ class Compiler:
                 best = other
         return best
 
-    def _transpile(self, circuit: QuantumCircuit, trial: int) -> Isa:
+    def _transpile(self, circuit: QuantumCircuit, trial: int) -> IsaCircuit:
         if trial not in self._managers:
             sequence = np.random.SeedSequence([self.seed, trial])
             self._managers[trial] = generate_preset_pass_manager(
@@ -211,7 +211,7 @@ class Compiler:
         if stated and self.optimization_level > 0:
             placement = best_placement(compiled, self.target, final)
             compiled, final = moved(compiled, placement), tuple(placement[q] for q in final)
-        return Isa(
+        return IsaCircuit(
             circuit=compiled,
             final_layout=final,
             two_qubit_gates=compiled.num_nonlocal_gates(),
@@ -221,7 +221,7 @@ class Compiler:
 
 
 def map_observables(
-    observables: ObservablesArray, circuit: QuantumCircuit, isa: Isa
+    observables: ObservablesArray, circuit: QuantumCircuit, isa: IsaCircuit
 ) -> ObservablesArray:
     """Observables of a circuit on the qubits of its compiled form.
 

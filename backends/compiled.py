@@ -12,7 +12,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import SparsePauliOp
 
-from qvlm_qiskit.backends.compile import Compiler, Isa, map_observables
+from qvlm_qiskit.backends.compile import Compiler, IsaCircuit, map_observables
 from qvlm_qiskit.backends.job import MappedJob
 from qvlm_qiskit.backends.plan import Call
 
@@ -100,7 +100,7 @@ class Compiled(BaseEstimatorV2):
         return make(isa.circuit, operators, order, num_batched)
 
 
-def _isa_pub(pub: EstimatorPub, isa: Isa) -> EstimatorPub:
+def _isa_pub(pub: EstimatorPub, isa: IsaCircuit) -> EstimatorPub:
     return EstimatorPub(
         circuit=isa.circuit,
         observables=map_observables(pub.observables, pub.circuit, isa),
@@ -110,7 +110,7 @@ def _isa_pub(pub: EstimatorPub, isa: Isa) -> EstimatorPub:
     )
 
 
-def _bindings(pub: EstimatorPub, isa: Isa) -> BindingsArray:
+def _bindings(pub: EstimatorPub, isa: IsaCircuit) -> BindingsArray:
     """The pub's values; only those of parameters that survived the optimiser."""
     kept = {parameter.name for parameter in isa.circuit.parameters}
     if kept == {parameter.name for parameter in pub.circuit.parameters}:

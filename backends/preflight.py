@@ -14,6 +14,7 @@ from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.compile import CompiledCircuit
 from qvlm_qiskit.backends.costs import LevelReport, level_report
 from qvlm_qiskit.backends.limits import FORMULA, circuit_seconds
+from qvlm_qiskit.backends.plan import Call
 from qvlm_qiskit.backends.rehearse import Block, blocks_of, rehearse
 from qvlm_qiskit.errors import QVLMError
 
@@ -137,9 +138,28 @@ def preflight(
     if mitigations is None:
         own = backend.options.mitigation
         mitigations = backend.mitigations if own == "none" else (own,)
+    return preflight_calls(
+        backend, subject, rehearse(subject, batch, exact_estimator()), mitigations
+    )
+
+
+def preflight_calls(
+    backend: Backend, subject: Any, calls: Sequence[Call], mitigations: Sequence[str]
+) -> Preflight:
+    """`preflight` of calls that are known already.
+
+    Args:
+        backend: The machine.
+        subject: As `preflight` takes it.
+        calls: What `rehearse` found.
+        mitigations: Which to compare.
+
+    Raises:
+        InputError: A subject that can't be understood.
+        MitigationError: A mitigation that this backend doesn't offer.
+    """
     variants = [(name, backend.with_mitigation(name)) for name in mitigations]
     blocks = blocks_of(subject)
-    calls = rehearse(subject, batch, _exact_estimator())
     return Preflight(
         backend=backend.name,
         kind=backend.kind,
@@ -151,7 +171,8 @@ def preflight(
     )
 
 
-def _exact_estimator() -> BaseEstimatorV2:
+def exact_estimator() -> BaseEstimatorV2:
+    """What answers instead of the machine while a batch is rehearsed."""
     from qvlm_qiskit.backends.catalog import open_backend
 
     return open_backend("statevector").estimator()

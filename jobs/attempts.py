@@ -10,8 +10,13 @@ from qvlm_qiskit.jobs.states import State
 from qvlm_qiskit.jobs.store import JobStore, Submission, new_id
 
 
-def retry(store: JobStore, submission: Submission) -> Submission:
+def retry(store: JobStore, submission: Submission, run: str | None = None) -> Submission:
     """A new attempt with the same rows and package, a new id and tag, linked to the earlier one.
+
+    Args:
+        store: The ledger.
+        submission: One that ended without results.
+        run: Id of the run that pays for the attempt; by default the earlier one's.
 
     Raises:
         JobError: The submission still lives, has answers, or was attempted again already.
@@ -22,6 +27,7 @@ def retry(store: JobStore, submission: Submission) -> Submission:
         "id": new_id("s-"),
         "tag": f"qvlm-{uuid.uuid4().hex}",
         "state": State.INTENDED,
+        "run": run or submission.run,
         "attempt": submission.attempt + 1,
         "previous": submission.id,
         "posts": 0,

@@ -63,7 +63,7 @@ def recorded_backend(
     worker = worker_for(backend, store, chosen)
 
     def recorder(device: Any, about: dict[str, Any]) -> Recorded:
-        context = {**about, "calibration": chosen.calibration, "fresh": chosen.fresh}
+        context = row_context(about, chosen)
         return Recorded(
             device,
             store,
@@ -77,6 +77,16 @@ def recorded_backend(
         )
 
     return backend.recorded(recorder)
+
+
+def row_context(about: Mapping[str, Any], recording: Recording) -> dict[str, Any]:
+    """What the keys of rows cover beside their pubs.
+
+    Args:
+        about: `Backend.device_description()`.
+        recording: How they are kept.
+    """
+    return {**about, "calibration": recording.calibration, "fresh": recording.fresh}
 
 
 def worker_for(backend: Backend, store: JobStore, recording: Recording) -> Worker:

@@ -6,9 +6,9 @@ A package is a ZIP archive without compression and without dates:
     circuit-N.qpy     each distinct circuit, in QPY
     values-N.npy      float64 (rows…, parameters) of pub N, columns in the circuit's own order
 
-QPY bytes differ from one encoding to the next, so a package is known by the ledger's random id and
-never by a hash that is computed again. Reading checks every circuit and pub against its digest.
-Nothing is pickled.
+Gates of Python classes that Qiskit doesn't have are written as their definitions. QPY bytes differ
+from one encoding to the next, so a package is known by the ledger's random id and never by a hash
+that is computed again. Reading checks every circuit and pub against its digest. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit, qpy
+from qiskit.circuit import CircuitInstruction
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
@@ -56,7 +57,7 @@ class Package:
         files: dict[str, bytes] = {}
         names: dict[str, str] = {}
         entries = []
-        for number, pub in enumerate(self.pubs):
+        for number, pub in enumerate(map(_portable, self.pubs)):
             digest = circuit_digest(pub.circuit)
             if digest not in names:
                 names[digest] = f"circuit-{len(names)}.qpy"
@@ -116,7 +117,10 @@ def _pub(entry: Mapping[str, Any], circuit: QuantumCircuit, values: bytes) -> Es
     array[:] = observables
     pub = EstimatorPub(
         circuit,
-        ObservablesArray(array.reshape(entry["observables_shape"]), num_qubits=circuit.num_qubits),
+        # as they were written: validation would drop terms with the coefficient 0
+        ObservablesArray(
+            array.reshape(entry["observables_shape"]), circuit.num_qubits, validate=False
+        ),
         BindingsArray({tuple(circuit.parameters): np.load(io.BytesIO(values), allow_pickle=False)})
         if circuit.num_parameters
         else BindingsArray({}, shape=tuple(entry["parameters_shape"])),
@@ -125,6 +129,30 @@ def _pub(entry: Mapping[str, Any], circuit: QuantumCircuit, values: bytes) -> Es
     if pub_digest(pub) != entry["pub_digest"]:
         raise LedgerError("a package's circuit reads differently from what was written")
     return pub
+
+
+def _portable(pub: EstimatorPub) -> EstimatorPub:
+    """The pub without gates of Python classes, which QPY knows by their definitions only."""
+    circuit: QuantumCircuit = pub.circuit
+    while names := {item.name for item in circuit.data if _is_custom(item)}:
+        circuit = circuit.decompose(list(names))
+    if circuit is pub.circuit:
+        return pub
+    values = pub.parameter_values.as_array(pub.circuit.parameters)
+    bindings = (
+        BindingsArray({tuple(pub.circuit.parameters): values})
+        if pub.circuit.num_parameters
+        else pub.parameter_values
+    )
+    return EstimatorPub(circuit, pub.observables, bindings, pub.precision)
+
+
+def _is_custom(item: CircuitInstruction) -> bool:
+    return (
+        not item.is_standard_gate()
+        and not type(item.operation).__module__.startswith("qiskit.")
+        and getattr(item.operation, "definition", None) is not None
+    )
 
 
 def _terms(observables: ObservablesArray) -> list[list[list[Any]]]:

@@ -43,6 +43,9 @@ class Recorded(BaseEstimatorV2):
         same_row: Sampled rows whose parameters agree with those of a known row within so many
             radians are answered by it, see `jobs.nearby`. 0: to the last bit only.
         report: Called with the submissions that are waited for.
+
+    Attributes:
+        asked: Keys of all rows that were asked since this object was made.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Recorded(BaseEstimatorV2):
         self.rep_delay_seconds = rep_delay_seconds
         self.same_row = same_row
         self.report = report
+        self.asked: set[str] = set()
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
         """Answer the pubs; equal rows are asked once.
@@ -87,6 +91,7 @@ class Recorded(BaseEstimatorV2):
         """
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
         rows = snap(self.store, split(coerced, self.context), coerced, self.same_row)
+        self.asked.update(row.key for row in rows)
         new = purchase(self, rows, coerced)
         known = self.store.find_rows({row.key for row in rows})
         waiting = sorted({r.submission for r in known.values() if r.evs is None})
@@ -109,7 +114,7 @@ class Recorded(BaseEstimatorV2):
         else:
             found = self.worker.finish(identifiers, report=self.report)
         if ended := [s for s in found if s.state.ended_without_results]:
-            raise JobFailedError(_ended(ended[0]))
+            raise JobFailedError(_ended(ended[0], self.run_id), [s.id for s in ended])
         if open_ones := [s.id for s in found if not s.state.final]:
             raise JobPending(
                 f"{len(open_ones)} job(s) on {self.worker.service.machine} are not finished",
@@ -117,11 +122,12 @@ class Recorded(BaseEstimatorV2):
             )
 
 
-def _ended(submission: Submission) -> str:
+def _ended(submission: Submission, run: str | None) -> str:
     why = f": {submission.reason}" if submission.reason else ""
+    hint = "" if run is None else f" (qvlm jobs retry {run} makes a new attempt)"
     return (
         f"submission {submission.id} on {submission.machine} is {submission.state}{why}; nothing "
-        f"is sent again by itself (qvlm jobs retry {submission.id} makes a new attempt)"
+        f"is sent again by itself{hint}"
     )
 
 

@@ -107,7 +107,15 @@ class JobPending(JobError):  # noqa: N818  (a state that ends a forward pass, no
 
 
 class JobFailedError(JobError):
-    """A job ended without results, or was refused; nothing is submitted again by itself."""
+    """A job ended without results, or was refused; nothing is submitted again by itself.
+
+    Attributes:
+        submissions: Ids of the submissions that ended so.
+    """
+
+    def __init__(self, message: str, submissions: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.submissions = tuple(submissions)
 
 
 class BudgetError(JobError):

@@ -74,8 +74,9 @@ class PAQM(nn.Module):
 
 
 def position_angles(position_ids: Tensor, num_qubits: int) -> Tensor:
-    """Fixed sinusoidal angles in radians: integers ``(…)`` → ``(…, n)`` float32."""
+    """Fixed sinusoidal angles in radians: integers ``(…)`` → ``(…, n)`` float64."""
     qubit = torch.arange(num_qubits, device=position_ids.device)
-    rate = torch.exp(-math.log(10000.0) * 2 * (qubit // 2) / num_qubits)
-    phase = position_ids[..., None].float() * rate
+    # in double precision, which other processors round to the same angle
+    rate = torch.exp(-math.log(10000.0) * 2 * (qubit // 2).double() / num_qubits)
+    phase = position_ids[..., None] * rate
     return math.pi * torch.where(qubit % 2 == 0, torch.sin(phase), torch.cos(phase))

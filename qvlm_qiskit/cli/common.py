@@ -64,6 +64,32 @@ Batch = Annotated[
 Threads = Annotated[
     int, typer.Option(help="CPU threads of torch; small models are no faster with more than one.")
 ]
+StorePlace = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="QVLM_STORE",
+        help="The ledger: a folder, or the URL of a PostgreSQL database. By default a folder of "
+        "the user's.",
+        show_default=False,
+    ),
+]
+Blobs = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="QVLM_BLOBS",
+        help="Folder of the ledger's files; needed with a database.",
+        show_default=False,
+    ),
+]
+BudgetSeconds = Annotated[
+    float | None,
+    typer.Option(help="QPU seconds that all jobs together may take.", show_default=False),
+]
+BudgetExecutions = Annotated[
+    int | None,
+    typer.Option(help="Executions of all jobs together.", show_default=False),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 DEFAULT_RUN = Path("runs/demo")
@@ -100,6 +126,25 @@ def open_machine(name: str, **options: Any) -> Any:
     return machine
 
 
+def open_store(place: str | None, blobs: Path | None, *, create: bool = False) -> Any:
+    """Open the ledger; without a place, the user's own.
+
+    Raises:
+        LedgerError: There is none yet, or it can't be used.
+    """
+    from qvlm_qiskit.errors import LedgerError
+    from qvlm_qiskit.jobs import JobStore
+    from qvlm_qiskit.jobs.store import DATABASE
+
+    if place is None:
+        from platformdirs import user_data_path
+
+        place = str(user_data_path("qvlm") / "jobs")
+    if not create and "://" not in place and not (Path(place) / DATABASE).is_file():
+        raise LedgerError(f"there is no ledger at {place}: qvlm submit makes one")
+    return JobStore(place, blobs, create=create)
+
+
 def console() -> Console:
     """Progress and notes go to stderr; results go to stdout."""
     return Console(stderr=True)
@@ -108,15 +153,16 @@ def console() -> Console:
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on stdout, as wide as the terminal.
 
-    Columns named with ">" are numbers; they and the first column are never broken or shortened.
+    Columns named with ">" are numbers; they, the first column and columns named with "=" are never
+    broken or shortened.
     """
     table = Table(title=title, title_justify="left", header_style="bold", expand=False)
     for index, column in enumerate(columns):
         number = column.startswith(">")
         table.add_column(
-            column.removeprefix(">"),
+            column.lstrip("=>"),
             justify="right" if number else "left",
-            no_wrap=number or index == 0,
+            no_wrap=number or index == 0 or column.startswith("="),
             overflow="fold",
         )
     for row in rows:

@@ -9,7 +9,18 @@ from collections.abc import Sequence
 
 import typer
 
-from qvlm_qiskit.cli import ask, backends, demo, evaluate, noise, preflight, study, train
+from qvlm_qiskit.cli import (
+    ask,
+    backends,
+    demo,
+    evaluate,
+    jobs,
+    noise,
+    preflight,
+    study,
+    submit,
+    train,
+)
 from qvlm_qiskit.errors import QVLMError
 
 _INTERRUPTED = 130
@@ -27,6 +38,8 @@ app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("preflight")(preflight.preflight)
+app.command("submit")(submit.submit)
+app.add_typer(jobs.app, name="jobs")
 app.command("ask")(ask.ask)
 app.command("caption")(ask.caption)
 app.add_typer(backends.app, name="backends")

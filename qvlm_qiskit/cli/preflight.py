@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,10 +64,11 @@ def preflight(
     if as_json:
         common.print_json({**report.as_dict(), "instead": instead, "machine": machine.describe()})
         return
-    _print(report, instead)
+    print_report(report, instead)
 
 
-def _print(report: Any, instead: list[str]) -> None:
+def print_report(report: Any, instead: Sequence[str]) -> None:
+    """Print a preflight: circuits, costs, and what is to be said about them."""
     for table in report.tables():
         rows = [(_short(row[0]), *row[1:]) for row in table.rows]
         common.print_table(table.title, table.columns, rows)

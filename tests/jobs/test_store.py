@@ -26,7 +26,7 @@ from qvlm_qiskit.jobs.runs import list_runs, new_run
 from qvlm_qiskit.jobs.states import FINAL, NEXT
 from qvlm_qiskit.jobs.store import LeaseLostError
 from qvlm_qiskit.jobs.verify import verify
-from tests.jobs.hammer import claim, columns, key, row, march
+from tests.jobs.hammer import claim, columns, key, march, row
 
 FROZEN = Path(__file__).parent / "store-1"
 STEPS_TO = {

@@ -1,0 +1,92 @@
+"""What calls would make the ledger buy: the rows that it does not know yet, and their costs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+
+from qvlm_qiskit.backends import Backend
+from qvlm_qiskit.backends.compiled import Compiled
+from qvlm_qiskit.backends.limits import JobTimer
+from qvlm_qiskit.backends.mitigation.technique import Technique
+from qvlm_qiskit.backends.plan import Call, StatesWork
+from qvlm_qiskit.jobs.rows import merge, split
+from qvlm_qiskit.jobs.store import JobStore
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run would buy.
+
+    Attributes:
+        rows: Different rows that it needs.
+        known: How many of them the ledger has, or is buying.
+        jobs: Jobs for the others.
+        rounds: How many of these have to be waited for one after the other, by block.
+        executions: Of these jobs; None where the device doesn't say beforehand.
+        seconds: QPU seconds of these jobs; None where durations are not known.
+    """
+
+    rows: int
+    known: int
+    jobs: int
+    rounds: Mapping[str, int]
+    executions: int | None
+    seconds: float | None
+
+
+def forecast(
+    store: JobStore | None, backend: Backend, calls: Iterable[Call], context: Mapping[str, Any]
+) -> Forecast:
+    """What calls of a backend's estimator would add to a ledger; nothing is run.
+
+    Where values depend on answers (generated words, learned mitigations) those of the rehearsal
+    are counted.
+
+    Args:
+        store: The ledger; None: an empty one.
+        backend: Not recorded.
+        calls: Abstract calls, as `backends.rehearse` makes them.
+        context: What else the rows' keys cover, see `machines.row_context`.
+
+    Raises:
+        QVLMError: What running the calls would raise.
+    """
+    device = backend.device if isinstance(backend.device, StatesWork) else None
+    timer = JobTimer(backend.rep_delay_seconds)
+    seen: set[str] = set()
+    rounds: dict[str, int] = defaultdict(int)
+    total = jobs = known = executions = 0
+    seconds: float | None = 0.0
+    for call in _device_calls(backend, calls):
+        pubs = [EstimatorPub.coerce(pub) for pub in call.pubs]
+        rows = {row.key: row for row in split(pubs, context) if row.key not in seen}
+        seen |= set(rows)
+        stored = {} if store is None else store.find_rows(rows)
+        total, known = total + len(rows), known + len(stored)
+        missing = [row for key, row in rows.items() if key not in stored]
+        if not missing:
+            continue
+        merged = [pub for pub, _ in merge(missing, pubs)]
+        planned = [] if device is None else device.jobs(merged)
+        jobs += max(len(planned), 1)
+        rounds[call.block] += 1
+        executions += sum(work.executions for job in planned for work in job)
+        times = [timer.seconds(job) for job in planned] or [None]
+        spent = None if None in times else sum(time or 0.0 for time in times)
+        seconds = None if seconds is None or spent is None else seconds + spent
+    counted = None if device is None else executions
+    return Forecast(total, known, jobs, dict(rounds), counted, seconds)
+
+
+def _device_calls(backend: Backend, calls: Iterable[Call]) -> Iterable[Call]:
+    """The calls that reach the device."""
+    estimator = backend.estimator()
+    while isinstance(estimator, Compiled | Technique):
+        calls = estimator.plan(calls)
+        estimator = estimator.inner
+    return calls

@@ -1,0 +1,150 @@
+"""What ``submit``, ``resume`` and ``watch`` show while jobs are waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from qvlm_qiskit.cli import common
+
+SHOWN = 12
+"""Jobs in the table; a longer run shows its last ones."""
+
+
+SILENT = ("intended", "posting", "completed", "stored")
+"""States that last a moment, and are worth no line of their own."""
+
+
+class Board:
+    """The jobs of a run, drawn again and again on a terminal; elsewhere a line per change.
+
+    Args:
+        console: Where to draw.
+        store: The ledger.
+        run: The run's record.
+    """
+
+    def __init__(self, console: Console, store: Any, run: Any) -> None:
+        from qvlm_qiskit.jobs.runs import submissions_of
+
+        self.console, self.store, self.run = console, store, run
+        self._read: Callable[[], list[Any]] = partial(submissions_of, store, run)
+        self._started = time.monotonic()
+        self._said: dict[str, str] = {}
+        self.submissions: list[Any] = self._read()
+
+    def update(self, waiting: list[Any]) -> None:
+        """Read the run's jobs again; what is waited for can be another run's."""
+        own = self._read()
+        known = {submission.id for submission in own}
+        self.submissions = [*(s for s in waiting if s.id not in known), *own]
+        if not self.console.is_terminal:
+            self._say_changes()
+
+    def __rich__(self) -> Table:
+        elapsed = time.strftime("%H:%M:%S", time.gmtime(time.monotonic() - self._started))
+        expected = self.run.request.get("expected", {})
+        done = [s for s in self.submissions if str(s.state) == "answered"]
+        table = Table(
+            title=f"{self.run.id} on {self.run.request['backend']['name']}",
+            caption=f"{len(done)} of about {expected.get('jobs', '?')} jobs answered, "
+            f"{sum(s.rows for s in done):,} rows, {elapsed}",
+            title_justify="left",
+            caption_justify="left",
+            header_style="bold",
+        )
+        for column in ("job", "state", "what that means", "rows", "id on the machine"):
+            table.add_column(column, overflow="fold")
+        for number, one in list(enumerate(self.submissions, 1))[-SHOWN:]:
+            table.add_row(
+                f"{number} {one.id}",
+                str(one.state),
+                one.reason or one.state.meaning,
+                f"{one.rows:,}",
+                (one.server_id or "–")[:24],
+            )
+        return table
+
+    def _say_changes(self) -> None:
+        for number, one in enumerate(self.submissions, 1):
+            if one.state not in SILENT and self._said.get(one.id) != one.state:
+                self._said[one.id] = str(one.state)
+                typer.echo(f"job {number} {one.id}: {one.state}, {one.rows:,} rows", err=True)
+
+
+@contextmanager
+def board(store: Any, run: Any) -> Iterator[Callable[[list[Any]], None]]:
+    """Draws until the end of the block; gives what is to be called with waiting submissions."""
+    console = common.console()
+    shown = Board(console, store, run)
+    if not console.is_terminal:
+        yield shown.update
+        return
+    with Live(shown, console=console, refresh_per_second=4):
+        yield shown.update
+        shown.update([])
+
+
+def carry_on(
+    store: Any,
+    run: Any,
+    step: Callable[..., Any],
+    hint: str,
+    **options: Any,
+) -> Any:
+    """Go on with a run while its jobs are shown; Ctrl-C says how to go on later.
+
+    Args:
+        store: The ledger.
+        run: The run's record.
+        step: `continue_evaluation` or `retry_evaluation`.
+        hint: Options behind the id in the command that goes on.
+        **options: Of the step.
+
+    Returns:
+        The run's record.
+    """
+    try:
+        with board(store, run) as report:
+            return step(store, run.id, report=report, **options)
+    except KeyboardInterrupt:
+        typer.echo(f"qvlm: nothing is lost; go on with: qvlm jobs resume {run.id}{hint}", err=True)
+        raise
+
+
+def print_outcome(run: Any, as_json: bool) -> None:
+    """Print a finished run's accuracy and costs, or what a waiting one waits for."""
+    if as_json:
+        common.print_json(run_json(run))
+        return
+    if run.result is None:
+        typer.echo(f"run {run.id} is {run.state}: qvlm jobs watch {run.id} goes on with it")
+        return
+    result = run.result
+    rows = [common.accuracy_row("all questions", result)]
+    rows += [common.accuracy_row(kind, part) for kind, part in result["by_kind"].items()]
+    about = result["backend"]
+    common.print_table(
+        f"{run.id}: {run.request['run']} on {about['name']}", common.ACCURACY_COLUMNS, rows
+    )
+    common.print_choices(about["choices"])
+    costs = result["costs"]
+    typer.echo(
+        f"{costs['rows']:,} rows by {costs['jobs']} jobs of this run; {costs['rows_saved']:,} rows "
+        "were in the ledger already"
+    )
+
+
+def run_json(run: Any) -> dict[str, Any]:
+    """A run's record as plain data."""
+    from dataclasses import asdict
+
+    return asdict(run)

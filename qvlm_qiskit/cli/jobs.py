@@ -1,0 +1,341 @@
+"""``qvlm jobs``: the runs of a ledger, and what can be done with them."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qvlm_qiskit.cli import common, follow
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Look at, go on with, stop and keep what qvlm submit began.",
+)
+
+Identifier = Annotated[
+    str, typer.Argument(help="The run's id, or the beginning of it.", metavar="ID")
+]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Return as soon as the next jobs are accepted.")
+]
+
+
+@app.command("list")
+def list_runs(
+    store: common.StorePlace = None,
+    blobs: common.Blobs = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """List all runs of the ledger, the oldest first."""
+    from qvlm_qiskit.jobs import runs
+
+    ledger = common.open_store(store, blobs)
+    found = []
+    for run in runs.list_runs(ledger):
+        jobs = runs.submissions_of(ledger, run)
+        answered = sum(str(job.state) == "answered" for job in jobs)
+        found.append((run, answered, len(jobs)))
+    if as_json:
+        common.print_json(
+            [
+                {
+                    **{k: v for k, v in follow.run_json(run).items() if k != "result"},
+                    "jobs": jobs,
+                    "jobs_answered": answered,
+                    "accuracy": None if run.result is None else run.result["accuracy"],
+                }
+                for run, answered, jobs in found
+            ]
+        )
+        return
+    common.print_table(
+        f"runs in {ledger.place}",
+        ("run", "=state", "machine", ">questions", ">jobs", ">accuracy", ">begun (UTC)"),
+        [
+            (
+                run.id,
+                run.state,
+                run.request["backend"]["name"],
+                str(run.request["options"]["limit"]),
+                f"{answered}/{jobs}",
+                "–" if run.result is None else f"{run.result['accuracy']:.1%}",
+                _utc(run.created_at)[5:16],
+            )
+            for run, answered, jobs in found
+        ],
+    )
+
+
+@app.command("show")
+def show(
+    identifier: Identifier,
+    store: common.StorePlace = None,
+    blobs: common.Blobs = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Show the jobs of a run and their histories."""
+    from qvlm_qiskit.jobs.runs import load_run
+    from qvlm_qiskit.jobs.usage import executions_of
+    from qvlm_qiskit.studies.export import described, submissions_behind
+
+    ledger = common.open_store(store, blobs)
+    run = load_run(ledger, identifier)
+    jobs = submissions_behind(ledger, run)
+    if as_json:
+        entries = [described(ledger, job) for job in jobs]
+        common.print_json({**follow.run_json(run), "submissions": entries})
+        return
+    rows = [
+        (
+            _named(job, run.id),
+            str(job.state),
+            f"{job.rows:,}",
+            _number(executions_of(ledger, job), ","),
+            _number(job.seconds_estimated, ",.1f"),
+            _number(job.seconds_used, ",.1f"),
+            _short(job.server_id),
+        )
+        for job in jobs
+    ]
+    columns = ("job", "=state", ">rows", ">executions", ">est. s", ">used s", "=server id")
+    name = run.request["backend"]["name"]
+    common.print_table(f"{run.id} on {name}: {run.state}", columns, rows)
+    events = sorted(
+        (event.at, job.id, event.state, event.note)
+        for job in jobs
+        for event in ledger.history(job.id)
+    )
+    common.print_table(
+        "history",
+        ("UTC", "=job", "=state", "what happened"),
+        [(_utc(at)[5:], job, state, note) for at, job, state, note in events],
+    )
+    if run.error:
+        typer.echo(f"- {run.error}")
+
+
+@app.command("resume")
+def resume(
+    identifier: Identifier,
+    budget_seconds: common.BudgetSeconds = None,
+    budget_executions: common.BudgetExecutions = None,
+    detach: Detach = False,
+    store: common.StorePlace = None,
+    blobs: common.Blobs = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Go on with a run until its end, in any process; a budget replaces the run's own."""
+    from qvlm_qiskit.studies import continue_evaluation
+
+    budget = _budget(budget_seconds, budget_executions)
+    _go_on(continue_evaluation, identifier, store, blobs, as_json, detach=detach, budget=budget)
+
+
+@app.command("watch")
+def watch(
+    identifier: Identifier,
+    interval: Annotated[
+        float | None,
+        typer.Option(help="Seconds between two questions for a job; by default 1 to 20."),
+    ] = None,
+    store: common.StorePlace = None,
+    blobs: common.Blobs = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Show a run's jobs live, and send the next ones, until it is done."""
+    from qvlm_qiskit.jobs import Policy
+    from qvlm_qiskit.studies import continue_evaluation
+
+    policy = None
+    if interval is not None:
+        policy = Policy(poll_seconds=interval, longest_poll_seconds=interval)
+    _go_on(continue_evaluation, identifier, store, blobs, as_json, policy=policy)
+
+
+@app.command("cancel")
+def cancel(
+    identifier: Identifier, store: common.StorePlace = None, blobs: common.Blobs = None
+) -> None:
+    """Stop a run: withdraw what was not sent, and ask the server to stop the rest."""
+    from qvlm_qiskit.errors import JobError
+    from qvlm_qiskit.studies import cancel_evaluation
+
+    ledger = common.open_store(store, blobs)
+    run, left = cancel_evaluation(ledger, identifier)
+    if left:
+        raise JobError(
+            f"run {run.id} is cancelled, but nobody knows yet whether {', '.join(left)} could be "
+            f"stopped: call qvlm jobs cancel {run.id} again"
+        )
+    typer.echo(f"run {run.id} is cancelled")
+
+
+@app.command("retry")
+def retry(
+    identifier: Identifier,
+    budget_seconds: common.BudgetSeconds = None,
+    budget_executions: common.BudgetExecutions = None,
+    detach: Detach = False,
+    store: common.StorePlace = None,
+    blobs: common.Blobs = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Make a new attempt at each job that ended without results, and go on."""
+    from qvlm_qiskit.studies import retry_evaluation
+
+    budget = _budget(budget_seconds, budget_executions)
+    _go_on(retry_evaluation, identifier, store, blobs, as_json, detach=detach, budget=budget)
+
+
+@app.command("results")
+def results(
+    identifier: Identifier,
+    store: common.StorePlace = None,
+    blobs: common.Blobs = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Print the accuracy and the answers of a run that is done."""
+    from qvlm_qiskit.errors import JobPending
+    from qvlm_qiskit.jobs.runs import load_run
+
+    ledger = common.open_store(store, blobs)
+    run = load_run(ledger, identifier)
+    if run.result is None:
+        raise JobPending(f"run {run.id} is {run.state} and has no result yet")
+    if as_json:
+        common.print_json(run.result)
+        return
+    follow.print_outcome(run, as_json=False)
+    rows = [
+        (one["question"], one["expected"], one["answer"], _mark(one))
+        for one in run.result["questions"]
+    ]
+    common.print_table("answers", ("question", "expected", "answer", ""), rows)
+
+
+@app.command("usage")
+def usage(
+    store: common.StorePlace = None,
+    blobs: common.Blobs = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Print what jobs have cost by machine and run, and what the ledger has saved."""
+    from dataclasses import asdict
+
+    from qvlm_qiskit.jobs.runs import list_runs as all_runs
+    from qvlm_qiskit.jobs.usage import usage as costs
+
+    ledger = common.open_store(store, blobs)
+    spent = costs(ledger)
+    saved = {
+        run.id: {
+            key: run.result["costs"][key]
+            for key in ("rows_saved", "executions_saved", "seconds_saved")
+        }
+        for run in all_runs(ledger)
+        if run.result is not None
+    }
+    if as_json:
+        common.print_json({"usage": [asdict(part) for part in spent], "saved": saved})
+        return
+    common.print_table(
+        f"spent, by {ledger.place}",
+        ("run", "machine", ">jobs", ">rows", ">executions", ">est. QPU s", ">charged"),
+        [
+            (
+                part.run or "–",
+                part.machine,
+                f"{part.jobs:,}",
+                f"{part.rows:,}",
+                _number(part.executions, ","),
+                _number(part.seconds_estimated, ",.1f"),
+                _number(part.seconds_charged, ",.1f"),
+            )
+            for part in spent
+        ],
+    )
+    common.print_table(
+        "saved, because the ledger had the rows",
+        ("run", ">rows", ">executions", ">QPU s"),
+        [
+            (
+                run,
+                f"{part['rows_saved']:,}",
+                f"{part['executions_saved']:,}",
+                f"{part['seconds_saved']:,.1f}",
+            )
+            for run, part in saved.items()
+        ],
+    )
+
+
+@app.command("export")
+def export(
+    identifier: Identifier,
+    out: Annotated[Path, typer.Option(help="A new folder, or a file that ends in .zip.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace it if it exists.")
+    ] = False,
+    store: common.StorePlace = None,
+    blobs: common.Blobs = None,
+) -> None:
+    """Write a run's record, what was sent and what came back, with checksums."""
+    from qvlm_qiskit.studies import export_run
+
+    ledger = common.open_store(store, blobs)
+    sums = export_run(ledger, identifier, out, overwrite=overwrite)
+    typer.echo(f"{len(sums)} files in {out}, with their SHA-256 in SHA256SUMS", err=True)
+
+
+def _go_on(
+    step: Any,
+    identifier: str,
+    store: str | None,
+    blobs: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    from qvlm_qiskit.jobs.runs import load_run
+
+    common.use_threads(1)
+    ledger = common.open_store(store, blobs)
+    run = load_run(ledger, identifier)
+    hint = "" if store is None else f" --store {shlex.quote(ledger.place)}"
+    found = follow.carry_on(ledger, run, step, hint, **options)
+    follow.print_outcome(found, as_json)
+
+
+def _budget(seconds: float | None, executions: int | None) -> Any:
+    from qvlm_qiskit.jobs import Budget
+
+    return None if seconds is None and executions is None else Budget(seconds, executions)
+
+
+def _mark(answer: dict[str, Any]) -> str:
+    return "" if answer["answer"] == answer["expected"] else "wrong"
+
+
+def _named(job: Any, run: str) -> str:
+    text = str(job.id) if job.attempt == 1 else f"{job.id}, attempt {job.attempt}"
+    return text if job.run == run else f"{text} (another run's)"
+
+
+def _short(server_id: str | None) -> str:
+    """The beginning of it; the history has it all."""
+    if server_id is None:
+        return "–"
+    return server_id if len(server_id) <= 10 else f"{server_id[:9]}…"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)
+
+
+def _utc(at: float) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
