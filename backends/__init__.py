@@ -13,7 +13,8 @@ from qvlm_qiskit.backends import noisy_openers  # isort: skip
 from qvlm_qiskit.backends import machines  # isort: skip
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, list_backends, open_backend, register
-from qvlm_qiskit.backends.compile import Compiled, CompiledCircuit, Compiler
+from qvlm_qiskit.backends.compile import CompiledCircuit, Compiler
+from qvlm_qiskit.backends.compiled import Compiled
 from qvlm_qiskit.backends.mitigation_names import MITIGATIONS, parse_mitigation
 from qvlm_qiskit.backends.noise import open_noise
 from qvlm_qiskit.backends.options import BackendOptions

@@ -12,7 +12,8 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
-from qvlm_qiskit.backends.compile import Compiled, CompiledCircuit, Compiler
+from qvlm_qiskit.backends.compile import CompiledCircuit, Compiler
+from qvlm_qiskit.backends.compiled import Compiled
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.errors import MitigationError
 
@@ -111,7 +112,8 @@ class Backend:
         if self.reopen is None:
             options.only(self.name, [f.name for f in fields(options)], self.mitigations)
             raise MitigationError(f"backend {self.name!r} can't be opened again")
-        return self.reopen(options)
+        opened = self.reopen(options)
+        return opened if opened.reopen else replace(opened, reopen=self.reopen)
 
     def preflight(
         self, subject: Any, batch: Any = 1, *, mitigations: Sequence[str] | None = None
@@ -173,13 +175,20 @@ class Backend:
         return []
 
     def recorded(self, recorder: Recorder) -> Backend:
-        """A copy whose device is passed through `recorder`.
+        """A copy whose device is passed through `recorder`, also with another mitigation.
 
         Args:
             recorder: Takes the device's estimator and `device_description()`, and returns the
-                estimator to put in its place, such as `jobs.Recorded`.
+                estimator to put in its place, such as `jobs.Recorded`. Where that one keeps the
+                device's as its attribute ``inner``, `preflight` states the costs of the device, as
+                if nothing had been recorded.
         """
-        return replace(self, device=recorder(self.device, self.device_description()))
+        reopen = self.reopen
+        return replace(
+            self,
+            device=recorder(self.device, self.device_description()),
+            reopen=None if reopen is None else lambda opts: reopen(opts).recorded(recorder),
+        )
 
 
 def installed_versions() -> dict[str, str]:

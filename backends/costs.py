@@ -6,12 +6,12 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.compile import Compiled
+from qvlm_qiskit.backends.compiled import Compiled
 from qvlm_qiskit.backends.grouping import pauli_terms
 from qvlm_qiskit.backends.limits import OPEN_PLAN_SECONDS, JobTimer, broken_limits
 from qvlm_qiskit.backends.mitigation.technique import Technique
@@ -135,17 +135,22 @@ def _measured(mitigation: str, backend: Backend, calls: Sequence[Call]) -> Level
 
 
 def _stack(backend: Backend) -> tuple[list[Compiled | Technique], StatesWork]:
-    """The estimators above the device, outermost first, and the device."""
+    """What changes calls on their way to the device, outermost first, and the device.
+
+    An estimator that passes pubs on as they are, such as a recorder, is looked through by its
+    attribute ``inner``: what it may answer from a store counts as if it had to be run.
+    """
     layers: list[Compiled | Technique] = []
-    estimator: BaseEstimatorV2 = backend.estimator()
-    while isinstance(estimator, Compiled | Technique):
-        layers.append(estimator)
+    estimator: Any = backend.estimator()
+    while not isinstance(estimator, StatesWork):
+        if isinstance(estimator, Compiled | Technique):
+            layers.append(estimator)
+        elif not hasattr(estimator, "inner"):
+            raise BackendError(
+                f"the estimator {type(estimator).__name__} doesn't say beforehand what it runs, so "
+                "nothing can be said about the costs of this backend"
+            )
         estimator = estimator.inner
-    if not isinstance(estimator, StatesWork):
-        raise BackendError(
-            f"the estimator {type(estimator).__name__} doesn't say beforehand what it runs, so "
-            "nothing can be said about the costs of this backend"
-        )
     return layers, estimator
 
 

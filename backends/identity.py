@@ -4,15 +4,18 @@ Payload bytes (QPY, Runtime JSON) differ on every encoding and object ids mean n
 restart, so a key is computed from the content: every instruction with its qubits, its numbers to
 the last bit, its symbolic expressions, its matrices, and the definition of every gate that is not
 a standard one. Names of circuits and registers, and metadata, don't count; names of parameters do,
-because bindings refer to them.
+because bindings refer to them. What QPY changes on the way to disk and back doesn't count either:
+the class of a gate that has a definition, and the order of sums and products.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
-import weakref
+import re
 from collections import OrderedDict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,13 +25,18 @@ from qiskit.circuit.library import UnitaryGate
 
 from qvlm_qiskit.errors import CircuitError
 
-# Bumped whenever the walk changes: old keys then never meet new ones.
+# Bumped when the same bytes would come to mean something else: old keys then never meet new ones.
+# A new tag (the letter in front of a part) does the same for one kind of part alone.
 SCHEME = b"qvlm-identity-1"
 
 # Their class and parameters say everything; the walk doesn't ask for a definition.
 _PRIMITIVE = (Barrier, Delay, Measure, Reset, UnitaryGate)
 
-_definitions: dict[int, tuple[Any, int, bytes]] = {}
+# A parameter's name that can be told from the rest of an expression's text.
+_PLAIN = re.compile(r"[^\W\d]\w*(\[\d+\])?")
+_SYMBOL = re.compile(r"[^\W\d]\w*(?:\[\d+\])?(?!\w*\()")
+_IMAGINARY = re.compile(r"\di\b")
+
 _targets: OrderedDict[int, tuple[Any, str]] = OrderedDict()
 
 
@@ -113,6 +121,7 @@ def _framed(part: bytes) -> bytes:
 
 
 def _circuit_bytes(circuit: QuantumCircuit) -> bytes:
+    data = circuit.data  # first: a circuit of the library builds itself here
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
     clbit = {bit: i for i, bit in enumerate(circuit.clbits)}
     parts = [
@@ -120,7 +129,7 @@ def _circuit_bytes(circuit: QuantumCircuit) -> bytes:
         _value_bytes(circuit.global_phase),
         repr([parameter.name for parameter in circuit.parameters]).encode(),
     ]
-    for instruction in circuit.data:
+    for instruction in data:
         qubits = [index[bit] for bit in instruction.qubits]
         clbits = [clbit[bit] for bit in instruction.clbits]
         parts.append(repr((instruction.name, qubits, clbits)).encode())
@@ -133,46 +142,39 @@ def _instruction_bytes(instruction: Any) -> bytes:
         return b"S" + b"".join(_framed(_value_bytes(value)) for value in instruction.params)
     # Only the operation itself has all parameters: the instruction leaves matrices out.
     operation = instruction.operation
-    kind = type(operation)
     parts = [_value_bytes(value) for value in getattr(operation, "params", ())]
-    parts.append(f"{kind.__module__}.{kind.__qualname__}".encode())
     parts.append(repr(getattr(operation, "ctrl_state", None)).encode())
     parts.append(repr(getattr(operation, "unit", None)).encode())
-    if not isinstance(operation, _PRIMITIVE):
-        parts.append(_definition_bytes(operation))
-    return b"C" + b"".join(_framed(part) for part in parts)
+    if isinstance(operation, _PRIMITIVE):
+        kind = type(operation)
+        parts.append(f"{kind.__module__}.{kind.__qualname__}".encode())
+        return b"C" + b"".join(_framed(part) for part in parts)
+    # Walked at every call: a definition is a circuit that anybody may change in place.
+    parts.append(_definition_bytes(operation))
+    return b"D" + b"".join(_framed(part) for part in parts)
 
 
 def _definition_bytes(operation: Any) -> bytes:
-    """Digest of a gate's definition, computed once per definition object."""
     definition = getattr(operation, "definition", None)
-    if definition is None:
-        if not hasattr(operation, "__array__") or _symbolic(operation):
-            raise CircuitError(
-                f"the instruction {operation.name!r} has no definition: give it one, or "
-                "decompose it, so that it can be compiled and its results be recorded"
-            )
-        return _value_bytes(np.asarray(operation, dtype=complex))
-    known = _definitions.get(id(definition))
-    if known is not None and known[0]() is definition and known[1] == len(definition.data):
-        return known[2]
-    digest = hashlib.sha256(_circuit_bytes(definition)).digest()
-    key = id(definition)
-    reference = weakref.ref(definition, lambda _: _definitions.pop(key, None))
-    _definitions[key] = (reference, len(definition.data), digest)
-    return digest
+    if definition is not None:
+        return hashlib.sha256(_circuit_bytes(definition)).digest()
+    if not hasattr(operation, "__array__") or _symbolic(operation):
+        raise CircuitError(
+            f"the instruction {operation.name!r} has no definition: give it one, or "
+            "decompose it, so that it can be compiled and its results be recorded"
+        )
+    return _value_bytes(np.asarray(operation, dtype=complex))
 
 
 def _symbolic(operation: Any) -> bool:
-    return any(isinstance(value, ParameterExpression) for value in operation.params)
+    return any(isinstance(value, ParameterExpression) for value in getattr(operation, "params", ()))
 
 
 def _value_bytes(value: Any) -> bytes:
     if isinstance(value, Parameter):
         return b"P" + str(value.name).encode()
     if isinstance(value, ParameterExpression):
-        names = sorted(parameter.name for parameter in value.parameters)
-        return b"E" + repr((str(value), names)).encode()
+        return _expression_bytes(value)
     if isinstance(value, bool | str):
         return b"V" + repr(value).encode()
     if isinstance(value, int | np.integer):
@@ -192,3 +194,85 @@ def _value_bytes(value: Any) -> bytes:
         f"a parameter of type {type(value).__name__} has no canonical form here; circuits with "
         "control flow can't be estimated by this platform"
     )
+
+
+def _expression_bytes(value: ParameterExpression) -> bytes:
+    """The expression as sorted sums and products, with its parameters by number, and their names.
+
+    Its text alone is not enough: a parameter may be called "x + y".
+    """
+    parameters = sorted(value.parameters, key=lambda parameter: parameter.name)
+    names = tuple(parameter.name for parameter in parameters)
+    if not all(_PLAIN.fullmatch(name) for name in names):
+        value = value.subs({p: Parameter(f"_{i}_") for i, p in enumerate(parameters)})
+        return (
+            _normal_text(str(value), tuple(f"_{i}_" for i in range(len(names))))
+            + repr(names).encode()
+        )
+    return _normal_text(str(value), names) + repr(names).encode()
+
+
+@lru_cache(maxsize=1 << 16)
+def _normal_text(text: str, symbols: tuple[str, ...]) -> bytes:
+    number = {name: f"p{i}" for i, name in enumerate(symbols)}
+    numbered = _SYMBOL.sub(lambda found: number.get(found[0], found[0]), text)
+    if _IMAGINARY.search(numbered):
+        # Qiskit prints different complex numbers alike, and QPY exchanges their parts.
+        raise CircuitError(f"the parameter expression {text} has complex numbers: angles are real")
+    try:
+        normal = _normal(ast.parse(numbered, mode="eval").body)
+    except (SyntaxError, RecursionError):  # hundreds of terms: it counts as it is written
+        return b"T" + _framed(numbered.encode())
+    return b"X" + _framed(normal.encode())
+
+
+def _normal(node: ast.expr) -> str:
+    """One text for all orders of the terms of a sum and of the factors of a product."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Constant(value=value):
+            return value.hex() if isinstance(value, float) else str(value)
+        case ast.Call(func=ast.Name(id=name)):
+            return f"{name}({','.join(_normal(argument) for argument in node.args)})"
+        case ast.BinOp(op=ast.Pow()):
+            return f"({_normal(node.left)}^{_normal(node.right)})"
+        case ast.BinOp(op=ast.Add() | ast.Sub()):
+            return "(+" + ",".join(sorted(_terms(node, False))) + ")"
+        case ast.BinOp(op=ast.Mult() | ast.Div()) | ast.UnaryOp(op=ast.USub()):
+            negative, above, below = _factors(node)
+            sign = "-" if negative else ""
+            if len(above) == 1 and not below:
+                return sign + above[0]
+            return f"{sign}({'*'.join(sorted(above))}/{'*'.join(sorted(below))})"
+    raise CircuitError(f"the expression {ast.unparse(node)} has no canonical form here")
+
+
+def _terms(node: ast.expr, negative: bool) -> list[str]:
+    match node:
+        case ast.BinOp(op=ast.Add()):
+            return _terms(node.left, negative) + _terms(node.right, negative)
+        case ast.BinOp(op=ast.Sub()):
+            return _terms(node.left, negative) + _terms(node.right, not negative)
+    text = _normal(node)
+    return [_negated(text) if negative else text]
+
+
+def _negated(text: str) -> str:
+    return text[1:] if text.startswith("-") else f"-{text}"
+
+
+def _factors(node: ast.expr) -> tuple[bool, list[str], list[str]]:
+    """Whether a product is negated, its numerators and its denominators; factors 1 are left out."""
+    match node:
+        case ast.UnaryOp(op=ast.USub()):
+            negative, above, below = _factors(node.operand)
+            return not negative, above, below
+        case ast.BinOp(op=ast.Mult()):
+            one, two = _factors(node.left), _factors(node.right)
+            return one[0] != two[0], one[1] + two[1], one[2] + two[2]
+        case ast.BinOp(op=ast.Div()):
+            one, two = _factors(node.left), _factors(node.right)
+            return one[0] != two[0], one[1] + two[2], one[2] + two[1]
+    text = _normal(node)
+    return False, [] if text in ("1", "0x1.0000000000000p+0") else [text], []

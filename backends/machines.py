@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_ibm_runtime.exceptions import IBMAccountError, IBMNotAuthorizedError
 
+from qvlm_qiskit.backends.account import open_service
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, register
 from qvlm_qiskit.backends.compile import Compiler
@@ -27,6 +27,7 @@ from qvlm_qiskit.backends.runtime import (
     runtime_settings,
 )
 from qvlm_qiskit.backends.shots import precision_of_shots
+from qvlm_qiskit.backends.transport import UnsafeAddressError
 from qvlm_qiskit.errors import BackendError, CredentialsError
 from qvlm_qiskit.noise_models import calibrated
 
@@ -103,7 +104,8 @@ def _ibm_rows() -> Iterable[BackendRow]:
 def open_ibm(name: str, options: BackendOptions) -> Backend:
     """IBM hardware of the account that is saved or in the environment.
 
-    Only the path up to a missing account is tested: no IBM service can be reached from the tests.
+    Tested with the unmodified client against a service on the same computer; IBM's own was never
+    reached.
 
     Raises:
         CredentialsError: No usable account.
@@ -144,11 +146,14 @@ def fetch_machine(name: str) -> Any:
 
     Raises:
         CredentialsError: No usable account.
+        UnsafeAddressError: The account's key or tokens would travel to another address than IBM's.
         BackendError: The service doesn't answer, or has no such machine.
     """
     # The client's messages could hold parts of the account: only their type is passed on.
     try:
-        service = QiskitRuntimeService()
+        service = open_service()
+    except (CredentialsError, UnsafeAddressError):
+        raise
     except (IBMAccountError, IBMNotAuthorizedError) as ex:
         raise CredentialsError(
             f"no usable IBM Quantum account ({type(ex).__name__}): save one with "

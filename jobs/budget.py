@@ -54,7 +54,7 @@ class Budget:
             BudgetError: It would; the message says what and by how much.
             UnreachableError: The service did not say what is left.
         """
-        self._check_own(store, held)
+        self.check_own(store, held)
         if not service.charges:
             return
         needed, executions = held.seconds_estimated, held.executions
@@ -81,7 +81,12 @@ class Budget:
                 f"{allowance.remaining_seconds:,.1f} s left"
             )
 
-    def _check_own(self, store: JobStore, held: Submission) -> None:
+    def check_own(self, store: JobStore, held: Submission) -> None:
+        """Refuse a submission that would exceed the run's own budget.
+
+        Raises:
+            BudgetError: It would, with what other submissions of the run have used or will use.
+        """
         if self.seconds is None and self.executions is None:
             return
         others = [s for s in _of_run(store, held) if s.id != held.id]

@@ -75,9 +75,11 @@ def read(worker: Worker, held: Submission) -> Submission:
 
     Raises:
         JobError: It was fetched as often as the policy allows; the raw bytes are kept.
+        LedgerError: The package is damaged, which no download mends.
     """
+    package = _package(worker.store, held)
     try:
-        answers = redecode(worker.store, held)
+        answers = _decoded(worker.store, held, package)
     except (DamagedBlobError, DamagedResultError) as ex:
         if held.fetches >= worker.policy.fetches:
             raise JobError(
@@ -98,11 +100,20 @@ def redecode(store: JobStore, submission: Submission) -> list[PubAnswer]:
         DamagedResultError: They don't answer the package.
         LedgerError: Nothing was fetched yet, or this release can't decode it.
     """
+    return _decoded(store, submission, _package(store, submission))
+
+
+def _decoded(store: JobStore, submission: Submission, package: Package) -> list[PubAnswer]:
     if submission.raw is None:
         raise LedgerError(f"submission {submission.id} has no stored result")
-    raw = store.blobs.get(submission.raw)
-    package = Package.from_bytes(store.blobs.get(submission.package))
-    return decode(submission.decoder, raw, package)
+    return decode(submission.decoder, store.blobs.get(submission.raw), package)
+
+
+def _package(store: JobStore, submission: Submission) -> Package:
+    try:
+        return Package.from_bytes(store.blobs.get(submission.package))
+    except DamagedBlobError as ex:
+        raise LedgerError(f"what submission {submission.id} asked can't be read: {ex}") from ex
 
 
 def _server_id(held: Submission) -> str:

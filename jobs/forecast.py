@@ -10,7 +10,7 @@ from typing import Any
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import Backend
-from qvlm_qiskit.backends.compile import Compiled
+from qvlm_qiskit.backends.compiled import Compiled
 from qvlm_qiskit.backends.limits import JobTimer
 from qvlm_qiskit.backends.mitigation.technique import Technique
 from qvlm_qiskit.backends.plan import Call, StatesWork

@@ -11,6 +11,7 @@ from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.backends.runtime import HardwareEstimator
 from qvlm_qiskit.jobs.budget import Budget
 from qvlm_qiskit.jobs.local import LocalJobs
+from qvlm_qiskit.jobs.nearby import SAME_ROW
 from qvlm_qiskit.jobs.recorded import Recorded
 from qvlm_qiskit.jobs.service import JobService
 from qvlm_qiskit.jobs.sessions import Mode
@@ -33,6 +34,7 @@ class Recording:
         calibration: "any": an answer stays valid when the machine is calibrated again; another
             text is part of every key, such as the date of a calibration.
         fresh: Part of every key: another text asks for new samples of the same values.
+        same_row: See `jobs.nearby`, in radians.
         report: Called with the submissions that are waited for.
     """
 
@@ -43,6 +45,7 @@ class Recording:
     mode: Mode = "batch"
     calibration: str = ANY_CALIBRATION
     fresh: str = ""
+    same_row: float = SAME_ROW
     report: Report | None = None
 
 
@@ -69,6 +72,7 @@ def recorded_backend(
             run=chosen.run,
             detach=chosen.detach,
             rep_delay_seconds=backend.rep_delay_seconds,
+            same_row=chosen.same_row,
             report=chosen.report,
         )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import delete, func, insert, select
 
 from qvlm_qiskit.jobs import schema
+from qvlm_qiskit.jobs.database import alone
 from qvlm_qiskit.jobs.service import JobService
-from qvlm_qiskit.jobs.store import JobStore
+from qvlm_qiskit.jobs.store import JobStore, now_in
 
 WINDOW_SECONDS = 60.0
 
@@ -19,15 +20,11 @@ def take_turn(store: JobStore, service: JobService, submission: str) -> float:
     """
     if service.posts_per_minute is None:
         return 0.0
-    table, now = schema.posts, store.now()
-    since = now - WINDOW_SECONDS
+    table = schema.posts
     with store.transaction() as connection:
-        if store.engine.dialect.name == "postgresql":
-            # Counting and inserting are one step: SQLite's transactions are exclusive anyway.
-            connection.execute(
-                text("select pg_advisory_xact_lock(hashtext(:machine))"),
-                {"machine": service.machine},
-            )
+        alone(connection, f"posts to {service.machine}")  # counting and inserting are one step
+        now = now_in(connection)
+        since = now - WINDOW_SECONDS
         connection.execute(delete(table).where(table.c.at < since - WINDOW_SECONDS))
         mine = (table.c.machine == service.machine) & (table.c.at > since)
         taken, oldest = connection.execute(

@@ -84,7 +84,7 @@ def _within_limits(
 
 def _intent(
     buyer: Recorded, identifier: str, chunk: Pubs
-) -> tuple[dict[str, Any], list[tuple[str, int, int]]]:
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The columns of a submission, and its rows; the package is on disk when this returns."""
     package = Package(tuple(pub for pub, _ in chunk), buyer.context)
     executions, seconds = _estimate(buyer, chunk)
@@ -110,7 +110,13 @@ def _intent(
         "updated_at": now,
     }
     rows = [
-        (row.key, number, position)
+        {
+            "key": row.key,
+            "pub": number,
+            "position": position,
+            "kind": row.group,
+            "parameters": row.values.tobytes(),
+        }
         for number, (_, members) in enumerate(chunk)
         for position, row in enumerate(members)
     ]

@@ -50,4 +50,6 @@ def certain_at(worker: Worker, held: Submission) -> float:
     if held.posted_at is None:
         raise LedgerError(f"submission {held.id} is {held.state} but was never sent")
     service = worker.service
-    return held.posted_at + service.post_seconds + service.visible_after_seconds
+    # `submit.post` sends within `start_seconds` of `posted_at` or not at all.
+    sent = held.posted_at + worker.policy.start_seconds
+    return sent + service.post_seconds + service.visible_after_seconds

@@ -13,6 +13,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.job import FinishedJob
 from qvlm_qiskit.errors import JobFailedError, JobPending
+from qvlm_qiskit.jobs.nearby import SAME_ROW, snap
 from qvlm_qiskit.jobs.purchase import purchase
 from qvlm_qiskit.jobs.rows import Row, assemble, split
 from qvlm_qiskit.jobs.states import State
@@ -39,6 +40,8 @@ class Recorded(BaseEstimatorV2):
         run: Id of the run that pays.
         detach: Raise `JobPending` as soon as jobs are submitted, instead of waiting.
         rep_delay_seconds: The machine's, for estimates; None: QPU time is not estimated.
+        same_row: Sampled rows whose parameters agree with those of a known row within so many
+            radians are answered by it, see `jobs.nearby`. 0: to the last bit only.
         report: Called with the submissions that are waited for.
 
     Attributes:
@@ -55,6 +58,7 @@ class Recorded(BaseEstimatorV2):
         run: str | None = None,
         detach: bool = False,
         rep_delay_seconds: float | None = None,
+        same_row: float = SAME_ROW,
         report: Report | None = None,
     ) -> None:
         self.inner = estimator
@@ -64,6 +68,7 @@ class Recorded(BaseEstimatorV2):
         self.run_id = run
         self.detach = detach
         self.rep_delay_seconds = rep_delay_seconds
+        self.same_row = same_row
         self.report = report
         self.asked: set[str] = set()
 
@@ -85,7 +90,7 @@ class Recorded(BaseEstimatorV2):
             LedgerError: The store is damaged or of another version.
         """
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
-        rows = split(coerced, self.context)
+        rows = snap(self.store, split(coerced, self.context), coerced, self.same_row)
         self.asked.update(row.key for row in rows)
         new = purchase(self, rows, coerced)
         known = self.store.find_rows({row.key for row in rows})
@@ -101,8 +106,11 @@ class Recorded(BaseEstimatorV2):
             found = self.worker.finish(
                 identifiers, until=lambda s: s.state in SENT, report=self.report
             )
-            # What has finished meanwhile is taken along; nothing is waited for.
-            found = self.worker.finish(identifiers, seconds=0.0, report=self.report)
+            # What has finished meanwhile is taken along, step by step; nothing is waited for.
+            before: list[Submission] = []
+            while [s.state for s in before] != [s.state for s in found]:
+                before = found
+                found = self.worker.finish(identifiers, seconds=0.0, report=self.report)
         else:
             found = self.worker.finish(identifiers, report=self.report)
         if ended := [s for s in found if s.state.ended_without_results]:

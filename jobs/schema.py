@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from qvlm_qiskit.errors import LedgerError
 
-VERSION = 2
+VERSION = 3
 
 metadata = MetaData()
 
@@ -79,8 +79,11 @@ rows = Table(
     Column("position", Integer, nullable=False),
     Column("evs", LargeBinary),
     Column("stds", LargeBinary),
+    Column("kind", String(64)),
+    Column("parameters", LargeBinary),
 )
 Index("rows_by_submission", rows.c.submission)
+rows_by_kind = Index("rows_by_kind", rows.c.kind)
 
 answers = Table(
     "answers",
@@ -131,7 +134,15 @@ def _to_2(connection: Connection) -> None:
     metadata.create_all(connection, tables=[runs, posts])
 
 
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {2: _to_2}
+def _to_3(connection: Connection) -> None:
+    """Version 2 did not keep the rows' values; its rows are found by their keys only."""
+    for column in (rows.c.kind, rows.c.parameters):
+        kind = column.type.compile(connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE rows ADD COLUMN {column.name} {kind}")
+    rows_by_kind.create(connection)
+
+
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {2: _to_2, 3: _to_3}
 """The step that leads to each version from the one before it."""
 
 
@@ -152,7 +163,7 @@ def prepare(connection: Connection) -> None:
         connection.execute(meta.insert().values(name="schema", value=str(VERSION)))
         return
     found = connection.execute(meta.select().where(meta.c.name == "schema")).first()
-    if found is None or not found.value.isdigit():
+    if found is None or not found.value.isdecimal() or int(found.value) < 1:
         raise LedgerError("the database is no store of this platform: it states no schema version")
     version = int(found.value)
     if version > VERSION:

@@ -21,24 +21,30 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, or_, select, update
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import schema
 from qvlm_qiskit.jobs.answer import PubAnswer
 from qvlm_qiskit.jobs.blobs import Blobs
+from qvlm_qiskit.jobs.database import alone, open_engine, parsed, shown
 from qvlm_qiskit.jobs.states import FINAL, NEXT, State
 
 DATABASE = "ledger.sqlite"
 CHUNK = 500  # SQLite's older builds take 999 variables in one statement
 Floats = NDArray[np.float64]
+
+
+class _TakenError(LedgerError):
+    """A unique value is in the database already."""
 
 
 class LeaseLostError(LedgerError):
@@ -133,8 +139,8 @@ class JobStore:
                     "a store in a database needs a folder for its files (blobs=), on a disk that "
                     "all its users see"
                 )
-            url, self.folder = _parsed(self.place), Path(blobs)
-            self.place = url.render_as_string(hide_password=True)
+            url, self.folder = parsed(self.place), Path(blobs)
+            self.place = shown(url)
         else:
             self.folder = Path(place)
             url = URL.create("sqlite", database=str(self.folder / DATABASE))
@@ -142,9 +148,14 @@ class JobStore:
                 raise LedgerError(f"there is no ledger at {place}")
             _make(self.folder)
         self.blobs = Blobs(self.folder / "blobs" if blobs is None else blobs)
-        self.engine = _engine(url)
-        with self._guarded(), self.engine.begin() as connection:
-            schema.prepare(connection)
+        self.engine = open_engine(url)
+        try:
+            with self.transaction() as connection:
+                alone(connection, "schema")
+                schema.prepare(connection)
+        except LedgerError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -155,8 +166,7 @@ class JobStore:
         if self.engine.dialect.name != "postgresql":
             return time.time()
         with self.transaction() as connection:
-            clock = func.extract("epoch", func.clock_timestamp())
-            return float(connection.execute(select(clock)).scalar_one())
+            return now_in(connection)
 
     # Rows ------------------------------------------------------------------------------------
 
@@ -169,6 +179,24 @@ class JobStore:
                 for line in connection.execute(query):
                     found[line.key] = _stored_row(line)
         return found
+
+    def values_of_kind(self, kind: str) -> tuple[list[str], Floats]:
+        """Keys and parameter values, (rows, parameters), of all rows of a kind that are not lost.
+
+        Rows of submissions that ended without results are left out: nobody will answer them.
+        """
+        table, other = schema.rows, schema.submissions
+        ended = [state.value for state in FINAL - {State.ANSWERED}]
+        query = (
+            select(table.c.key, table.c.parameters)
+            .join(other, other.c.id == table.c.submission)
+            .where(table.c.kind == kind, other.c.state.not_in(ended))
+            .order_by(table.c.key)
+        )
+        with self.transaction() as connection:
+            lines = connection.execute(query).all()
+        values = [_array(line.parameters) for line in lines]
+        return [line.key for line in lines], np.array(values, dtype=np.float64)
 
     def rows_of(self, submission: str) -> list[StoredRow]:
         """The rows that a submission buys, by pub and position."""
@@ -195,26 +223,28 @@ class JobStore:
 
     # Submissions -----------------------------------------------------------------------------
 
-    def intend(self, submission: Mapping[str, Any], rows: Sequence[tuple[str, int, int]]) -> bool:
+    def intend(self, submission: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> bool:
         """Record a submission and claim its rows, all or nothing.
 
         Args:
             submission: Values of its columns.
-            rows: (key, pub, position) of every row.
+            rows: Of every row: key, pub, position, kind and parameters.
 
         Returns:
             False when another submission has one of the rows; then nothing was written.
         """
+        # In one order everywhere, or two claims could wait for each other's rows for ever.
         lines = [
-            {"key": key, "submission": submission["id"], "pub": pub, "position": position}
-            for key, pub, position in rows
+            {**row, "submission": submission["id"]} for row in sorted(rows, key=itemgetter("key"))
         ]
         try:
             with self.transaction() as connection:
                 connection.execute(insert(schema.rows), lines)
                 connection.execute(insert(schema.submissions).values(_columns(submission)))
-                _note(connection, submission["id"], State.INTENDED, "recorded", None, self.now())
-        except IntegrityError:
+                _note(connection, submission["id"], State.INTENDED, "recorded", None)
+        except _TakenError:
+            if not self.find_rows(line["key"] for line in lines):
+                raise  # not a row: nothing would be different at the next try
             return False
         return True
 
@@ -243,7 +273,7 @@ class JobStore:
                 return False
             connection.execute(insert(schema.submissions).values(_columns(submission)))
             note = f"attempt {submission['attempt']}, after {previous}"
-            _note(connection, submission["id"], State.INTENDED, note, None, self.now())
+            _note(connection, submission["id"], State.INTENDED, note, None)
         return True
 
     def submission(self, identifier: str) -> Submission:
@@ -279,11 +309,14 @@ class JobStore:
 
     def acquire(self, identifier: str, owner: str, seconds: float) -> Submission | None:
         """Take or renew the lease of a submission; None while another worker has it."""
-        table, now = schema.submissions, self.now()
-        free = or_(
-            table.c.lease_owner.is_(None), table.c.lease_owner == owner, table.c.lease_until < now
-        )
+        table = schema.submissions
         with self.transaction() as connection:
+            now = now_in(connection)
+            free = or_(
+                table.c.lease_owner.is_(None),
+                table.c.lease_owner == owner,
+                table.c.lease_until < now,
+            )
             taken = connection.execute(
                 update(table)
                 .where(table.c.id == identifier, free)
@@ -322,10 +355,10 @@ class JobStore:
         """
         if state is not held.state and state not in NEXT[held.state]:
             raise LedgerError(f"a submission that is {held.state} can't become {state}")
-        table, now = schema.submissions, self.now()
+        table = schema.submissions
         with self.transaction() as connection:
-            self._write(connection, held, owner, now, {"state": state.value, **changes})
-            _note(connection, held.id, state, note, owner, now)
+            self._write(connection, held, owner, {"state": state.value, **changes})
+            _note(connection, held.id, state, note, owner)
             line = connection.execute(select(table).where(table.c.id == held.id)).one()
         return _submission(line)
 
@@ -340,10 +373,10 @@ class JobStore:
         Raises:
             LeaseLostError: See `move`.
         """
-        table, now = schema.rows, self.now()
+        table = schema.rows
         lines = self.rows_of(held.id)
         with self.transaction() as connection:
-            self._write(connection, held, owner, now, {"state": State.ANSWERED.value})
+            now = self._write(connection, held, owner, {"state": State.ANSWERED.value})
             for line in lines:
                 answer = answers[line.pub]
                 written = connection.execute(
@@ -363,7 +396,7 @@ class JobStore:
                         metadata=json.dumps(dict(answer.metadata), allow_nan=False),
                     )
                 )  # fmt: skip
-            _note(connection, held.id, State.ANSWERED, f"{len(lines)} rows answered", owner, now)
+            _note(connection, held.id, State.ANSWERED, f"{len(lines)} rows answered", owner)
         return self.submission(held.id)
 
     def answers_of(self, submission: str) -> list[tuple[dict[str, Any], float]]:
@@ -383,15 +416,15 @@ class JobStore:
             state = connection.execute(
                 select(schema.submissions.c.state).where(schema.submissions.c.id == identifier)
             ).scalar_one()
-            _note(connection, identifier, State(state), text, owner, self.now())
+            _note(connection, identifier, State(state), text, owner)
 
     # -----------------------------------------------------------------------------------------
 
     def _write(
-        self, connection: Connection, held: Submission, owner: str, now: float,
-        changes: Mapping[str, Any],
-    ) -> None:  # fmt: skip
-        table = schema.submissions
+        self, connection: Connection, held: Submission, owner: str, changes: Mapping[str, Any]
+    ) -> float:
+        """Write under the lease, and return when; the clock is read when the lock is held."""
+        table, now = schema.submissions, now_in(connection)
         written = connection.execute(
             update(table)
             .where(
@@ -400,12 +433,13 @@ class JobStore:
                 table.c.lease_owner == owner,
                 table.c.lease_until > now,
             )
-            .values(updated_at=now, **changes)
+            .values(updated_at=now, **{name: _storable(value) for name, value in changes.items()})
         )
         if written.rowcount != 1:
             raise LeaseLostError(
                 f"submission {held.id} is no longer this worker's: its lease has ended"
             )
+        return now
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -417,8 +451,10 @@ class JobStore:
     def _guarded(self) -> Iterator[None]:
         try:
             yield
-        except IntegrityError:
-            raise
+        except IntegrityError as ex:
+            raise _TakenError(
+                f"the ledger {self.place} refuses a second value: {ex.orig}"
+            ) from None
         except SQLAlchemyError as ex:
             # The text of a database error can hold the URL with its password: only its type and
             # the driver's own words are passed on.
@@ -431,40 +467,6 @@ def new_id(prefix: str) -> str:
     return f"{prefix}{uuid.uuid4().hex[:12]}"
 
 
-def _engine(url: URL) -> Engine:
-    try:
-        engine = create_engine(url)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as ex:
-        raise LedgerError(f"can't use {url.render_as_string(hide_password=True)}: {ex}") from None
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
-    elif engine.dialect.name != "postgresql":
-        raise LedgerError(f"a store is SQLite or PostgreSQL, not {engine.dialect.name}")
-    return engine
-
-
-def _configure_sqlite(connection: Any, _: Any) -> None:
-    # Transactions are begun by _begin_immediate; the driver's own BEGIN would come too late.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=60000"):
-        cursor.execute(f"PRAGMA {setting}")
-    cursor.close()
-
-
-def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock first: a transaction that reads and then writes can't fail half-way."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _parsed(text: str) -> URL:
-    try:
-        return make_url(text)
-    except ArgumentError:
-        raise LedgerError("the store's URL can't be read") from None
-
-
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -472,14 +474,33 @@ def _make(folder: Path) -> None:
         raise LedgerError(f"can't use {folder} as a ledger: {ex}") from ex
 
 
+def now_in(connection: Connection) -> float:
+    """The store's clock, read inside a transaction."""
+    if connection.dialect.name != "postgresql":
+        return time.time()
+    clock = func.extract("epoch", func.clock_timestamp())
+    return float(connection.execute(select(clock)).scalar_one())
+
+
 def _note(
-    connection: Connection, identifier: str, state: State, note: str, owner: str | None, at: float
+    connection: Connection, identifier: str, state: State, note: str, owner: str | None
 ) -> None:
     connection.execute(
         insert(schema.events).values(
-            submission=identifier, at=at, state=state.value, note=note, owner=owner
+            submission=identifier,
+            at=now_in(connection),
+            state=state.value,
+            note=_storable(note),
+            owner=owner,
         )
     )
+
+
+def _storable(value: Any) -> Any:
+    """A server's words may hold what no database takes: NUL, and halves of surrogate pairs."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _columns(submission: Mapping[str, Any]) -> dict[str, Any]:

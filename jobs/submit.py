@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qvlm_qiskit.errors import BudgetError, JobError, LedgerError
 from qvlm_qiskit.jobs.pacing import take_turn
 from qvlm_qiskit.jobs.package import Package
 from qvlm_qiskit.jobs.service import (
@@ -30,6 +31,7 @@ def post(worker: Worker, held: Submission) -> Submission:
 
     Raises:
         BudgetError: It would cost more than is allowed; it stays intended.
+        JobError: The plan or the machine has no batch or session; it stays intended.
         UnreachableError: The machine did not say what is left to use; it stays intended.
         LedgerError: Its package is damaged; it stays intended.
     """
@@ -41,7 +43,7 @@ def post(worker: Worker, held: Submission) -> Submission:
     try:
         session = worker.sessions.current(held)
     except RefusedError as ex:
-        return store.move(held, worker.owner, State.INTENDED, f"no {worker.mode}: {ex}")
+        raise JobError(f"submission {held.id} can't be sent in a {worker.mode}: {ex}") from ex
     if (wait := take_turn(store, service, held.id)) > 0:
         due = store.now() + wait
         return store.move(
@@ -55,7 +57,18 @@ def post(worker: Worker, held: Submission) -> Submission:
         posts=held.posts + 1,
         posted_at=store.now(),
         session=session,
+        max_seconds=worker.budget.max_seconds(held.seconds_estimated),
     )
+    try:
+        # Another worker may have posted for the same run since the first check: one sees both now.
+        worker.budget.check_own(store, held)
+    except BudgetError as ex:
+        store.move(held, worker.owner, State.INTENDED, f"not sent: {ex}", posts=held.posts - 1)
+        raise
+    if (late := store.now() - _posted_at(held)) > worker.policy.start_seconds:
+        # A search may count from `posted_at` by now: nothing may leave any more.
+        note = f"not sent: {late:.1f} s passed before the request could leave"
+        return store.move(held, worker.owner, State.INTENDED, note, posts=held.posts - 1)
     try:
         server_id = service.submit(package, held.tag, max_seconds=held.max_seconds, session=session)
     except RefusedError as ex:
@@ -71,3 +84,9 @@ def post(worker: Worker, held: Submission) -> Submission:
     return store.move(
         held, worker.owner, State.QUEUED, f"accepted as {server_id}", server_id=server_id
     )
+
+
+def _posted_at(held: Submission) -> float:
+    if held.posted_at is None:
+        raise LedgerError(f"submission {held.id} is {held.state} but was never sent")
+    return held.posted_at

@@ -22,7 +22,7 @@ from qvlm_qiskit.jobs.budget import Budget
 from qvlm_qiskit.jobs.service import JobService, UnreachableError
 from qvlm_qiskit.jobs.sessions import Mode, Sessions
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore, Submission
+from qvlm_qiskit.jobs.store import JobStore, LeaseLostError, Submission
 
 Report = Callable[[list[Submission]], None]
 
@@ -43,6 +43,8 @@ class Policy:
 
     Attributes:
         lease_seconds: A worker that gives no sign of life for so long is replaced.
+        start_seconds: A request that has not left so long after its submission was marked as being
+            sent is not sent any more; every worker of a store must have the same.
         poll_seconds: First pause between two questions for a job's state.
         longest_poll_seconds: The pause grows up to this.
         first_retry_seconds: Pause after a request that surely was not accepted; doubles.
@@ -51,6 +53,7 @@ class Policy:
     """
 
     lease_seconds: float = 60.0
+    start_seconds: float = 5.0
     poll_seconds: float = 1.0
     longest_poll_seconds: float = 20.0
     first_retry_seconds: float = 2.0
@@ -87,7 +90,7 @@ class Worker:
     policy: Policy = field(default_factory=Policy)
     mode: Mode = "job"
     owner: str = field(
-        default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+        default_factory=lambda: f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
     )
     sleep: Callable[[float], None] = time.sleep
 
@@ -148,6 +151,10 @@ class Worker:
                     known[name] = self.advance(name)
                 except UnreachableError as ex:
                     self.store.note(name, f"no answer: {ex}", self.owner)
+                except LeaseLostError:
+                    # This process stood still for longer than its lease, as a laptop does that
+                    # was closed. What is on disk decides how it goes on.
+                    known[name] = self.store.submission(name)
             if report is not None:
                 report(list(known.values()))
             if all(enough(submission) for submission in known.values()):

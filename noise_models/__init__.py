@@ -15,6 +15,7 @@ from qvlm_qiskit.noise_models.calibration import calibrated, snapshot
 from qvlm_qiskit.noise_models.comparison import Difference, diff
 from qvlm_qiskit.noise_models.crosstalk import with_crosstalk
 from qvlm_qiskit.noise_models.engine import ChannelNoise
+from qvlm_qiskit.noise_models.entries import GateNoise, QubitNoise, Snapshot
 from qvlm_qiskit.noise_models.parametric import (
     FAMILIES,
     amplitude_damping,
@@ -41,7 +42,7 @@ from qvlm_qiskit.noise_models.sources import (
     ThermalRelaxation,
     ZZCrosstalk,
 )
-from qvlm_qiskit.noise_models.spec import GateNoise, NoiseSpec, QubitNoise, Snapshot
+from qvlm_qiskit.noise_models.spec import NoiseSpec
 
 __all__ = [
     "FAMILIES",

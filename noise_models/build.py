@@ -22,6 +22,7 @@ from qiskit_aer.noise import (
 from qiskit_aer.noise.device import basic_device_gate_errors
 
 from qvlm_qiskit.noise_models.channels import over_rotation_unitary
+from qvlm_qiskit.noise_models.entries import GateNoise
 from qvlm_qiskit.noise_models.gates import noisy_instruction, standard_gates
 from qvlm_qiskit.noise_models.sources import (
     GATE_SOURCES,
@@ -32,7 +33,7 @@ from qvlm_qiskit.noise_models.sources import (
     PhaseDamping,
     is_silent,
 )
-from qvlm_qiskit.noise_models.spec import GateNoise, NoiseSpec
+from qvlm_qiskit.noise_models.spec import NoiseSpec
 
 MAX_TERMS = 256
 """An error of more circuits than this becomes one Kraus channel: Aer's sums grow as products."""

@@ -11,8 +11,9 @@ from typing import Any
 from qiskit.circuit import Gate, Reset
 
 from qvlm_qiskit.errors import NoiseModelError
+from qvlm_qiskit.noise_models.entries import GateNoise, QubitNoise, Snapshot
 from qvlm_qiskit.noise_models.gates import standard_gates
-from qvlm_qiskit.noise_models.spec import GateNoise, NoiseSpec, QubitNoise, Snapshot
+from qvlm_qiskit.noise_models.spec import NoiseSpec
 
 _READERS = ("qvlm-qiskit", "qiskit", "qiskit-ibm-runtime")
 

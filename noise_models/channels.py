@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qvlm_qiskit.errors import NoiseModelError
+from qvlm_qiskit.noise_models.entries import GateNoise, QubitNoise
 from qvlm_qiskit.noise_models.sources import (
     AmplitudeDamping,
     Depolarizing,
@@ -22,7 +23,6 @@ from qvlm_qiskit.noise_models.sources import (
     OverRotation,
     PhaseDamping,
 )
-from qvlm_qiskit.noise_models.spec import GateNoise, QubitNoise
 
 Ptm = NDArray[np.float64]
 Matrix = NDArray[np.complex128]

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from qvlm_qiskit.noise_models.entries import GateNoise
 from qvlm_qiskit.noise_models.sources import NoiseSource
-from qvlm_qiskit.noise_models.spec import GateNoise, NoiseSpec
+from qvlm_qiskit.noise_models.spec import NoiseSpec
 
 _QUBIT = {"t1_us": "µs", "t2_us": "µs", "p_meas1_prep0": "", "p_meas0_prep1": ""}
 _GATE = {"error": "", "duration_ns": "ns"}

@@ -23,10 +23,11 @@ from qvlm_qiskit.noise_models.channels import (
     unitary_ptm,
 )
 from qvlm_qiskit.noise_models.crosstalk import couplings_of, crosstalk_angle, disturbed_pairs
+from qvlm_qiskit.noise_models.entries import QubitNoise
 from qvlm_qiskit.noise_models.gates import noisy_instruction, standard_gates
 from qvlm_qiskit.noise_models.scaling import check_factor, scaled_gate, scaled_qubit
 from qvlm_qiskit.noise_models.sources import GATE_SOURCES, is_silent
-from qvlm_qiskit.noise_models.spec import NoiseSpec, QubitNoise, readout_after
+from qvlm_qiskit.noise_models.spec import NoiseSpec, readout_after
 
 Qubits: TypeAlias = tuple[int, ...]
 Rotation = Callable[[int, str], QuantumCircuit]

@@ -6,8 +6,9 @@ import math
 from dataclasses import replace
 
 from qvlm_qiskit.errors import NoiseModelError
-from qvlm_qiskit.noise_models.sources import scaled_time, scaled_value
-from qvlm_qiskit.noise_models.spec import GateNoise, NoiseSpec, QubitNoise
+from qvlm_qiskit.noise_models.bounds import scaled_time, scaled_value
+from qvlm_qiskit.noise_models.entries import GateNoise, QubitNoise
+from qvlm_qiskit.noise_models.spec import NoiseSpec
 
 
 def scaled(spec: NoiseSpec, factor: float) -> NoiseSpec:

@@ -19,7 +19,7 @@ def drawn_tree():
     """Child → parent, read from the drawing in the module's docstring."""
     parents, path = {}, {}
     for line in errors.__doc__.splitlines():
-        found = re.match(r"^( {4}|[│ ]*[├└]── )[ ]*(\w+(?:Error))\b", line)
+        found = re.match(r"^( {4}|[│ ]*[├└]── )[ ]*(\w+Error|JobPending)\b", line)
         if not found:
             continue
         depth = line.index(found[2]) // 4

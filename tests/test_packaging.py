@@ -130,7 +130,8 @@ def test_every_imported_package_is_declared(project):
 
     named = {"scikit-learn": "sklearn", "pillow": "PIL", "qiskit-machine-learning": None}
     extras = project["project"]["optional-dependencies"]
-    lines = [*project["project"]["dependencies"], *extras["mitigation"], *extras["lora"]]
+    used = ("mitigation", "lora", "parquet")
+    lines = [*project["project"]["dependencies"], *(line for name in used for line in extras[name])]
     declared = {named.get(n) or n.replace("-", "_") for n in map(requirement, lines)}
     # transformers' own requirements, of which its public interface hands out objects
     declared |= {"tokenizers", "huggingface_hub", PACKAGE, *sys.stdlib_module_names}

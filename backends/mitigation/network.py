@@ -29,6 +29,8 @@ class ExtrapolationEnsemble(torch.nn.Module):
         seed: Of the initial values and of the bootstrap.
     """
 
+    # models are evaluated in inference mode, in which nothing can be trained
+    @torch.inference_mode(False)
     def __init__(
         self, scales: tuple[float, ...], weights: tuple[float, ...], hidden: int, seed: int
     ) -> None:
@@ -61,6 +63,7 @@ class ExtrapolationEnsemble(torch.nn.Module):
         learned = torch.einsum("enkh,eh->en", hidden, self.outward) / values.shape[-1]
         return torch.einsum("enk,ek->en", values, self.linear) + learned + self.constant
 
+    @torch.inference_mode(False)
     def fit(self, values: Floats, exact: Floats) -> None:
         """Train every member on its own bootstrap sample, by full-batch Adam.
 
@@ -100,6 +103,7 @@ class LearnedLimit:
     held_out_rms: dict[str, float]
     held_out_circuits: int
 
+    @torch.inference_mode(False)
     def limits(self, values: Floats, errors: Floats) -> tuple[Floats, Floats]:
         """Zero-noise limits with standard errors.
 

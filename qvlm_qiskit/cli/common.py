@@ -20,7 +20,10 @@ BackendName = Annotated[
 Shots = Annotated[int | None, typer.Option(help="Shots per circuit.", show_default=False)]
 Precision = Annotated[
     float | None,
-    typer.Option(help="Target standard error, instead of shots.", show_default=False),
+    typer.Option(
+        help="Target standard error, instead of shots; 0: exact values of a noisy:* backend.",
+        show_default=False,
+    ),
 ]
 Mitigation = Annotated[
     str,
@@ -32,6 +35,17 @@ Mitigation = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Of compilation and sampling.", show_default=False)]
 NoiseScale = Annotated[float, typer.Option(help="Factor on the noise of a noisy:* backend.")]
+Method = Annotated[
+    str,
+    typer.Option(
+        help="How a noisy:* backend simulates: density (matrices, up to 10 qubits), aer (shots on "
+        "Aer), auto (density where it can, else aer)."
+    ),
+]
+MaxAgeDays = Annotated[
+    float | None,
+    typer.Option("--max-age-days", help="Refuse an older calibration.", show_default=False),
+]
 Level = Annotated[int, typer.Option(help="Optimisation level of the transpiler, 0 to 3.")]
 LayoutTrials = Annotated[
     int | None,
@@ -40,7 +54,7 @@ LayoutTrials = Annotated[
 Device = Annotated[
     str | None,
     typer.Option(
-        help="statevector: a torch device; aer: cpu, gpu or auto.",
+        help="statevector, noisy:*: a torch device; aer: cpu, gpu or auto.",
         show_default=False,
     ),
 ]

@@ -20,14 +20,12 @@ Source = Annotated[
         "'depolarizing(0.01)', or several joined by +."
     ),
 ]
-MaxAge = Annotated[
-    float | None,
-    typer.Option("--max-age-days", help="Refuse an older calibration.", show_default=False),
-]
 
 
 @app.command("show")
-def show(source: Source, max_age_days: MaxAge = None, as_json: common.AsJson = False) -> None:
+def show(
+    source: Source, max_age_days: common.MaxAgeDays = None, as_json: common.AsJson = False
+) -> None:
     """Show where a noise comes from, its medians and its sources."""
     from qvlm_qiskit.backends import open_noise
 
@@ -60,7 +58,7 @@ def show(source: Source, max_age_days: MaxAge = None, as_json: common.AsJson = F
 def save(
     source: Source,
     path: Annotated[Path, typer.Argument(help="The file to write, ending in .json.")],
-    max_age_days: MaxAge = None,
+    max_age_days: common.MaxAgeDays = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file if it exists.")
     ] = False,

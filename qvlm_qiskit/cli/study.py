@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -40,13 +41,24 @@ def noise(
     limit: Annotated[int, typer.Option(help="Held-out questions per evaluation.")] = 200,
     rows: Annotated[int, typer.Option(help="Circuits per block to compare with exact ones.")] = 50,
     shots: Annotated[int, typer.Option(help="Shots per circuit.")] = 1000,
+    method: common.Method = "auto",
+    max_age_days: common.MaxAgeDays = None,
     processes: Annotated[int, typer.Option(help="Cells at a time, one thread each.")] = 1,
+    table: Annotated[
+        str,
+        typer.Option(
+            "--format", help="csv, or parquet for rows.parquet beside rows.csv (needs pyarrow)."
+        ),
+    ] = "csv",
     as_json: common.AsJson = False,
 ) -> None:
-    """How accuracy, loss and expectation values suffer under noise: a grid, row by row."""
+    """How accuracy, loss and expectation values suffer under noise: a grid, row by row.
+
+    The reports of runs that qvlm demo made get the study as a section.
+    """
     from qvlm_qiskit.progress import on_console
+    from qvlm_qiskit.studies.demo_report import DemoReport
     from qvlm_qiskit.studies.noise_grid import NoiseGrid
-    from qvlm_qiskit.studies.noise_report import interval
     from qvlm_qiskit.studies.noise_study import run_noise_study
 
     grid = NoiseGrid(
@@ -59,14 +71,27 @@ def noise(
         questions=limit,
         rows=rows,
         shots=shots,
+        method=method,
+        max_age_days=max_age_days,
     )
-    track = on_console(common.console())
-    results = run_noise_study(grid, runs, out, processes=processes, track=track)
+    reports = [found for found in map(DemoReport.find, runs) if found is not None]
+    screen = common.console()
+    results = run_noise_study(
+        grid, runs, out, processes=processes, table=table, track=on_console(screen)
+    )
+    pages = [out / "report.html", *(report.with_study(results).write() for report in reports)]
     if as_json:
         common.print_json(results)
-        return
+    else:
+        _print(f"{out} on {backend}", results)
+    screen.print(f"rows: {out / 'rows.csv'}, report: {', '.join(map(str, pages))}")
+
+
+def _print(title: str, results: Mapping[str, Any]) -> None:
+    from qvlm_qiskit.studies.templates import interval
+
     common.print_table(
-        f"{out} on {backend}",
+        title,
         ("model", "mitigation", ">strength", ">accuracy, 95 % over seeds", ">loss"),
         [
             [
@@ -79,7 +104,6 @@ def noise(
             for point in results["points"]
         ],
     )
-    common.console().print(f"report: {out / 'report.html'}, rows: {out / 'rows.csv'}")
 
 
 def _numbers(option: str, text: str) -> tuple[float, ...]:

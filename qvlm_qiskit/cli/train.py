@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qvlm_qiskit.cli.common import NoiseScale, Threads, console, use_threads
+from qvlm_qiskit.cli.common import MaxAgeDays, NoiseScale, Threads, console, use_threads
 
 
 def train(
@@ -28,6 +28,7 @@ def train(
         ),
     ] = "statevector",
     noise_scale: NoiseScale = 1.0,
+    max_age_days: MaxAgeDays = None,
     seed: Annotated[int, typer.Option(help="Of weights, data and batches.")] = 0,
     threads: Threads = 1,
     resume: Annotated[
@@ -55,7 +56,7 @@ def train(
     run = training.train(
         options,
         out,
-        backend=_opened(backend, noise_scale, seed),
+        backend=_opened(backend, seed, noise_scale=noise_scale, max_age_days=max_age_days),
         overwrite=overwrite,
         resume=resume,
         track=on_console(screen),
@@ -66,16 +67,14 @@ def train(
     )
 
 
-def _opened(name: str, noise_scale: float, seed: int) -> Any:
+def _opened(name: str, seed: int, **noise: Any) -> Any:
     """The backend to train on; None for the model's own statevectors."""
     from qvlm_qiskit.backends import open_backend
     from qvlm_qiskit.errors import BackendError
 
     if name.startswith("noisy:"):
-        return open_backend(
-            name, precision=0, noise_scale=noise_scale, seed=seed, dtype="complex64"
-        )
-    opened = open_backend(name, noise_scale=noise_scale)
+        return open_backend(name, precision=0, seed=seed, dtype="complex64", **noise)
+    opened = open_backend(name, **noise)
     if name != "statevector":
         raise BackendError(
             f"can't train on {opened.name!r}: gradients come from 'statevector' or from 'noisy:…'"

@@ -32,18 +32,16 @@ from qvlm_qiskit.evaluation import (
     shuffle_images,
 )
 from qvlm_qiskit.evaluation.expectations import Rows
-from qvlm_qiskit.files import check_new_folder, new_folder, write_json, write_text
+from qvlm_qiskit.files import check_new_folder, new_folder, write_json
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 from qvlm_qiskit.progress import Track, silent
 from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.demo_report import FORMAT, VERSION, DemoReport
 from qvlm_qiskit.studies.inference import recorded_inference
 from qvlm_qiskit.studies.measure import circuits_on, errors_on, evaluate_on
 from qvlm_qiskit.studies.noise import SCALES, noise_sweep
-from qvlm_qiskit.studies.report import render_report
 from qvlm_qiskit.training import TrainingOptions, build_model, train
 
-RESULTS_FORMAT = "qvlm-results"
-RESULTS_VERSION = 1
 EXAMPLES = 6
 
 
@@ -286,8 +284,8 @@ def _finish(
         sample = samples[example["index"]]
         sample.image.save(images / f"{example['index']}.png")
     results = {
-        "format": RESULTS_FORMAT,
-        "version": RESULTS_VERSION,
+        "format": FORMAT,
+        "version": VERSION,
         "created_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": installed_versions(),
         "machine": {
@@ -303,5 +301,5 @@ def _finish(
         **results,
     }
     write_json(run.path / "results.json", results)
-    write_text(run.path / "report.html", render_report(results, run.history(), samples))
+    DemoReport(run, results).write()
     return results

@@ -37,9 +37,18 @@ def train_model(model: StudyModel) -> float:
     return time.perf_counter() - started
 
 
-def training_backend(name: str, strength: float, seed: int) -> Backend:
+def training_backend(
+    name: str, strength: float, seed: int, max_age_days: float | None = None
+) -> Backend:
     """Where a model of the study is trained under noise: exact values, single precision."""
-    return open_backend(name, precision=0, noise_scale=strength, seed=seed, dtype="complex64")
+    return open_backend(
+        name,
+        precision=0,
+        noise_scale=strength,
+        seed=seed,
+        dtype="complex64",
+        max_age_days=max_age_days,
+    )
 
 
 def open_cell(cell: Cell, grid: NoiseGrid) -> Backend:
@@ -54,6 +63,8 @@ def open_cell(cell: Cell, grid: NoiseGrid) -> Backend:
         seed=cell.model.options.seed,
         noise_scale=1.0 if cell.strength is None else cell.strength,
         mitigation=cell.mitigation or "none",
+        method=grid.method,
+        max_age_days=grid.max_age_days,
     )
 
 

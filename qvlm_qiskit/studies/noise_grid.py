@@ -32,6 +32,8 @@ class NoiseGrid:
         questions: Held-out questions per cell.
         rows: Circuits per block whose expectation values are compared with exact ones.
         shots: Per circuit.
+        method: How the backend simulates its noise while models are evaluated.
+        max_age_days: The oldest calibration that is accepted; None = any.
     """
 
     device: str
@@ -43,6 +45,8 @@ class NoiseGrid:
     questions: int = 200
     rows: int = 50
     shots: int = 1000
+    method: str = "auto"
+    max_age_days: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse a grid that makes no sense.
@@ -117,6 +121,8 @@ class Cell:
     def key(self, grid: NoiseGrid) -> str:
         """Names the numbers that this cell will give: the same key, the same numbers."""
         machine = {"device": grid.device, "shots": grid.shots, "strength": self.strength}
+        if grid.method != "auto":  # older studies know no other
+            machine["method"] = grid.method
         facts: dict[str, Any] = {
             "options": dataclasses.asdict(self.model.options),
             "trained": [self.model.trained_on, self.model.trained_at],

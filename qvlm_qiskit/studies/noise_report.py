@@ -1,4 +1,4 @@
-"""``results.json`` of a noise study → plots and one self-contained HTML page."""
+"""``results.json`` of a noise study → plots, a section of a report, and a page of its own."""
 
 from __future__ import annotations
 
@@ -6,51 +6,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from qvlm_qiskit.studies.plots import STYLE, as_svg, block_name
+from qvlm_qiskit.studies.templates import template
 
 PALETTE = ("#1b4f9c", "#c2571a", "#2f7d4f", "#7b3fa0", "#a3333d", "#5a6675")
 
 
 def render_noise_report(results: Mapping[str, Any]) -> str:
     """Render a study's report: HTML without references to other files."""
-    environment = Environment(
-        loader=PackageLoader("qvlm_qiskit.studies", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=lambda m: interval(m, 100, "%"),
-        points=lambda m: interval(m, 100, "", sign=True),
-        plain=lambda m: interval(m, 1, "", digits=3),
-        block=block_name,
-        times=lambda value: "–" if value is None else f"× {value:g}",
-    )
-    return environment.get_template("noise_report.html.j2").render(
-        r=results,
-        accuracy_svg=accuracy_plot(results["points"]),
-        loss_svg=loss_plot(results["points"]),
-        error_svg=error_plot(results["points"]),
-        verdicts=[verdict(entry) for entry in results["differences"]],
-    )
+    return template("noise_report.html.j2").render(study=noise_section(results), heading="h2")
 
 
-def interval(
-    entry: Mapping[str, Any], factor: float, unit: str, *, sign: bool = False, digits: int = 1
-) -> str:
-    """A mean with its interval, as text."""
-    plus = "+" if sign else ""
-    space = " " if unit else ""
-    mean = f"{factor * entry['mean']:{plus}.{digits}f}{space}{unit}"
-    if entry["low"] is None:
-        return f"{mean} (one seed)"
-    low, high = (f"{factor * entry[name]:{plus}.{digits}f}" for name in ("low", "high"))
-    return f"{mean} [{low}, {high}]"
+def noise_section(results: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``noise_section.html.j2`` shows of a study: its results, plots and words for them."""
+    return {
+        **{name: results[name] for name in ("grid", "rows", "points", "differences", "gates")},
+        "accuracy_svg": accuracy_plot(results["points"]),
+        "loss_svg": loss_plot(results["points"]),
+        "error_svg": error_plot(results["points"]),
+        "verdicts": [verdict(entry) for entry in results["differences"]],
+    }
 
 
 def verdict(entry: Mapping[str, Any]) -> str:

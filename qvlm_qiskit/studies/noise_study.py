@@ -5,6 +5,7 @@ STUDY/
   rows.jsonl      one line per finished cell; a study that is started again goes on behind them
   models/         run folders of the models that the study trained
   rows.csv        the same rows as a table
+  rows.parquet    the same table with types, where it was asked for
   results.json    summaries over seeds, with intervals
   report.html     tables and plots
 """
@@ -23,7 +24,7 @@ from typing import Any
 import torch
 
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.files import write_json, write_text
+from qvlm_qiskit.files import write_bytes, write_json, write_text
 from qvlm_qiskit.progress import Track, silent
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.noise_cells import (
@@ -34,7 +35,8 @@ from qvlm_qiskit.studies.noise_cells import (
 )
 from qvlm_qiskit.studies.noise_grid import Cell, NoiseGrid, StudyModel, study_cells, study_models
 from qvlm_qiskit.studies.noise_report import render_noise_report
-from qvlm_qiskit.studies.noise_summary import as_csv, summarise
+from qvlm_qiskit.studies.noise_summary import summarise
+from qvlm_qiskit.studies.noise_table import as_csv, as_parquet, check_format
 from qvlm_qiskit.training import build_model, check_trainable
 
 FORMAT = "qvlm-noise-study"
@@ -47,6 +49,7 @@ def run_noise_study(
     out: Path,
     *,
     processes: int = 1,
+    table: str = "csv",
     track: Track = silent,
 ) -> dict[str, Any]:
     """Fill a study folder, and return what its ``results.json`` holds.
@@ -59,14 +62,17 @@ def run_noise_study(
         runs: Trained run folders.
         out: The study's folder, new or of an earlier study.
         processes: How many cells run at a time, each with one thread.
+        table: "csv", or "parquet" for a Parquet file beside the CSV one.
         track: Opens progress bars.
 
     Raises:
         InputError: A grid that does not fit the runs, a folder of something else.
+        MissingDependencyError: A Parquet file without pyarrow.
         QVLMError: Any refusal of a machine, before anything is trained.
     """
     if processes < 1:
         raise InputError(f"processes must be at least 1, got {processes}")
+    check_format(table)
     models = study_models(grid, [Run.open(path) for path in runs], out / "models")
     cells = study_cells(grid, models)
     _rehearse(grid, cells, models)
@@ -92,6 +98,8 @@ def run_noise_study(
     rows = [done[cell.key(grid)] for cell in cells]
     results = {**_header(), "grid": dataclasses.asdict(grid), **summarise(rows), "rows": rows}
     write_text(out / "rows.csv", as_csv(rows))
+    if table == "parquet":
+        write_bytes(out / "rows.parquet", as_parquet(rows, results["grid"]))
     write_json(out / "results.json", results)
     write_text(out / "report.html", render_noise_report(results))
     return results
@@ -106,7 +114,7 @@ def _rehearse(grid: NoiseGrid, cells: Sequence[Cell], models: Sequence[StudyMode
     model, _ = build_model(options)
     opened = [open_cell(cell, grid) for cell in machines.values()]
     for strength in grid.trained_at:
-        backend = training_backend(grid.device, strength, options.seed)
+        backend = training_backend(grid.device, strength, options.seed, grid.max_age_days)
         check_trainable(model, backend)
         opened.append(backend)
     with torch.inference_mode():

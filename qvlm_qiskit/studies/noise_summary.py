@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,10 +16,6 @@ Row = Mapping[str, Any]
 Place = tuple[str, float | None, str | None]
 
 EXACTLY = "trained exactly"
-COLUMNS = (
-    "key", "run", "kind", "blocks", "seed", "trained_at", "device", "strength", "mitigation",
-    "shots", "correct", "total", "accuracy", "low", "high", "loss", "seconds",
-)  # fmt: skip
 
 
 def mean_interval(values: Sequence[float]) -> dict[str, float | int | None]:
@@ -56,7 +50,7 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
     Returns:
         ``points``: per kind of model, strength and mitigation, the mean over seeds of accuracy,
         loss, and the RMS error and bias of every block's expectation values. ``differences``:
-        differences of accuracy that are paired by seed, on the same questions. ``gates``: gate
+        differences of accuracy and loss, paired by seed, on the same questions. ``gates``: gate
         values per kind. An interval over seeds needs two of them; its bounds are None otherwise.
     """
     groups: dict[Place, list[Row]] = defaultdict(list)
@@ -102,15 +96,15 @@ def _differences(groups: Mapping[Place, Sequence[Row]]) -> list[dict[str, Any]]:
             what = f"{kind} - classical twin"
         else:
             continue
-        pairs = _paired(rows, groups.get(other, ()))
+        by_seed = {row["seed"]: row for row in groups.get(other, ())}
+        pairs = [(row, by_seed[row["seed"]]) for row in rows if row["seed"] in by_seed]
         if pairs:
-            found.append({"what": what, "strength": strength, "accuracy": mean_interval(pairs)})
+            means = {
+                name: mean_interval([one[name] - two[name] for one, two in pairs])
+                for name in ("accuracy", "loss")
+            }
+            found.append({"what": what, "strength": strength, **means})
     return found
-
-
-def _paired(first: Sequence[Row], second: Sequence[Row]) -> list[float]:
-    by_seed = {row["seed"]: row["accuracy"] for row in second}
-    return [row["accuracy"] - by_seed[row["seed"]] for row in first if row["seed"] in by_seed]
 
 
 def _gates(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -122,23 +116,3 @@ def _gates(rows: Sequence[Row]) -> list[dict[str, Any]]:
         {"kind": kind, "gate": gate, "value": mean_interval(list(by_seed.values()))}
         for (kind, gate), by_seed in values.items()
     ]
-
-
-def as_csv(rows: Sequence[Row]) -> str:
-    """The rows as a table: one column per number, blocks and gates spelled out."""
-    flat = [_flat(row) for row in rows]
-    names = list(COLUMNS)
-    for row in flat:
-        names += [name for name in row if name not in names]
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, names, restval="")
-    writer.writeheader()
-    writer.writerows(flat)
-    return buffer.getvalue()
-
-
-def _flat(row: Row) -> dict[str, Any]:
-    flat = {name: row[name] for name in COLUMNS}
-    for entry in row["expectations"]:
-        flat |= {f"{name} {entry['block']}": entry[name] for name in ("rows", "rms", "bias")}
-    return flat | {f"gate {name}": value for name, value in row["gates"].items()}

@@ -7,15 +7,19 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from qvlm_qiskit.data import Sample
-from qvlm_qiskit.studies.plots import accuracy_plot, block_name, sweep_plot, training_plot
+from qvlm_qiskit.studies.noise_report import noise_section
+from qvlm_qiskit.studies.plots import accuracy_plot, sweep_plot, training_plot
+from qvlm_qiskit.studies.templates import template
 
 
 def render_report(
-    results: Mapping[str, Any], history: Mapping[str, Sequence[float]], samples: Sequence[Sample]
+    results: Mapping[str, Any],
+    history: Mapping[str, Sequence[float]],
+    samples: Sequence[Sample],
+    study: Mapping[str, Any] | None = None,
 ) -> str:
     """Render the report of a demo.
 
@@ -23,25 +27,13 @@ def render_report(
         results: What ``results.json`` holds.
         history: Training history as columns.
         samples: The test set, for the example images.
+        study: What ``results.json`` of a noise study of this run holds; it becomes a section.
 
     Returns:
         HTML without references to other files.
     """
-    environment = Environment(
-        loader=PackageLoader("qvlm_qiskit.studies", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=lambda value: f"{value:.1%}",
-        signed=lambda value: f"{100 * value:+.1f}",
-        number=lambda value: f"{value:,}",
-        block=block_name,
-    )
     sweep = results["noise_sweep"]
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         r=results,
         bars=accuracy_rows(results),
         accuracy_svg=accuracy_plot(accuracy_rows(results)),
@@ -51,6 +43,8 @@ def render_report(
             {**example, "image": _data_uri(samples[example["index"]].image)}
             for example in results["examples"]
         ],
+        study=None if study is None else noise_section(study),
+        heading="h3",
     )
 
 

@@ -268,7 +268,7 @@ class Service:
 
 @pytest.fixture
 def service(monkeypatch):
-    monkeypatch.setattr(machines, "QiskitRuntimeService", Service)
+    monkeypatch.setattr(machines, "open_service", Service)
     monkeypatch.setenv("QISKIT_IBM_TOKEN", "sesame-open")
 
 

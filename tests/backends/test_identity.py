@@ -1,12 +1,14 @@
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qiskit import QuantumCircuit, QuantumRegister
+from qiskit import QuantumCircuit, QuantumRegister, qpy
 from qiskit.circuit import Gate, Parameter, ParameterVector
-from qiskit.circuit.library import UnitaryGate, XGate
+from qiskit.circuit.library import RXGate, UnitaryGate, XGate
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
-from qiskit.quantum_info import SparsePauliOp, random_unitary
+from qiskit.quantum_info import Clifford, SparsePauliOp, random_unitary
 
 from qvlm_qiskit.backends.identity import circuit_digest, pub_digest
 from qvlm_qiskit.errors import CircuitError
@@ -136,3 +138,80 @@ def test_values_are_compared_to_the_last_bit(a, b):
 
 def test_precision_counts():
     assert pub_digest(pub([0.1], precision=0.1)) != pub_digest(pub([0.1], precision=0.2))
+
+
+def through_qpy(circuit):
+    buffer = io.BytesIO()
+    qpy.dump(circuit, buffer)
+    buffer.seek(0)
+    return qpy.load(buffer)[0]
+
+
+def rotation(angle):
+    circuit = QuantumCircuit(1)
+    circuit.rx(angle, 0)
+    return circuit
+
+
+def test_a_definition_that_was_changed_in_place_is_noticed():
+    gate = rotation(0.1)
+    gate.name = "mine"
+    circuit = QuantumCircuit(1)
+    circuit.append(gate.to_gate(), [0])
+    seen = [circuit_digest(circuit)]
+    definition = circuit.data[0].operation.definition
+    definition.data[0] = definition.data[0].replace(operation=RXGate(0.2))
+    seen.append(circuit_digest(circuit))
+    definition.global_phase = 1.0
+    seen.append(circuit_digest(circuit))
+    assert len(set(seen)) == 3
+
+
+@pytest.mark.parametrize("name", ["x + y", "2*x", "sin(x)", "x.y"])
+def test_a_parameter_with_an_expression_as_its_name_is_no_expression(name):
+    x, y, odd = Parameter("x"), Parameter("y"), Parameter(name)
+    one, other = odd.sin() + (x + y), (x + y).sin() + odd
+    assert circuit_digest(rotation(one)) != circuit_digest(rotation(other))
+    assert circuit_digest(rotation(one)) == circuit_digest(rotation(odd.sin() + (x + y)))
+
+
+def test_parameters_whose_names_look_alike_are_told_apart():
+    theta, variant = Parameter("θ"), Parameter("ϑ")  # equal for Python's own parser
+    digests = {
+        circuit_digest(rotation(angle))
+        for angle in (theta - 2 * variant, variant - 2 * theta, 2 * theta, 2 * variant)
+    }
+    assert len(digests) == 4
+
+
+def test_qpy_keeps_the_identity_of_expressions_and_custom_gates(custom_gate):
+    x, y, z = (Parameter(name) for name in "xyz")
+    for angle in (-x + y / 3 + 4, z.cos() * y, x * z * (-2 / 15), 1 - (x - y), x / (2 * y) * z):
+        circuit = rotation(angle)
+        assert circuit_digest(through_qpy(circuit)) == circuit_digest(circuit)
+    circuit = QuantumCircuit(2)
+    circuit.append(custom_gate(ParameterVector("t", 3)), [0, 1])
+    assert circuit_digest(through_qpy(circuit)) == circuit_digest(circuit)
+
+
+def test_complex_numbers_in_angles_have_no_identity():
+    # Qiskit reads (1+2j)·x back from QPY as (2+1j)·x.
+    with pytest.raises(CircuitError, match="complex"):
+        circuit_digest(rotation((Parameter("x") * (1 + 2j)).abs()))
+
+
+def test_an_expression_of_many_terms_has_an_identity():
+    terms = [Parameter(f"x{i}") for i in range(1500)]
+    one, other = sum(terms), sum(terms[1:], 2 * terms[0])
+    assert circuit_digest(rotation(one)) != circuit_digest(rotation(other))
+
+
+def test_what_has_neither_definition_nor_parameters_is_taken_by_its_matrix():
+    circuits = []
+    for gate in ("h", "x"):
+        inner = QuantumCircuit(1)
+        getattr(inner, gate)(0)
+        circuit = QuantumCircuit(1)
+        circuit.append(Clifford(inner), [0])
+        circuits.append(circuit)
+    assert circuit_digest(circuits[0]) != circuit_digest(circuits[1])

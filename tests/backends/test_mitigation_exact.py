@@ -1,7 +1,10 @@
 """What the techniques do with infinitely many shots, where every difference is theirs."""
 
+import contextlib
+
 import numpy as np
 import pytest
+import torch
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter, ParameterVector
 from qiskit.circuit.library import RZZGate
@@ -82,7 +85,7 @@ def test_without_noise_nothing_changes(mitigation, problem, exact_device):
         ("zne(scales=1,3)", 0.5),
         ("learned-zne", 0.4),
         ("cdr", 0.5),
-        ("pec(samples=500)", 0.2),
+        ("pec(samples=500)", 0.35),
         ("twirling(randomizations=4)+zne", 0.5),
     ],
 )
@@ -244,8 +247,12 @@ def test_the_network_reports_its_error_on_circuits_it_has_not_seen(exact_device,
     rms_by_method = entry["held_out_rms"]
     assert set(rms_by_method) == {"learned", "linear", "richardson", "none"}
     assert rms_by_method["learned"] < 0.7 * rms_by_method["linear"] < rms_by_method["none"]
-    again = stacked("learned-zne(circuits=32)", exact_device(build(NOISE))).run([problem[0]])
-    np.testing.assert_array_equal(again.result()[0].data.evs, result.data.evs)
+    for mode in (contextlib.nullcontext, torch.inference_mode, torch.no_grad):
+        with mode():  # models are evaluated without gradients
+            again = stacked("learned-zne(circuits=32)", exact_device(build(NOISE))).run(
+                [problem[0]]
+            )
+            np.testing.assert_array_equal(again.result()[0].data.evs, result.data.evs)
 
 
 def test_too_much_noise_to_cancel_is_refused_before_anything_runs(exact_device, problem):

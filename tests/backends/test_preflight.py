@@ -395,3 +395,45 @@ def test_the_density_engine_samples_what_aer_would_measure(mitigation, make_circ
         found.append((level.executions, level.calibration_executions))
     assert found[0] == found[1]
     assert found[0][0] > 0
+
+
+class PassingOn:
+    """Around a device, as a recorder is: it keeps the device's estimator as ``inner``."""
+
+    def __init__(self, inner, seen):
+        self.inner = inner
+        self.seen = seen
+
+    def run(self, pubs, *, precision=None):
+        self.seen.append(1)
+        return self.inner.run(pubs, precision=precision)
+
+
+@pytest.mark.parametrize("name", ["noisy:fake_manila", "fake_manila"])
+def test_a_recorder_around_the_device_changes_no_costs(name, make_circuit):
+    subject = {"mine": (make_circuit(), OBSERVABLES["commuting"])}
+    backend, seen = open_backend(name, shots=30, seed=1), []
+    recorded = backend.recorded(lambda device, about: PassingOn(device, seen))
+    report = recorded.preflight(subject, 3)
+    assert report == backend.preflight(subject, 3)
+    assert len(report.levels) > 3
+    assert any(level.executions for level in report.levels)
+    assert not seen
+
+
+def test_another_mitigation_keeps_the_recorder(make_circuit, values_for):
+    circuit, seen = make_circuit(), []
+    backend = open_backend("noisy:fake_manila", shots=30, seed=1)
+    recorded = backend.recorded(lambda device, about: PassingOn(device, seen))
+    for mitigation in ("zne", "none"):
+        recorded = recorded.with_mitigation(mitigation)
+        assert recorded.options.mitigation == mitigation
+        recorded.estimator().run([(circuit, ["ZII"], values_for(circuit, (2,)))]).result()
+    assert len(seen) == 2
+
+
+def test_an_estimator_that_neither_states_nor_passes_on_is_refused(make_circuit):
+    backend = open_backend("noisy:fake_manila", shots=30, seed=1)
+    silent = backend.recorded(lambda device, about: StatevectorEstimator())
+    (level,) = silent.preflight({"mine": (make_circuit(), ["ZII"])}, mitigations=["none"]).levels
+    assert "StatevectorEstimator doesn't say beforehand" in level.refused

@@ -176,3 +176,14 @@ def test_wrappers_run_in_front_of_the_hardware_estimator(make_circuit, values_fo
         pub = (circuit, [["ZII"], ["IIZ"]], values_for(circuit, (3,)))
         found = stack.run([pub]).result()[0].data.evs
         assert np.abs(found - exact(*pub)).max() < 0.25
+
+
+def test_one_process_runs_any_number_of_equal_circuits(make_circuit):
+    """The client's names for boxes run out at the 14th circuit whose parameters were made anew."""
+    asked = [["ZII"], ["IZI"]]
+    executions = set()
+    for seed in range(16):
+        backend = open_backend("fake_manila", shots=10, seed=seed, optimization_level=0)
+        report = backend.preflight({"c": (make_circuit(), asked)}, mitigations=["cdr"])
+        executions.add(report.levels[0].executions)
+    assert len(executions) == 1

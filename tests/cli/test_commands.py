@@ -153,6 +153,7 @@ def test_evaluate_as_json(qvlm, tiny_run):
         ),
         ("--backend fake_manila --mitigation resilience-1 --shots 30", {"kind": "local runtime"}),
         ("--backend noisy:fake_manila --mitigation readout+zne --shots 9", {"shots": 9}),
+        ("--backend noisy:fake_manila --method aer --max-age-days 1e5 --shots 9", {"shots": 9}),
     ],
 )
 def test_evaluate_takes_the_options_of_a_backend(qvlm, words, about):
@@ -163,7 +164,21 @@ def test_evaluate_takes_the_options_of_a_backend(qvlm, words, about):
     assert {key: backend[key] for key in about} == about
     scale = 2.0 if "--noise-scale" in words else 1.0
     assert backend["device"].get("noise_scale", 1.0) == scale
+    if words.startswith("--backend noisy:"):
+        assert backend["device"]["method"] == ("aer" if "--method" in words else "auto")
     assert backend["seed"] == 0
+
+
+def test_evaluate_prints_what_auto_tried_and_why_it_chose(qvlm):
+    words = ("--backend", "noisy:fake_manila", "--shots", "100", "--limit", "2")
+    techniques = "techniques=none,readout,learned-zne"
+    found = qvlm(
+        "evaluate", "run", *words, "--mitigation", f"auto(circuits=4,budget=100000,{techniques})"
+    )
+    assert found.status == 0, found.err
+    assert "auto: " in found.out
+    tried = [row[0] for row in cells(found.out)]
+    assert {"none", "readout", "learned-zne"} <= set(tried), found.out
 
 
 def test_evaluate_is_repeatable_and_follows_its_seed(qvlm):
@@ -308,6 +323,11 @@ def test_the_demo_of_the_command_line(qvlm, place, device):
     assert results["options"]["training"]["seed"] == 1
     assert (place / "new" / "report.html").is_file()
     assert json.loads(qvlm("evaluate", "new", "--limit", "2", "--json").out)["total"] == 2
+    words = ("--backend", f"noisy:{device}", "--strengths", "0", "--limit", "2", "--rows", "2")
+    studied = qvlm("study", "noise", "new", "--out", "grid", *words)
+    assert studied.status == 0, studied.err
+    assert "grid/report.html, new/report.html" in " ".join(studied.err.split())
+    assert "Study of noise" in (place / "new" / "report.html").read_text(encoding="utf-8")
 
 
 def test_study_noise_prints_its_table_and_goes_on(qvlm, place):

@@ -14,17 +14,18 @@ OPTIONS = {
     },
     "train": {
         "--out", "--recipe", "--blocks", "--steps", "--batch-size", "--learning-rate",
-        "--train-samples", "--backend", "--noise-scale", "--seed", "--threads", "--resume",
-        "--overwrite",
+        "--train-samples", "--backend", "--noise-scale", "--max-age-days", "--seed", "--threads",
+        "--resume", "--overwrite",
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
-        "--optimization-level", "--layout-trials", "--device", "--batch", "--seed", "--threads",
-        "--json",
+        "--method", "--max-age-days", "--optimization-level", "--layout-trials", "--device",
+        "--batch", "--seed", "--threads", "--json",
     },
     "preflight": {
         "--backend", "--limit", "--batch", "--shots", "--precision", "--mitigation",
-        "--noise-scale", "--optimization-level", "--layout-trials", "--device", "--seed", "--json",
+        "--noise-scale", "--method", "--max-age-days", "--optimization-level", "--layout-trials",
+        "--device", "--seed", "--json",
     },
     "ask": {"--question", "--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
     "caption": {"--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
@@ -38,7 +39,8 @@ OPTIONS = {
     "study": set(),
     "study noise": {
         "--out", "--backend", "--strengths", "--mitigations", "--seeds", "--twins", "--train-at",
-        "--limit", "--rows", "--shots", "--processes", "--json",
+        "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
+        "--json",
     },
 }  # fmt: skip
 COMMANDS = {

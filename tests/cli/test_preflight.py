@@ -54,6 +54,8 @@ def test_an_exact_backend_has_no_shots(qvlm):
         ("--backend noisy:fake_manila --batch 0", "batch size"),
         ("--backend noisy:fake_manila --limit 0", "at least 1"),
         ("--backend noisy:fake_manilla", "fake_manila"),
+        ("--backend fake_manila --method aer", "method="),
+        ("--backend noisy:fake_manila --max-age-days 30", "stale"),
     ],
 )
 def test_mistakes_are_refused_before_anything_runs(refused, words, says):

@@ -63,6 +63,8 @@ def test_words_that_are_no_command(refused, words, says):
         ("--backend noisy:fake_manilla", ["did you mean 'noisy:fake_manila'"]),
         ("--backend noisy:fake_manila --blocks none", ["no circuits", "noisy:fake_manila"]),
         ("--noise-scale 2", ["'statevector' takes no option noise_scale="]),
+        ("--max-age-days 2", ["'statevector' takes no option max_age_days="]),
+        ("--backend noisy:fake_manila --max-age-days 30", ["fake_manila is stale", "2024-05-27"]),
     ],
 )
 def test_train_with_impossible_options(refused, words, says):
@@ -112,6 +114,13 @@ def test_overwriting_something_that_is_no_folder(refused, command):
         ("--backend aer --mitigation zne", ["no mitigation 'zne'", "it offers: none"]),
         ("--backend noisy:fake_manila --mitigation resilience-1", ["resilience-1", "readout"]),
         ("--backend statevector --mitigation readout", ["no mitigation 'readout'"]),
+        ("--backend aer --method density", ["no option method=", "it takes"]),
+        ("--backend noisy:fake_manila --method exact", ["method 'exact'", "auto, density, aer"]),
+        ("--backend noisy:fake_manila --method aer --precision 0", ["method='aer' draws shots"]),
+        ("--backend noisy:fake_manila --max-age-days 30", ["fake_manila is stale"]),
+        ("--backend noisy:zz(0.1) --max-age-days 9", ["has no calibration date"]),
+        ("--backend aer --max-age-days 9", ["no option max_age_days="]),
+        ("--backend noisy:fake_manila --mitigation dd", ["idle qubits have no noise"]),
     ],
 )
 def test_evaluate_with_impossible_options(refused, words, says):
@@ -333,6 +342,9 @@ def test_demo_with_impossible_options(refused, words, says):
         ("--out s --train-at 0 --seeds 1", ["exact training"]),
         ("--out s --processes 0", ["processes", "at least 1"]),
         ("--out run", ["not a study"]),
+        ("--out s --format xls", ["format 'xls'", "csv, parquet"]),
+        ("--out s --method magic", ["method 'magic'", "density"]),
+        ("--out s --max-age-days 9", ["fake_torino is stale"]),
     ],
 )
 def test_study_noise_with_impossible_options(refused, words, says):

@@ -303,7 +303,7 @@ def test_a_model_without_circuits_has_a_demo_too(short_demo_options, tmp_path):
     plain = dataclasses.replace(short_demo_options().training, blocks="none")
     results = run_demo(short_demo_options(training=plain), tmp_path / "run")
     assert results["circuits"] == []
-    assert results["runtime"]["new_pubs"] == 0
+    assert results["runtime"]["new_rows"] == 0
 
 
 def test_a_device_with_a_typing_error_is_answered_with_the_nearest(demo_options, tmp_path):

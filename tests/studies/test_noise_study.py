@@ -3,6 +3,7 @@ import dataclasses
 import json
 import math
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from qvlm_qiskit.errors import InputError, NoiseModelError, QVLMError
 from qvlm_qiskit.evaluation.loss import answer_loss
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies import noise_study
-from qvlm_qiskit.studies.noise_cells import evaluate_cell
+from qvlm_qiskit.studies.noise_cells import evaluate_cell, open_cell
 from qvlm_qiskit.studies.noise_grid import NoiseGrid, study_cells, study_models
 from qvlm_qiskit.studies.noise_study import run_noise_study
 from qvlm_qiskit.studies.noise_summary import accuracy_interval, mean_interval, summarise
@@ -59,6 +60,52 @@ def test_a_study_has_every_cell_of_its_grid_once(study):
     table = list(csv.DictReader((out / "rows.csv").read_text("utf-8").splitlines()))
     assert [r["key"] for r in table] == [r["key"] for r in results["rows"]]
     assert [float(r["loss"]) for r in table] == [r["loss"] for r in results["rows"]]
+
+
+def test_a_parquet_table_has_the_same_rows_with_types(study, short_run):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    grid, out, _ = study
+    results = run_noise_study(grid, [short_run.path], out, table="parquet")
+    found = parquet.read_table(out / "rows.parquet")
+    rows = found.to_pylist()
+    table = list(csv.DictReader((out / "rows.csv").read_text("utf-8").splitlines()))
+    assert found.column_names == list(table[0])
+    assert {name: str(found.schema.field(name).type) for name in ("seed", "loss", "kind")} == {
+        "seed": "int64",
+        "loss": "double",
+        "kind": "string",
+    }
+    for row, cells, given in zip(rows, table, results["rows"], strict=True):
+        assert row["loss"] == given["loss"] and row["strength"] == given["strength"]
+        assert {k: "" if v is None else str(v) for k, v in row.items()} == cells
+    assert json.loads(found.schema.metadata[b"qvlm-noise-study"]) == json.loads(
+        json.dumps(dataclasses.asdict(grid))
+    )
+
+
+def test_a_table_that_can_not_be_written_is_refused_first(short_run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    for table, says in (
+        ("parquet", r"needs pyarrow.*qvlm-qiskit\[parquet\]"),
+        ("xls", "csv, parq"),
+    ):
+        with pytest.raises(QVLMError, match=says):
+            run_noise_study(NoiseGrid(DEVICE), [short_run.path], tmp_path / "s", table=table)
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_method_is_part_of_what_was_computed(short_run, tmp_path):
+    keys = {}
+    for method in ("auto", "aer", "density"):
+        grid = NoiseGrid(DEVICE, method=method, max_age_days=10**5)
+        cell = study_cells(grid, study_models(grid, [short_run], tmp_path))[0]
+        keys[method] = cell.key(grid)
+        assert open_cell(cell, grid).estimator().inner.method == method
+    assert len(set(keys.values())) == 3
+    plain = NoiseGrid(DEVICE)
+    cell = study_cells(plain, study_models(plain, [short_run], tmp_path))[0]
+    assert cell.key(plain) == keys["auto"]  # an age limit changes no numbers
 
 
 def test_models_are_trained_where_the_grid_says(study):
@@ -188,6 +235,9 @@ def test_a_senseless_grid_is_refused(changes, says):
         ({"mitigations": ("magic",)}, QVLMError),
         ({"device": "noisy:fake_nowhere"}, QVLMError),
         ({"seeds": 1, "trained_at": (1e9,)}, NoiseModelError),
+        ({"max_age_days": 1.0}, NoiseModelError),
+        ({"max_age_days": -1.0}, InputError),
+        ({"method": "magic"}, InputError),
     ],
 )
 def test_a_machine_that_cannot_be_is_refused_before_anything_is_written(
@@ -250,9 +300,10 @@ def test_seeds_that_agree_have_the_interval_of_their_questions():
 
 
 def made_up(kind, seed, accuracy, strength=1.0, mitigation="none"):
+    """A row whose loss is 1 - accuracy."""
     return {
         "kind": kind, "seed": seed, "strength": strength, "mitigation": mitigation,
-        "accuracy": accuracy, "correct": int(100 * accuracy), "total": 100, "loss": 1.0,
+        "accuracy": accuracy, "correct": int(100 * accuracy), "total": 100, "loss": 1.0 - accuracy,
         "expectations": [], "gates": {"qcnn": 0.1 * seed},
     }  # fmt: skip
 
@@ -262,7 +313,10 @@ def test_differences_are_paired_by_seed():
     rows += [made_up("trained at × 1", s, a) for s, a in ((2, 0.2), (0, 0.6), (1, 1.0))]
     rows += [made_up("trained exactly", 1, 0.8, mitigation="zne")]
     rows += [made_up("classical blocks", 0, 0.7, None, None)]
-    found = {d["what"]: d["accuracy"] for d in summarise(rows)["differences"]}
+    differences = summarise(rows)["differences"]
+    for entry in differences:
+        assert entry["loss"]["mean"] == pytest.approx(-entry["accuracy"]["mean"])
+    found = {d["what"]: d["accuracy"] for d in differences}
     assert found["trained at × 1 - trained exactly"]["mean"] == pytest.approx(0.1)
     assert found["trained at × 1 - trained exactly"]["low"] == pytest.approx(0.1)
     assert found["trained exactly: zne - none"]["mean"] == pytest.approx(-0.1)

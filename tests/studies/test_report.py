@@ -143,8 +143,8 @@ def test_the_page_has_what_was_trained_and_stored(page, results):
     training, runtime = results["training"], results["runtime"]
     assert f"{training['parameters']:,} parameters" in page.words
     assert f"{training['quantum_parameters']} of them circuit angles" in page.words
-    assert f"{runtime['new_pubs']} pubs" in page.words
-    assert f"{runtime['stored_values']:,} expectation values" in page.words
+    assert f"{runtime['jobs']} jobs" in page.words
+    assert f"{runtime['stored_rows']:,} rows of expectation values" in page.words
     for name, version in results["versions"].items():
         assert f"{name} {version}" in page.words
     for example in results["examples"]:
