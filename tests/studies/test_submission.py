@@ -38,7 +38,7 @@ from qvlm_qiskit.studies import (
 )
 from qvlm_qiskit.studies.submission import questions
 
-SMALL = SubmitOptions(limit=4)
+SMALL = SubmitOptions(limit=2)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def texts(run):
 def test_exact_answers_are_those_of_an_evaluation(tiny_run, processor, store, backend):
     name, options = backend
     machine = open_backend(name, seed=0, **options)
-    samples = questions(tiny_run, 4)
+    samples = questions(tiny_run, SMALL.limit)
     model = tiny_run.model()
     with model.run_on(machine):
         plain = evaluate(model, processor, samples)
@@ -166,12 +166,12 @@ def test_a_budget_for_what_nobody_knows_is_refused(tiny_run, store):
 def test_a_budget_that_is_met_too_late_leaves_a_run_that_can_go_on(tiny_run, noisy, store):
     begun = start_evaluation(tiny_run, noisy, store, SMALL)
     with pytest.raises(BudgetError, match="executions"):
-        continue_evaluation(store, begun.id, budget=Budget(executions=4000))
+        continue_evaluation(store, begun.id, budget=Budget(executions=2000))
     left = load_run(store, begun.id)
     assert left.state == "waiting"
     spent = [s for s in submissions_of(store, left) if s.state is State.ANSWERED]
     assert spent
-    assert sum(s.executions for s in spent) <= 4000
+    assert sum(s.executions for s in spent) <= 2000
     found = continue_evaluation(store, begun.id, budget=Budget(executions=10**6))
     assert found.state == "done"
     assert {s.id for s in spent} <= set(found.result["costs"]["submissions"])
@@ -256,9 +256,13 @@ def started(tiny_run, noisy, store):
     return begun, job
 
 
-def test_a_detached_job_that_is_killed_is_finished_by_a_resume(tiny_run, noisy, store, tmp_path):
+@pytest.mark.slow
+def test_a_detached_job_runs_on_by_itself_and_is_taken_along(tiny_run, noisy, store, tmp_path):
     begun, job = started(tiny_run, noisy, store)
-    end_processes(store)
+    deadline = time.monotonic() + 60
+    while not (store.folder / "local" / job.server_id / "result").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     found = continue_evaluation(store, begun.id)
     assert found.state == "done"
     assert store.submission(job.id).posts == 1
