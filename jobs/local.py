@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -151,15 +150,21 @@ class LocalJobs:
         return folder
 
     def _start(self, folder: Path, starts: int = 0) -> None:
-        with (folder / "log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "qvlm_qiskit.jobs.local_process", str(folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+        arguments = [sys.executable, "-m", "qvlm_qiskit.jobs.local_process", str(folder)]
+        # Not a Popen: nobody here waits for it, and it outlives this process.
+        with (folder / "log").open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            process = os.posix_spawn(
+                sys.executable,
+                arguments,
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, nothing.fileno(), 0),
+                    (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
+                    (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
+                ],
+                setsid=True,
             )
-        about = {"id": process.pid, "began": _began(process.pid), "starts": starts + 1}
+        about = {"id": process, "began": _began(process), "starts": starts + 1}
         write(folder / "process", json.dumps(about).encode())
 
 

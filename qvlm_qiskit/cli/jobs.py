@@ -11,9 +11,7 @@ import typer
 from qvlm_qiskit.cli import common, follow
 
 app = typer.Typer(
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="Look at, go on with, stop and keep what qvlm submit began.",
+    rich_markup_mode=None, help="Look at, go on with, stop and keep what qvlm submit began."
 )
 
 Identifier = Annotated[

@@ -27,6 +27,26 @@ OPTIONS = {
         "--noise-scale", "--method", "--max-age-days", "--optimization-level", "--layout-trials",
         "--device", "--seed", "--json",
     },
+    "submit": {
+        "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
+        "--optimization-level", "--layout-trials", "--device", "--seed", "--budget-seconds",
+        "--budget-executions", "--mode", "--prefetch", "--calibration", "--fresh", "--store",
+        "--blobs", "--detach", "--json",
+    },
+    "jobs": set(),
+    "jobs list": {"--store", "--blobs", "--json"},
+    "jobs show": {"--store", "--blobs", "--json"},
+    "jobs resume": {
+        "--budget-seconds", "--budget-executions", "--detach", "--store", "--blobs", "--json",
+    },
+    "jobs watch": {"--interval", "--store", "--blobs", "--json"},
+    "jobs cancel": {"--store", "--blobs"},
+    "jobs retry": {
+        "--budget-seconds", "--budget-executions", "--detach", "--store", "--blobs", "--json",
+    },
+    "jobs results": {"--store", "--blobs", "--json"},
+    "jobs usage": {"--store", "--blobs", "--json"},
+    "jobs export": {"--out", "--overwrite", "--store", "--blobs"},
     "ask": {"--question", "--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
     "caption": {"--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
     "backends": {"--json"},
@@ -45,10 +65,14 @@ OPTIONS = {
 }  # fmt: skip
 COMMANDS = {
     "": [
-        "demo", "train", "evaluate", "preflight", "ask", "caption", "backends", "noise", "study",
+        "demo", "train", "evaluate", "preflight", "submit", "ask", "caption", "jobs", "backends",
+        "noise", "study",
     ]
 }  # fmt: skip
 COMMANDS["backends"] = ["list", "show"]
+COMMANDS["jobs"] = [
+    "list", "show", "resume", "watch", "cancel", "retry", "results", "usage", "export",
+]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
 COMMANDS["study"] = ["noise"]
 
