@@ -112,7 +112,9 @@ def _rows(number: int, pub: EstimatorPub, context: bytes) -> list[Row]:
     circuit = circuit_digest(pub.circuit).encode()
     precision = b"none" if pub.precision is None else float(pub.precision).hex().encode()
     values = pub.parameter_values.as_array(pub.circuit.parameters)
-    values = np.ascontiguousarray(values, dtype="<f8").reshape(pub.parameter_values.size, -1)
+    values = np.ascontiguousarray(values, dtype="<f8").reshape(
+        pub.parameter_values.size, pub.circuit.num_parameters
+    )
     if not np.isfinite(values).all():
         raise LedgerError("a parameter value is not finite: such a pub can't be run")
     sets = _places(pub.parameter_values.shape, pub.shape)
