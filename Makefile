@@ -34,6 +34,8 @@ slow: $(READY)
 docs: $(READY)
 	$(BIN)/python docs/make_cli_reference.py
 	$(BIN)/python docs/make_mitigation_table.py
+	$(BIN)/python docs/make_faults_table.py
+	$(BIN)/python docs/make_noise_study.py
 # The benchmark's peers live in an environment of their own.
 bench: .venv-bench/.ready
 	.venv-bench/bin/python benchmarks/engine.py --json benchmarks/results/engine.json

@@ -47,13 +47,15 @@ class Blobs:
         Raises:
             LedgerError: The disk refuses.
         """
-        name = hashlib.sha256(content).hexdigest()
+        name = _sum(content)
         path = self._path(name)
         try:
-            if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == name:
-                return name
             path.parent.mkdir(exist_ok=True)
-            self._write(path, content)
+            if not (path.exists() and _sum(path.read_bytes()) == name):
+                self._write(path, content)
+            # Also for a blob that was there: its writer may have died before this.
+            for folder in (path.parent, self.folder):
+                _sync_folder(folder)
         except OSError as ex:
             raise LedgerError(f"can't write to {self.folder}: {ex}") from ex
         return name
@@ -71,10 +73,19 @@ class Blobs:
             raise DamagedBlobError(f"the stored file {path} is missing") from None
         except OSError as ex:
             raise LedgerError(f"can't read the stored file {path}: {ex}") from ex
-        if hashlib.sha256(content).hexdigest() != name:
+        if _sum(content) == name:
+            return content
+        try:
             aside = self._set_aside(path)
-            raise DamagedBlobError(f"the stored file {path} was damaged; it is kept as {aside}")
-        return content
+            if _sum(aside.read_bytes()) == name:  # mended by another process meanwhile
+                return self.get(self.put(aside.read_bytes()))
+        except FileNotFoundError:  # set aside by another process meanwhile
+            raise DamagedBlobError(f"the stored file {path} was damaged") from None
+        except OSError as ex:
+            raise DamagedBlobError(
+                f"the stored file {path} is damaged and can't be moved away: {ex}"
+            ) from ex
+        raise DamagedBlobError(f"the stored file {path} was damaged; it is kept as {aside}")
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and bool(_NAME.fullmatch(name)) and self._path(name).is_file()
@@ -87,9 +98,13 @@ class Blobs:
     def _set_aside(self, path: Path) -> Path:
         folder = self.folder / "damaged"
         folder.mkdir(exist_ok=True)
-        aside = folder / path.name
-        path.replace(aside)
-        return aside
+        descriptor, aside = tempfile.mkstemp(prefix=f"{path.stem}-", suffix=".blob", dir=folder)
+        os.close(descriptor)
+        try:
+            return path.replace(aside)
+        except OSError:
+            Path(aside).unlink()
+            raise
 
     def _write(self, path: Path, content: bytes) -> None:
         descriptor, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
@@ -102,8 +117,10 @@ class Blobs:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        for folder in (path.parent, self.folder):
-            _sync_folder(folder)
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _sync_folder(path: Path) -> None:

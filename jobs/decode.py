@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.answer import DamagedResultError, PubAnswer, checked, plain
-from qvlm_qiskit.jobs.package import Package
+from qvlm_qiskit.jobs.package import UNREADABLE, Package
 
 Decoder = Callable[[bytes, Package], list[PubAnswer]]
 
@@ -60,10 +60,10 @@ def _decode_local(raw: bytes, _: Package) -> list[PubAnswer]:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             about = json.loads(archive.read("metadata.json"))
             return [
-                PubAnswer(_array(archive, f"evs-{n}"), _array(archive, f"stds-{n}"), metadata)
+                PubAnswer(_array(archive, f"evs-{n}"), _array(archive, f"stds-{n}"), dict(metadata))
                 for n, metadata in enumerate(about)
             ]
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as ex:
+    except UNREADABLE as ex:
         raise DamagedResultError(f"a local result can't be read: {ex}") from ex
 
 

@@ -35,6 +35,8 @@ class Recording:
             text is part of every key, such as the date of a calibration.
         fresh: Part of every key: another text asks for new samples of the same values.
         same_row: See `jobs.nearby`, in radians.
+        service: Keyword arguments of `jobs.ibm.RuntimeJobs`, such as ``generation="legacy"`` or
+            ``visible_after_seconds``; for IBM machines only.
         report: Called with the submissions that are waited for.
     """
 
@@ -46,6 +48,7 @@ class Recording:
     calibration: str = ANY_CALIBRATION
     fresh: str = ""
     same_row: float = SAME_ROW
+    service: Mapping[str, Any] = field(default_factory=dict)
     report: Report | None = None
 
 
@@ -86,17 +89,20 @@ def row_context(about: Mapping[str, Any], recording: Recording) -> dict[str, Any
         about: `Backend.device_description()`.
         recording: How they are kept.
     """
-    return {**about, "calibration": recording.calibration, "fresh": recording.fresh}
+    policy = {"calibration": recording.calibration, "fresh": recording.fresh}
+    if generation := recording.service.get("generation"):
+        policy["generation"] = generation
+    return {**about, **policy}
 
 
 def worker_for(backend: Backend, store: JobStore, recording: Recording) -> Worker:
     """A worker for a backend's jobs."""
-    service = service_for(backend, store, detach=recording.detach)
+    service = service_for(backend, store, recording)
     mode: Mode = recording.mode if service.charges else "job"
     return Worker(store, service, recording.budget, recording.policy, mode)
 
 
-def service_for(backend: Backend, store: JobStore, *, detach: bool) -> JobService:
+def service_for(backend: Backend, store: JobStore, recording: Recording) -> JobService:
     """The service that runs a backend's jobs: IBM's, or this computer."""
     device = backend.device
     if isinstance(device, Recorded):
@@ -104,9 +110,9 @@ def service_for(backend: Backend, store: JobStore, *, detach: bool) -> JobServic
     if isinstance(device, HardwareEstimator):
         from qvlm_qiskit.jobs.ibm import RuntimeJobs
 
-        service: JobService = RuntimeJobs.of(device)
+        service: JobService = RuntimeJobs.of(device, **recording.service)
         return service
-    reopen = reopening(backend) if detach else None
+    reopen = reopening(backend) if recording.detach else None
     return LocalJobs(device, backend.name, Path(store.folder) / "local", reopen)
 
 

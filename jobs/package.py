@@ -6,23 +6,26 @@ A package is a ZIP archive without compression and without dates:
     circuit-N.qpy     each distinct circuit, in QPY
     values-N.npy      float64 (rows…, parameters) of pub N, columns in the circuit's own order
 
-Gates of Python classes that Qiskit doesn't have are written as their definitions. QPY bytes differ
-from one encoding to the next, so a package is known by the ledger's random id and never by a hash
-that is computed again. Reading checks every circuit and pub against its digest. Nothing is pickled.
+Gates of Python classes that Qiskit doesn't have come back as plain gates with the same definition.
+QPY bytes differ from one encoding to the next, so a package is known by the ledger's random id and
+never by a hash that is computed again. Every circuit is read again when it is written, and checked
+against its digest whenever it is read. Nothing is pickled.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit, qpy
-from qiskit.circuit import CircuitInstruction
+from qiskit.exceptions import QiskitError
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
@@ -33,6 +36,12 @@ from qvlm_qiskit.errors import CircuitError, LedgerError
 
 FORMAT = 1
 INDEX = "package.json"
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, struct.error, QiskitError, KeyError, IndexError, ValueError,
+    TypeError, AttributeError, EOFError, OSError, OverflowError, MemoryError,
+    NotImplementedError, RuntimeError,
+)  # fmt: skip
+"""What reading a damaged archive can raise."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -57,11 +66,11 @@ class Package:
         files: dict[str, bytes] = {}
         names: dict[str, str] = {}
         entries = []
-        for number, pub in enumerate(map(_portable, self.pubs)):
+        for number, pub in enumerate(self.pubs):
             digest = circuit_digest(pub.circuit)
             if digest not in names:
                 names[digest] = f"circuit-{len(names)}.qpy"
-                files[names[digest]] = _circuit_bytes(pub.circuit)
+                files[names[digest]] = _circuit_bytes(pub.circuit, digest)
             files[f"values-{number}.npy"] = _array_bytes(
                 pub.parameter_values.as_array(pub.circuit.parameters)
             )
@@ -100,7 +109,9 @@ class Package:
                 _pub(entry, circuits[entry["circuit"]], files[f"values-{number}.npy"])
                 for number, entry in enumerate(index["pubs"])
             )
-        except (zipfile.BadZipFile, KeyError, ValueError, TypeError, qpy.QpyError) as ex:
+        except LedgerError:
+            raise
+        except UNREADABLE as ex:
             raise LedgerError(f"a package can't be read: {ex}") from ex
         return cls(pubs, index["about"])
 
@@ -131,30 +142,6 @@ def _pub(entry: Mapping[str, Any], circuit: QuantumCircuit, values: bytes) -> Es
     return pub
 
 
-def _portable(pub: EstimatorPub) -> EstimatorPub:
-    """The pub without gates of Python classes, which QPY knows by their definitions only."""
-    circuit: QuantumCircuit = pub.circuit
-    while names := {item.name for item in circuit.data if _is_custom(item)}:
-        circuit = circuit.decompose(list(names))
-    if circuit is pub.circuit:
-        return pub
-    values = pub.parameter_values.as_array(pub.circuit.parameters)
-    bindings = (
-        BindingsArray({tuple(pub.circuit.parameters): values})
-        if pub.circuit.num_parameters
-        else pub.parameter_values
-    )
-    return EstimatorPub(circuit, pub.observables, bindings, pub.precision)
-
-
-def _is_custom(item: CircuitInstruction) -> bool:
-    return (
-        not item.is_standard_gate()
-        and not type(item.operation).__module__.startswith("qiskit.")
-        and getattr(item.operation, "definition", None) is not None
-    )
-
-
 def _terms(observables: ObservablesArray) -> list[list[list[Any]]]:
     """Per observable, its terms as [letters, qubits, coefficient]."""
     return [
@@ -166,12 +153,19 @@ def _terms(observables: ObservablesArray) -> list[list[list[Any]]]:
     ]
 
 
-def _circuit_bytes(circuit: QuantumCircuit) -> bytes:
+def _circuit_bytes(circuit: QuantumCircuit, digest: str) -> bytes:
+    """The circuit as QPY, read again at once: what would come back otherwise is not written."""
     buffer = io.BytesIO()
     try:
         qpy.dump(circuit, buffer)
-    except (qpy.QpyError, TypeError, ValueError) as ex:
+        same = circuit_digest(_circuit(buffer.getvalue())) == digest
+    except (QiskitError, TypeError, ValueError) as ex:
         raise CircuitError(f"the circuit {circuit.name!r} can't be stored as QPY: {ex}") from ex
+    if not same:
+        raise CircuitError(
+            f"the circuit {circuit.name!r} can't be stored: QPY reads one of its expressions "
+            "or gates differently from what was written"
+        )
     return buffer.getvalue()
 
 

@@ -112,7 +112,9 @@ def _rows(number: int, pub: EstimatorPub, context: bytes) -> list[Row]:
     circuit = circuit_digest(pub.circuit).encode()
     precision = b"none" if pub.precision is None else float(pub.precision).hex().encode()
     values = pub.parameter_values.as_array(pub.circuit.parameters)
-    values = np.ascontiguousarray(values, dtype="<f8").reshape(pub.parameter_values.size, -1)
+    values = np.ascontiguousarray(values, dtype="<f8").reshape(
+        pub.parameter_values.size, pub.circuit.num_parameters
+    )
     if not np.isfinite(values).all():
         raise LedgerError("a parameter value is not finite: such a pub can't be run")
     sets = _places(pub.parameter_values.shape, pub.shape)
@@ -120,8 +122,11 @@ def _rows(number: int, pub: EstimatorPub, context: bytes) -> list[Row]:
     flat = pub.observables.ravel()
     known: dict[bytes, bytes] = {}
     made = []
+    # By stable sorting: one search per row would take the square of a large pub.
+    counts = np.bincount(sets, minlength=pub.parameter_values.size)
+    places = np.split(np.argsort(sets, kind="stable"), np.cumsum(counts)[:-1])
     for index in range(pub.parameter_values.size):
-        outputs = np.flatnonzero(sets == index)
+        outputs = places[index]
         chosen = observables[outputs]
         marks = chosen.tobytes()
         if marks not in known:
@@ -151,9 +156,21 @@ def _merged(rows: Sequence[Row], pub: EstimatorPub) -> EstimatorPub:
 
 def _described(context: Mapping[str, Any]) -> bytes:
     try:
-        return json.dumps(context, sort_keys=True, allow_nan=False).encode()
+        text = json.dumps(context, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as ex:
         raise LedgerError(f"the context of a row must be JSON-able: {ex}") from ex
+    if not _plain_names(context):
+        # JSON writes 1 and "1" alike.
+        raise LedgerError("the context of a row must be JSON-able: a name in it is no string")
+    return text.encode()
+
+
+def _plain_names(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(name, str) for name in value) and all(
+            map(_plain_names, value.values())
+        )
+    return not isinstance(value, list | tuple) or all(map(_plain_names, value))
 
 
 def _digest(*parts: bytes) -> str:

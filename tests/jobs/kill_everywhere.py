@@ -2,20 +2,25 @@
 
     python -m tests.jobs.kill_everywhere                     # watch it; about a minute
     python -m tests.jobs.kill_everywhere --unprotected       # the same without the protection
+    python -m tests.jobs.kill_everywhere --runtime           # IBM's client, a loopback service
 
 For each boundary (a database commit, a renamed file, a request before and after the server accepts
 it) a process buys three values and is killed there with SIGKILL. A second process, which knows only
 the store, goes on. Printed is what it found, what came out, and how many jobs the server has: it
-must be one. The server is a file that outlives the processes.
+must be one. The server is a file that outlives the processes; with ``--runtime`` it is the service
+of `tests.runtime_server` in a process of its own, and the unmodified Runtime client talks to it.
 """
 
 import argparse
+import http.client
 import json
 import os
 import signal
 import sys
 import tempfile
 import time
+import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +28,22 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from sqlalchemy import event
 
-from qvlm_qiskit.jobs import JobStore, Policy, Recorded, State, Worker, reconcile, worker
+from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.jobs import (
+    JobStore,
+    Policy,
+    Recorded,
+    Recording,
+    State,
+    Worker,
+    reconcile,
+    recorded_backend,
+    worker,
+)
 from tests.jobs.conftest import StatesExecutions
 from tests.jobs.unreliable import Server, Unreliable
+from tests.runtime_server import RuntimeServer
+from tests.runtime_server.server import API_PATH
 
 VALUES = [0.1, 0.2, 0.3]
 LEASE_SECONDS = 0.25
@@ -38,6 +56,11 @@ POLICY = Policy(
     longest_retry_seconds=0.01,
 )
 
+RUNTIME = replace(POLICY, start_seconds=2.0, lease_seconds=1.0, poll_seconds=0.05)
+SERVICE = {"post_seconds": 3.0, "visible_after_seconds": 0.2, "posts_per_minute": None}
+DEVICE = "fake_manila"
+METHODS = (b"GET ", b"POST", b"PUT ", b"PATC", b"DELE")
+
 
 class Boundaries:
     """Counts the points where something is about to be written, and dies at one of them."""
@@ -45,6 +68,7 @@ class Boundaries:
     def __init__(self, fatal=None):
         self.fatal = fatal
         self.names = []
+        self.sent = ""
         sys.addaudithook(self._audit)
 
     def pass_(self, name):
@@ -53,11 +77,19 @@ class Boundaries:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _audit(self, name, arguments):
-        if name == "os.rename":
-            self.pass_(f"rename to {Path(str(arguments[1])).suffix or 'file'}")
+        if name == "os.rename" and str(arguments[1]).endswith(".blob"):
+            self.pass_("rename of a file")
 
-    def watch(self, store, server):
+        if name == "http.client.send" and arguments[1][:4] in METHODS:
+            line = bytes(arguments[1]).split(b"\r\n")[0].decode()
+            method, path, _ = line.split()
+            self.sent = f"{method} {path.removeprefix(API_PATH).split('?')[0]}"
+            self.pass_(f"send {self.sent}")
+
+    def watch_store(self, store):
         event.listen(store.engine, "commit", lambda _: self.pass_("commit"))
+
+    def watch_server(self, server):
         accept = server.accept
 
         def watched(tag, raw):
@@ -68,18 +100,90 @@ class Boundaries:
 
         server.accept = watched
 
+    def watch_client(self):
+        """The point where a submission was sent and its answer is waited for."""
+        wait = http.client.HTTPConnection.getresponse
 
-def buy(folder, boundaries=None):
-    """A forward pass: three values through the ledger."""
-    store, server = JobStore(folder / "jobs"), Server(folder / "server.jsonl")
-    if boundaries is not None:
-        boundaries.watch(store, server)
+        def watched(connection, *arguments, **options):
+            if self.sent == "POST /jobs":
+                if len(self.names) + 1 == self.fatal:
+                    time.sleep(0.3)  # the server accepts the job
+                self.pass_("read the answer to POST /jobs")
+            return wait(connection, *arguments, **options)
+
+        http.client.HTTPConnection.getresponse = watched
+
+
+class Simulated:
+    """The server of `tests.jobs.unreliable`, without faults, in a file."""
+
+    arrival = "request arrives"
+    around = range(-1, 4)
+    wait_seconds = LEASE_SECONDS
+
+    def buy(self, folder, boundaries=None):
+        store, server = JobStore(folder / "jobs"), Server(folder / "server.jsonl")
+        if boundaries is not None:
+            boundaries.watch_store(store)
+            boundaries.watch_server(server)
+        on = Worker(store, Unreliable(server), policy=POLICY)
+        estimator = Recorded(StatesExecutions(), store, {}, on, rep_delay_seconds=250e-6)
+        pub = (rotation(), "Z", np.reshape(VALUES, (-1, 1)), 0.1)
+        return estimator.run([pub]).result()[0].data.evs
+
+    def jobs(self, folder, tag):
+        return len(Server(folder / "server.jsonl").jobs())
+
+
+class Loopback:
+    """IBM's client against `tests.runtime_server`; values are made up, not simulated."""
+
+    arrival = "send POST /jobs"
+    around = range(0, 3)
+    wait_seconds = RUNTIME.lease_seconds
+
+    def __init__(self, root):
+        ready = root / "server.json"
+        self.process = os.fork()
+        if self.process == 0:
+            with RuntimeServer([DEVICE], instant=True) as server:
+                about = {
+                    "address": "http://{}:{}".format(*server.address),
+                    "environment": server.environment(),
+                }
+                ready.with_suffix(".part").write_text(json.dumps(about))
+                ready.with_suffix(".part").rename(ready)
+                signal.pause()
+        while not ready.exists():
+            time.sleep(0.05)
+        about = json.loads(ready.read_text())
+        self.address = about["address"]
+        os.environ.update(about["environment"])
+
+    def buy(self, folder, boundaries=None):
+        store = JobStore(folder / "jobs")
+        if boundaries is not None:
+            boundaries.watch_store(store)
+            boundaries.watch_client()
+        about = Recording(policy=RUNTIME, service=SERVICE, run="r-1")
+        backend = open_backend(f"ibm:{DEVICE}", shots=256, optimization_level=1, seed=1)
+        estimator = recorded_backend(backend, store, about).estimator()
+        pub = (rotation(), "Z", np.reshape(VALUES, (-1, 1)))
+        return estimator.run([pub]).result()[0].data.evs
+
+    def jobs(self, folder, tag):
+        with urllib.request.urlopen(f"{self.address}/_admin/jobs?tag={tag}") as answer:
+            return len(json.load(answer)["jobs"])
+
+    def stop(self):
+        os.kill(self.process, signal.SIGKILL)
+        os.waitpid(self.process, 0)
+
+
+def rotation():
     circuit = QuantumCircuit(1)
     circuit.ry(Parameter("a"), 0)
-    on = Worker(store, Unreliable(server), policy=POLICY)
-    estimator = Recorded(StatesExecutions(), store, {}, on, rep_delay_seconds=250e-6)
-    pub = (circuit, "Z", np.reshape(VALUES, (-1, 1)), 0.1)
-    return estimator.run([pub]).result()[0].data.evs
+    return circuit
 
 
 def in_process(function, *arguments):
@@ -95,40 +199,44 @@ def in_process(function, *arguments):
     return os.waitpid(process, 0)[1]
 
 
-def first(folder, fatal):
+def first(world, folder, fatal):
     boundaries = Boundaries(fatal)
-    buy(folder, boundaries)
+    found = world.buy(folder, boundaries)
     (folder / "boundaries.json").write_text(json.dumps(boundaries.names))
-
-
-def second(folder):
-    found = buy(folder)
     (folder / "values.json").write_text(json.dumps(found.tolist()))
 
 
-def boundary_names(root):
-    """The boundaries of one undisturbed purchase, in order."""
+def second(world, folder):
+    found = world.buy(folder)
+    (folder / "values.json").write_text(json.dumps(found.tolist()))
+
+
+def undisturbed(world, root):
+    """Boundaries and values of a purchase that nobody kills."""
     folder = root / "undisturbed"
     folder.mkdir()
-    assert in_process(first, folder, None) == 0
-    return json.loads((folder / "boundaries.json").read_text())
+    if in_process(first, world, folder, None) != 0:
+        raise AssertionError("the purchase failed without being killed")
+    read = [json.loads((folder / f"{name}.json").read_text()) for name in ("boundaries", "values")]
+    return tuple(read)
 
 
-def kill_at(root, number):
-    """One row of the table: (state that was found, jobs on the server, values are right)."""
+def kill_at(world, root, number, expected):
+    """One row of the table: (states that were found, jobs on the server, values are right)."""
     folder = root / str(number)
     folder.mkdir()
-    status = in_process(first, folder, number)
+    status = in_process(first, world, folder, number)
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, status
     store = JobStore(folder / "jobs")
     states = [submission.state.value for submission in store.find()]
-    store.close()
-    time.sleep(LEASE_SECONDS)  # the lease of the dead worker ends
-    if in_process(second, folder) != 0:
+    time.sleep(world.wait_seconds)  # the lease of the dead worker ends
+    if in_process(second, world, folder) != 0:
         raise AssertionError("the second process failed")
+    (submission,) = store.find()
+    store.close()
     values = json.loads((folder / "values.json").read_text())
-    jobs = Server(folder / "server.jsonl").jobs()
-    return ", ".join(states) or "nothing", len(jobs), bool(np.allclose(values, np.cos(VALUES)))
+    jobs = world.jobs(folder, submission.tag)
+    return ", ".join(states) or "nothing", jobs, bool(np.allclose(values, expected, atol=0.25))
 
 
 def unprotected():
@@ -143,29 +251,39 @@ def unprotected():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runtime", action="store_true", help="IBM's client, loopback service")
     parser.add_argument("--unprotected", action="store_true", help="send again without a search")
     parser.add_argument("--request", action="store_true", help="only around the request")
     options = parser.parse_args()
     if options.unprotected:
         unprotected()
-    wrong = 0
     with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        names = boundary_names(root)
-        print(f"{'killed before':<34}{'found':<14}{'jobs':>5}  values")
-        chosen = range(1, len(names) + 1)
-        if options.request:
-            arrival = names.index("request arrives") + 1
-            chosen = range(arrival - 1, arrival + 4)
-        for number in chosen:
-            found, jobs, right = kill_at(root, number)
-            good = jobs == 1 and right
-            wrong += not good
-            mark = "" if good else "   WRONG"
-            line = f"{number:>3} {names[number - 1]:<30}{found:<14}{jobs:>5}  "
-            print(f"{line}{'right' if right else 'wrong'}{mark}", flush=True)
+        world = Loopback(Path(name)) if options.runtime else Simulated()
+        try:
+            wrong = table(world, Path(name), options.request)
+        finally:
+            if options.runtime:
+                world.stop()
     print(f"{wrong} wrong" if wrong else "one job each")
     return 1 if wrong else 0
+
+
+def table(world, root, only_request):
+    """Print a row for every boundary; the number of rows that are wrong."""
+    names, expected = undisturbed(world, root)
+    chosen = range(1, len(names) + 1)
+    if only_request:
+        arrival = names.index(world.arrival) + 1
+        chosen = [arrival + offset for offset in world.around]
+    wrong = 0
+    print(f"{'killed before':<42}{'found':<12}{'jobs':>4}  values")
+    for number in chosen:
+        found, jobs, right = kill_at(world, root, number, expected)
+        good = jobs == 1 and right
+        wrong += not good
+        line = f"{number:>3} {names[number - 1][:37]:<38}{found:<12}{jobs:>4}  "
+        print(f"{line}{'right' if right else 'wrong'}{'' if good else '   WRONG'}", flush=True)
+    return wrong
 
 
 if __name__ == "__main__":

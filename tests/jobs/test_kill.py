@@ -18,12 +18,12 @@ def killed(*options):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert len(lines) > 5
+    assert len(lines) > 4
     return done.returncode, [line for line in lines if "WRONG" in line]
 
 
@@ -37,8 +37,20 @@ def test_a_process_killed_at_any_write_leaves_one_job():
 
 
 @pytest.mark.slow
+def test_the_runtime_client_killed_at_any_write_or_request_leaves_one_job():
+    assert killed("--runtime") == (0, [])
+
+
+@pytest.mark.slow
 def test_control_without_the_search_a_killed_process_leads_to_two_jobs():
     status, wrong = killed("--request", "--unprotected")
     assert status == 1
     assert len(wrong) == 2
     assert all(line.split()[-3] == "2" for line in wrong)
+
+
+@pytest.mark.slow
+def test_control_the_runtime_client_without_the_search_leads_to_two_jobs():
+    status, wrong = killed("--runtime", "--request", "--unprotected")
+    assert status == 1
+    assert wrong

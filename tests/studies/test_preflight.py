@@ -18,7 +18,7 @@ from qvlm_qiskit.backends.job import FinishedJob
 from qvlm_qiskit.backends.shots import shots_of_precision
 from qvlm_qiskit.data.batch import encode_prompts
 from qvlm_qiskit.evaluation import evaluate
-from qvlm_qiskit.jobs import Ledger, Recorded
+from qvlm_qiskit.jobs import JobStore, recorded_backend
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig
 from qvlm_qiskit.studies.preflight import preflight_evaluation, smaller_recipes
 
@@ -87,11 +87,10 @@ def test_equal_rows_count_once(model, processor, samples):
 
 def test_a_ledger_with_every_answer_changes_no_costs(model, processor, samples, tmp_path):
     backend = open_backend("noisy:fake_manila", shots=40, mitigation="readout", seed=0)
-    recorded = backend.recorded(lambda device, about: Recorded(device, Ledger(tmp_path), about))
-    with model.run_on(recorded):
+    with model.run_on(recorded_backend(backend, JobStore(tmp_path))):
         evaluate(model, processor, samples[:3])
     # a stack of its own knows no calibration yet
-    again = backend.recorded(lambda device, about: Recorded(device, Ledger(tmp_path), about))
+    again = recorded_backend(backend, JobStore(tmp_path))
     plain = open_backend("noisy:fake_manila", shots=40, mitigation="readout", seed=0)
     found, expected = (
         preflight_evaluation(model, processor, samples[:3], machine)[0]
