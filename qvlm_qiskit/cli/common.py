@@ -188,6 +188,13 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     Console(file=sys.stdout).print(table)
 
 
+def short(server_id: str | None) -> str:
+    """The beginning of a job's id on its machine; ``qvlm jobs show`` has it all in the history."""
+    if server_id is None:
+        return "–"
+    return server_id if len(server_id) <= 10 else f"{server_id[:9]}…"
+
+
 def print_choices(choices: Sequence[Mapping[str, Any]]) -> None:
     """Print what an automatic mitigation tried for every circuit, and why it chose."""
     for choice in choices:

@@ -50,7 +50,7 @@ class Board:
             self._say_changes()
 
     def __rich__(self) -> Table:
-        elapsed = time.strftime("%H:%M:%S", time.gmtime(time.monotonic() - self._started))
+        elapsed = _duration(time.monotonic() - self._started)
         expected = self.run.request.get("expected", {})
         done = [s for s in self.submissions if str(s.state) == "answered"]
         table = Table(
@@ -61,15 +61,21 @@ class Board:
             caption_justify="left",
             header_style="bold",
         )
-        for column in ("job", "state", "what that means", "rows", "id on the machine"):
-            table.add_column(column, overflow="fold")
+        for column in ("job", "state", "what that means", "rows", "for", "id there"):
+            table.add_column(
+                column,
+                justify="right" if column in ("rows", "for") else "left",
+                overflow="fold",
+                no_wrap=column != "what that means",
+            )
         for number, one in list(enumerate(self.submissions, 1))[-SHOWN:]:
             table.add_row(
                 f"{number} {one.id}",
                 str(one.state),
                 one.reason or one.state.meaning,
                 f"{one.rows:,}",
-                (one.server_id or "–")[:24],
+                "" if one.state.final else _duration(time.time() - one.updated_at),
+                common.short(one.server_id),
             )
         return table
 
@@ -78,6 +84,12 @@ class Board:
             if one.state not in SILENT and self._said.get(one.id) != one.state:
                 self._said[one.id] = str(one.state)
                 typer.echo(f"job {number} {one.id}: {one.state}, {one.rows:,} rows", err=True)
+
+
+def _duration(seconds: float) -> str:
+    """Hours, minutes and seconds; a job can queue for days."""
+    whole = max(int(seconds), 0)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 @contextmanager

@@ -95,7 +95,7 @@ def show(
             _number(executions_of(ledger, job), ","),
             _number(job.seconds_estimated, ",.1f"),
             _number(job.seconds_used, ",.1f"),
-            _short(job.server_id),
+            common.short(job.server_id),
         )
         for job in jobs
     ]
@@ -320,13 +320,6 @@ def _mark(answer: dict[str, Any]) -> str:
 def _named(job: Any, run: str) -> str:
     text = str(job.id) if job.attempt == 1 else f"{job.id}, attempt {job.attempt}"
     return text if job.run == run else f"{text} (another run's)"
-
-
-def _short(server_id: str | None) -> str:
-    """The beginning of it; the history has it all."""
-    if server_id is None:
-        return "–"
-    return server_id if len(server_id) <= 10 else f"{server_id[:9]}…"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -54,6 +54,7 @@ def submit(
 ) -> None:
     """Evaluate by jobs that are never lost or paid for twice; say first what they cost."""
     from qvlm_qiskit.jobs import Budget
+    from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.runs import Run
     from qvlm_qiskit.studies import (
         SubmitOptions,
@@ -84,7 +85,8 @@ def submit(
         seed=opened.seed if seed is None else seed,
     )
     ledger = common.open_store(store, blobs, create=True)
-    plan = plan_evaluation(opened, machine, options, ledger)
+    track = on_console(common.console())
+    plan = plan_evaluation(opened, machine, options, ledger, track=track)
     if not as_json:
         print_report(plan.report, plan.instead)
         _print_plan(plan)

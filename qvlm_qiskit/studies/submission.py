@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -33,6 +34,7 @@ from qvlm_qiskit.jobs.machines import ANY_CALIBRATION, Recording, reopening, row
 from qvlm_qiskit.jobs.runs import JobRun, new_run
 from qvlm_qiskit.jobs.sessions import Mode
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.progress import Track, silent
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.known_rows import asked_once
 from qvlm_qiskit.studies.prefetch import prefetch
@@ -237,6 +239,8 @@ def plan_evaluation(
     backend: Backend,
     options: SubmitOptions | None = None,
     store: JobStore | None = None,
+    *,
+    track: Track = silent,
 ) -> EvaluationPlan:
     """What `start_evaluation` with the same arguments would submit; nothing is run there.
 
@@ -248,6 +252,7 @@ def plan_evaluation(
         backend: From `open_backend`.
         options: What is asked.
         store: Rows that it has are not bought.
+        track: Opens progress bars.
 
     Raises:
         BackendError: The mitigation can't run there.
@@ -258,10 +263,11 @@ def plan_evaluation(
     samples, exact = questions(run, chosen.limit), exact_estimator()
     context = row_context(backend.device_description(), chosen.recording())
     found, costs = {}, {}
-    for ahead in (True, False):
-        found[ahead] = rehearse(
-            model, lambda ahead=ahead: answer_in_one_batch(model, processor, samples, ahead), exact
-        )
+    with track("rehearsal", 2) as report_progress:
+        for done, ahead in enumerate((True, False), 1):
+            way = partial(answer_in_one_batch, model, processor, samples, ahead)
+            found[ahead] = rehearse(model, way, exact)
+            report_progress(done)
     report = preflight_calls(backend, model, found[chosen.prefetch], [backend.options.mitigation])
     refusals = [block.refused for block in report.blocks]
     if refused := [text for text in (*refusals, report.levels[0].refused) if text]:
