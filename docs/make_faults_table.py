@@ -1,4 +1,4 @@
-"""Write the table of docs/faults.md: what every fault does to the stock client, and to a submission of `jobs`.
+"""Write the table of docs/faults.md: what every fault does to the client alone, and to `jobs`.
 
     python docs/make_faults_table.py
 

@@ -274,7 +274,13 @@ def usage(
 @app.command("export")
 def export(
     identifier: Identifier,
-    out: Annotated[Path, typer.Option(help="A new folder, or a file that ends in .zip.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A new folder, or a file that ends in .zip; by default a folder named by the id.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace it if it exists.")
     ] = False,
@@ -282,9 +288,11 @@ def export(
     blobs: common.Blobs = None,
 ) -> None:
     """Write a run's record, what was sent and what came back, with checksums."""
+    from qvlm_qiskit.jobs.runs import load_run
     from qvlm_qiskit.studies import export_run
 
     ledger = common.open_store(store, blobs)
+    out = out or Path(load_run(ledger, identifier).id)
     sums = export_run(ledger, identifier, out, overwrite=overwrite)
     typer.echo(f"{len(sums)} files in {out}, with their SHA-256 in SHA256SUMS", err=True)
 

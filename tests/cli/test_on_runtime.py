@@ -58,7 +58,6 @@ def test_the_key_appears_nowhere(qvlm, server, tmp_path, capfd):
     assert done.status == 0, done.err
     assert key not in done.out + done.err
     server.faults.add("error_before", value=400)
-    server.faults.add("error_before", "usage", value=400)
     failed = qvlm("submit", "run", "--backend", MACHINE, "--limit", 2, "--shots", 65)
     assert failed.status == 2
     assert key not in failed.out + failed.err

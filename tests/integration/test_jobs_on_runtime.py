@@ -124,20 +124,47 @@ def chaos(server, seed):
 
 
 @pytest.mark.slow
-def test_two_hundred_keys_under_random_faults(server, store):
+def test_two_hundred_keys_under_random_faults(server, store, tmp_path):
+    """Four workers share a store, so that one waits while others send."""
     chaos(server, 0)
-    estimator = estimator_on(store, run="r-1")
-    for number in range(200):
-        while True:
-            try:
-                buy(estimator, [number / 100])
-            except BackendError:
-                continue  # a machine that can't be opened at this moment was not asked anything
-            break
+    errors = in_threads(4, buy_all, tmp_path / "jobs")
     server.faults.clear()
+    assert errors == []
     assert len(store.find()) == 200
     assert set(jobs_of(server, store).values()) == {1}
     assert verify(store) == 200
+
+
+def buy_all(number, place):
+    """Every fourth of 200 values."""
+    ledger, estimator = JobStore(place), None
+    for value in range(number, 200, 4):
+        while True:
+            try:
+                estimator = estimator or estimator_on(ledger, run=f"r-{number}")
+            except BackendError:
+                continue  # the machine could not be opened at this moment
+            break
+        buy(estimator, [value / 100])
+    ledger.close()
+
+
+def in_threads(count, work, *arguments):
+    """Run ``work(number, …)`` in threads; the errors."""
+    errors = []
+
+    def guarded(number):
+        try:
+            work(number, *arguments)
+        except Exception as ex:
+            errors.append(ex)
+
+    threads = [threading.Thread(target=guarded, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
 
 
 @pytest.mark.slow
@@ -208,26 +235,16 @@ def test_too_small_a_budget_sends_nothing(server, store):
 
 
 def test_two_workers_on_one_store(server, store, tmp_path):
-    errors = []
-
-    def work(number):
-        own = JobStore(tmp_path / "jobs")
-        try:
-            estimator = estimator_on(own)
-            for value in np.random.default_rng(number).permutation(8):
-                buy(estimator, [float(value)])
-        except Exception as ex:
-            errors.append(ex)
-        finally:
-            own.close()
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    assert in_threads(2, buy_eight, tmp_path / "jobs") == []
     assert Counter(jobs_of(server, store).values()) == {1: 8}
+
+
+def buy_eight(number, place):
+    ledger = JobStore(place)
+    estimator = estimator_on(ledger)
+    for value in np.random.default_rng(number).permutation(8):
+        buy(estimator, [float(value)])
+    ledger.close()
 
 
 @pytest.mark.slow
