@@ -390,8 +390,7 @@ def check_keys(seeds):
 
 
 def same(one, other):
-    """Whether two recipes say the same in two ways: exchanged names of symmetric uses, a shorter
-    list of steps that ends alike."""
+    """Whether two recipes say the same in two ways, such as a CX and an X with a closed control."""
     return build_text(json.loads(one)) == build_text(json.loads(other))
 
 
@@ -402,7 +401,7 @@ def build_text(recipe):
         rest = copy.deepcopy(rest)
         if rest and isinstance(rest[0], dict):
             rest[0]["p"] = recipe["names"][rest[0]["p"]]
-        steps.append([kind, *rest])
+        steps.append(["cx", *rest[1:]] if kind == "open" and rest[0] else [kind, *rest])
     values = dict(zip((recipe["names"]["a"], recipe["names"]["b"]), recipe["values"], strict=True))
     kept = {k: v for k, v in recipe.items() if k not in ("steps", "names", "values")}
     return json.dumps([steps, values, kept], sort_keys=True)
