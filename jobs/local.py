@@ -34,6 +34,7 @@ from qvlm_qiskit.jobs.service import (
     ServerJob,
 )
 
+CANCELLED = "cancelled by the user"
 STARTS = 3
 """A detached job whose process dies so often without a word is given up."""
 
@@ -100,7 +101,8 @@ class LocalJobs:
         if (folder / "result").exists():
             return ServerJob(server_id, "completed")
         if (folder / "error").exists():
-            return ServerJob(server_id, "failed", (folder / "error").read_text(encoding="utf-8"))
+            why = (folder / "error").read_text(encoding="utf-8")
+            return ServerJob(server_id, "cancelled" if why == CANCELLED else "failed", why)
         started = _process(folder)
         if started is None:
             raise NoSuchJobError(f"no local job {server_id}")
@@ -124,7 +126,7 @@ class LocalJobs:
         started = _process(folder)
         if (folder / "result").exists() or started is None:
             return
-        write(folder / "error", b"cancelled")
+        write(folder / "error", CANCELLED.encode())
         if _alive(started):
             os.kill(started["id"], 15)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,7 +57,6 @@ def noise(
     The reports of runs that qvlm demo made get the study as a section.
     """
     from qvlm_qiskit.progress import on_console
-    from qvlm_qiskit.studies.demo_report import DemoReport
     from qvlm_qiskit.studies.noise_grid import NoiseGrid
     from qvlm_qiskit.studies.noise_study import run_noise_study
 
@@ -74,7 +73,7 @@ def noise(
         method=method,
         max_age_days=max_age_days,
     )
-    reports = [found for found in map(DemoReport.find, runs) if found is not None]
+    reports = _reports(runs)
     screen = common.console()
     results = run_noise_study(
         grid, runs, out, processes=processes, table=table, track=on_console(screen)
@@ -83,8 +82,26 @@ def noise(
     if as_json:
         common.print_json(results)
     else:
-        _print(f"{out} on {backend}", results)
+        _print(f"{out} on {backend}, 95 % intervals over seeds", results)
     screen.print(f"rows: {out / 'rows.csv'}, report: {', '.join(map(str, pages))}")
+
+
+def _reports(runs: Sequence[Path]) -> list[Any]:
+    """The reports that get a section; one that can't be written again is said, and left alone."""
+    from qvlm_qiskit.errors import RunFolderError
+    from qvlm_qiskit.runs import Run
+    from qvlm_qiskit.studies.demo_report import DemoReport
+
+    found = []
+    for run in map(Run.open, runs):
+        try:
+            report = DemoReport.find(run)
+        except RunFolderError as error:
+            typer.echo(f"qvlm: {run.path}'s report gets no section: {error}", err=True)
+            continue
+        if report is not None:
+            found.append(report)
+    return found
 
 
 def _print(title: str, results: Mapping[str, Any]) -> None:
@@ -92,7 +109,7 @@ def _print(title: str, results: Mapping[str, Any]) -> None:
 
     common.print_table(
         title,
-        ("model", "mitigation", ">strength", ">accuracy, 95 % over seeds", ">loss"),
+        ("model", "mitigation", ">strength", ">accuracy", ">loss"),
         [
             [
                 point["kind"],

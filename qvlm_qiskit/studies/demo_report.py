@@ -42,18 +42,18 @@ class DemoReport:
     study: Mapping[str, Any] | None = None
 
     @classmethod
-    def find(cls, path: Path) -> DemoReport | None:
+    def find(cls, run: Run) -> DemoReport | None:
         """The report of a run folder; None for a run of ``qvlm train``, which has none.
 
         Raises:
-            RunFolderError: The folder is no run, can't be written to, or holds results that are
-                damaged or of another version.
+            RunFolderError: The folder can't be written to, or holds results that are damaged or
+                of another version.
         """
-        run = Run.open(path)
+        path = run.path
         if not (path / "results.json").exists():
             return None
         if not os.access(path, os.W_OK):
-            raise RunFolderError(f"can't write to {path}, whose report gets a section of the study")
+            raise RunFolderError(f"can't write to {path}")
         results = _read(path / "results.json")
         if results.get("format") != FORMAT or results.get("version") != VERSION:
             raise RunFolderError(
@@ -75,7 +75,7 @@ class DemoReport:
             return render_report(self.results, self.run.history(), samples, self.study)
         except (KeyError, IndexError, TypeError, UndefinedError) as error:
             raise RunFolderError(
-                f"{self.run.path} is damaged: its results can't be shown ({error})"
+                f"{self.run.path / 'results.json'} is damaged or of an older release ({error})"
             ) from error
 
     def with_study(self, study: Mapping[str, Any]) -> DemoReport:

@@ -330,6 +330,15 @@ def test_the_demo_of_the_command_line(qvlm, place, device):
     assert "Study of noise" in (place / "new" / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_report_that_can_not_be_written_again_is_said_and_left_alone(qvlm, place, run_copy):
+    (run_copy / "results.json").write_text('{"format": "qvlm-results", "version": 1}', "utf-8")
+    words = ("--backend", "noisy:fake_manila", "--strengths", "0", "--limit", "2", "--rows", "1")
+    found = qvlm("study", "noise", run_copy, "--out", "grid", *words)
+    assert found.status == 0, found.err
+    assert "report gets no section: " in found.err and "older release" in found.err
+    assert not (run_copy / "noise_study.json").exists()
+
+
 def test_study_noise_prints_its_table_and_goes_on(qvlm, place):
     words = (
         "study", "noise", "run", "--out", "grid", "--backend", "noisy:fake_manila",

@@ -25,6 +25,7 @@ from qiskit.quantum_info import SparsePauliOp, random_unitary
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import Recording, recorded_backend
+from qvlm_qiskit.jobs.nearby import largest_rate
 from qvlm_qiskit.jobs.rows import assemble, merge, row_key, split
 
 # Parameter values, observables: every way in which Qiskit lets them meet.
@@ -390,8 +391,7 @@ def check_keys(seeds):
 
 
 def same(one, other):
-    """Whether two recipes say the same in two ways: exchanged names of symmetric uses, a shorter
-    list of steps that ends alike."""
+    """Whether two recipes say the same in two ways, such as a CX and an X with a closed control."""
     return build_text(json.loads(one)) == build_text(json.loads(other))
 
 
@@ -402,7 +402,7 @@ def build_text(recipe):
         rest = copy.deepcopy(rest)
         if rest and isinstance(rest[0], dict):
             rest[0]["p"] = recipe["names"][rest[0]["p"]]
-        steps.append([kind, *rest])
+        steps.append(["cx", *rest[1:]] if kind == "open" and rest[0] else [kind, *rest])
     values = dict(zip((recipe["names"]["a"], recipe["names"]["b"]), recipe["values"], strict=True))
     kept = {k: v for k, v in recipe.items() if k not in ("steps", "names", "values")}
     return json.dumps([steps, values, kept], sort_keys=True)
@@ -537,6 +537,41 @@ def test_an_operator_is_the_same_in_all_of_its_forms():
     ]  # fmt: skip
     keys = {row_key(EstimatorPub.coerce((circuit, form, [0.1])), {}) for form in forms}
     assert len(keys) == 1
+
+
+@pytest.mark.parametrize(
+    ("angle", "rate"),
+    [
+        (lambda x, y: x, 1.0),
+        (lambda x, y: x + np.pi, 1.0),
+        (lambda x, y: 3 * x - 2 * y, 5.0),
+        (lambda x, y: 1e6 * x, 1e6),
+        (lambda x, y: x * y, np.inf),
+        (lambda x, y: x.sin(), np.inf),
+    ],
+)
+def test_how_fast_an_angle_grows_with_a_parameter(angle, rate):
+    x, y = Parameter("x"), Parameter("y")
+    plain = QuantumCircuit(1)
+    plain.rx(angle(x, y), 0)
+    nested = QuantumCircuit(1)
+    nested.append(plain.to_gate(), [0])
+    assert largest_rate(plain) == largest_rate(nested) == rate
+    delayed = QuantumCircuit(1)
+    delayed.delay(x, 0, unit="s")
+    assert largest_rate(delayed) == np.inf
+    assert largest_rate(QuantumCircuit(1)) == 0.0
+
+
+@pytest.mark.parametrize(("scale", "jobs"), [(1.0, 1), (1e6, 2)])
+def test_rows_are_near_by_their_angles_and_not_by_their_parameters(scale, jobs, store):
+    circuit = QuantumCircuit(1)
+    circuit.rx(Parameter("x") * scale, 0)
+    backend = recorded_backend(open_backend("aer", shots=1000, seed=1), store)
+    for value in (0.0, 0.9e-6):
+        found = backend.estimator().run([(circuit, "Z", [value])]).result()[0].data.evs
+        np.testing.assert_allclose(found, np.cos(scale * value), atol=0.2)
+    assert store.count_jobs() == jobs
 
 
 def test_an_opaque_gate_has_no_key():

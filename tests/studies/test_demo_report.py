@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from qvlm_qiskit.errors import RunFolderError
+from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.demo_report import DemoReport
 from qvlm_qiskit.studies.noise_grid import NoiseGrid
 from qvlm_qiskit.studies.noise_study import run_noise_study
@@ -29,7 +30,7 @@ def study(demo, tmp_path_factory):
 def test_the_section_has_the_plots_and_tables_of_the_study(copied, study, tree):
     before = tree(copied)
     text = (copied / "report.html").read_text("utf-8")
-    page = DemoReport.find(copied).with_study(study).write()
+    page = DemoReport.find(Run.open(copied)).with_study(study).write()
     assert page == copied / "report.html"
     after = tree(copied)
     assert {name for name in after if after[name] != before.get(name)} == {
@@ -51,7 +52,7 @@ def test_the_section_has_the_plots_and_tables_of_the_study(copied, study, tree):
 
 
 def test_a_run_without_a_report_gets_none(tiny_run):
-    assert DemoReport.find(tiny_run.path) is None
+    assert DemoReport.find(tiny_run) is None
 
 
 @pytest.mark.parametrize(
@@ -62,16 +63,16 @@ def test_a_run_without_a_report_gets_none(tiny_run):
         (lambda results: json.dumps({**results, "version": 99}), "not the results of a demo"),
         (
             lambda results: json.dumps({k: v for k, v in results.items() if k != "runtime"}),
-            "can't be shown .*runtime",
+            "damaged or of an older release .*runtime",
         ),
         (
             lambda results: json.dumps({k: v for k, v in results.items() if k != "machine"}),
-            "can't be shown .*machine",
+            "damaged or of an older release .*machine",
         ),
     ],
 )
-def test_damaged_results_are_refused_before_a_study_costs_anything(copied, damage, says):
+def test_results_that_can_not_be_shown_again_are_refused(copied, damage, says):
     path = copied / "results.json"
     path.write_text(damage(json.loads(path.read_text("utf-8"))), "utf-8")
     with pytest.raises(RunFolderError, match=says):
-        DemoReport.find(copied)
+        DemoReport.find(Run.open(copied))
