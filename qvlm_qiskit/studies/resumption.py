@@ -24,15 +24,13 @@ from qvlm_qiskit.jobs.service import NoSuchJobError, UnreachableError
 from qvlm_qiskit.jobs.usage import UNSENT, executions_of
 from qvlm_qiskit.jobs.worker import Report, Worker
 from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.request import Request, SubmitOptions
 from qvlm_qiskit.studies.submission import (
     EvaluationPlan,
-    Request,
-    SubmitOptions,
     answer_in_one_batch,
     questions,
     start_evaluation,
 )
-
 
 CANCEL_SECONDS = 10.0
 """How long a cancellation waits for the server to say that its jobs have stopped."""

@@ -112,12 +112,17 @@ def test_a_failed_job_fails_the_run_until_it_is_attempted_again(tiny_run, machin
 
 
 @pytest.mark.slow
-def test_cancel_reaches_the_server(tiny_run, machine, server, store):
-    begun = submit_evaluation(tiny_run, machine, store, OPTIONS, detach=True)
-    stopped, left = cancel_evaluation(store, begun.id)
-    assert (stopped.state, left) == ("cancelled", [])
-    assert {one.state for one in submissions_of(store, stopped)} == {State.CANCELLED}
-    assert {job.status for found in jobs_of(server, store) for job in found} == {"Cancelled"}
+def test_cancel_reaches_the_server(tiny_run, store, monkeypatch):
+    server = serving(monkeypatch, queue_seconds=120.0)
+    try:
+        machine = open_backend("ibm:fake_manila", shots=20, seed=1)
+        begun = submit_evaluation(tiny_run, machine, store, OPTIONS, detach=True)
+        stopped, left = cancel_evaluation(store, begun.id)
+        assert (stopped.state, left) == ("cancelled", [])
+        assert {one.state for one in submissions_of(store, stopped)} == {State.CANCELLED}
+        assert {job.status for found in jobs_of(server, store) for job in found} == {"Cancelled"}
+    finally:
+        server.stop()
 
 
 @pytest.mark.slow
