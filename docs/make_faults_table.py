@@ -1,4 +1,4 @@
-"""Write docs/faults.md: what every fault does to the stock client, and to a submission of `jobs`.
+"""Write the table of docs/faults.md: what every fault does to the stock client, and to a submission of `jobs`.
 
     python docs/make_faults_table.py
 
@@ -33,29 +33,15 @@ from tests.runtime_server import FAULTS, RuntimeServer  # noqa: E402
 
 PAGE = ROOT / "docs" / "faults.md"
 MORE = {"invalid": {}, "job_failed": {}}
-LEAD = """# Faults and outcomes
-
-Written by `python docs/make_faults_table.py`: one fault at a time, against the loopback service (`python -m tests.runtime_server`),
-first with the unmodified client as it is, then through `jobs`. "Jobs" are those that the service accepted; one is right.
-
-| fault, once | the stock client alone | jobs | a submission of `jobs` goes through | requests | jobs |
-|---|---|---|---|---|---|
-"""
-TAIL = """
-`unknown` means that a request was sent and nobody knows what became of it. It ends by evidence only: the service lists a job with the
-submission's tag, or a complete search lists none after the grace period (the longest time that a request can be under way, plus the time
-after which the service lists what it has accepted; by default 600 s + 60 s). If the service should list a job later than that, a second
-one could be sent: the guarantee holds as long as `visible_after_seconds` is true.
-
-Damage in a result's body that leaves it readable can't be noticed, because the service sends no checksum of its own; from the first
-byte on disk on, the ledger has one.
-
-A submission that ended as `refused`, `failed` or `cancelled` is never sent again by itself; `qvlm jobs retry` makes a new, linked attempt.
-"""
+BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->"
+HEAD = (
+    "| fault, once | the stock client alone | jobs | a submission of `jobs` goes through "
+    "| requests | jobs |\n|---|---|---|---|---|---|\n"
+)
 
 
 def main() -> None:
-    """Run every fault on both sides and write the page."""
+    """Run every fault on both sides and write the table."""
     lines = []
     with RuntimeServer([DEVICE], instant=True) as server:
         os.environ.update(server.environment())
@@ -64,7 +50,10 @@ def main() -> None:
             stock = _stock(server, fault, options)
             ours = _ours(server, fault, options)
             lines.append(f"| `{fault}`: {FAULTS[fault][2]} | {' | '.join((*stock, *ours))} |")
-    PAGE.write_text(LEAD + "\n".join(lines) + "\n" + TAIL, encoding="utf-8")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    text = before + BEGIN + HEAD + "\n".join(lines) + "\n" + END + after
+    PAGE.write_text(text, encoding="utf-8")
 
 
 def _stock(server: Any, fault: str, options: dict[str, Any]) -> tuple[str, str]:

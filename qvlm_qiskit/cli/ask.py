@@ -64,6 +64,7 @@ def _answer(
     )
     model, processor = opened.model(), opened.processor()
     _check_words(processor, question)
+    machine = common.through_ledger(machine)
     with common.console().status(f"running on {machine.name}"), model.run_on(machine):
         text = answer(model, processor, [picture], [question])[0]
     if as_json:

@@ -56,7 +56,7 @@ def evaluate(
         model,
         processor,
         samples,
-        machine,
+        common.through_ledger(machine),
         batch_size=batch,
         track=on_console(common.console()),
     )

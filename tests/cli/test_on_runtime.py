@@ -1,0 +1,67 @@
+"""The commands against the loopback Runtime service, through the unmodified client."""
+
+import json
+
+import pytest
+
+from tests.runtime_server import RuntimeServer
+
+MACHINE = "ibm:fake_manila"
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    monkeypatch.setattr("qvlm_qiskit.jobs.pacing.WINDOW_SECONDS", 0.01)
+    monkeypatch.setenv("QVLM_STORE", str(tmp_path / "jobs"))
+    with RuntimeServer(["fake_manila"], instant=True) as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+def tags(server):
+    return sorted(tag for job in server.jobs for tag in job.tags if tag != "qvlm")
+
+
+def test_hardware_is_evaluated_through_the_ledger_and_paid_once(qvlm, server):
+    options = ("--backend", MACHINE, "--limit", 2, "--shots", 64, "--json")
+    first = qvlm("evaluate", "run", *options)
+    assert first.status == 0, first.err
+    assert "ledger" in first.err
+    sent = tags(server)
+    assert len(sent) == len(set(sent)) > 0
+    second = qvlm("evaluate", "run", *options)
+    assert tags(server) == sent
+    assert json.loads(second.out)["correct"] == json.loads(first.out)["correct"]
+
+
+def test_a_detached_run_ends_in_the_same_jobs(qvlm, server):
+    options = ("--backend", MACHINE, "--limit", 2, "--shots", 64)
+    started = qvlm("submit", "run", *options, "--detach", "--json")
+    assert started.status == 0, started.err
+    run = json.loads(started.out)["id"]
+    assert len(tags(server)) > 0
+    done = qvlm("jobs", "resume", run, "--json")
+    assert done.status == 0, done.err
+    assert json.loads(done.out)["state"] == "done"
+    sent = tags(server)
+    assert len(sent) == len(set(sent))
+    assert qvlm("submit", "run", *options, "--json").status == 0
+    assert tags(server) == sent
+    exported = qvlm("jobs", "export", run)
+    assert exported.status == 0, exported.err
+
+
+def test_the_key_appears_nowhere(qvlm, server, tmp_path, capfd):
+    key = server.environment()["QISKIT_IBM_TOKEN"]
+    done = qvlm("submit", "run", "--backend", MACHINE, "--limit", 1, "--shots", 64)
+    assert done.status == 0, done.err
+    assert key not in done.out + done.err
+    server.faults.add("error_before", value=400)
+    server.faults.add("error_before", "usage", value=400)
+    failed = qvlm("submit", "run", "--backend", MACHINE, "--limit", 2, "--shots", 65)
+    assert failed.status == 2
+    assert key not in failed.out + failed.err
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) > 5
+    assert all(key.encode() not in path.read_bytes() for path in files)
