@@ -14,8 +14,10 @@ app = typer.Typer(
     rich_markup_mode=None, help="Look at, go on with, stop and keep what qvlm submit began."
 )
 
+LAST = "last"
+
 Identifier = Annotated[
-    str, typer.Argument(help="The run's id, or the beginning of it.", metavar="ID")
+    str, typer.Argument(help="The run's id, the beginning of it, or last.", metavar="ID")
 ]
 Detach = Annotated[
     bool, typer.Option("--detach", help="Return as soon as the next jobs are accepted.")
@@ -76,12 +78,11 @@ def show(
     as_json: common.AsJson = False,
 ) -> None:
     """Show the jobs of a run and their histories."""
-    from qvlm_qiskit.jobs.runs import load_run
     from qvlm_qiskit.jobs.usage import executions_of
     from qvlm_qiskit.studies.export import described, submissions_behind
 
     ledger = common.open_store(store, blobs)
-    run = load_run(ledger, identifier)
+    run = _load(ledger, identifier)
     jobs = submissions_behind(ledger, run)
     if as_json:
         entries = [described(ledger, job) for job in jobs]
@@ -163,7 +164,7 @@ def cancel(
     from qvlm_qiskit.studies import cancel_evaluation
 
     ledger = common.open_store(store, blobs)
-    run, left = cancel_evaluation(ledger, identifier)
+    run, left = cancel_evaluation(ledger, _load(ledger, identifier).id)
     if left:
         raise JobError(
             f"run {run.id} is cancelled, but nobody knows yet whether {', '.join(left)} could be "
@@ -198,10 +199,9 @@ def results(
 ) -> None:
     """Print the accuracy and the answers of a run that is done."""
     from qvlm_qiskit.errors import JobPending
-    from qvlm_qiskit.jobs.runs import load_run
 
     ledger = common.open_store(store, blobs)
-    run = load_run(ledger, identifier)
+    run = _load(ledger, identifier)
     if run.result is None:
         raise JobPending(f"run {run.id} is {run.state} and has no result yet")
     if as_json:
@@ -288,12 +288,12 @@ def export(
     blobs: common.Blobs = None,
 ) -> None:
     """Write a run's record, what was sent and what came back, with checksums."""
-    from qvlm_qiskit.jobs.runs import load_run
     from qvlm_qiskit.studies import export_run
 
     ledger = common.open_store(store, blobs)
-    out = out or Path(load_run(ledger, identifier).id)
-    sums = export_run(ledger, identifier, out, overwrite=overwrite)
+    run = _load(ledger, identifier)
+    out = out or Path(run.id)
+    sums = export_run(ledger, run.id, out, overwrite=overwrite)
     typer.echo(f"{len(sums)} files in {out}, with their SHA-256 in SHA256SUMS", err=True)
 
 
@@ -305,14 +305,21 @@ def _go_on(
     as_json: bool,
     **options: Any,
 ) -> None:
-    from qvlm_qiskit.jobs.runs import load_run
-
     common.use_threads(1)
     ledger = common.open_store(store, blobs)
-    run = load_run(ledger, identifier)
+    run = _load(ledger, identifier)
     hint = "" if store is None else f" --store {shlex.quote(ledger.place)}"
     found = follow.carry_on(ledger, run, step, hint, **options)
     follow.print_outcome(found, as_json)
+
+
+def _load(ledger: Any, identifier: str) -> Any:
+    """The run of that id; "last" is the one that was begun last."""
+    from qvlm_qiskit.jobs.runs import list_runs as all_runs
+    from qvlm_qiskit.jobs.runs import load_run
+
+    found = all_runs(ledger) if identifier == LAST else []
+    return found[-1] if found else load_run(ledger, identifier)
 
 
 def _budget(seconds: float | None, executions: int | None) -> Any:

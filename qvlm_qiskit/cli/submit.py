@@ -47,6 +47,9 @@ def submit(
     ] = "",
     store: common.StorePlace = None,
     blobs: common.Blobs = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would cost, and stop.")
+    ] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Return as soon as the first jobs are accepted.")
     ] = False,
@@ -90,6 +93,10 @@ def submit(
     if not as_json:
         print_report(plan.report, plan.instead)
         _print_plan(plan)
+    if dry_run:
+        if as_json:
+            common.print_json(plan.as_dict())
+        return
     begun = start_evaluation(opened, machine, ledger, options, plan)
     typer.echo(f"run {begun.id} in {ledger.place}", err=as_json)
     hint = "" if store is None else f" --store {shlex.quote(ledger.place)}"

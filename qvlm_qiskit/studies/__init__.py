@@ -5,6 +5,7 @@ from qvlm_qiskit.studies.export import export_run
 from qvlm_qiskit.studies.inference import recorded_inference
 from qvlm_qiskit.studies.noise import noise_sweep
 from qvlm_qiskit.studies.report import render_report
+from qvlm_qiskit.studies.request import SubmitOptions
 from qvlm_qiskit.studies.resumption import (
     cancel_evaluation,
     continue_evaluation,
@@ -13,7 +14,6 @@ from qvlm_qiskit.studies.resumption import (
 )
 from qvlm_qiskit.studies.submission import (
     EvaluationPlan,
-    SubmitOptions,
     plan_evaluation,
     start_evaluation,
 )

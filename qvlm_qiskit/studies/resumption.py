@@ -24,14 +24,16 @@ from qvlm_qiskit.jobs.service import NoSuchJobError, UnreachableError
 from qvlm_qiskit.jobs.usage import UNSENT, executions_of
 from qvlm_qiskit.jobs.worker import Report, Worker
 from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.request import Request, SubmitOptions
 from qvlm_qiskit.studies.submission import (
     EvaluationPlan,
-    Request,
-    SubmitOptions,
     answer_in_one_batch,
     questions,
     start_evaluation,
 )
+
+CANCEL_SECONDS = 10.0
+"""How long a cancellation waits for the server to say that its jobs have stopped."""
 
 
 def submit_evaluation(
@@ -150,20 +152,21 @@ def cancel_evaluation(store: JobStore, identifier: str) -> tuple[JobRun, list[st
         request = Request.of(found)
         recording = request.options.recording(run=found.id)
         worker = worker_for(request.open_backend(store), store, recording)
-        left = [s.id for s in living if not _stopped(worker, s.id)]
+        asked = [s.id for s in living if _asked_to_stop(worker, s.id)]
+        followed = worker.finish(asked, seconds=CANCEL_SECONDS)
+        ended = {s.id for s in followed if s.state.final}
+        left = [s.id for s in living if s.id not in ended]
     return close_run(store, found, "cancelled", error="cancelled by the user"), left
 
 
-def _stopped(worker: Worker, identifier: str) -> bool:
-    """Withdraw or cancel one submission; False where that is not certain."""
+def _asked_to_stop(worker: Worker, identifier: str) -> bool:
+    """Withdraw one submission, or ask the server to cancel it; False where neither can be done."""
     submission = worker.store.submission(identifier)
-    if submission.state is State.INTENDED:
-        return withdraw(worker.store, submission, worker.owner)
     if submission.state in (State.POSTING, State.UNKNOWN):
         # found by its tag it has a server job, which can be cancelled
         (submission,) = worker.finish([identifier], seconds=0.0)
-        if submission.state is State.INTENDED:
-            return withdraw(worker.store, submission, worker.owner)
+    if submission.state is State.INTENDED:
+        return withdraw(worker.store, submission, worker.owner)
     if submission.server_id is None:
         return False
     try:
@@ -171,8 +174,7 @@ def _stopped(worker: Worker, identifier: str) -> bool:
     except (UnreachableError, NoSuchJobError) as ex:
         worker.store.note(identifier, f"not cancelled: {ex}", worker.owner)
         return False
-    (submission,) = worker.finish([identifier], seconds=0.0)
-    return submission.state.final
+    return True
 
 
 class _Driver:

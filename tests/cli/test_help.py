@@ -31,7 +31,7 @@ OPTIONS = {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
         "--optimization-level", "--layout-trials", "--device", "--seed", "--budget-seconds",
         "--budget-executions", "--mode", "--prefetch", "--calibration", "--fresh", "--store",
-        "--blobs", "--detach", "--json",
+        "--blobs", "--dry-run", "--detach", "--json",
     },
     "jobs": set(),
     "jobs list": {"--store", "--blobs", "--json"},

@@ -74,6 +74,7 @@ def test_a_run_from_its_plan_to_its_export(qvlm, ledger):
     for job in shown["submissions"]:
         assert job["state"] == "answered"
         assert [e["state"] for e in job["history"]][-1] == "answered"
+    assert json.loads(qvlm("jobs", "show", "last", *STORE, "--json").out) == shown
     results = json.loads(qvlm("jobs", "results", run["id"][:8], *STORE, "--json").out)
     assert texts(results) == texts(run["result"]) == texts(shown["result"])
 
@@ -134,6 +135,15 @@ def test_cancel_refuses_to_go_on_and_retry_does(qvlm, ledger):
     assert "attempt 2" in qvlm("jobs", "show", run.id, *STORE).out
 
 
+def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(qvlm, ledger):
+    found = qvlm("submit", "run", *MACHINE, *STORE, "--prefetch", "--dry-run", "--json")
+    plan = json.loads(found.out)
+    assert (plan["prefetch"], plan["with_prefetch"]["jobs"], plan["waits"]["with"]) == (True, 2, 1)
+    assert plan["without_prefetch"]["jobs"] == plan["waits"]["without"] > 2
+    assert plan["with_prefetch"]["executions"] == 100 * plan["with_prefetch"]["rows"]
+    assert (ledger().count_jobs(), list_runs(ledger())) == (0, [])
+
+
 def test_a_budget_is_one_line_and_nothing_is_sent(qvlm, ledger):
     found = qvlm("submit", "run", *MACHINE, *STORE, "--budget-executions", "10", "--json")
     assert (found.status, found.out) == (2, "")
@@ -175,6 +185,7 @@ def test_the_default_ledger_is_the_users(qvlm, place, monkeypatch):
         ("jobs show", ["ID"]),
         ("jobs show r-1 --store empty", ["has no run 'r-1'"]),
         ("jobs resume r-1 --store empty", ["has no run 'r-1'"]),
+        ("jobs resume last --store empty", ["has no run 'last'"]),
         ("jobs cancel r-1 --store empty", ["has no run 'r-1'"]),
         ("jobs retry r-1 --store empty", ["has no run 'r-1'"]),
         ("jobs export r-1 --store empty --out new", ["has no run 'r-1'"]),
