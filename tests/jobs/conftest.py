@@ -68,8 +68,14 @@ def circuit():
 
 
 @pytest.fixture
-def store(tmp_path):
-    with_files = JobStore(tmp_path / "jobs")
+def place(tmp_path):
+    """Arguments of `JobStore` for an empty store; some modules try PostgreSQL, too."""
+    return tmp_path / "jobs", None
+
+
+@pytest.fixture
+def store(place):
+    with_files = JobStore(*place)
     yield with_files
     with_files.close()
 
@@ -140,6 +146,13 @@ def postgresql_server():
             )
     finally:
         shutil.rmtree(folder)
+
+
+def sqlite_or_postgresql(request, tmp_path):
+    """What a module's own fixture ``place`` of these two parameters gives."""
+    if request.param == "sqlite":
+        return tmp_path / "jobs", None
+    return request.getfixturevalue("postgresql_url"), tmp_path / "blobs"
 
 
 @pytest.fixture

@@ -19,11 +19,16 @@ from qvlm_qiskit.jobs.package import Package
 from qvlm_qiskit.jobs.reconcile import certain_at
 from qvlm_qiskit.jobs.service import Allowance, UnreachableError
 from qvlm_qiskit.jobs.verify import verify
-from tests.jobs.conftest import HOURS, PATIENCE
+from tests.jobs.conftest import HOURS, PATIENCE, sqlite_or_postgresql
 from tests.jobs.unreliable import POST_FAULTS, Clock, Server, Unreliable
 
 PASSING = [name for name in POST_FAULTS if name != "validation"]
 AMBIGUOUS = [name for name, (_, error) in POST_FAULTS.items() if error.__name__ == "AmbiguousError"]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def place(request, tmp_path):
+    return sqlite_or_postgresql(request, tmp_path)
 
 
 def jobs_per_tag(server):
@@ -156,13 +161,13 @@ def test_every_job_that_the_server_accepted_is_in_the_ledger(buy, store):
     assert {job["id"] for job in service.server.jobs()} == known
 
 
-def test_resuming_gives_the_same_bits_and_sends_nothing(buy, store, tmp_path):
+def test_resuming_gives_the_same_bits_and_sends_nothing(buy, store, place):
     service = Unreliable(final="running")
     with pytest.raises(JobPending):
         buy(service, [0.1, 0.2, 0.3], detach=True)
     service.final = "completed"
     first = buy(service, [0.1, 0.2, 0.3])
-    again = JobStore(tmp_path / "jobs")
+    again = JobStore(*place)
     other = Unreliable(service.server, seed=1, rate=0.9)
     np.testing.assert_array_equal(buy(other, [0.3, 0.2, 0.1], store=again)[::-1], first)
     assert (len(service.posts), len(other.posts), other.reads) == (1, 0, 0)
@@ -221,14 +226,15 @@ def test_a_file_that_is_damaged_before_it_is_read_is_fetched_again(buy, store):
 
 
 @pytest.mark.parametrize(
-    ("service", "state"),
+    ("fate", "state"),
     [
-        (Unreliable(final="failed"), State.FAILED),
-        (Unreliable(final="cancelled"), State.CANCELLED),
-        (Unreliable(script=["validation"]), State.REFUSED),
+        ({"final": "failed"}, State.FAILED),
+        ({"final": "cancelled"}, State.CANCELLED),
+        ({"script": ["validation"]}, State.REFUSED),
     ],
 )
-def test_a_job_that_ended_is_not_sent_again_by_itself(service, state, buy, store):
+def test_a_job_that_ended_is_not_sent_again_by_itself(fate, state, buy, store):
+    service = Unreliable(**fate)
     for _ in range(3):
         with pytest.raises(JobFailedError, match=str(state)):
             buy(service, [0.1])
@@ -310,14 +316,14 @@ def test_requests_are_paced_to_the_services_rate(buy, store, monkeypatch):
     assert time.monotonic() - started > 0.9
 
 
-def test_two_workers_never_submit_one_key_twice(buy, store, tmp_path):
+def test_two_workers_never_submit_one_key_twice(buy, store, place):
     server = Server()
     services = [Unreliable(server, seed=n, rate=0.3) for n in range(4)]
     values = [float(n) for n in range(25)]
     errors, found = [], {}
 
     def work(number):
-        own = JobStore(tmp_path / "jobs")
+        own = JobStore(*place)
         try:
             order = np.random.default_rng(number).permutation(values)
             found[number] = {v: buy(services[number], [v], store=own)[0] for v in order}

@@ -26,6 +26,7 @@ from qvlm_qiskit.jobs.runs import list_runs, new_run
 from qvlm_qiskit.jobs.states import FINAL, NEXT
 from qvlm_qiskit.jobs.store import LeaseLostError
 from qvlm_qiskit.jobs.verify import verify
+from tests.jobs.conftest import sqlite_or_postgresql
 from tests.jobs.hammer import claim, columns, key, march, row
 
 FROZEN = Path(__file__).parent / "store-1"
@@ -47,10 +48,7 @@ STEPS_TO = {
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request, tmp_path):
-    """Arguments of `JobStore` for an empty store."""
-    if request.param == "sqlite":
-        return tmp_path / "jobs", None
-    return request.getfixturevalue("postgresql_url"), tmp_path / "blobs"
+    return sqlite_or_postgresql(request, tmp_path)
 
 
 @pytest.fixture
