@@ -2,8 +2,8 @@
 
 A batch lets a stage's jobs be scheduled together and bills QPU time; a session holds the machine
 for one user, also between stages, and bills elapsed time. An open one is found again through the
-submissions that were sent in it. One that was opened and never used costs nothing and closes by
-itself.
+submissions that were sent in it. When a run ends, its own are closed. One that was opened and never
+used costs nothing and closes by itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Literal
 
 from qvlm_qiskit.jobs import schema
-from qvlm_qiskit.jobs.service import JobService
+from qvlm_qiskit.jobs.service import JobService, UnreachableError
 from qvlm_qiskit.jobs.store import JobStore, Submission
 
 Mode = Literal["job", "batch", "session"]
@@ -54,16 +54,43 @@ class Sessions:
         self._closed.add(session)
         self._current = {run: s for run, s in self._current.items() if s != session}
 
-    def _known(self, submission: Submission) -> str | None:
-        """The run's last one, if it still takes jobs."""
-        if submission.run is None:
-            return None
+    def close(self, run: str | None, owner: str) -> None:
+        """Close a run's batches and sessions: they take no more jobs and finish those they have.
+
+        A session is billed while it is open. Where the service gives no answer the history of the
+        session's last submission says so; the service closes what stays idle by itself.
+
+        Args:
+            run: The run's id; None: what this object opened for submissions without a run.
+            owner: Who says so.
+        """
+        last: dict[str | None, str | None] = {s.session: s.id for s in self._sent(run)}
+        if run in self._current:
+            last.setdefault(self._current.pop(run), None)
+        for session, submission in last.items():
+            if session is None or session in self._closed:
+                continue
+            try:
+                if self.service.session_accepts(session):
+                    self.service.close_session(session)
+                self._closed.add(session)
+            except UnreachableError as ex:
+                if submission is not None:
+                    self.store.note(submission, f"{self.mode} {session} not closed: {ex}", owner)
+
+    def _sent(self, run: str | None) -> list[Submission]:
+        if run is None:
+            return []
         table = schema.submissions
-        earlier = self.store.find(
-            table.c.run == submission.run,
-            table.c.machine == submission.machine,
+        return self.store.find(
+            table.c.run == run,
+            table.c.machine == self.service.machine,
             table.c.session.is_not(None),
         )
+
+    def _known(self, submission: Submission) -> str | None:
+        """The run's last one, if it still takes jobs."""
+        earlier = self._sent(submission.run)
         last = earlier[-1].session if earlier else None
         if last is None or last in self._closed or not self.service.session_accepts(last):
             return None

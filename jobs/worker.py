@@ -97,6 +97,10 @@ class Worker:
     def __post_init__(self) -> None:
         self.sessions = Sessions(self.store, self.service, self.mode)
 
+    def close(self, run: str | None = None) -> None:
+        """Close the batches and sessions of a run; see `Sessions.close`."""
+        self.sessions.close(run, self.owner)
+
     def advance(self, identifier: str) -> Submission:
         """Make one step with a submission, if no other worker has it.
 

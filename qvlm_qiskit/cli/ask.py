@@ -64,11 +64,11 @@ def _answer(
     )
     model, processor = opened.model(), opened.processor()
     _check_words(processor, question)
-    machine = common.through_ledger(machine)
-    with common.console().status(f"running on {machine.name}"), model.run_on(machine):
+    running = common.console().status(f"running on {machine.name}")
+    with common.through_ledger(machine) as kept, running, model.run_on(kept):
         text = answer(model, processor, [picture], [question])[0]
     if as_json:
-        common.print_json({"question": question, "answer": text, "backend": machine.describe()})
+        common.print_json({"question": question, "answer": text, "backend": kept.describe()})
     else:
         typer.echo(text)
 

@@ -6,7 +6,8 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -146,21 +147,27 @@ def open_store(place: str | None, blobs: Path | None, *, create: bool = False) -
     return JobStore(place, blobs, create=create)
 
 
-def through_ledger(machine: Any) -> Any:
+@contextmanager
+def through_ledger(machine: Any) -> Iterator[Any]:
     """A machine that charges behind the user's ledger, so that nothing is lost or paid twice.
 
     Others stay as they are. A job that this process does not live to see is found again by the
     same command.
     """
     if machine.kind != "hardware":
-        return machine
+        yield machine
+        return
     from qvlm_qiskit.jobs import recorded_backend
 
     blobs = os.environ.get("QVLM_BLOBS")
     place = os.environ.get("QVLM_STORE")
     store = open_store(place, None if blobs is None else Path(blobs), create=True)
     typer.echo(f"qvlm: jobs on {machine.name} are kept in the ledger at {store.place}", err=True)
-    return recorded_backend(machine, store)
+    recorded = recorded_backend(machine, store)
+    try:
+        yield recorded
+    finally:
+        recorded.device.worker.close()
 
 
 def console() -> Console:

@@ -52,14 +52,15 @@ def evaluate(
     samples = list(DigitCanvases("test", limit, opened.seed))
     model, processor = opened.model(), opened.processor()
     circuits_on(model, machine)  # what doesn't fit on the device is refused before it runs
-    _, record = evaluate_on(
-        model,
-        processor,
-        samples,
-        common.through_ledger(machine),
-        batch_size=batch,
-        track=on_console(common.console()),
-    )
+    with common.through_ledger(machine) as kept:
+        _, record = evaluate_on(
+            model,
+            processor,
+            samples,
+            kept,
+            batch_size=batch,
+            track=on_console(common.console()),
+        )
     if as_json:
         common.print_json(record)
         return

@@ -156,6 +156,7 @@ def cancel_evaluation(store: JobStore, identifier: str) -> tuple[JobRun, list[st
         followed = worker.finish(asked, seconds=CANCEL_SECONDS)
         ended = {s.id for s in followed if s.state.final}
         left = [s.id for s in living if s.id not in ended]
+        worker.close(found.id)
     return close_run(store, found, "cancelled", error="cancelled by the user"), left
 
 
@@ -241,8 +242,10 @@ class _Driver:
         # a run that was cancelled meanwhile stays cancelled
         if load_run(self.store, self.run.id).state == "waiting":
             close_run(self.store, self.run, "failed", error=str(error))
+        self.recorded.worker.close(self.run.id)
 
     def _finish(self, found: Evaluation, samples: Sequence[Sample], seconds: float) -> JobRun:
+        self.recorded.worker.close(self.run.id)
         result = {
             **found.as_dict(),
             "questions": [

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -97,3 +98,29 @@ def process(place):
 
     run.environment = environment
     return run
+
+
+@pytest.fixture
+def begin(process, place):
+    """Starts a command in a process of its own, which Ctrl-C can reach; ended with the test."""
+    started = []
+
+    def start(*words):
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "qvlm_qiskit", *words],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                cwd=place,
+                env=process.environment,
+                # A shell's background jobs ignore the signal, and what they start inherits that.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )
+        )
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()

@@ -4,8 +4,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import zipfile
 from contextlib import suppress
@@ -207,16 +205,9 @@ def test_what_cannot_be_meant_is_refused(qvlm, place, monkeypatch, words, says):
 
 
 @pytest.mark.slow
-def test_ctrl_c_says_how_to_go_on_and_nothing_is_lost(process, place, ledger):
+def test_ctrl_c_says_how_to_go_on_and_nothing_is_lost(begin, process, place, ledger):
     words = ("submit", "run", "--backend", "noisy:fake_manila", "--limit", "40", *STORE)
-    submitting = subprocess.Popen(
-        [sys.executable, "-m", "qvlm_qiskit", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=place,
-        env=process.environment,
-    )
+    submitting = begin(*words)
     deadline = time.monotonic() + 90
     while not list(Path(place / "ledger").glob("local/*/result")) and time.monotonic() < deadline:
         time.sleep(0.05)

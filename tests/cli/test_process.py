@@ -66,16 +66,9 @@ def test_a_reader_that_goes_away_is_no_error(process, place):
     assert (writer.returncode, err) == (0, "")
 
 
-def test_ctrl_c_stops_a_training_and_keeps_what_can_be_resumed(process, place):
+def test_ctrl_c_stops_a_training_and_keeps_what_can_be_resumed(begin, place):
     words = ("train", "--out", "new", "--recipe", "tiny", "--steps", "100000")
-    training = subprocess.Popen(
-        [sys.executable, "-m", "qvlm_qiskit", *words, "--train-samples", "16"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=place,
-        env=process.environment,
-    )
+    training = begin(*words, "--train-samples", "16")
     partial = Path(place / "new.partial")
     deadline = time.monotonic() + 60
     while not (partial / "options.json").exists() and time.monotonic() < deadline:

@@ -71,6 +71,7 @@ def test_both_blocks_jobs_wait_together_and_nothing_is_sent_twice(tiny_run, mach
         for event in store.history(one.id)
     }
     assert at[second.id, "queued"] < at[first.id, "completed"]
+    assert server.sessions.get(first.session)["accepting_jobs"] is False  # closed with the run
     assert done.result["costs"]["rows"] == first.rows + second.rows
     again = submit_evaluation(tiny_run, machine, store, replace(OPTIONS, prefetch=False))
     assert again.result["costs"]["jobs"] == 0

@@ -254,6 +254,40 @@ def test_a_batch_that_was_closed_is_replaced(store, buy):
     assert all(s.state is State.ANSWERED for s in store.find())
 
 
+def test_a_run_that_ends_closes_its_own_batches_and_no_others(store, buy):
+    service = Unreliable()
+    buy(service, [0.1], mode="batch", run="r-1")
+    buy(service, [0.2], mode="batch", run="r-2")
+    service.open_sessions.discard(service.posts[0][2])
+    buy(service, [0.3], mode="batch", run="r-1")
+    worker = Worker(store, service, mode="batch")
+    worker.close("r-1")
+    assert service.open_sessions == {service.posts[1][2]}
+    worker.close("r-1")  # nothing is left to do
+
+
+def test_what_was_opened_without_a_run_is_closed(store, intended):
+    service = Unreliable()
+    worker = Worker(store, service, policy=PATIENCE, mode="batch")
+    worker.finish([intended(service).id])
+    assert len(service.open_sessions) == 1
+    worker.close()
+    assert service.open_sessions == set()
+
+
+def test_a_batch_that_could_not_be_closed_is_noted(store, buy):
+    service = Unreliable()
+    buy(service, [0.1], mode="batch", run="r-1")
+
+    def gone(session):
+        raise UnreachableError("no answer in 5 s")
+
+    service.close_session = gone
+    Worker(store, service, mode="batch").close("r-1")
+    (submission,) = store.find()
+    assert store.history(submission.id)[-1].note.endswith("not closed: no answer in 5 s")
+
+
 def test_a_plan_without_sessions_is_said_and_not_waited_for(store, buy):
     service = Unreliable()
 

@@ -277,7 +277,7 @@ def test_cancelled_is_cancelled_until_it_is_attempted_again(tiny_run, noisy, sto
     begun, job = started(tiny_run, noisy, store)
     stopped, left = cancel_evaluation(store, begun.id)
     assert (stopped.state, left) == ("cancelled", [])
-    assert store.submission(job.id).state is State.FAILED
+    assert store.submission(job.id).state is State.CANCELLED
     with pytest.raises(JobFailedError, match=f"qvlm jobs retry {begun.id}"):
         continue_evaluation(store, begun.id)
     # another run that needs the same rows does not buy them behind the user's back either
