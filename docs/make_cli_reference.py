@@ -26,6 +26,7 @@ COMMANDS = (
     ("jobs", "retry"),
     ("jobs", "results"),
     ("jobs", "usage"),
+    ("jobs", "verify"),
     ("jobs", "export"),
     ("backends",),
     ("backends", "list"),

@@ -150,6 +150,19 @@ def test_readme_model_example_runs(clone: Path):
 
 
 @pytest.mark.slow
+def test_jobs_example_runs(clone: Path):
+    text = (ROOT / "docs" / "jobs.md").read_text("utf-8")
+    example = next(
+        e
+        for e in re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+        if "submit_evaluation" in e
+    )
+    done = run_in(clone, ".venv/bin/python", "-c", example)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert 0 <= float(done.stdout) <= 1
+
+
+@pytest.mark.slow
 def test_report_renders_in_a_browser(clone: Path, tmp_path: Path):
     browser = shutil.which("chromium")
     if browser is None:
@@ -178,15 +191,47 @@ def test_report_renders_in_a_browser(clone: Path, tmp_path: Path):
         assert len(image.convert("RGB").getcolors(maxcolors=1 << 24) or []) > 200
 
 
-def test_the_walkthrough_shows_the_commands_that_wrote_it():
-    make = load(ROOT / "docs" / "make_walkthrough.py")
-    text = make.TARGET.read_text("utf-8")
-    assert re.findall(r"^\$ (.*)$", text, re.MULTILINE) == [step[2] for step in make.STEPS]
-    assert text.startswith(make.OPENING)
+def commands_of(page: Path) -> list[str]:
+    """The commands whose output a page shows; all their options exist."""
+    commands: list[str] = re.findall(r"^\$ (.*)$", page.read_text("utf-8"), re.MULTILINE)
     reference = (ROOT / "docs" / "cli.md").read_text("utf-8")
-    for _, _, command in make.STEPS:
+    for command in commands:
         words = command.split()
-        name = " ".join(words[:3] if words[1] == "noise" else words[:2])
+        name = " ".join(words[:3] if words[1] in ("noise", "jobs") else words[:2])
         section = reference.partition(f"## `{name}`\n")[2].partition("\n## ")[0]
+        assert section, name
         for option in (word for word in words if word.startswith("--")):
             assert option in section, (name, option)
+    return commands
+
+
+def test_the_walkthrough_shows_the_commands_that_wrote_it():
+    make = load(ROOT / "docs" / "make_walkthrough.py")
+    assert commands_of(make.TARGET) == [command for _, _, command in make.STEPS]
+    assert make.TARGET.read_text("utf-8").startswith(make.OPENING)
+
+
+def test_the_page_about_jobs_shows_the_commands_that_wrote_it():
+    make = load(ROOT / "docs" / "make_jobs_page.py")
+    assert commands_of(make.PAGE) == [command for _, command in make.STEPS]
+
+
+def test_the_page_about_jobs_names_tests_that_exist():
+    text = (ROOT / "docs" / "jobs.md").read_text("utf-8")
+    table = text.partition("## What is promised")[2].partition("\n## ")[0]
+    folder = ROOT
+    named = re.findall(r"`((?:tests/)?[\w/]+(?:\.py|/))`", table)
+    assert len(named) > 8
+    for name in named:
+        path = ROOT / name if name.startswith("tests/") else folder / name
+        assert path.exists(), name
+        folder = path.parent
+
+
+def test_ledger_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "jobs.md").read_text("utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(next(e for e in examples if "recorded_backend" in e), "jobs.md", "exec"), names)
+    assert names["store"].count_jobs() == 1  # type: ignore[attr-defined]

@@ -54,15 +54,15 @@ def list_runs(
         return
     common.print_table(
         f"runs in {ledger.place}",
-        ("run", "=state", "machine", ">questions", ">jobs", ">accuracy", ">begun (UTC)"),
+        ("run", "=state", "=machine", ">jobs", ">right", ">begun (UTC)"),
         [
             (
                 run.id,
                 run.state,
                 run.request["backend"]["name"],
-                str(run.request["options"]["limit"]),
                 f"{answered}/{jobs}",
-                "–" if run.result is None else f"{run.result['accuracy']:.1%}",
+                f"{'–' if run.result is None else run.result['correct']}"
+                f"/{run.request['options']['limit']}",
                 _utc(run.created_at)[5:16],
             )
             for run, answered, jobs in found
@@ -269,6 +269,28 @@ def usage(
             for run, part in saved.items()
         ],
     )
+
+
+@app.command("verify")
+def verify(
+    identifier: Annotated[
+        str | None,
+        typer.Argument(help="A run's id, its beginning, or last; by default all.", metavar="ID"),
+    ] = None,
+    store: common.StorePlace = None,
+    blobs: common.Blobs = None,
+) -> None:
+    """Decode stored raw results again, offline, and compare with the answers bit for bit."""
+    from qvlm_qiskit.jobs.verify import verify as verified
+    from qvlm_qiskit.studies.export import submissions_behind
+
+    ledger = common.open_store(store, blobs)
+    if identifier is None:
+        rows = verified(ledger)
+    else:
+        jobs = submissions_behind(ledger, _load(ledger, identifier))
+        rows = sum(verified(ledger, job) for job in jobs if str(job.state) == "answered")
+    typer.echo(f"{rows:,} rows are what their raw results say")
 
 
 @app.command("export")

@@ -46,6 +46,7 @@ OPTIONS = {
     },
     "jobs results": {"--store", "--blobs", "--json"},
     "jobs usage": {"--store", "--blobs", "--json"},
+    "jobs verify": {"--store", "--blobs"},
     "jobs export": {"--out", "--overwrite", "--store", "--blobs"},
     "ask": {"--question", "--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
     "caption": {"--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
@@ -71,7 +72,8 @@ COMMANDS = {
 }  # fmt: skip
 COMMANDS["backends"] = ["list", "show"]
 COMMANDS["jobs"] = [
-    "list", "show", "resume", "watch", "cancel", "retry", "results", "usage", "export",
+    "list", "show", "resume", "watch", "cancel", "retry", "results", "usage", "verify",
+    "export",
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
 COMMANDS["study"] = ["noise"]

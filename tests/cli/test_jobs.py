@@ -75,6 +75,8 @@ def test_a_run_from_its_plan_to_its_export(qvlm, ledger):
     assert json.loads(qvlm("jobs", "show", "last", *STORE, "--json").out) == shown
     results = json.loads(qvlm("jobs", "results", run["id"][:8], *STORE, "--json").out)
     assert texts(results) == texts(run["result"]) == texts(shown["result"])
+    rows = f"{ledger().count_rows():,} rows are what their raw results say\n"
+    assert qvlm("jobs", "verify", *STORE).out == qvlm("jobs", "verify", "last", *STORE).out == rows
 
     usage = json.loads(qvlm("jobs", "usage", *STORE, "--json").out)
     assert [(part["run"], part["jobs"]) for part in usage["usage"]] == [(run["id"], jobs)]
@@ -186,6 +188,7 @@ def test_the_default_ledger_is_the_users(qvlm, place, monkeypatch):
         ("jobs resume last --store empty", ["has no run 'last'"]),
         ("jobs cancel r-1 --store empty", ["has no run 'r-1'"]),
         ("jobs retry r-1 --store empty", ["has no run 'r-1'"]),
+        ("jobs verify r-1 --store empty", ["has no run 'r-1'"]),
         ("jobs export r-1 --store empty --out new", ["has no run 'r-1'"]),
         ("jobs watch r-1 --store empty --interval 0", ["poll_seconds is 0"]),
         ("jobs list --store sqlite:///x.db", ["needs a folder for its files"]),
