@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from qvlm_qiskit.cli import common
@@ -49,16 +50,29 @@ class Board:
         if not self.console.is_terminal:
             self._say_changes()
 
-    def __rich__(self) -> Table:
-        elapsed = _duration(time.monotonic() - self._started)
+    def __rich__(self) -> Group:
+        return Group(self._table(), self._bars())
+
+    def _bars(self) -> Progress:
+        """Answered jobs and rows of those that were planned; a plan can be off."""
         expected = self.run.request.get("expected", {})
         done = [s for s in self.submissions if str(s.state) == "answered"]
+        bars = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), expand=False
+        )
+        to_buy = expected.get("rows", 0) - expected.get("known", 0)
+        for what, count, planned, begun in (
+            ("jobs", len(done), expected.get("jobs", 0), len(self.submissions)),
+            ("rows", sum(s.rows for s in done), to_buy, sum(s.rows for s in self.submissions)),
+        ):
+            bars.add_task(what, completed=count, total=max(planned, begun))
+        return bars
+
+    def _table(self) -> Table:
+        elapsed = _duration(time.monotonic() - self._started)
         table = Table(
-            title=f"{self.run.id} on {self.run.request['backend']['name']}",
-            caption=f"{len(done)} of about {expected.get('jobs', '?')} jobs answered, "
-            f"{sum(s.rows for s in done):,} rows, {elapsed}",
+            title=f"{self.run.id} on {self.run.request['backend']['name']}, {elapsed}",
             title_justify="left",
-            caption_justify="left",
             header_style="bold",
         )
         for column in ("job", "state", "what that means", "rows", "for", "id there"):

@@ -33,12 +33,14 @@ def preflight(
 ) -> None:
     """Say what qvlm evaluate would cost on a backend, and what its circuits become; run nothing."""
     from qvlm_qiskit.data import DigitCanvases
+    from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
     from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.runs import Run
-    from qvlm_qiskit.studies.preflight import preflight_evaluation
+    from qvlm_qiskit.studies.preflight import jobs_in_a_row, preflight_evaluation
 
     common.use_threads(1)
     opened = Run.open(run)
+    model = opened.model()
     machine = common.open_machine(
         backend,
         shots=shots,
@@ -53,7 +55,7 @@ def preflight(
         seed=opened.seed if seed is None else seed,
     )
     report, instead = preflight_evaluation(
-        opened.model(),
+        model,
         opened.processor(),
         list(DigitCanvases("test", limit, opened.seed)),
         machine,
@@ -61,10 +63,25 @@ def preflight(
         mitigations=None if mitigation is None else [mitigation],
         track=on_console(common.console()),
     )
+    longest = jobs_in_a_row(model, MAX_NEW_TOKENS)
     if as_json:
-        common.print_json({**report.as_dict(), "instead": instead, "machine": machine.describe()})
+        generation = {"tokens": MAX_NEW_TOKENS, "jobs_in_a_row": longest}
+        common.print_json(
+            {
+                **report.as_dict(),
+                "instead": instead,
+                "generation": generation,
+                "machine": machine.describe(),
+            }
+        )
         return
     print_report(report, instead)
+    if report.kind != "exact":
+        short = jobs_in_a_row(model, 1)
+        typer.echo(
+            f"a batch waits for {short} jobs one after the other where answers have 1 token, for "
+            f"{longest} where they have {MAX_NEW_TOKENS}; qvlm submit --prefetch waits once"
+        )
 
 
 def print_report(report: Any, instead: Sequence[str]) -> None:

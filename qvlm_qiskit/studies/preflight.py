@@ -51,6 +51,21 @@ def preflight_evaluation(
     return report, smaller_recipes(model, backend)
 
 
+def jobs_in_a_row(model: HybridVLM, tokens: int) -> int:
+    """How many jobs a generation waits for, one after the other, without prefetch.
+
+    QCNN asks once, for the images. PAQM asks for the prompts, and again for every token that is
+    read again, which the last one is not. Mitigation that calibrates adds jobs of its own.
+
+    Args:
+        model: Its blocks, of which some are quantum.
+        tokens: Length of the longest answer of a batch, its end included.
+    """
+    blocks = [name.removesuffix(".core.layer") for name in model.quantum_layers]
+    asked = {"paqm": tokens}  # any other block: once
+    return sum(asked.get(block.rsplit(".", 1)[-1], 1) for block in blocks)
+
+
 def smaller_recipes(model: HybridVLM, backend: Backend) -> list[str]:
     """Recipes whose blocks are small enough for a machine on which the model's are too large."""
     said = []

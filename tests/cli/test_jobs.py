@@ -1,8 +1,10 @@
 """``qvlm submit`` and ``qvlm jobs``: from a plan to kept results, over several processes."""
 
 import hashlib
+import io
 import json
 import os
+import re
 import signal
 import time
 import zipfile
@@ -10,7 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from qvlm_qiskit.cli.follow import Board
 from qvlm_qiskit.jobs import JobStore
 from qvlm_qiskit.jobs.runs import list_runs
 
@@ -133,6 +137,27 @@ def test_cancel_refuses_to_go_on_and_retry_does(qvlm, ledger):
     again = qvlm("jobs", "retry", run.id, *STORE, "--json")
     assert json.loads(again.out)["state"] == "done"
     assert "attempt 2" in qvlm("jobs", "show", run.id, *STORE).out
+
+
+def test_a_terminal_shows_bars_of_jobs_and_rows(qvlm, ledger):
+    assert qvlm("submit", "run", *MACHINE, *STORE, "--detach").status == 0
+    (run,) = list_runs(ledger())
+
+    def shown():
+        console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
+        console.print(Board(console, ledger(), run))
+        text = console.file.getvalue()
+        assert max(map(len, text.splitlines())) <= 80
+        return re.findall(r"^(jobs|rows) .* (\d+)/(\d+) *$", text, re.MULTILINE)
+
+    planned = run.request["expected"]
+    (_, *jobs), (_, answered, rows) = shown()
+    assert jobs == ["0", str(planned["jobs"])]
+    assert (answered, rows) == ("0", str(planned["rows"]))
+    assert qvlm("jobs", "resume", "last", *STORE).status == 0
+    (_, done, known), (_, answered, rows) = shown()
+    assert done == known
+    assert answered == rows == str(ledger().count_rows())
 
 
 def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(qvlm, ledger):

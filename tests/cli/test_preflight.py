@@ -9,7 +9,9 @@ def test_the_preflight_says_what_an_evaluation_would_cost(qvlm):
     assert shown.status == 0
     for text in ("qcnn", "paqm", "readout+zne", "executions", "QPU s", "rep_delay"):
         assert text in shown.out
+    assert "2 jobs one after the other where answers have 1 token, for 17" in shown.out
     data = json.loads(qvlm(*words.split(), "--json").out)
+    assert data["generation"] == {"tokens": 16, "jobs_in_a_row": 17}
     levels = {level["mitigation"]: level for level in data["levels"]}
     assert list(levels)[:4] == ["none", "readout", "zne", "readout+zne"]
     assert {"learned-zne", "cdr", "pec", "twirling", "auto"} == set(list(levels)[4:])

@@ -20,7 +20,7 @@ from qvlm_qiskit.data.batch import encode_prompts
 from qvlm_qiskit.evaluation import evaluate
 from qvlm_qiskit.jobs import JobStore, recorded_backend
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig
-from qvlm_qiskit.studies.preflight import preflight_evaluation, smaller_recipes
+from qvlm_qiskit.studies.preflight import jobs_in_a_row, preflight_evaluation, smaller_recipes
 
 
 class CountingDevice(BaseEstimatorV2):
@@ -123,6 +123,23 @@ def test_a_forward_pass_executes_in_the_runtime_client_what_the_preflight_says(
     assert (report.levels[0].jobs, report.levels[0].executions) == (len(seen), sum(seen))
     text = int((batch.input_ids != model.config.image_token_id).sum())
     assert report.rows < text + 2 * model.config.num_image_tokens
+
+
+class CountingCalls(StatevectorEstimator):
+    calls = 0
+
+    def run(self, pubs, *, precision=None):
+        self.calls += 1
+        return super().run(pubs, precision=precision)
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 5])
+def test_a_generation_waits_for_so_many_jobs(tokens, model, processor, samples):
+    device = CountingCalls()
+    batch = encode_prompts(processor, [samples[0].image], [samples[0].question])
+    with model.run_on(device):
+        model.generate(**batch.inputs(), min_new_tokens=tokens, max_new_tokens=tokens)
+    assert device.calls == jobs_in_a_row(model, tokens) == tokens + 1
 
 
 def test_the_model_is_left_where_it_was(model, processor, samples):
