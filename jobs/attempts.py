@@ -6,8 +6,9 @@ import uuid
 from dataclasses import asdict
 
 from qvlm_qiskit.errors import JobError
+from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore, Submission, new_id
+from qvlm_qiskit.jobs.store import JobStore, new_id
 
 
 def retry(store: JobStore, submission: Submission, run: str | None = None) -> Submission:

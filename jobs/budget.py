@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from qvlm_qiskit.backends.limits import MAX_EXECUTIONS, MAX_JOB_SECONDS
 from qvlm_qiskit.errors import BudgetError, InputError
 from qvlm_qiskit.jobs import schema
+from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.service import JobService
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore, Submission
+from qvlm_qiskit.jobs.store import JobStore
 
 MARGIN = 2.0
 """A job may take so many times its estimate before the server stops it."""

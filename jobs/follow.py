@@ -13,8 +13,9 @@ from qvlm_qiskit.jobs.answer import DamagedResultError, PubAnswer
 from qvlm_qiskit.jobs.blobs import DamagedBlobError
 from qvlm_qiskit.jobs.decode import decode
 from qvlm_qiskit.jobs.package import Package
+from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore, Submission
+from qvlm_qiskit.jobs.store import JobStore
 
 if TYPE_CHECKING:
     from qvlm_qiskit.jobs.worker import Worker

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qvlm_qiskit.errors import LedgerError
+from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import Submission
 
 if TYPE_CHECKING:
     from qvlm_qiskit.jobs.worker import Worker

@@ -15,9 +15,10 @@ from qvlm_qiskit.backends.job import FinishedJob
 from qvlm_qiskit.errors import JobFailedError, JobPending
 from qvlm_qiskit.jobs.nearby import SAME_ROW, snap
 from qvlm_qiskit.jobs.purchase import purchase
+from qvlm_qiskit.jobs.records import StoredRow, Submission
 from qvlm_qiskit.jobs.rows import Row, assemble, split
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore, StoredRow, Submission
+from qvlm_qiskit.jobs.store import JobStore
 from qvlm_qiskit.jobs.worker import Report, Worker
 
 COSTS = ("circuits", "executions")

@@ -15,8 +15,9 @@ from sqlalchemy import insert, select, update
 
 from qvlm_qiskit.errors import InputError, LedgerError
 from qvlm_qiskit.jobs import schema
+from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore, Submission, new_id
+from qvlm_qiskit.jobs.store import JobStore, new_id
 
 RunState = Literal["waiting", "done", "failed", "cancelled"]
 

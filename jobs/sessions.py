@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Literal
 
 from qvlm_qiskit.jobs import schema
+from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.service import JobService, UnreachableError
-from qvlm_qiskit.jobs.store import JobStore, Submission
+from qvlm_qiskit.jobs.store import JobStore
 
 Mode = Literal["job", "batch", "session"]
 

@@ -20,13 +20,11 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, func, insert, or_, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -36,11 +34,22 @@ from qvlm_qiskit.jobs import schema
 from qvlm_qiskit.jobs.answer import PubAnswer
 from qvlm_qiskit.jobs.blobs import Blobs
 from qvlm_qiskit.jobs.database import alone, open_engine, parsed, shown
+from qvlm_qiskit.jobs.records import (
+    Event,
+    Floats,
+    StoredRow,
+    Submission,
+    array_from,
+    bytes_of,
+    columns_of,
+    storable,
+    stored_row_from,
+    submission_from,
+)
 from qvlm_qiskit.jobs.states import FINAL, NEXT, State
 
 DATABASE = "ledger.sqlite"
 CHUNK = 500  # SQLite's older builds take 999 variables in one statement
-Floats = NDArray[np.float64]
 
 
 class _TakenError(LedgerError):
@@ -49,71 +58,6 @@ class _TakenError(LedgerError):
 
 class LeaseLostError(LedgerError):
     """Another worker has taken the submission over; the one that lost it must stop."""
-
-
-@dataclass(frozen=True)
-class Submission:
-    """One intended, running or finished server job; the columns of its table."""
-
-    id: str
-    tag: str
-    run: str | None
-    state: State
-    machine: str
-    decoder: str
-    package: str
-    about: Mapping[str, Any]
-    attempt: int
-    previous: str | None
-    rows: int
-    executions: int | None
-    seconds_estimated: float | None
-    seconds_used: float | None
-    max_seconds: int
-    session: str | None
-    server_id: str | None
-    raw: str | None
-    reason: str | None
-    reason_code: int | None
-    posts: int
-    posted_at: float | None
-    not_before: float
-    fetches: int
-    created_at: float
-    updated_at: float
-    lease_owner: str | None
-    lease_until: float | None
-
-
-@dataclass(frozen=True)
-class StoredRow:
-    """A row of the ledger: answered, or bought by a submission.
-
-    Attributes:
-        key: Its key.
-        submission: Who buys or bought it.
-        pub: Number of the pub in the submission's package.
-        position: Its place among the pub's rows.
-        evs: Expectation values by observable; None until it is answered.
-        stds: Their standard errors.
-    """
-
-    key: str
-    submission: str
-    pub: int
-    position: int
-    evs: Floats | None
-    stds: Floats | None
-
-
-@dataclass(frozen=True)
-class Event:
-    """A line of a submission's history."""
-
-    at: float
-    state: str
-    note: str
-    owner: str | None
 
 
 class JobStore:
@@ -177,7 +121,7 @@ class JobStore:
             for part in _chunks(list(keys)):
                 query = select(schema.rows).where(schema.rows.c.key.in_(part))
                 for line in connection.execute(query):
-                    found[line.key] = _stored_row(line)
+                    found[line.key] = stored_row_from(line)
         return found
 
     def values_of_kind(self, kind: str) -> tuple[list[str], Floats]:
@@ -195,7 +139,7 @@ class JobStore:
         )
         with self.transaction() as connection:
             lines = connection.execute(query).all()
-        values = [_array(line.parameters) for line in lines]
+        values = [array_from(line.parameters) for line in lines]
         return [line.key for line in lines], np.array(values, dtype=np.float64)
 
     def rows_of(self, submission: str) -> list[StoredRow]:
@@ -207,7 +151,7 @@ class JobStore:
             .order_by(table.c.pub, table.c.position)
         )
         with self.transaction() as connection:
-            return [_stored_row(line) for line in connection.execute(query)]
+            return [stored_row_from(line) for line in connection.execute(query)]
 
     def count_rows(self) -> int:
         """How many rows are answered or being bought."""
@@ -240,7 +184,7 @@ class JobStore:
         try:
             with self.transaction() as connection:
                 connection.execute(insert(schema.rows), lines)
-                connection.execute(insert(schema.submissions).values(_columns(submission)))
+                connection.execute(insert(schema.submissions).values(columns_of(submission)))
                 _note(connection, submission["id"], State.INTENDED, "recorded", None)
         except _TakenError:
             if not self.find_rows(line["key"] for line in lines):
@@ -271,7 +215,7 @@ class JobStore:
             )
             if moved.rowcount == 0:
                 return False
-            connection.execute(insert(schema.submissions).values(_columns(submission)))
+            connection.execute(insert(schema.submissions).values(columns_of(submission)))
             note = f"attempt {submission['attempt']}, after {previous}"
             _note(connection, submission["id"], State.INTENDED, note, None)
         return True
@@ -292,7 +236,7 @@ class JobStore:
         table = schema.submissions
         query = select(table).where(*conditions).order_by(table.c.created_at, table.c.id)
         with self.transaction() as connection:
-            return [_submission(line) for line in connection.execute(query)]
+            return [submission_from(line) for line in connection.execute(query)]
 
     def history(self, identifier: str) -> list[Event]:
         """What happened to a submission, in order."""
@@ -325,7 +269,7 @@ class JobStore:
             if taken.rowcount != 1:
                 return None
             line = connection.execute(select(table).where(table.c.id == identifier)).one()
-        return _submission(line)
+        return submission_from(line)
 
     def release(self, identifier: str, owner: str) -> None:
         """Give a lease back before its end."""
@@ -360,7 +304,7 @@ class JobStore:
             self._write(connection, held, owner, {"state": state.value, **changes})
             _note(connection, held.id, state, note, owner)
             line = connection.execute(select(table).where(table.c.id == held.id)).one()
-        return _submission(line)
+        return submission_from(line)
 
     def answer(self, held: Submission, owner: str, answers: Sequence[PubAnswer]) -> Submission:
         """Write the values of all rows of a submission; they are never changed afterwards.
@@ -383,8 +327,8 @@ class JobStore:
                     update(table)
                     .where(table.c.key == line.key, table.c.evs.is_(None))
                     .values(
-                        evs=_bytes(answer.evs[..., line.position]),
-                        stds=_bytes(answer.stds[..., line.position]),
+                        evs=bytes_of(answer.evs[..., line.position]),
+                        stds=bytes_of(answer.stds[..., line.position]),
                     )
                 )
                 if written.rowcount != 1:
@@ -433,7 +377,7 @@ class JobStore:
                 table.c.lease_owner == owner,
                 table.c.lease_until > now,
             )
-            .values(updated_at=now, **{name: _storable(value) for name, value in changes.items()})
+            .values(updated_at=now, **{name: storable(value) for name, value in changes.items()})
         )
         if written.rowcount != 1:
             raise LeaseLostError(
@@ -490,46 +434,10 @@ def _note(
             submission=identifier,
             at=now_in(connection),
             state=state.value,
-            note=_storable(note),
+            note=storable(note),
             owner=owner,
         )
     )
-
-
-def _storable(value: Any) -> Any:
-    """A server's words may hold what no database takes: NUL, and halves of surrogate pairs."""
-    if not isinstance(value, str):
-        return value
-    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
-
-
-def _columns(submission: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **submission,
-        "state": State(submission["state"]).value,
-        "about": json.dumps(submission["about"], sort_keys=True, allow_nan=False),
-    }
-
-
-def _submission(line: Any) -> Submission:
-    values = dict(line._mapping)  # noqa: SLF001  (SQLAlchemy's public name of a row's mapping)
-    return Submission(
-        **{**values, "state": State(values["state"]), "about": json.loads(values["about"])}
-    )
-
-
-def _stored_row(line: Any) -> StoredRow:
-    return StoredRow(
-        line.key, line.submission, line.pub, line.position, _array(line.evs), _array(line.stds)
-    )
-
-
-def _bytes(values: Any) -> bytes:
-    return np.ascontiguousarray(values, dtype="<f8").tobytes()
-
-
-def _array(content: bytes | None) -> Floats | None:
-    return None if content is None else np.frombuffer(content, dtype="<f8").astype(np.float64)
 
 
 def _chunks(keys: list[str]) -> Iterator[list[str]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from qvlm_qiskit.errors import BudgetError, JobError, LedgerError
 from qvlm_qiskit.jobs.pacing import take_turn
 from qvlm_qiskit.jobs.package import Package
+from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.service import (
     AmbiguousError,
     NotAcceptedError,
@@ -20,7 +21,6 @@ from qvlm_qiskit.jobs.service import (
     SessionClosedError,
 )
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import Submission
 
 if TYPE_CHECKING:
     from qvlm_qiskit.jobs.worker import Worker

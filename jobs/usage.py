@@ -9,8 +9,9 @@ from functools import reduce
 from operator import add
 from typing import TypeVar
 
+from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore, Submission
+from qvlm_qiskit.jobs.store import JobStore
 
 Number = TypeVar("Number", int, float)
 

@@ -7,8 +7,9 @@ import numpy as np
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import schema
 from qvlm_qiskit.jobs.follow import redecode
+from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore, Submission
+from qvlm_qiskit.jobs.store import JobStore
 
 
 def verify(store: JobStore, submission: Submission | None = None) -> int:

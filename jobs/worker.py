@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 from qvlm_qiskit.errors import InputError, LedgerError
 from qvlm_qiskit.jobs import follow, reconcile, submit
 from qvlm_qiskit.jobs.budget import Budget
+from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.service import JobService, UnreachableError
 from qvlm_qiskit.jobs.sessions import Mode, Sessions
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore, LeaseLostError, Submission
+from qvlm_qiskit.jobs.store import JobStore, LeaseLostError
 
 Report = Callable[[list[Submission]], None]
 
