@@ -38,7 +38,8 @@ def retry(store: JobStore, submission: Submission, run: str | None = None) -> Su
         "updated_at": now,
     }
     for column in (
-        "server_id", "raw", "reason", "reason_code", "posted_at", "session", "seconds_used",
+        "server_id", "raw", "reason", "reason_code", "posted_at", "certain_at", "boot",
+        "boot_seconds", "account", "session", "seconds_used",
         "lease_owner", "lease_until",
     ):  # fmt: skip
         again[column] = None

@@ -17,7 +17,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Submission:
-    """One intended, running or finished server job; the columns of its table."""
+    """One intended, running or finished server job; the columns of its table.
+
+    What a search for it has to wait for is written before it is sent: `certain_at` by the store's
+    clock, and the sender's boot with the seconds since then.
+    """
 
     id: str
     tag: str
@@ -41,6 +45,10 @@ class Submission:
     reason_code: int | None
     posts: int
     posted_at: float | None
+    certain_at: float | None
+    boot: str | None
+    boot_seconds: float | None
+    account: str | None
     not_before: float
     fetches: int
     created_at: float

@@ -7,6 +7,7 @@ hold no account data, and nothing is pickled.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 
 from qvlm_qiskit.errors import LedgerError
 
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData()
 
@@ -60,6 +61,10 @@ submissions = Table(
     Column("reason_code", Integer),
     Column("posts", Integer, nullable=False),
     Column("posted_at", Float),
+    Column("certain_at", Float),
+    Column("boot", String(64)),
+    Column("boot_seconds", Float),
+    Column("account", String(64)),
     Column("not_before", Float, nullable=False),
     Column("fetches", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
@@ -84,6 +89,13 @@ rows = Table(
 )
 Index("rows_by_submission", rows.c.submission)
 rows_by_kind = Index("rows_by_kind", rows.c.kind)
+
+nearby = Table(
+    "nearby",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("answered_by", String(64), nullable=False),
+)
 
 answers = Table(
     "answers",
@@ -136,13 +148,25 @@ def _to_2(connection: Connection) -> None:
 
 def _to_3(connection: Connection) -> None:
     """Version 2 did not keep the rows' values; its rows are found by their keys only."""
-    for column in (rows.c.kind, rows.c.parameters):
-        kind = column.type.compile(connection.dialect)
-        connection.exec_driver_sql(f"ALTER TABLE rows ADD COLUMN {column.name} {kind}")
+    _add(connection, rows.c.kind, rows.c.parameters)
     rows_by_kind.create(connection)
 
 
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {2: _to_2, 3: _to_3}
+def _to_4(connection: Connection) -> None:
+    """Version 3 did not keep which row answered a nearby one, nor what a search has to wait for."""
+    sent = submissions.c
+    _add(connection, sent.certain_at, sent.boot, sent.boot_seconds, sent.account)
+    nearby.create(connection)
+
+
+def _add(connection: Connection, *columns: Column[Any]) -> None:
+    for column in columns:
+        kind = column.type.compile(connection.dialect)
+        table = column.table.name
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}")
+
+
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {2: _to_2, 3: _to_3, 4: _to_4}
 """The step that leads to each version from the one before it."""
 
 
