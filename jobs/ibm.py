@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 import warnings
@@ -88,6 +89,7 @@ class RuntimeJobs:
         guard_service(machine.service)
         guard_client(machine._api_client)  # noqa: SLF001  (a copy, where the machine is one)
         self._instance = machine._instance  # noqa: SLF001
+        self.account = hashlib.sha256(str(self._instance).encode()).hexdigest()[:16]
         # Not service.job() and the like: they decode, and make another client the active one.
         self._client = machine.service._get_api_client(self._instance)  # noqa: SLF001
         self._sign_in = guard_client(self._client)

@@ -50,6 +50,7 @@ class LocalJobs:
             opens the same device; given, jobs run in a process of their own.
     """
 
+    account = "here"
     decoder = decode.LOCAL
     post_seconds = 0.0
     visible_after_seconds = 0.0

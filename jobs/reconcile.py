@@ -2,15 +2,17 @@
 
 A job that the server lists under the tag is adopted at once. That it lists none means something
 only when the search was begun later than the request could still arrive, plus the time after which
-the service lists what it accepted: then the submission may be sent again. A search that fails
-proves nothing.
+the service lists what it accepted: then the submission may be sent again. That time is written down
+by the sender, and has to have passed by the store's clock and by the computer's own. A search that
+fails, or one among another account's jobs, proves nothing.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qvlm_qiskit.errors import LedgerError
+from qvlm_qiskit.errors import JobError, LedgerError
+from qvlm_qiskit.jobs import clocks
 from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.states import State
 
@@ -30,7 +32,7 @@ def search(worker: Worker, held: Submission) -> Submission:
     Raises:
         UnreachableError: No complete answer; it stays unknown.
     """
-    begun = worker.store.now()
+    settled = is_settled(worker, held)
     found = worker.service.find(held.tag)
     if found:
         server_id = found[0].server_id
@@ -39,17 +41,50 @@ def search(worker: Worker, held: Submission) -> Submission:
             others = ", ".join(job.server_id for job in found[1:])
             note += f"; the server has more jobs with this tag ({others})"
         return worker.store.move(held, worker.owner, State.QUEUED, note, server_id=server_id)
-    if begun < certain_at(worker, held):
+    if not settled:
         return held
     note = "a search after the grace period found no job: it may be sent again"
     return worker.store.move(held, worker.owner, State.INTENDED, note)
 
 
+def check_account(worker: Worker, held: Submission) -> None:
+    """Refuse to ask one account about the jobs of another.
+
+    Raises:
+        JobError: The submission was sent by another account or instance.
+    """
+    if held.account not in (None, worker.service.account):
+        raise JobError(
+            f"submission {held.id} was sent to {held.machine} by another account or instance: only "
+            "that one can be asked for its job"
+        )
+
+
+def grace_seconds(worker: Worker) -> float:
+    """How long after its mark a request can still be on its way, or accepted and not listed."""
+    service = worker.service
+    # `submit.post` sends within `start_seconds` of the mark or not at all.
+    return worker.policy.start_seconds + service.post_seconds + service.visible_after_seconds
+
+
 def certain_at(worker: Worker, held: Submission) -> float:
-    """From when on a search that finds nothing proves that there is nothing."""
+    """From when on, by the store's clock, a search that finds nothing proves something.
+
+    The sender's patience and the searcher's may differ; the longer one counts.
+    """
     if held.posted_at is None:
         raise LedgerError(f"submission {held.id} is {held.state} but was never sent")
-    service = worker.service
-    # `submit.post` sends within `start_seconds` of `posted_at` or not at all.
-    sent = held.posted_at + worker.policy.start_seconds
-    return sent + service.post_seconds + service.visible_after_seconds
+    return max(held.posted_at + grace_seconds(worker), held.certain_at or 0.0)
+
+
+def is_settled(worker: Worker, held: Submission) -> bool:
+    """Whether a search that begins now can prove that there is no job."""
+    settled = certain_at(worker, held)
+    if worker.store.now() < settled:
+        return False
+    booted, since = clocks.boot()
+    if held.boot is None or booted is None or held.boot_seconds is None:
+        return True  # sent by an older release, or on a system that has no such clock
+    # On another boot, or another computer, at least the time since this boot has passed.
+    passed = since - (held.boot_seconds if held.boot == booted else 0.0)
+    return passed >= settled - (held.posted_at or 0.0)

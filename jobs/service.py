@@ -105,9 +105,11 @@ class JobService(Protocol):
             `find`. That no job is ever submitted twice holds as long as this is true.
         posts_per_minute: How many submissions the service takes; None: any number.
         charges: Whether jobs cost QPU time.
+        account: A digest of whose jobs these are; a search of another account's proves nothing.
     """
 
     machine: str
+    account: str
     decoder: str
     post_seconds: float
     visible_after_seconds: float

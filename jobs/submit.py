@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qvlm_qiskit.errors import BudgetError, JobError, LedgerError
+from qvlm_qiskit.jobs import clocks, reconcile
 from qvlm_qiskit.jobs.pacing import take_turn
 from qvlm_qiskit.jobs.package import Package
 from qvlm_qiskit.jobs.records import Submission
@@ -49,13 +50,19 @@ def post(worker: Worker, held: Submission) -> Submission:
         return store.move(
             held, worker.owner, State.INTENDED, f"paced: {wait:.0f} s", not_before=due
         )
+    booted, since = clocks.boot()
+    now = store.now()
     held = store.move(
         held,
         worker.owner,
         State.POSTING,
         f"request {held.posts + 1}",
         posts=held.posts + 1,
-        posted_at=store.now(),
+        posted_at=now,
+        certain_at=now + reconcile.grace_seconds(worker),
+        boot=booted,
+        boot_seconds=since,
+        account=service.account,
         session=session,
         max_seconds=worker.budget.max_seconds(held.seconds_estimated),
     )

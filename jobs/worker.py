@@ -37,6 +37,9 @@ STEPS = {
     State.STORED: follow.read,
 }
 
+ASKED_FOR = (State.UNKNOWN, State.QUEUED, State.RUNNING, State.COMPLETED)
+"""States in which the server is asked for a job that was sent before."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -117,6 +120,8 @@ class Worker:
         if held is None or held.state.final:
             return self.store.submission(identifier)
         try:
+            if held.state in ASKED_FOR:
+                reconcile.check_account(self, held)
             with self._lease_kept(identifier):
                 return STEPS[held.state](self, held)
         finally:

@@ -16,7 +16,7 @@ from qvlm_qiskit.errors import BudgetError, JobError, JobFailedError, JobPending
 from qvlm_qiskit.jobs import Budget, JobStore, State, Worker
 from qvlm_qiskit.jobs.attempts import retry
 from qvlm_qiskit.jobs.package import Package
-from qvlm_qiskit.jobs.reconcile import certain_at
+from qvlm_qiskit.jobs.reconcile import certain_at, is_settled
 from qvlm_qiskit.jobs.service import Allowance, UnreachableError
 from qvlm_qiskit.jobs.verify import verify
 from tests.jobs.conftest import HOURS, PATIENCE, sqlite_or_postgresql
@@ -79,14 +79,15 @@ def test_two_hundred_keys_under_random_faults(buy, store):
 def test_control_without_either_part_of_the_grace_period_jobs_are_submitted_twice(grace, buy):
     """The server lists a job later than the search that finds nothing."""
     service = unreliable_for_hours(3, 0.5, visible_after_seconds=60.0)
-    real = service.submit
+    setattr(service, grace, 0.0)
+    real, stated = service.submit, service.post_seconds
 
     def submit(*arguments, **options):
         service.post_seconds = 600.0
         try:
             return real(*arguments, **options)
         finally:
-            setattr(service, grace, 0.0)
+            service.post_seconds = stated
 
     service.submit = submit
     for number in range(40):
@@ -113,27 +114,98 @@ def package(circuit):
 
 @pytest.mark.parametrize("fault", AMBIGUOUS)
 def test_unknown_waits_for_the_grace_period_and_for_evidence(fault, buy, store):
-    """It is not sent again, nor given up, while the list is empty or can't be read."""
-    service = Unreliable(script=[fault], listing_lag=1e9, visible_after_seconds=1e9)
-    with pytest.raises(JobPending):
-        buy(service, [0.1], detach=True)
+    clock = Clock()
+    service = Unreliable(script=[fault], listing_lag=1e9, visible_after_seconds=60.0, clock=clock)
     with pytest.raises(JobPending):
         buy(service, [0.1], detach=True)
     (submission,) = store.find()
     assert submission.state is State.UNKNOWN
     assert len(service.posts) == 1
-    service.listing_lag = 0.0
     accepted, _ = POST_FAULTS[fault]
     if accepted:  # the list shows it now: adopted, though the grace period has not ended
+        service.listing_lag = 0.0
         buy(service, [0.1])
         assert len(service.posts) == 1
     else:
+        clock.sleep(59.0)
         with pytest.raises(JobPending):
             buy(service, [0.1], detach=True)
         assert len(service.posts) == 1
-        service.visible_after_seconds = 0.0
+        clock.sleep(1.0 + PATIENCE.start_seconds)
+        service.listing_lag = 0.0
         buy(service, [0.1])
         assert len(service.posts) == 2
+    assert len(service.server.jobs()) == 1
+
+
+def unknown_for_a_while(buy, **options):
+    """A request that was accepted without an answer, and whose job is listed 30 s later."""
+    clock = Clock()
+    service = Unreliable(
+        Server(time=lambda: clock.running),
+        script=["dropped after accept"], visible_after_seconds=60.0, clock=clock, **options,
+    )  # fmt: skip
+
+    def listed(tag):
+        jobs = [j for j in service.server.jobs() if j["tag"] == tag]
+        return [service._job(j["id"]) for j in jobs if clock.running >= j["at"] + 30]
+
+    service.find = listed
+    with pytest.raises(JobPending):
+        buy(service, [0.1], detach=True)
+    return service, clock
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0])
+def test_a_clock_that_is_set_proves_nothing(step, buy, store):
+    service, clock = unknown_for_a_while(buy)
+    clock.now += step
+    clock.sleep(5.0)
+    with pytest.raises(JobPending):
+        buy(service, [0.1], detach=True)
+    assert (store.find()[0].state, len(service.posts)) == (State.UNKNOWN, 1)
+    clock.sleep(25.0)
+    np.testing.assert_allclose(buy(service, [0.1]), np.cos([0.1]))
+    assert len(service.posts) == len(service.server.jobs()) == 1
+
+
+def test_the_patience_of_the_sender_counts_and_not_only_the_searchers(buy, store):
+    service, clock = unknown_for_a_while(buy)
+    service.visible_after_seconds = 0.0
+    clock.sleep(25.0)
+    with pytest.raises(JobPending):
+        buy(service, [0.1], detach=True)
+    assert (store.find()[0].state, len(service.posts)) == (State.UNKNOWN, 1)
+
+
+def test_another_boot_counts_from_its_beginning(buy, store, monkeypatch):
+    service, clock = unknown_for_a_while(buy)
+    (submission,) = store.find()
+    clock.now += 3600.0
+    worker = worker_on(store, service)
+    for seconds, settled in ((61.0, True), (59.0, False)):
+        monkeypatch.setattr("qvlm_qiskit.jobs.clocks.boot", lambda s=seconds: ("another", s))
+        assert is_settled(worker, submission) is settled
+    monkeypatch.setattr("qvlm_qiskit.jobs.clocks.boot", lambda: (None, 0.0))
+    assert is_settled(worker, submission)
+
+
+@pytest.mark.parametrize("fault", ["dropped after accept", "dropped before accept"])
+def test_another_account_is_not_asked_for_a_job(fault, buy, store):
+    clock = Clock()
+    service = Unreliable(script=[fault], clock=clock)
+    service.find = failing
+    with pytest.raises(JobPending):
+        buy(service, [0.1], detach=True)
+    clock.sleep(3600.0)
+    other = Unreliable(clock=clock)
+    other.account = "two"
+    with pytest.raises(JobError, match="another account or instance"):
+        buy(other, [0.1])
+    assert other.posts == []
+    assert store.find()[0].state is State.UNKNOWN
+    del service.find
+    np.testing.assert_allclose(buy(service, [0.1]), np.cos([0.1]))
     assert len(service.server.jobs()) == 1
 
 

@@ -55,16 +55,23 @@ def values(package):
 
 
 class Clock:
-    """A clock that moves only when it is told to, so that hours of waiting take no time."""
+    """A clock that moves only when it is told to, so that hours of waiting take no time.
+
+    Attributes:
+        now: What its owner thinks that the time is; can be set.
+        running: Seconds that have really passed.
+    """
 
     def __init__(self):
         self.now = 1.0e9
+        self.running = 0.0
 
     def time(self):
         return self.now
 
     def sleep(self, seconds):
         self.now += seconds
+        self.running += seconds
 
 
 @dataclass
@@ -109,6 +116,7 @@ class Unreliable:
     """
 
     machine = "unreliable"
+    account = "one"
     decoder = decode.LOCAL
     charges = True
 

@@ -1,5 +1,6 @@
 """Every fault of a submission → the ledger's error, and how many jobs the server then has."""
 
+import hashlib
 import time
 import warnings
 
@@ -247,3 +248,14 @@ def test_the_deprecation_of_the_legacy_class_is_not_repeated(server, machine, pa
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         RuntimeJobs(machine, generation="legacy").submit(package, tag, max_seconds=60)
+
+
+def test_the_account_is_known_by_a_digest_of_its_instance(server, machine, monkeypatch):
+    crn = server.environment()["QISKIT_IBM_INSTANCE"]
+    found = RuntimeJobs(machine).account
+    assert found == hashlib.sha256(crn.encode()).hexdigest()[:16]
+    assert RuntimeJobs(fetch_machine(DEVICE)).account == found
+    monkeypatch.setattr("tests.runtime_server.server.CRN", crn.replace("loopback::", "other::"))
+    with RuntimeServer([DEVICE], instant=True) as another:
+        reached(another, monkeypatch)
+        assert RuntimeJobs(fetch_machine(DEVICE)).account != found
