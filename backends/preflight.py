@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -136,15 +136,23 @@ def preflight(
         MitigationError: A mitigation that this backend doesn't offer.
     """
     if mitigations is None:
-        own = backend.options.mitigation
-        mitigations = backend.mitigations if own == "none" else (own,)
-    return preflight_calls(
-        backend, subject, rehearse(subject, batch, exact_estimator()), mitigations
-    )
+        mitigations = compared_mitigations(backend)
+    calls = rehearse(subject, batch, exact_estimator())
+    return preflight_calls(backend, subject, calls, mitigations)
+
+
+def compared_mitigations(backend: Backend) -> tuple[str, ...]:
+    """The backend's own mitigation, where it has one, or all that it offers."""
+    own = backend.options.mitigation
+    return tuple(backend.mitigations) if own == "none" else (own,)
 
 
 def preflight_calls(
-    backend: Backend, subject: Any, calls: Sequence[Call], mitigations: Sequence[str]
+    backend: Backend,
+    subject: Any,
+    calls: Sequence[Call],
+    mitigations: Sequence[str],
+    report: Callable[[int], None] | None = None,
 ) -> Preflight:
     """`preflight` of calls that are known already.
 
@@ -153,6 +161,7 @@ def preflight_calls(
         subject: As `preflight` takes it.
         calls: What `rehearse` found.
         mitigations: Which to compare.
+        report: Called with the number of mitigations that are counted; each can take seconds.
 
     Raises:
         InputError: A subject that can't be understood.
@@ -160,6 +169,11 @@ def preflight_calls(
     """
     variants = [(name, backend.with_mitigation(name)) for name in mitigations]
     blocks = blocks_of(subject)
+    levels = []
+    for done, (name, variant) in enumerate(variants, 1):
+        levels.append(level_report(name, variant, calls))
+        if report is not None:
+            report(done)
     return Preflight(
         backend=backend.name,
         kind=backend.kind,
@@ -167,7 +181,7 @@ def preflight_calls(
         calls=len(calls),
         rows=sum(pub.parameter_values.size for call in calls for pub in call.pubs),
         blocks=tuple(_block_report(backend, block) for block in blocks),
-        levels=tuple(level_report(name, variant, calls) for name, variant in variants),
+        levels=tuple(levels),
     )
 
 

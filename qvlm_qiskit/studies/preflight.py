@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from qvlm_qiskit.backends import Backend, Preflight
 from qvlm_qiskit.backends.advice import largest_encoding
+from qvlm_qiskit.backends.preflight import compared_mitigations, exact_estimator, preflight_calls
+from qvlm_qiskit.backends.rehearse import rehearse
 from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import QVLMError
 from qvlm_qiskit.evaluation import evaluate
@@ -41,13 +43,16 @@ def preflight_evaluation(
     Returns:
         The report, and what this project offers instead of blocks that won't do there.
     """
-    report = backend.preflight(
+    calls = rehearse(
         model,
         lambda: evaluate(
             model, processor, samples, batch_size=batch_size, track=track, what="rehearsal"
         ),
-        mitigations=mitigations,
+        exact_estimator(),
     )
+    names = compared_mitigations(backend) if mitigations is None else mitigations
+    with track("costs", len(names)) as counted:
+        report = preflight_calls(backend, model, calls, names, counted)
     return report, smaller_recipes(model, backend)
 
 
