@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
+import requests
 from qiskit_ibm_runtime.exceptions import IBMAccountError, IBMNotAuthorizedError
 
 from qvlm_qiskit.backends.account import open_service
@@ -155,6 +157,10 @@ def fetch_machine(name: str) -> Any:
     except (CredentialsError, UnsafeAddressError):
         raise
     except (IBMAccountError, IBMNotAuthorizedError) as ex:
+        if (host := _silent_host(ex)) is not None:
+            raise BackendError(
+                f"IBM Quantum can't be reached: no connection to {host}; nothing was asked"
+            ) from None
         raise CredentialsError(
             f"no usable IBM Quantum account ({type(ex).__name__}): save one with "
             "QiskitRuntimeService.save_account(token=…, instance=…) or set QISKIT_IBM_TOKEN and "
@@ -173,3 +179,15 @@ def fetch_machine(name: str) -> Any:
             f"can't open the IBM machine {name!r} ({type(ex).__name__}): it does not exist, is not "
             "open to this account, or IBM Quantum did not answer"
         ) from None
+
+
+def _silent_host(failure: BaseException | None) -> str | None:
+    """The address that gave no answer, where that is behind an error about the account.
+
+    The client says "invalid account" also where it could ask nobody.
+    """
+    while failure is not None:
+        if isinstance(failure, requests.ConnectionError | requests.Timeout):
+            return "it" if failure.request is None else urlsplit(str(failure.request.url)).netloc
+        failure = failure.__cause__ or failure.__context__
+    return None

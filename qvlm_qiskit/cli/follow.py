@@ -22,6 +22,8 @@ SHOWN = 12
 
 SILENT = ("intended", "posting", "completed", "stored")
 """States that last a moment, and are worth no line of their own."""
+DELAYS = ("no answer", "paced", "not accepted", "not sent")
+"""How lines of a history begin that say why nothing goes on."""
 
 
 class Board:
@@ -39,7 +41,8 @@ class Board:
         self.console, self.store, self.run = console, store, run
         self._read: Callable[[], list[Any]] = partial(submissions_of, store, run)
         self._started = time.monotonic()
-        self._said: dict[str, str] = {}
+        self._said: set[tuple[str, str]] = set()
+        self._delays: dict[str, str] = {}
         self.submissions: list[Any] = self._read()
 
     def update(self, waiting: list[Any]) -> None:
@@ -47,8 +50,14 @@ class Board:
         own = self._read()
         known = {submission.id for submission in own}
         self.submissions = [*(s for s in waiting if s.id not in known), *own]
+        self._delays = {s.id: self._delay(s) for s in self.submissions if not s.state.final}
         if not self.console.is_terminal:
             self._say_changes()
+
+    def _delay(self, one: Any) -> str:
+        """Why a job does not go on, by the last line of its history."""
+        *_, last = self.store.history(one.id)
+        return str(last.note) if last.note.startswith(DELAYS) else ""
 
     def __rich__(self) -> Group:
         return Group(self._table(), self._bars())
@@ -86,7 +95,7 @@ class Board:
             table.add_row(
                 f"{number} {one.id}",
                 str(one.state),
-                one.reason or one.state.meaning,
+                one.reason or self._delays.get(one.id) or one.state.meaning,
                 f"{one.rows:,}",
                 "" if one.state.final else _duration(time.time() - one.updated_at),
                 common.short(one.server_id),
@@ -95,9 +104,12 @@ class Board:
 
     def _say_changes(self) -> None:
         for number, one in enumerate(self.submissions, 1):
-            if one.state not in SILENT and self._said.get(one.id) != one.state:
-                self._said[one.id] = str(one.state)
-                typer.echo(f"job {number} {one.id}: {one.state}, {one.rows:,} rows", err=True)
+            states = [] if one.state in SILENT else [f"{one.state}, {one.rows:,} rows"]
+            delays = [text] if (text := self._delays.get(one.id)) else []
+            for said in (*states, *delays):
+                if (one.id, said) not in self._said:
+                    self._said.add((one.id, said))
+                    typer.echo(f"job {number} {one.id}: {said}", err=True)
 
 
 def _duration(seconds: float) -> str:

@@ -160,6 +160,23 @@ def test_a_terminal_shows_bars_of_jobs_and_rows(qvlm, ledger):
     assert answered == rows == str(ledger().count_rows())
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_who_waits_is_told_why(terminal, qvlm, ledger, capfd):
+    assert qvlm("submit", "run", *MACHINE, *STORE, "--detach").status == 0
+    store = ledger()
+    (run,) = list_runs(store)
+    job = next(s for s in store.find() if not s.state.final)
+    store.note(job.id, "no answer: GET …/usage: no connection")
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
+    board = Board(console, store, run)
+    board.update([])
+    board.update([])
+    console.print(board)
+    shown = console.file.getvalue() if terminal else capfd.readouterr().err
+    assert shown.count("no answer: GET …/usage: no connection") == 1
+    assert qvlm("jobs", "cancel", "last", *STORE).status == 0
+
+
 def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(qvlm, ledger):
     found = qvlm("submit", "run", *MACHINE, *STORE, "--prefetch", "--dry-run", "--json")
     plan = json.loads(found.out)
