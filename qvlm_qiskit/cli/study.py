@@ -83,6 +83,8 @@ def noise(
         common.print_json(results)
     else:
         _print(f"{out} on {backend}, 95 % intervals over seeds", results)
+    if others := results["rows_of_other_grids"]:
+        screen.print(f"{others} rows of other grids stay in {out / 'rows.jsonl'}, not shown here")
     screen.print(f"rows: {out / 'rows.csv'}, report: {', '.join(map(str, pages))}")
 
 

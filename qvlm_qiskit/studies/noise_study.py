@@ -96,7 +96,13 @@ def run_noise_study(
 
             workers.run([(evaluate_cell, cell, grid) for cell in missing], keep)
     rows = [done[cell.key(grid)] for cell in cells]
-    results = {**_header(), "grid": dataclasses.asdict(grid), **summarise(rows), "rows": rows}
+    results = {
+        **_header(),
+        "grid": dataclasses.asdict(grid),
+        "rows_of_other_grids": len(done) - len(rows),
+        **summarise(rows),
+        "rows": rows,
+    }
     write_text(out / "rows.csv", as_csv(rows))
     if table == "parquet":
         write_bytes(out / "rows.parquet", as_parquet(rows, results["grid"]))

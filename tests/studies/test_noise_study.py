@@ -181,6 +181,11 @@ def test_a_grid_may_grow_and_keeps_its_rows(study, short_run, tmp_path, monkeypa
     grown = run_noise_study(NoiseGrid(DEVICE, **SMALL), [short_run.path], out)
     assert [cell.strength for cell, _ in seen] == [2.0]
     assert [row["strength"] for row in grown["rows"]] == [0.0, 2.0]
+    assert grown["rows_of_other_grids"] == 0
+    again = run_noise_study(small, [short_run.path], out)
+    assert ([r["strength"] for r in again["rows"]], again["rows_of_other_grids"]) == ([0.0], 1)
+    assert len((out / "rows.jsonl").read_text("utf-8").splitlines()) == 2
+    assert len(seen) == 1
 
 
 @pytest.mark.slow
