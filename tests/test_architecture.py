@@ -219,6 +219,11 @@ def test_opening_a_backend_needs_no_model():
     assert loaded_after(statement, unneeded) == []
 
 
+def test_reading_a_ledger_needs_no_model():
+    statement = "import qvlm_qiskit.studies.export, qvlm_qiskit.jobs.verify, qvlm_qiskit.jobs.runs"
+    assert loaded_after(statement, ["torch", "transformers", "mitiq", "matplotlib"]) == []
+
+
 PUBLIC = {
     "qvlm_qiskit": [
         "HybridVLM", "HybridVLMConfig", "HybridVLMProcessor", "open_backend",
