@@ -242,7 +242,7 @@ def usage(
         return
     common.print_table(
         f"spent, by {ledger.place}",
-        ("run", "machine", ">jobs", ">rows", ">executions", ">est. QPU s", ">charged"),
+        ("run", "=machine", ">jobs", ">rows", ">executions", ">QPU s (est.)"),
         [
             (
                 part.run or "–",
@@ -250,8 +250,8 @@ def usage(
                 f"{part.jobs:,}",
                 f"{part.rows:,}",
                 _number(part.executions, ","),
-                _number(part.seconds_estimated, ",.1f"),
-                _number(part.seconds_charged, ",.1f"),
+                f"{_number(part.seconds_charged, ',.1f')} "
+                f"({_number(part.seconds_estimated, ',.1f')})",
             )
             for part in spent
         ],
