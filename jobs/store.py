@@ -355,8 +355,20 @@ class JobStore:
             return [(json.loads(text), at) for text, at in connection.execute(query)]
 
     def note(self, identifier: str, text: str, owner: str | None = None) -> None:
-        """Add a line to a submission's history without changing it."""
+        """Add a line to a submission's history without changing it.
+
+        What the last line says already is not repeated: a service can be away for days.
+        """
+        events = schema.events.c
+        last = (
+            select(events.note)
+            .where(events.submission == identifier)
+            .order_by(events.number.desc())
+            .limit(1)
+        )
         with self.transaction() as connection:
+            if connection.execute(last).scalar_one_or_none() == storable(text):
+                return
             state = connection.execute(
                 select(schema.submissions.c.state).where(schema.submissions.c.id == identifier)
             ).scalar_one()

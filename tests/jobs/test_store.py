@@ -239,6 +239,7 @@ def test_submissions_are_found_oldest_first_and_histories_in_order(ledger):
     ]  # fmt: skip
     for number in range(20):
         ledger.note("s-1", f"line {number}")
+        ledger.note("s-1", f"line {number}")  # says nothing new
     notes = [event.note for event in ledger.history("s-1")]
     assert notes == ["recorded", *(f"line {number}" for number in range(20))]
 
