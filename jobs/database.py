@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -71,11 +73,26 @@ def _configure_sqlite(connection: Any, _: Any) -> None:
     # Transactions are begun by _begin_immediate; the driver's own BEGIN would come too late.
     connection.isolation_level = None
     cursor = connection.cursor()
-    # The time-out first: changing the journal's mode needs the lock already.
-    settings = (f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=FULL")
-    for setting in settings:
-        cursor.execute(f"PRAGMA {setting}")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+    _use_write_ahead_log(cursor)
+    cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
+
+
+def _use_write_ahead_log(cursor: Any) -> None:
+    """Change a new database's journal; of several that try, all but one are sent away at once.
+
+    SQLite does not wait here: two that hold a read lock and want to write would wait for ever.
+    """
+    ends = time.monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as ex:
+            if ex.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+                raise
+        time.sleep(0.01)
 
 
 def _begin_immediate(connection: Connection) -> None:
