@@ -124,6 +124,6 @@ def _print_plan(plan: Any) -> None:
     columns = ("prefetch", ">rows", ">known", ">jobs", ">waits", ">executions", ">QPU s")
     common.print_table("what would be bought", columns, rows)
     typer.echo(
-        "known: rows that the ledger has or is buying. waits: jobs one after the other; without prefetch every "
-        "generated word waits for a job of its own"
+        "known: rows that the ledger has or is buying. waits: jobs one after the other; without "
+        "prefetch every generated word waits for a job of its own"
     )
