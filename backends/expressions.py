@@ -63,9 +63,19 @@ def _steps(value: ParameterExpression, names: tuple[str, ...]) -> tuple[_Step, .
         for step in value._qpy_replay  # noqa: SLF001
     ]
     # A parameter that cancelled is written as "+ 0·parameter"; the list of names has it anyway.
-    while len(made) > 2 and made[-1] == ("ADD", "", "") and made[-2][::2] == ("MUL", "0"):
+    while len(made) > 1 and made[-1] == ("ADD", "", "") and made[-2][::2] == ("MUL", "0"):
         del made[-2:]
-    return tuple(made)
+    # What is computed of numbers alone is written as a number again where it is used.
+    steps = tuple(step for step in made if _of_parameters(*step))
+    if steps:
+        return steps
+    alone = next(iter(value.parameters)) if value.is_symbol() else value.numeric(strict=False)
+    return (("ADD", text(alone), "0"),)
+
+
+def _of_parameters(operation: str, first: str, second: str) -> bool:
+    operands = (first,) if operation in _UNARY else (first, second)
+    return any(not operand or operand.startswith("p") for operand in operands)
 
 
 def _number(value: float) -> str:
