@@ -690,7 +690,7 @@ def test_rows_are_near_by_their_angles_and_not_by_their_parameters(scale, jobs, 
     circuit = QuantumCircuit(1)
     circuit.rx(Parameter("x") * scale, 0)
     backend = recorded_backend(open_backend("aer", shots=1000, seed=1), store)
-    for value in (0.0, 0.9e-6):
+    for value in (0.0, 0.7e-6):
         found = backend.estimator().run([(circuit, "Z", [value])]).result()[0].data.evs
         np.testing.assert_allclose(found, np.cos(scale * value), atol=0.2)
     assert store.count_jobs() == jobs
