@@ -56,8 +56,8 @@ UNSAFE = [
 PIECES = [
     "https:", "http:", "//", "/", "\\", "@", ":", "#", "?", ".", "%2f", "%40", "%5c", "\t", "\n",
     " ", "\0", "[::1]", "[", "]", "443", "evil.example", "iam.cloud.ibm.com", ".cloud.ibm.com",
-    "cloud.ibm.com", "127.0.0.1", "localhost", "0x7f.1", ";", "&", "é", "\u3002", "\uff0f", "\u2488",
-    "_", "A",
+    "cloud.ibm.com", "127.0.0.1", "localhost", "0x7f.1", ";", "&", "é", "\u3002", "\uff0f",
+    "\u2488", "_", "A",
 ]  # fmt: skip
 
 
