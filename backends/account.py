@@ -12,12 +12,13 @@ import re
 import time
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from ibm_cloud_sdk_core import ApiException
 from qiskit_ibm_runtime import QiskitRuntimeService
 from requests import PreparedRequest, RequestException
 from requests.auth import AuthBase
+from urllib3.exceptions import LocationParseError
+from urllib3.util import Url, parse_url
 
 from qvlm_qiskit.backends.transport import Transport, UnsafeAddressError, is_loopback
 from qvlm_qiskit.backends.wire import RECORD, Deadlines
@@ -35,6 +36,8 @@ ADDRESS_VARIABLES = (
 _EXCHANGES = 3
 # The SDK takes a token for expired that is valid for fewer seconds.
 _MARGIN_SECONDS = 10
+_HOST = re.compile(r"[a-z0-9.-]+|\[::1\]")
+_PLAIN = re.compile(r"[!-?A-\[\]-~]+")  # ASCII without blanks, @ and backslashes
 _SECRET_SHAPES = (
     re.compile(r"(?i)\b(bearer|apikey|basic)\s+[^\s,;\"']{16,}"),
     re.compile(
@@ -229,9 +232,20 @@ def check_address(what: str, url: str) -> None:
     Raises:
         UnsafeAddressError: Credentials would be sent there.
     """
-    parts = urlsplit(str(url))
-    host = parts.hostname or ""
-    if is_loopback(host) and parts.scheme in ("http", "https"):
+    address = str(url)
+    try:
+        # As `requests` reads it, who sends: for other parsers the host can be another one.
+        parts = parse_url(address)
+    except LocationParseError:
+        parts = Url()
+    host = (parts.host or "").lower()
+    # Users' names, backslashes and control characters make an address look like another.
+    if not _HOST.fullmatch(host) or not _PLAIN.fullmatch(address):
+        raise UnsafeAddressError(
+            f"{what} is at no plain address, where credentials would be sent: expected https and "
+            f"{IBM_DOMAIN}, or this computer"
+        )
+    if is_loopback(host.strip("[]")) and parts.scheme in ("http", "https"):
         return
     if parts.scheme != "https" or not f".{host}".endswith(f".{IBM_DOMAIN}"):
         raise UnsafeAddressError(

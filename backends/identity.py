@@ -10,12 +10,9 @@ the class of a gate that has a definition, and the order of sums and products.
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import re
 from collections import OrderedDict
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +20,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Barrier, Delay, Measure, Parameter, ParameterExpression, Reset
 from qiskit.circuit.library import UnitaryGate
 
+from qvlm_qiskit.backends.expressions import expression_bytes
 from qvlm_qiskit.errors import CircuitError
 
 # Bumped when the same bytes would come to mean something else: old keys then never meet new ones.
@@ -31,11 +29,6 @@ SCHEME = b"qvlm-identity-1"
 
 # Their class and parameters say everything; the walk doesn't ask for a definition.
 _PRIMITIVE = (Barrier, Delay, Measure, Reset, UnitaryGate)
-
-# A parameter's name that can be told from the rest of an expression's text.
-_PLAIN = re.compile(r"[^\W\d]\w*(\[\d+\])?")
-_SYMBOL = re.compile(r"[^\W\d]\w*(?:\[\d+\])?(?!\w*\()")
-_IMAGINARY = re.compile(r"\di\b")
 
 _targets: OrderedDict[int, tuple[Any, str]] = OrderedDict()
 
@@ -174,7 +167,7 @@ def _value_bytes(value: Any) -> bytes:
     if isinstance(value, Parameter):
         return b"P" + str(value.name).encode()
     if isinstance(value, ParameterExpression):
-        return _expression_bytes(value)
+        return expression_bytes(value)
     if isinstance(value, bool | str):
         return b"V" + repr(value).encode()
     if isinstance(value, int | np.integer):
@@ -194,85 +187,3 @@ def _value_bytes(value: Any) -> bytes:
         f"a parameter of type {type(value).__name__} has no canonical form here; circuits with "
         "control flow can't be estimated by this platform"
     )
-
-
-def _expression_bytes(value: ParameterExpression) -> bytes:
-    """The expression as sorted sums and products, with its parameters by number, and their names.
-
-    Its text alone is not enough: a parameter may be called "x + y".
-    """
-    parameters = sorted(value.parameters, key=lambda parameter: parameter.name)
-    names = tuple(parameter.name for parameter in parameters)
-    if not all(_PLAIN.fullmatch(name) for name in names):
-        value = value.subs({p: Parameter(f"_{i}_") for i, p in enumerate(parameters)})
-        return (
-            _normal_text(str(value), tuple(f"_{i}_" for i in range(len(names))))
-            + repr(names).encode()
-        )
-    return _normal_text(str(value), names) + repr(names).encode()
-
-
-@lru_cache(maxsize=1 << 16)
-def _normal_text(text: str, symbols: tuple[str, ...]) -> bytes:
-    number = {name: f"p{i}" for i, name in enumerate(symbols)}
-    numbered = _SYMBOL.sub(lambda found: number.get(found[0], found[0]), text)
-    if _IMAGINARY.search(numbered):
-        # Qiskit prints different complex numbers alike, and QPY exchanges their parts.
-        raise CircuitError(f"the parameter expression {text} has complex numbers: angles are real")
-    try:
-        normal = _normal(ast.parse(numbered, mode="eval").body)
-    except (SyntaxError, RecursionError):  # hundreds of terms: it counts as it is written
-        return b"T" + _framed(numbered.encode())
-    return b"X" + _framed(normal.encode())
-
-
-def _normal(node: ast.expr) -> str:
-    """One text for all orders of the terms of a sum and of the factors of a product."""
-    match node:
-        case ast.Name(id=name):
-            return name
-        case ast.Constant(value=value):
-            return value.hex() if isinstance(value, float) else str(value)
-        case ast.Call(func=ast.Name(id=name)):
-            return f"{name}({','.join(_normal(argument) for argument in node.args)})"
-        case ast.BinOp(op=ast.Pow()):
-            return f"({_normal(node.left)}^{_normal(node.right)})"
-        case ast.BinOp(op=ast.Add() | ast.Sub()):
-            return "(+" + ",".join(sorted(_terms(node, False))) + ")"
-        case ast.BinOp(op=ast.Mult() | ast.Div()) | ast.UnaryOp(op=ast.USub()):
-            negative, above, below = _factors(node)
-            sign = "-" if negative else ""
-            if len(above) == 1 and not below:
-                return sign + above[0]
-            return f"{sign}({'*'.join(sorted(above))}/{'*'.join(sorted(below))})"
-    raise CircuitError(f"the expression {ast.unparse(node)} has no canonical form here")
-
-
-def _terms(node: ast.expr, negative: bool) -> list[str]:
-    match node:
-        case ast.BinOp(op=ast.Add()):
-            return _terms(node.left, negative) + _terms(node.right, negative)
-        case ast.BinOp(op=ast.Sub()):
-            return _terms(node.left, negative) + _terms(node.right, not negative)
-    text = _normal(node)
-    return [_negated(text) if negative else text]
-
-
-def _negated(text: str) -> str:
-    return text[1:] if text.startswith("-") else f"-{text}"
-
-
-def _factors(node: ast.expr) -> tuple[bool, list[str], list[str]]:
-    """Whether a product is negated, its numerators and its denominators; factors 1 are left out."""
-    match node:
-        case ast.UnaryOp(op=ast.USub()):
-            negative, above, below = _factors(node.operand)
-            return not negative, above, below
-        case ast.BinOp(op=ast.Mult()):
-            one, two = _factors(node.left), _factors(node.right)
-            return one[0] != two[0], one[1] + two[1], one[2] + two[2]
-        case ast.BinOp(op=ast.Div()):
-            one, two = _factors(node.left), _factors(node.right)
-            return one[0] != two[0], one[1] + two[2], one[2] + two[1]
-    text = _normal(node)
-    return False, [] if text in ("1", "0x1.0000000000000p+0") else [text], []

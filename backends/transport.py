@@ -37,7 +37,16 @@ from requests.exceptions import (
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
-from qvlm_qiskit.backends.wire import ATTEMPT, POOLS, RECORD, Attempt, Deadlines, Exchange, Record
+from qvlm_qiskit.backends.wire import (
+    ATTEMPT,
+    POOLS,
+    RECORD,
+    Attempt,
+    Deadlines,
+    Exchange,
+    Record,
+    WriteLimit,
+)
 from qvlm_qiskit.errors import BackendError
 
 logger = logging.getLogger(__name__)
@@ -145,12 +154,15 @@ class Transport(HTTPAdapter):
         ends = time.monotonic() + record.deadlines.total(str(request.method), parts.path)
         if request.method == "GET":
             return self._persist(request, record, ends, options)
+        limit = None
         if record.no_write_after is not None:
-            # The wall clock: a computer that slept in between must not go on sending.
-            ends = min(ends, time.monotonic() + record.no_write_after - time.time())
+            # A computer that sleeps from here on must not go on sending: looked at again before
+            # the first byte leaves.
+            limit = WriteLimit.at(record.no_write_after)
+            ends = min(ends, time.monotonic() + limit.seconds_left())
         # A connection that the server closed while it was idle would make the outcome unknown.
         self.poolmanager.clear()
-        response = self._once(request, record, ends, options)
+        response = self._once(request, record, ends, options, limit)
         if response.status_code == 401:
             self._drop(request)
         if response.is_redirect:
@@ -188,7 +200,12 @@ class Transport(HTTPAdapter):
         raise failure
 
     def _once(
-        self, request: PreparedRequest, record: Record, ends: float, options: Mapping[str, Any]
+        self,
+        request: PreparedRequest,
+        record: Record,
+        ends: float,
+        options: Mapping[str, Any],
+        limit: WriteLimit | None = None,
     ) -> Response:
         """One attempt, with the whole body."""
         exchange = Exchange(str(request.method), urlsplit(str(request.url)).path)
@@ -198,7 +215,7 @@ class Transport(HTTPAdapter):
         if request.method == "GET":
             silence = min(left, record.deadlines.silence_seconds)
         connect = min(left, record.deadlines.connect_seconds)
-        attempt = Attempt(exchange, ends)
+        attempt = Attempt(exchange, ends, limit)
         token = ATTEMPT.set(attempt)
         try:
             with attempt.limited(left):

@@ -101,12 +101,51 @@ def recording(deadlines: Deadlines, no_write_after: float | None = None) -> Iter
         RECORD.reset(token)
 
 
-class Attempt:
-    """The clock of one attempt: at its end the socket is shut, whoever waits at it."""
+def seconds_since_boot() -> float:
+    """A clock that nobody sets and that goes on while the computer sleeps, where there is one."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
-    def __init__(self, exchange: Exchange, ends: float) -> None:
+
+@dataclass(frozen=True)
+class WriteLimit:
+    """Until when a request may be written, by two clocks.
+
+    `time.monotonic` is no third one: it stands still while the computer sleeps. The wall clock may
+    be set back, and the clock since boot is not to be had everywhere.
+
+    Attributes:
+        wall: As `time.time` has it.
+        since_boot: As `seconds_since_boot` has it.
+    """
+
+    wall: float
+    since_boot: float
+
+    @classmethod
+    def at(cls, wall: float) -> WriteLimit:
+        """The limit at a time of the wall clock."""
+        return cls(wall, seconds_since_boot() + wall - time.time())
+
+    def seconds_left(self) -> float:
+        """By the clock that says less."""
+        return min(self.wall - time.time(), self.since_boot - seconds_since_boot())
+
+
+class Attempt:
+    """The clock of one attempt: at its end the socket is shut, whoever waits at it.
+
+    Args:
+        exchange: What becomes of it is noted there.
+        ends: As `time.monotonic` has it.
+        limit: For requests that must not leave later.
+    """
+
+    def __init__(self, exchange: Exchange, ends: float, limit: WriteLimit | None = None) -> None:
         self.exchange = exchange
         self.ends = ends
+        self.limit = limit
         self.expired = False
         self._socket: socket.socket | None = None
 
@@ -125,6 +164,8 @@ class Attempt:
         """The next bytes on a standing connection are the request's."""
         self._socket = connection.sock
         left = self.ends - time.monotonic()
+        if self.limit is not None:
+            left = min(left, self.limit.seconds_left())
         if self.expired or left <= 0:
             raise TimeoutError("out of time before the request was sent")
         self.exchange.state = "sent"

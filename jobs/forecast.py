@@ -14,6 +14,7 @@ from qvlm_qiskit.backends.compiled import Compiled
 from qvlm_qiskit.backends.limits import JobTimer
 from qvlm_qiskit.backends.mitigation.technique import Technique
 from qvlm_qiskit.backends.plan import Call, StatesWork
+from qvlm_qiskit.jobs.nearby import SAME_ROW, snap
 from qvlm_qiskit.jobs.rows import merge, split
 from qvlm_qiskit.jobs.store import JobStore
 
@@ -40,18 +41,24 @@ class Forecast:
 
 
 def forecast(
-    store: JobStore | None, backend: Backend, calls: Iterable[Call], context: Mapping[str, Any]
+    store: JobStore | None,
+    backend: Backend,
+    calls: Iterable[Call],
+    context: Mapping[str, Any],
+    same_row: float = SAME_ROW,
 ) -> Forecast:
     """What calls of a backend's estimator would add to a ledger; nothing is run.
 
     Where values depend on answers (generated words, learned mitigations) those of the rehearsal
-    are counted.
+    are counted. Rows near known ones are known; rows near each other that are both new are counted
+    as two, although the second will be answered by the first.
 
     Args:
         store: The ledger; None: an empty one.
         backend: Not recorded.
         calls: Abstract calls, as `backends.rehearse` makes them.
         context: What else the rows' keys cover, see `machines.row_context`.
+        same_row: See `jobs.nearby`, in radians.
 
     Raises:
         QVLMError: What running the calls would raise.
@@ -64,7 +71,10 @@ def forecast(
     seconds: float | None = 0.0
     for call in _device_calls(backend, calls):
         pubs = [EstimatorPub.coerce(pub) for pub in call.pubs]
-        rows = {row.key: row for row in split(pubs, context) if row.key not in seen}
+        asked = split(pubs, context)
+        if store is not None:
+            asked = snap(store, asked, pubs, same_row, remember=False)
+        rows = {row.key: row for row in asked if row.key not in seen}
         seen |= set(rows)
         stored = {} if store is None else store.find_rows(rows)
         total, known = total + len(rows), known + len(stored)

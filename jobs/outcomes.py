@@ -10,9 +10,16 @@ runs: only what `backends.wire` noted decides.
     2xx without a readable id, 3xx, 408, 499, 5xx          AmbiguousError
     401, 429                                               NotAcceptedError, with Retry-After
     4xx that says that the session is closed               SessionClosedError
-    other 4xx                                              RefusedError
+    other 4xx in the service's words; 413 and 431          RefusedError
+    other 4xx, such as a page of HTML                      AmbiguousError
     never begun: a question before it was not answered     NotAcceptedError
+    never begun: it was answered in no form that is known  NotAcceptedError
     never begun: the client refuses the job                RefusedError
+
+A 4xx that is not in the service's words comes from something in between: a proxy, a firewall, a
+sign-in page. It is nothing that the job is to blame for, so it must not be final. Most of them did
+not pass the request on, but one that looks at answers can also replace the service's own: only a
+search tells, and it costs minutes where a second job costs QPU time.
 """
 
 from __future__ import annotations
@@ -22,7 +29,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from qiskit.exceptions import QiskitError
 from qiskit_ibm_runtime.api.exceptions import ApiError
+from qiskit_ibm_runtime.exceptions import IBMBackendApiError, IBMBackendApiProtocolError
 from requests import RequestException
 
 from qvlm_qiskit.backends.account import SignInError, redacted
@@ -40,10 +49,22 @@ from qvlm_qiskit.jobs.service import (
 
 # Given by a gateway too, which can't know what the service behind it did.
 _UNCLEAR = frozenset({408, 499})
+# Too large already for what is in between, which then passes nothing on; it will be so again.
+_TOO_LARGE = frozenset({413, 431})
 _SESSION_CLOSED_CODE = 1217
 _SESSION_CLOSED = re.compile(r"session\b.*\b(closed|not accept|no longer|expired|terminated)", re.I)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
-_NOT_THE_JOBS_FAULT = (ApiError, RequestException, OSError, MemoryError, Warning)
+_NOT_THE_JOBS_FAULT = (
+    ApiError,
+    IBMBackendApiError,
+    IBMBackendApiProtocolError,
+    RequestException,
+    OSError,
+    MemoryError,
+    Warning,
+)
+# What the client raises on purpose about a job; a KeyError, say, comes from an answer's form.
+_REFUSALS = (ValueError, NotImplementedError, QiskitError, UnsafeAddressError)
 
 
 def submitted(
@@ -83,6 +104,8 @@ def submitted(
     code, message = server_error(post)
     if in_session and (code == _SESSION_CLOSED_CODE or _SESSION_CLOSED.search(message)):
         raise SessionClosedError(what)
+    if not _by_the_service(post) and status not in _TOO_LARGE:
+        raise AmbiguousError(f"{what}, not in the service's words")
     raise RefusedError(what)
 
 
@@ -90,7 +113,8 @@ def opened(record: Record, failure: Exception | None, secrets: Sequence[str]) ->
     """The error for a batch or session that could not be opened."""
     last = record.exchanges[-1] if record.exchanges else None
     status = last.status if last else None
-    if last and status and 400 <= status < 500 and status not in (401, 429, *_UNCLEAR):
+    refused = status is not None and 400 <= status < 500 and status not in (401, 429, *_UNCLEAR)
+    if last is not None and refused and _by_the_service(last):
         return RefusedError(described(last, secrets))
     return unread(record, failure, secrets)
 
@@ -100,7 +124,7 @@ def unread(record: Record, failure: Exception | None, secrets: Sequence[str]) ->
     last = record.exchanges[-1] if record.exchanges else None
     if last is None or isinstance(failure, SignInError | UnsafeAddressError):
         return UnreachableError(_words(failure, secrets))
-    if last.status == 404 and server_error(last) != (None, ""):  # the service's, no gateway's
+    if last.status == 404 and _by_the_service(last):
         return NoSuchJobError(described(last, secrets))
     what = described(last, secrets)
     if last.status is not None and 200 <= last.status < 300 and last.body is not None:
@@ -118,7 +142,22 @@ def _before(record: Record, failure: Exception | None, secrets: Sequence[str]) -
         return NotAcceptedError(what, last.retry_after_seconds)
     if isinstance(failure, _NOT_THE_JOBS_FAULT):
         return NotAcceptedError(f"before anything was submitted: {_words(failure, secrets)}")
+    if last is not None and not (isinstance(failure, _REFUSALS) and _is_object(last)):
+        what = f"{described(last, secrets)}, which can't be understood ({type(failure).__name__})"
+        return NotAcceptedError(f"before anything was submitted: {what}")
     return RefusedError(f"the Runtime client refuses the job: {_words(failure, secrets)}")
+
+
+def _by_the_service(exchange: Exchange) -> bool:
+    """Whether an error has the service's form; one of a gateway has another."""
+    return server_error(exchange) != (None, "")
+
+
+def _is_object(exchange: Exchange) -> bool:
+    try:
+        return isinstance(json.loads(exchange.body or b"null"), dict)
+    except ValueError:
+        return False
 
 
 def described(exchange: Exchange, secrets: Sequence[str]) -> str:

@@ -1,11 +1,17 @@
 """Where a key may travel, and what happens when it can't be exchanged."""
 
+from urllib.parse import urlsplit
+
 import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from qiskit_ibm_runtime.accounts import management
+from urllib3.util import parse_url
 
 from qvlm_qiskit import open_backend
 from qvlm_qiskit.backends import account
-from qvlm_qiskit.backends.transport import UnsafeAddressError
+from qvlm_qiskit.backends.transport import UnsafeAddressError, is_loopback
 from qvlm_qiskit.errors import BackendError, CredentialsError
 from tests.runtime_server import RuntimeServer
 
@@ -29,7 +35,30 @@ UNSAFE = [
     "http://127.0.0.1.example.org",
     "ftp://127.0.0.1",
     "iam.cloud.ibm.com",
+    # Where these go to depends on who reads them.
+    r"https://evil.example\.cloud.ibm.com",
+    r"https://evil.example\@iam.cloud.ibm.com",
+    "https://evil.example%2f.cloud.ibm.com",
+    "https://evil.example\t.cloud.ibm.com",
+    "https://evil.example#@iam.cloud.ibm.com",
+    "https://me@iam.cloud.ibm.com",
+    "https://@iam.cloud.ibm.com",
+    "https://iam.cloud.ibm.com:x",
+    "https://[::1].cloud.ibm.com",
+    "https://[iam.cloud.ibm.com]",
+    "https://еvil.cloud.ibm.com",
+    "https:///iam.cloud.ibm.com",
+    " https://iam.cloud.ibm.com",
+    "https://iam.cloud.ibm.com\n",
+    "https://iam.cloud.ibm.com.",
+    "",
 ]
+PIECES = [
+    "https:", "http:", "//", "/", "\\", "@", ":", "#", "?", ".", "%2f", "%40", "%5c", "\t", "\n",
+    " ", "\0", "[::1]", "[", "]", "443", "evil.example", "iam.cloud.ibm.com", ".cloud.ibm.com",
+    "cloud.ibm.com", "127.0.0.1", "localhost", "0x7f.1", ";", "&", "é", "\u3002", "\uff0f",
+    "\u2488", "_", "A",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("url", SAFE)
@@ -41,6 +70,27 @@ def test_addresses_of_ibm_and_of_this_computer_are_taken(url):
 def test_other_addresses_are_refused(url):
     with pytest.raises(UnsafeAddressError, match="credentials would be sent"):
         account.check_address("it", url)
+
+
+@settings(max_examples=1500, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(["", "https://", "http://", "https://evil.example"]),
+    st.lists(st.sampled_from(PIECES), max_size=7).map("".join),
+    st.sampled_from(["", "/identity/token"]),
+)
+def test_requests_sends_no_taken_address_to_a_stranger(start, rest, path):
+    try:
+        account.check_address("it", start + rest)
+    except UnsafeAddressError:
+        return
+    try:
+        sent_to = requests.Request("GET", start + rest + path).prepare().url
+    except (requests.RequestException, UnicodeError):
+        return  # nobody
+    for host in (parse_url(sent_to).host, urlsplit(sent_to).hostname):
+        host = host.strip("[]").lower()
+        ours = f".{host}".endswith(f".{account.IBM_DOMAIN}") and sent_to.startswith("https:")
+        assert ours or is_loopback(host), (start + rest, sent_to)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from qvlm_qiskit.jobs.package import Package
 from qvlm_qiskit.jobs.reconcile import certain_at, is_settled
 from qvlm_qiskit.jobs.service import Allowance, UnreachableError
 from qvlm_qiskit.jobs.verify import verify
+from qvlm_qiskit.studies.known_rows import GRID
 from tests.jobs.conftest import HOURS, PATIENCE, sqlite_or_postgresql
 from tests.jobs.unreliable import POST_FAULTS, Clock, Server, Unreliable
 
@@ -455,11 +456,18 @@ def test_a_closed_batch_is_replaced_and_an_open_one_is_used_again(buy, store):
 def test_rows_that_differ_by_rounding_are_one_row(buy, store):
     service = Unreliable()
     first = buy(service, [0.1, 0.2])
-    again = buy(service, [0.2 + 9e-7, 0.1 - 9e-7, 0.3])
+    again = buy(service, [0.2 + 7e-7, 0.1 - 7e-7, 0.3])
     np.testing.assert_array_equal(again[:2], first[::-1])
     assert [s.rows for s in store.find()] == [2, 1]
-    buy(service, [0.1 + 1.1e-6])
+    buy(service, [0.1 + 8e-7])
     assert [s.rows for s in store.find()] == [2, 1, 1]
+
+
+def test_neighbours_on_the_grid_of_known_rows_are_different_rows(buy, store):
+    service = Unreliable()
+    buy(service, [0.5])  # on the grid
+    buy(service, [0.5 + GRID])
+    assert len(service.posts) == 2
 
 
 def test_a_row_near_a_lost_one_is_a_row_of_its_own(buy, store):

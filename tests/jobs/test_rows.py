@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit, QuantumRegister, qpy
-from qiskit.circuit import Gate, Parameter
+from qiskit.circuit import Gate, Parameter, ParameterExpression
 from qiskit.circuit.library import RXGate, UnitaryGate, XGate
 from qiskit.primitives import StatevectorEstimator
 from qiskit.primitives.containers.bindings_array import BindingsArray
@@ -23,6 +23,7 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import SparsePauliOp, random_unitary
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.backends.identity import circuit_digest
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import Recording, recorded_backend
 from qvlm_qiskit.jobs.nearby import largest_rate
@@ -474,6 +475,127 @@ def test_other_processes_make_the_same_keys():
         assert made.stdout.split() == expected
 
 
+# Pairs that Qiskit prints alike, or nearly so.
+A, B, C = (Parameter(name) for name in "abc")
+PAIRS = [
+    (B / (-(A * C)), (B / (-A)) * C),
+    (A / (-(B * C)), (-(A / B)) * C),
+    (A / (-(B / C)), (A / (-B)) / C),
+    (A / (-B * C), A / (-B) * C),
+    ((A / (-(B * C))).sin(), (A / (-B) * C).sin()),
+    (A - (B - C), (A - B) - C),
+    (A - (-(B * C)), A - B * C),
+    (A / (B / C), (A / B) / C),
+    (A / (B * C), (A / B) * C),
+    (A / (2 * B), (A / 2) * B),
+    (A / (-2 * B), (A / -2) * B),
+    ((-A) ** 2, -(A**2)),
+    ((-A) ** B, -(A**B)),
+    ((A**B) ** C, A ** (B**C)),
+    ((A ** (-B)) * C, A ** (-(B * C))),
+    ((2 * A) ** 2, 2 * A**2),
+    (-(A + B), -A + B),
+    # Constants that Qiskit has not computed yet.
+    (A * (B * 0 - 2.0).sin().exp(), A * (B * 0 - 3.0).sin().exp()),
+]
+
+
+def angle_key(angle):
+    circuit = QuantumCircuit(1)
+    circuit.ry(angle, 0)
+    return row_key(
+        EstimatorPub.coerce((circuit, "Z", [0.7, 0.3, 1.9][: len(angle.parameters)])), {}
+    )
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS, ids=str)
+def test_expressions_that_look_alike_have_different_keys(one, other):
+    assert angle_key(one) != angle_key(other)
+    for angle in (one, other):
+        assert angle_key(copy.deepcopy(angle)) == angle_key(angle)
+        circuit = QuantumCircuit(1)
+        circuit.ry(angle, 0)
+        assert angle_key(through_qpy(circuit).data[0].params[0]) == angle_key(angle)
+
+
+def test_the_ledger_tells_expressions_apart_that_look_alike(store):
+    one, other = PAIRS[0]
+    backend = recorded_backend(open_backend("statevector", dtype="complex128"), store)
+    values = [0.7, 0.3, 1.9]
+    for angle in (one, other, one):
+        circuit = QuantumCircuit(1)
+        circuit.ry(angle, 0)
+        found = backend.estimator().run([(circuit, "Z", values)]).result()[0].data.evs
+        expected = np.cos(float(angle.bind(dict(zip((A, B, C), values, strict=True)))))
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert store.count_jobs() == 2
+
+
+NUMBERS = [0, 1, 2, -1, -2, 3, 0.5, -0.5, 1.0, -1.0, 2.0, -3.5, 1 / 3, 0.3, 0.1 + 0.2, 1e17]
+FUNCTIONS = ["sin", "cos", "exp", "abs", "arctan", "sign"]
+
+
+def random_angle(rng, depth):
+    """An expression of A, B and C, or a number."""
+    if depth == 0 or rng.random() < 0.1:
+        return rng.choice([A, B, C]) if rng.random() < 0.7 else rng.choice(NUMBERS)
+    left, right = random_angle(rng, depth - 1), random_angle(rng, depth - 1)
+    kind = rng.randrange(8)
+    try:
+        if kind < 5:
+            return [
+                lambda: left + right, lambda: left - right, lambda: left * right,
+                lambda: left / right, lambda: left / (-right),
+            ][kind]()  # fmt: skip
+        if kind == 5:
+            return left ** rng.choice([2, 3, -1, -2, 2.0])
+        if kind == 6 and isinstance(left, ParameterExpression):
+            return getattr(left, rng.choice(FUNCTIONS))()
+    except (ZeroDivisionError, OverflowError):  # of two numbers
+        return rng.choice([A, B, C])
+    return -left
+
+
+def check_angles(seed, count):
+    """No two expressions with one key differ in value; returns how many keys there were."""
+    rng = random.Random(seed)
+    points = [(0.37, 0.81, 1.13), (1.7, -0.6, 0.29), (-0.9, 2.3, -1.4)]
+    seen = {}
+    for _ in range(count):
+        angle = random_angle(rng, rng.choice([2, 2, 3]))
+        if not isinstance(angle, ParameterExpression):
+            continue
+        found = []
+        for point in points:
+            bound = dict(zip((A, B, C), point, strict=True))
+            try:
+                value = angle.bind({p: bound[p] for p in angle.parameters}).numeric()
+            except (ZeroDivisionError, RuntimeError):  # "Binding to NaN"
+                value = np.nan
+            found.append(complex(value))
+        other, expected = seen.setdefault(circuit_digest(one_rotation(angle)), (angle, found))
+        for value, before in zip(found, expected, strict=True):
+            both = np.isfinite(value) and np.isfinite(before)
+            close = not both or abs(value - before) <= 1e-9 * max(1.0, abs(before))
+            assert close, f"{other} = {angle} (seed {seed})"
+    return len(seen)
+
+
+def one_rotation(angle):
+    circuit = QuantumCircuit(1)
+    circuit.rz(angle, 0)
+    return circuit
+
+
+def test_random_expressions_with_one_key_have_one_value():
+    assert check_angles(1, 6000) > 2000
+
+
+@pytest.mark.slow
+def test_many_random_expressions_with_one_key_have_one_value():
+    assert sum(check_angles(seed, 20_000) for seed in range(2, 8)) > 50_000
+
+
 # What a machine adds to a key ----------------------------------------------------------------
 
 
@@ -568,7 +690,7 @@ def test_rows_are_near_by_their_angles_and_not_by_their_parameters(scale, jobs, 
     circuit = QuantumCircuit(1)
     circuit.rx(Parameter("x") * scale, 0)
     backend = recorded_backend(open_backend("aer", shots=1000, seed=1), store)
-    for value in (0.0, 0.9e-6):
+    for value in (0.0, 0.7e-6):
         found = backend.estimator().run([(circuit, "Z", [value])]).result()[0].data.evs
         np.testing.assert_allclose(found, np.cos(scale * value), atol=0.2)
     assert store.count_jobs() == jobs

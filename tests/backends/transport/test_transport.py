@@ -8,6 +8,7 @@ import time
 import pytest
 import requests
 
+from qvlm_qiskit.backends import wire
 from qvlm_qiskit.backends.transport import Transport, UnsafeAddressError, is_loopback
 from qvlm_qiskit.backends.wire import Deadlines, recording
 from tests.backends.transport.conftest import SHORT, answer, call, drip, drop, hang, truncate
@@ -170,6 +171,32 @@ class Tokens:
 
     def drop(self, authorization):
         self.dropped.append(authorization)
+
+
+@pytest.mark.parametrize("clock", ["time", "clock_gettime"])
+def test_a_computer_that_slept_while_it_connected_sends_nothing(
+    clock, session, server, monkeypatch
+):
+    """`time.monotonic` stands still meanwhile; one of the other clocks must be enough.
+
+    The wall clock may have been set back, and the clock since boot may not be there.
+    """
+    real, asleep = getattr(time, clock), [0.0]
+    monkeypatch.setattr(time, clock, lambda *which: real(*which) + asleep[0])
+    if clock == "time":
+        monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
+    connect = wire._Telling.connect
+
+    def sleeping(connection):
+        asleep[0] += 3600.0
+        connect(connection)
+
+    monkeypatch.setattr(wire._Telling, "connect", sleeping)
+    server.steps = [answer(200)]
+    with recording(SHORT, time.time() + 600) as record, pytest.raises(requests.RequestException):
+        session.post(server.url + "/jobs", data=b"job")
+    assert [e.state for e in record.exchanges] == ["unsent"]
+    assert server.seen == []
 
 
 @pytest.mark.parametrize(("method", "requests_seen"), [("GET", 2), ("POST", 1)])

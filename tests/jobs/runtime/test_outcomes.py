@@ -4,6 +4,7 @@ import json
 
 import pytest
 from qiskit_ibm_runtime.api.exceptions import RequestsApiError
+from qiskit_ibm_runtime.exceptions import IBMBackendApiProtocolError
 
 from qvlm_qiskit.backends.account import SignInError
 from qvlm_qiskit.backends.transport import UnsafeAddressError
@@ -45,14 +46,23 @@ def error(*exchanges, failure=None, in_session=False):
         *((post(status=status), AmbiguousError) for status in (200, 202, 302, 307, 408, 499)),
         *((post(status=status), AmbiguousError) for status in (500, 502, 503, 504, 520, 524)),
         *((post(status=status), NotAcceptedError) for status in (401, 429)),
-        *((post(status=status), RefusedError) for status in (400, 402, 403, 404, 405, 409)),
-        *((post(status=status), RefusedError) for status in (413, 415, 422)),
+        *(
+            (post(status=status, body=said("no")), RefusedError)
+            for status in (400, 402, 403, 404, 405, 409, 413, 415, 422)
+        ),
+        # A proxy's page, a gateway's own form, or an answer broken off: not the service's word.
+        *(
+            (post(status=status, body=body), AmbiguousError)
+            for status in (400, 403, 404, 407, 422)
+            for body in (b"<html>403 Forbidden</html>", b"{}", b'{"errors": []}', b"", None)
+        ),
+        *((post(status=status, body=b"<html>"), RefusedError) for status in (413, 431)),
         *((post(status=200, body=body), AmbiguousError) for body in (None, b"", b"[]", b"{")),
         *(
             (post(status=200, body=json.dumps({"id": wrong}).encode()), AmbiguousError)
             for wrong in (None, 7, "", "a b", "job-!!", ["a"])
         ),
-        (post(status=400, body=None, failure="ChunkedEncodingError"), RefusedError),
+        (post(status=400, body=None, failure="ChunkedEncodingError"), AmbiguousError),
     ],
 )
 def test_the_fate_of_a_post_decides(exchange, expected):
@@ -92,6 +102,14 @@ def test_a_closed_session_is_told_from_a_refusal(body):
         ([], OSError("disk"), NotAcceptedError),
         ([GET], UserWarning("limit reached"), NotAcceptedError),
         ([GET], RequestsApiError("later"), NotAcceptedError),
+        # What the client stumbles over in an answer that has not the documented form.
+        ([GET], KeyError("usage_consumed_seconds"), NotAcceptedError),
+        ([GET], TypeError("NoneType"), NotAcceptedError),
+        ([GET], AttributeError("get"), NotAcceptedError),
+        ([GET], IBMBackendApiProtocolError("configuration"), NotAcceptedError),
+        ([Exchange("GET", "/usage", "answered", 200, b"<html>")], ValueError(), NotAcceptedError),
+        ([Exchange("GET", "/usage", "answered", 200, b"[]")], ValueError(), NotAcceptedError),
+        ([], KeyError("options"), RefusedError),
         ([], UnsafeAddressError("plain http"), RefusedError),
         ([Exchange("GET", "/usage", "sent", failure="ReadTimeout")], None, NotAcceptedError),
         ([Exchange("GET", "/usage", "answered", 503, b"")], ValueError(), NotAcceptedError),
@@ -139,10 +157,16 @@ def test_a_question_without_a_usable_answer(exchange, failure, expected):
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"),
-    [(400, RefusedError), (403, RefusedError), (401, UnreachableError), (429, UnreachableError)],
+    ("status", "body", "expected"),
+    [
+        (400, said("no"), RefusedError),
+        (403, said("no"), RefusedError),
+        (403, b"<html>", UnreachableError),
+        (401, said("no"), UnreachableError),
+        (429, said("no"), UnreachableError),
+    ],
 )
-def test_a_session_that_is_refused(status, expected):
-    record = Record(exchanges=[Exchange("POST", "/sessions", "answered", status, b"")])
+def test_a_session_that_is_refused(status, body, expected):
+    record = Record(exchanges=[Exchange("POST", "/sessions", "answered", status, body)])
     assert type(outcomes.opened(record, None, [])) is expected
     assert type(outcomes.opened(Record(), SignInError("no"), [])) is UnreachableError
