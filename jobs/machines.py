@@ -99,7 +99,7 @@ def worker_for(backend: Backend, store: JobStore, recording: Recording) -> Worke
     """A worker for a backend's jobs."""
     service = service_for(backend, store, recording)
     mode: Mode = recording.mode if service.charges else "job"
-    return Worker(store, service, recording.budget, recording.policy, mode)
+    return Worker(store, service, recording.budget, recording.policy, mode, run=recording.run)
 
 
 def service_for(backend: Backend, store: JobStore, recording: Recording) -> JobService:

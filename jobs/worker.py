@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from qvlm_qiskit.errors import InputError, LedgerError
-from qvlm_qiskit.jobs import follow, reconcile, submit
+from qvlm_qiskit.errors import BudgetError, InputError, JobPending, LedgerError, QVLMError
+from qvlm_qiskit.jobs import bills, follow, reconcile, submit
 from qvlm_qiskit.jobs.budget import Budget
 from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.service import JobService, UnreachableError
@@ -84,6 +84,7 @@ class Worker:
         budget: What a submission may cost.
         policy: Patience.
         mode: Whether jobs are sent one by one, in batches or in a session.
+        run: Id of the run that pays for what is sent; None: the one that recorded it.
         owner: Its name in leases and histories; by default host, process and a random part.
         sleep: Waits; tests replace it.
     """
@@ -93,17 +94,27 @@ class Worker:
     budget: Budget = field(default_factory=Budget)
     policy: Policy = field(default_factory=Policy)
     mode: Mode = "job"
+    run: str | None = field(default=None, kw_only=True)
     owner: str = field(
         default_factory=lambda: f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
     )
     sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
-        self.sessions = Sessions(self.store, self.service, self.mode)
+        self.sessions = Sessions(self.store, self.service, self.mode, self.budget)
+
+    def payer(self, submission: Submission) -> str | None:
+        """The run that pays for a submission if this worker sends it, whoever recorded it."""
+        return self.run or submission.run
 
     def close(self, run: str | None = None) -> None:
-        """Close the batches and sessions of a run; see `Sessions.close`."""
+        """Close the batches and sessions of a run that ends; see `Sessions.close`.
+
+        Its jobs that were not charged yet when they ended are asked for once more.
+        """
         self.sessions.close(run, self.owner)
+        if run is not None:
+            bills.settle(self.store, self.service, run=run)
 
     def advance(self, identifier: str) -> Submission:
         """Make one step with a submission, if no other worker has it.
@@ -137,6 +148,8 @@ class Worker:
     ) -> list[Submission]:
         """Work on submissions until all are final, or time is up.
 
+        One that can't be gone on with is left, and its error raised when nothing else can move.
+
         Args:
             identifiers: Which.
             seconds: How long at most; None: as long as it takes. A step under way is finished.
@@ -147,35 +160,70 @@ class Worker:
             Their last known states; some are not final when time was up.
 
         Raises:
-            BudgetError: One may not be sent.
-            JobError: One can't be gone on with.
+            BudgetError: One may not be sent; others have been gone on with as far as they go.
+            JobPending: One may be sent only when jobs that are not among these have ended.
+            JobError: One can't be gone on with; likewise.
         """
         names = list(identifiers)
         enough = until or (lambda submission: submission.state.final)
         known = {name: self.store.submission(name) for name in names}
+        failures: dict[str, QVLMError] = {}
         started, pause = time.monotonic(), 0.0
         while True:
-            before = [(s.state, s.posts, s.fetches) for s in known.values()]
-            for name in [n for n in names if not enough(known[n])]:
-                try:
-                    known[name] = self.advance(name)
-                except UnreachableError as ex:
-                    self.store.note(name, f"no answer: {ex}", self.owner)
-                except LeaseLostError:
-                    # This process stood still for longer than its lease, as a laptop does that
-                    # was closed. What is on disk decides how it goes on.
-                    known[name] = self.store.submission(name)
+            before = dict(known)
+            self._round([n for n in names if not enough(known[n])], known, failures)
             if report is not None:
                 report(list(known.values()))
-            if all(enough(submission) for submission in known.values()):
+            if any(known[n].state.final and not before[n].state.final for n in names):
+                # What it was charged may leave enough for one that was too much before.
+                _forget(failures, BudgetError, JobPending)
+            if all(enough(known[name]) or name in failures for name in names):
                 break
-            moved = before != [(s.state, s.posts, s.fetches) for s in known.values()]
+            moved = any(_place(known[name]) != _place(before[name]) for name in names)
             pause = 0.0 if moved else self._pause(known.values(), pause)
             if seconds is not None and time.monotonic() - started + pause > seconds:
                 break
             if pause:
                 self.sleep(pause)
+        if failures:
+            self._take_along([n for n in names if n not in failures], known, failures)
+            raise _first(failures)
         return [known[name] for name in names]
+
+    def _round(
+        self,
+        names: Iterable[str],
+        known: dict[str, Submission],
+        failures: dict[str, QVLMError],
+    ) -> None:
+        """One step with each that has not failed; an error of one is no other's."""
+        for name in names:
+            if name in failures:
+                continue
+            try:
+                known[name] = self.advance(name)
+            except UnreachableError as ex:
+                self.store.note(name, f"no answer: {ex}", self.owner)
+            except LeaseLostError:
+                # This process stood still for longer than its lease, as a laptop does that
+                # was closed. What is on disk decides how it goes on.
+                known[name] = self.store.submission(name)
+            except QVLMError as ex:
+                failures[name] = ex
+
+    def _take_along(
+        self,
+        names: Iterable[str],
+        known: dict[str, Submission],
+        failures: dict[str, QVLMError],
+    ) -> None:
+        """Bring what has finished meanwhile to its end, though the caller needs less; no waits."""
+        for _ in range(len(STEPS)):
+            living = [n for n in names if not known[n].state.final]
+            before = dict(known)
+            self._round(living, known, failures)
+            if all(_place(known[n]) == _place(before[n]) for n in living):
+                return
 
     def _pause(self, submissions: Iterable[Submission], before: float) -> float:
         """Grows while nothing happens; no longer than until the next step that is planned."""
@@ -205,3 +253,21 @@ class Worker:
         finally:
             done.set()
             thread.join()
+
+
+def _place(submission: Submission) -> tuple[State, int, int]:
+    """What tells whether a step has led anywhere."""
+    return submission.state, submission.posts, submission.fetches
+
+
+def _forget(failures: dict[str, QVLMError], *kinds: type[QVLMError]) -> None:
+    for name in [name for name, ex in failures.items() if isinstance(ex, kinds)]:
+        del failures[name]
+
+
+def _first(failures: dict[str, QVLMError]) -> QVLMError:
+    """The error to raise: one that waiting does not mend before one that it does."""
+    errors = sorted(failures.values(), key=lambda ex: isinstance(ex, JobPending))
+    for other in errors[1:]:
+        errors[0].add_note(f"and: {other}")
+    return errors[0]
