@@ -31,7 +31,7 @@ AT_ONCE = 20
 
 
 def settle(
-    store: JobStore, service: JobService, *, run: str | None = None, most: int | None = None
+    store: JobStore, service: JobService, *, run: str | None = None, recent: bool = False
 ) -> int:
     """Ask a machine once more what ended jobs were charged; what it says is never changed later.
 
@@ -39,7 +39,7 @@ def settle(
         store: The ledger.
         service: The machine; one that does not charge is not asked.
         run: Only the jobs of this run.
-        most: Of so many jobs, the newest first; by default of all.
+        recent: Also, or only, those that ended within `RECENT_SECONDS`, and not too many at once.
 
     Returns:
         How many jobs are still without a bill: the server does not know it yet, gave no answer, or
@@ -48,12 +48,13 @@ def settle(
     if not service.charges:
         return 0
     table = schema.submissions
-    conditions = [table.c.machine == service.machine, _without_bill()]
-    if run is not None:
-        conditions.append(table.c.run == run)
-    waiting = store.find(*conditions)[::-1]
+    chosen = [] if run is None else [table.c.run == run]
+    if recent:
+        chosen.append(_recent(store))
+    either = [or_(*chosen)] if chosen else []
+    waiting = store.find(table.c.machine == service.machine, _without_bill(), *either)[::-1]
     settled = 0
-    for one in waiting[:most]:
+    for one in waiting[: AT_ONCE if recent else None]:
         try:
             seconds = service.status(str(one.server_id)).usage_seconds
         except NoSuchJobError:
@@ -76,11 +77,15 @@ def unpaid(store: JobStore, machine: str, *, since: float | None = None) -> list
         since: With all that has changed since then, paid or not.
     """
     table = schema.submissions
-    recent = table.c.updated_at > store.now() - RECENT_SECONDS
-    kinds = [table.c.state.in_([s.value for s in LIVING]), and_(_without_bill(), recent)]
+    living = table.c.state.in_([state.value for state in LIVING])
+    kinds = [living, and_(_without_bill(), _recent(store))]
     if since is not None:
         kinds.append(and_(table.c.server_id.is_not(None), table.c.updated_at >= since))
     return store.find(table.c.machine == machine, or_(*kinds))
+
+
+def _recent(store: JobStore) -> Any:
+    return schema.submissions.c.updated_at > store.now() - RECENT_SECONDS
 
 
 def _without_bill() -> Any:

@@ -87,7 +87,7 @@ class Budget:
             JobPending: It would, unless other jobs of the run take less than they may.
             UnreachableError: The service did not say what is left.
         """
-        bills.settle(store, service, most=bills.AT_ONCE)
+        bills.settle(store, service, run=held.run, recent=True)
         self.check_own(store, service, held)
         if not service.charges:
             return None

@@ -39,7 +39,7 @@ def post(worker: Worker, held: Submission) -> Submission:
         LedgerError: Its package is damaged; it stays intended.
     """
     store, service = worker.store, worker.service
-    if store.now() < held.not_before:
+    if worker.policy.wait_seconds(held.not_before, store.now()) > 0:
         return held
     package = Package.from_bytes(store.blobs.get(held.package))
     paid = replace(held, run=worker.payer(held))
@@ -89,7 +89,7 @@ def post(worker: Worker, held: Submission) -> Submission:
         if isinstance(ex, SessionClosedError):
             worker.sessions.forget(session)
         wait = max(worker.policy.retry_seconds(held.posts), ex.retry_after_seconds or 0.0)
-        due = store.now() + wait
+        due = store.now() + min(wait, worker.policy.longest_wait_seconds)
         return store.move(held, worker.owner, State.INTENDED, f"not accepted: {ex}", not_before=due)
     except AmbiguousError as ex:
         return store.move(held, worker.owner, State.UNKNOWN, str(ex))

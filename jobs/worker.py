@@ -41,6 +41,10 @@ ASKED_FOR = (State.UNKNOWN, State.QUEUED, State.RUNNING, State.COMPLETED)
 """States in which the server is asked for a job that was sent before."""
 
 
+LONGEST_WAIT_SECONDS = 3600.0
+"""A server's Retry-After is followed up to this."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """How patient a worker is.
@@ -73,6 +77,19 @@ class Policy:
         """The pause after so many requests without success."""
         return min(self.first_retry_seconds * 2.0 ** max(tries - 1, 0), self.longest_retry_seconds)
 
+    @property
+    def longest_wait_seconds(self) -> float:
+        """Nothing is planned further ahead, whatever a server asks for."""
+        return max(self.longest_retry_seconds, LONGEST_WAIT_SECONDS)
+
+    def wait_seconds(self, due: float, now: float) -> float:
+        """How long to wait for a planned step; 0 when it is due.
+
+        A time further ahead than anything is planned was written before the clock was set back.
+        """
+        ahead = due - now
+        return ahead if 0 < ahead <= self.longest_wait_seconds else 0.0
+
 
 @dataclass
 class Worker:
@@ -85,7 +102,8 @@ class Worker:
         policy: Patience.
         mode: Whether jobs are sent one by one, in batches or in a session.
         run: Id of the run that pays for what is sent; None: the one that recorded it.
-        owner: Its name in leases and histories; by default host, process and a random part.
+        owner: Its name in leases and histories; by default host, process and a random part. A
+            process that was forked takes another one.
         sleep: Waits; tests replace it.
     """
 
@@ -95,13 +113,17 @@ class Worker:
     policy: Policy = field(default_factory=Policy)
     mode: Mode = "job"
     run: str | None = field(default=None, kw_only=True)
-    owner: str = field(
-        default_factory=lambda: f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
-    )
+    owner: str = field(default_factory=lambda: _name())
     sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
+        self._process = os.getpid()
         self.sessions = Sessions(self.store, self.service, self.mode, self.budget)
+
+    def _own_name(self) -> None:
+        """Take another name after a fork: two processes of one name would share their leases."""
+        if os.getpid() != self._process:
+            self.owner, self._process = _name(), os.getpid()
 
     def payer(self, submission: Submission) -> str | None:
         """The run that pays for a submission if this worker sends it, whoever recorded it."""
@@ -127,6 +149,7 @@ class Worker:
             BudgetError: It may not be sent; nothing has changed.
             JobError: It can't be gone on with; nothing has changed.
         """
+        self._own_name()
         held = self.store.acquire(identifier, self.owner, self.policy.lease_seconds)
         if held is None or held.state.final:
             return self.store.submission(identifier)
@@ -228,7 +251,8 @@ class Worker:
     def _pause(self, submissions: Iterable[Submission], before: float) -> float:
         """Grows while nothing happens; no longer than until the next step that is planned."""
         grown = max(before * 1.5, self.policy.poll_seconds)
-        planned = [s.not_before - self.store.now() for s in submissions if not s.state.final]
+        now, living = self.store.now(), [s for s in submissions if not s.state.final]
+        planned = [self.policy.wait_seconds(s.not_before, now) for s in living]
         ahead = [wait for wait in planned if wait > 0]
         return min(grown, self.policy.longest_poll_seconds, *ahead)
 
@@ -253,6 +277,11 @@ class Worker:
         finally:
             done.set()
             thread.join()
+
+
+def _name() -> str:
+    """A name that no other worker has, within the 64 characters of its column."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
 
 
 def _place(submission: Submission) -> tuple[State, int, int]:
