@@ -12,11 +12,12 @@ from qvlm_qiskit.backends.runtime import HardwareEstimator
 from qvlm_qiskit.jobs.budget import Budget
 from qvlm_qiskit.jobs.local import LocalJobs
 from qvlm_qiskit.jobs.nearby import SAME_ROW
+from qvlm_qiskit.jobs.policy import Policy
 from qvlm_qiskit.jobs.recorded import Recorded
 from qvlm_qiskit.jobs.service import JobService
 from qvlm_qiskit.jobs.sessions import Mode
 from qvlm_qiskit.jobs.store import JobStore
-from qvlm_qiskit.jobs.worker import Policy, Report, Worker
+from qvlm_qiskit.jobs.worker import Report, Worker
 
 ANY_CALIBRATION = "any"
 

@@ -12,13 +12,14 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from qvlm_qiskit.errors import BudgetError, InputError, JobPending, LedgerError, QVLMError
+from qvlm_qiskit.errors import BudgetError, JobPending, LedgerError, QVLMError
 from qvlm_qiskit.jobs import bills, follow, reconcile, submit
 from qvlm_qiskit.jobs.budget import Budget
+from qvlm_qiskit.jobs.policy import Policy
 from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.service import JobService, UnreachableError
 from qvlm_qiskit.jobs.sessions import Mode, Sessions
@@ -39,56 +40,6 @@ STEPS = {
 
 ASKED_FOR = (State.UNKNOWN, State.QUEUED, State.RUNNING, State.COMPLETED)
 """States in which the server is asked for a job that was sent before."""
-
-
-LONGEST_WAIT_SECONDS = 3600.0
-"""A server's Retry-After is followed up to this."""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How patient a worker is.
-
-    Attributes:
-        lease_seconds: A worker that gives no sign of life for so long is replaced.
-        start_seconds: A request that has not left so long after its submission was marked as being
-            sent is not sent any more; every worker of a store must have the same.
-        poll_seconds: First pause between two questions for a job's state.
-        longest_poll_seconds: The pause grows up to this.
-        first_retry_seconds: Pause after a request that surely was not accepted; doubles.
-        longest_retry_seconds: Its bound.
-        fetches: How often a result that can't be read is fetched again.
-    """
-
-    lease_seconds: float = 60.0
-    start_seconds: float = 5.0
-    poll_seconds: float = 1.0
-    longest_poll_seconds: float = 20.0
-    first_retry_seconds: float = 2.0
-    longest_retry_seconds: float = 300.0
-    fetches: int = 5
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise InputError(f"{name} is {value!r}; it must be above 0")
-
-    def retry_seconds(self, tries: int) -> float:
-        """The pause after so many requests without success."""
-        return min(self.first_retry_seconds * 2.0 ** max(tries - 1, 0), self.longest_retry_seconds)
-
-    @property
-    def longest_wait_seconds(self) -> float:
-        """Nothing is planned further ahead, whatever a server asks for."""
-        return max(self.longest_retry_seconds, LONGEST_WAIT_SECONDS)
-
-    def wait_seconds(self, due: float, now: float) -> float:
-        """How long to wait for a planned step; 0 when it is due.
-
-        A time further ahead than anything is planned was written before the clock was set back.
-        """
-        ahead = due - now
-        return ahead if 0 < ahead <= self.longest_wait_seconds else 0.0
 
 
 @dataclass
@@ -184,10 +135,12 @@ class Worker:
 
         Raises:
             BudgetError: One may not be sent; others have been gone on with as far as they go.
-            JobPending: One may be sent only when jobs that are not among these have ended.
+            JobPending: One may be sent only when others have ended; with `until` they aren't waited
+                for.
             JobError: One can't be gone on with; likewise.
         """
-        names = list(identifiers)
+        wanted = list(identifiers)
+        names = list(wanted)
         enough = until or (lambda submission: submission.state.final)
         known = {name: self.store.submission(name) for name in names}
         failures: dict[str, QVLMError] = {}
@@ -195,14 +148,16 @@ class Worker:
         while True:
             before = dict(known)
             self._round([n for n in names if not enough(known[n])], known, failures)
+            if until is None:
+                names += self._waited_for(known, failures)
             if report is not None:
                 report(list(known.values()))
-            if any(known[n].state.final and not before[n].state.final for n in names):
+            if any(known[n].state.final and not before[n].state.final for n in before):
                 # What it was charged may leave enough for one that was too much before.
                 _forget(failures, BudgetError, JobPending)
             if all(enough(known[name]) or name in failures for name in names):
                 break
-            moved = any(_place(known[name]) != _place(before[name]) for name in names)
+            moved = any(_place(known[name]) != _place(before[name]) for name in before)
             pause = 0.0 if moved else self._pause(known.values(), pause)
             if seconds is not None and time.monotonic() - started + pause > seconds:
                 break
@@ -211,7 +166,17 @@ class Worker:
         if failures:
             self._take_along([n for n in names if n not in failures], known, failures)
             raise _first(failures)
-        return [known[name] for name in names]
+        return [known[name] for name in wanted]
+
+    def _waited_for(
+        self, known: dict[str, Submission], failures: Mapping[str, QVLMError]
+    ) -> list[str]:
+        """Others whose end lets one of these be sent, and which nobody else may follow."""
+        pending = [ex for ex in failures.values() if isinstance(ex, JobPending)]
+        new = {n: self.store.submission(n) for ex in pending for n in ex.submissions}
+        new = {name: found for name, found in new.items() if name not in known}
+        known.update(new)
+        return list(new)
 
     def _round(
         self,

@@ -88,6 +88,15 @@ def test_a_waiting_job_is_sent_when_the_others_were_charged_less(buy, store, mon
     np.testing.assert_allclose(buy(service, [1, 2], run="r-1", budget=budget), np.cos([1, 2]))
 
 
+def test_a_job_that_no_call_asks_for_is_followed_where_its_bill_is_waited_for(buy, store):
+    service, budget = Bills(final="running"), Budget(seconds=6.0)
+    with pytest.raises(JobPending):
+        buy(service, [1], run="r-1", budget=budget, detach=True)
+    service.bill, service.final = 1.0, "completed"
+    np.testing.assert_allclose(buy(service, [2], run="r-1", budget=budget), np.cos([2]))
+    assert [s.state for s in store.find()] == [State.ANSWERED] * 2
+
+
 # Other runs ----------------------------------------------------------------------------------
 
 
