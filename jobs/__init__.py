@@ -10,11 +10,12 @@ if __name__ != "qvlm_qiskit.jobs":
 
 from qvlm_qiskit.jobs.budget import Budget
 from qvlm_qiskit.jobs.machines import Recording, recorded_backend
+from qvlm_qiskit.jobs.policy import Policy
 from qvlm_qiskit.jobs.recorded import Recorded
 from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.states import State
 from qvlm_qiskit.jobs.store import JobStore
-from qvlm_qiskit.jobs.worker import Policy, Worker
+from qvlm_qiskit.jobs.worker import Worker
 
 __all__ = [
     "Budget",

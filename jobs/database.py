@@ -22,7 +22,8 @@ def open_engine(url: URL) -> Engine:
         LedgerError: Another database, a driver that is not installed, or options it doesn't take.
     """
     try:
-        engine = create_engine(url)
+        # Connections that a restarted server has dropped are replaced before they are used.
+        engine = create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as ex:
         raise LedgerError(f"can't use {shown(url)}: {ex}") from None
     except TypeError:

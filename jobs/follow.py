@@ -9,16 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qvlm_qiskit.errors import JobError, LedgerError
+from qvlm_qiskit.jobs import reconcile
 from qvlm_qiskit.jobs.answer import DamagedResultError, PubAnswer
 from qvlm_qiskit.jobs.blobs import DamagedBlobError
 from qvlm_qiskit.jobs.decode import decode
 from qvlm_qiskit.jobs.package import Package
 from qvlm_qiskit.jobs.records import Submission
+from qvlm_qiskit.jobs.service import NoSuchJobError, UnreachableError
 from qvlm_qiskit.jobs.states import State
 from qvlm_qiskit.jobs.store import JobStore
 
 if TYPE_CHECKING:
     from qvlm_qiskit.jobs.worker import Worker
+
+GONE = "the service does not know this job any more"
 
 STATES = {
     "queued": State.QUEUED,
@@ -34,9 +38,12 @@ def ask(worker: Worker, held: Submission) -> Submission:
 
     Raises:
         UnreachableError: No answer; nothing has changed.
-        NoSuchJobError: The server does not know the job any more; nothing has changed.
+        NoSuchJobError: The server lists the job and does not know it; nothing has changed.
     """
-    job = worker.service.status(_server_id(held))
+    try:
+        job = worker.service.status(_server_id(held))
+    except NoSuchJobError as ex:
+        return _gone(worker, held, ex)
     state = STATES[job.status]
     if state is held.state:
         return held
@@ -56,10 +63,14 @@ def fetch(worker: Worker, held: Submission) -> Submission:
 
     Raises:
         UnreachableError: No complete answer; nothing has changed.
+        NoSuchJobError: The server lists the job and has no result; nothing has changed.
     """
-    if worker.store.now() < held.not_before:
+    if worker.policy.wait_seconds(held.not_before, worker.store.now()) > 0:
         return held
-    raw = worker.service.fetch(_server_id(held))
+    try:
+        raw = worker.service.fetch(_server_id(held))
+    except NoSuchJobError as ex:
+        return _gone(worker, held, ex)
     name = worker.store.blobs.put(raw)
     return worker.store.move(
         held,
@@ -102,6 +113,26 @@ def redecode(store: JobStore, submission: Submission) -> list[PubAnswer]:
         LedgerError: Nothing was fetched yet, or this release can't decode it.
     """
     return _decoded(store, submission, _package(store, submission))
+
+
+def _gone(worker: Worker, held: Submission, error: NoSuchJobError) -> Submission:
+    """A job that the server does not know any more is lost: it has failed, and may be retried.
+
+    As in `jobs.reconcile`, only a complete search by tag that begins after the grace period proves
+    it. Nothing is sent again by itself.
+
+    Raises:
+        UnreachableError: It may be too early to say, or the search got no answer.
+        NoSuchJobError: The server lists it nevertheless.
+    """
+    settled = worker.store.now() >= reconcile.certain_at(worker, held)
+    found = worker.service.find(held.tag)
+    if not settled:
+        raise UnreachableError(f"{error}; it is asked for again") from error
+    if found:
+        raise error
+    note = f"{GONE} ({error}), and lists none with its tag"
+    return worker.store.move(held, worker.owner, State.FAILED, note, reason=GONE)
 
 
 def _decoded(store: JobStore, submission: Submission, package: Package) -> list[PubAnswer]:

@@ -44,8 +44,10 @@ def usage_seconds(metrics: Mapping[str, Any]) -> float | None:
 
 
 def allowance(usage: Mapping[str, Any]) -> Allowance:
-    """What the instance may still use, from `GET /instances/usage`."""
-    limit = usage.get("usage_limit_seconds") or usage.get("usage_allocation_seconds")
+    """What the instance may still use, from `GET /instances/usage`; a limit of 0 is one."""
+    limit = usage.get("usage_limit_seconds")
+    if limit is None:
+        limit = usage.get("usage_allocation_seconds")
     used = usage.get("usage_consumed_seconds") or 0
-    remaining = None if not limit else max(float(limit) - float(used), 0.0)
+    remaining = None if limit is None else max(float(limit) - float(used), 0.0)
     return Allowance(remaining, bool(usage.get("usage_limit_reached")))

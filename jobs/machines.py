@@ -12,11 +12,12 @@ from qvlm_qiskit.backends.runtime import HardwareEstimator
 from qvlm_qiskit.jobs.budget import Budget
 from qvlm_qiskit.jobs.local import LocalJobs
 from qvlm_qiskit.jobs.nearby import SAME_ROW
+from qvlm_qiskit.jobs.policy import Policy
 from qvlm_qiskit.jobs.recorded import Recorded
 from qvlm_qiskit.jobs.service import JobService
 from qvlm_qiskit.jobs.sessions import Mode
 from qvlm_qiskit.jobs.store import JobStore
-from qvlm_qiskit.jobs.worker import Policy, Report, Worker
+from qvlm_qiskit.jobs.worker import Report, Worker
 
 ANY_CALIBRATION = "any"
 
@@ -99,7 +100,7 @@ def worker_for(backend: Backend, store: JobStore, recording: Recording) -> Worke
     """A worker for a backend's jobs."""
     service = service_for(backend, store, recording)
     mode: Mode = recording.mode if service.charges else "job"
-    return Worker(store, service, recording.budget, recording.policy, mode)
+    return Worker(store, service, recording.budget, recording.policy, mode, run=recording.run)
 
 
 def service_for(backend: Backend, store: JobStore, recording: Recording) -> JobService:

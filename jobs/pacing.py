@@ -26,12 +26,14 @@ def take_turn(store: JobStore, service: JobService, submission: str) -> float:
         now = now_in(connection)
         since = now - WINDOW_SECONDS
         connection.execute(delete(table).where(table.c.at < since - WINDOW_SECONDS))
-        mine = (table.c.machine == service.machine) & (table.c.at > since)
+        # One further ahead than the window was noted before the clock was set back.
+        current = (table.c.at > since) & (table.c.at <= now + WINDOW_SECONDS)
+        mine = (table.c.machine == service.machine) & current
         taken, oldest = connection.execute(
             select(func.count(), func.min(table.c.at)).where(mine)
         ).one()
         if taken >= service.posts_per_minute:
-            return max(float(oldest) + WINDOW_SECONDS - now, 0.1)
+            return min(max(float(oldest) + WINDOW_SECONDS - now, 0.1), WINDOW_SECONDS)
         connection.execute(
             insert(table).values(machine=service.machine, submission=submission, at=now)
         )

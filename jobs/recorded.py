@@ -66,6 +66,7 @@ class Recorded(BaseEstimatorV2):
         self.store = store
         self.context = dict(context)
         self.worker = worker
+        worker.run = run
         self.run_id = run
         self.detach = detach
         self.rep_delay_seconds = rep_delay_seconds

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Literal
 
 from qvlm_qiskit.jobs import schema
+from qvlm_qiskit.jobs.budget import Budget
 from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.service import JobService, UnreachableError
 from qvlm_qiskit.jobs.store import JobStore
@@ -25,13 +26,16 @@ class Sessions:
         store: The ledger.
         service: The machine.
         mode: "job" sends every job by itself.
+        budget: A session is opened for at most what is left of it, in seconds that pass.
     """
 
-    def __init__(self, store: JobStore, service: JobService, mode: Mode) -> None:
+    def __init__(self, store: JobStore, service: JobService, mode: Mode, budget: Budget) -> None:
         self.store = store
         self.service = service
         self.mode = mode
+        self.budget = budget
         self._current: dict[str | None, str] = {}
+        self._opened: set[str | None] = set()
         self._closed: set[str | None] = set()
 
     def current(self, submission: Submission) -> str | None:
@@ -45,9 +49,7 @@ class Sessions:
             return None
         run = submission.run
         if run not in self._current:
-            self._current[run] = self._known(submission) or self.service.open_session(
-                self.mode, None
-            )
+            self._current[run] = self._known(submission) or self._open(self.mode, submission)
         return self._current[run]
 
     def forget(self, session: str | None) -> None:
@@ -56,18 +58,20 @@ class Sessions:
         self._current = {run: s for run, s in self._current.items() if s != session}
 
     def close(self, run: str | None, owner: str) -> None:
-        """Close a run's batches and sessions: they take no more jobs and finish those they have.
+        """Close a run's batches and sessions, and all others that this object has opened.
+
+        They take no more jobs and finish those they have.
 
         A session is billed while it is open. Where the service gives no answer the history of the
         session's last submission says so; the service closes what stays idle by itself.
 
         Args:
-            run: The run's id; None: what this object opened for submissions without a run.
+            run: The run's id; None: only what this object has opened.
             owner: Who says so.
         """
         last: dict[str | None, str | None] = {s.session: s.id for s in self._sent(run)}
-        if run in self._current:
-            last.setdefault(self._current.pop(run), None)
+        for session in self._opened | {self._current.pop(run, None)}:
+            last.setdefault(session, None)
         for session, submission in last.items():
             if session is None or session in self._closed:
                 continue
@@ -78,6 +82,17 @@ class Sessions:
             except UnreachableError as ex:
                 if submission is not None:
                     self.store.note(submission, f"{self.mode} {session} not closed: {ex}", owner)
+        self._opened -= self._closed
+        self._current = {r: s for r, s in self._current.items() if s not in self._closed}
+
+    def _open(self, kind: Literal["batch", "session"], submission: Submission) -> str:
+        """A new one; a session bills the time that passes, which no job's maximum time bounds."""
+        most = None
+        if kind == "session" and self.budget.seconds is not None:
+            most = max(int(self.budget.left(self.store, submission)), 1)
+        session = self.service.open_session(kind, most)
+        self._opened.add(session)
+        return session
 
     def _sent(self, run: str | None) -> list[Submission]:
         if run is None:

@@ -7,6 +7,7 @@
               │                       └→ intended   (a complete search after the grace period
               └→ withdrawn                            found nothing)
     queued, running → failed | cancelled;  stored → completed (its file was damaged: fetched again)
+    completed → failed (the service does not know it any more)
 
 A state is written before the step that it announces: whoever finds ``posting`` without a living
 owner knows that a request may or may not have left, and nothing but a search by tag leads out.
@@ -57,7 +58,7 @@ NEXT: dict[State, frozenset[State]] = {
     State.UNKNOWN: frozenset({State.QUEUED, State.INTENDED}),
     State.QUEUED: frozenset({State.RUNNING, State.COMPLETED, State.FAILED, State.CANCELLED}),
     State.RUNNING: frozenset({State.QUEUED, State.COMPLETED, State.FAILED, State.CANCELLED}),
-    State.COMPLETED: frozenset({State.STORED}),
+    State.COMPLETED: frozenset({State.STORED, State.FAILED}),
     State.STORED: frozenset({State.ANSWERED, State.COMPLETED}),
     State.ANSWERED: frozenset(),
     State.REFUSED: frozenset(),

@@ -8,9 +8,10 @@ its tag (`jobs.reconcile`) leads on. A worker that dies at any point leaves one 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qvlm_qiskit.errors import BudgetError, JobError, LedgerError
+from qvlm_qiskit.errors import BudgetError, JobError, JobPending, LedgerError
 from qvlm_qiskit.jobs import clocks, reconcile
 from qvlm_qiskit.jobs.pacing import take_turn
 from qvlm_qiskit.jobs.package import Package
@@ -32,15 +33,20 @@ def post(worker: Worker, held: Submission) -> Submission:
 
     Raises:
         BudgetError: It would cost more than is allowed; it stays intended.
+        JobPending: The budget is reserved for jobs that still run; it stays intended.
         JobError: The plan or the machine has no batch or session; it stays intended.
         UnreachableError: The machine did not say what is left to use; it stays intended.
         LedgerError: Its package is damaged; it stays intended.
     """
     store, service = worker.store, worker.service
-    if store.now() < held.not_before:
+    if worker.policy.wait_seconds(held.not_before, store.now()) > 0:
         return held
     package = Package.from_bytes(store.blobs.get(held.package))
-    worker.budget.check(store, service, held)
+    paid = replace(held, run=worker.payer(held))
+    reading = worker.budget.check(store, service, paid)
+    if paid.run != held.run:
+        note = f"sent and paid by {paid.run or 'no run'}; was recorded by {held.run or 'no run'}"
+        held = store.move(held, worker.owner, State.INTENDED, note, run=paid.run)
     try:
         session = worker.sessions.current(held)
     except RefusedError as ex:
@@ -64,12 +70,11 @@ def post(worker: Worker, held: Submission) -> Submission:
         boot_seconds=since,
         account=service.account,
         session=session,
-        max_seconds=worker.budget.max_seconds(held.seconds_estimated),
+        max_seconds=worker.budget.cap(store, service, held),
     )
     try:
-        # Another worker may have posted for the same run since the first check: one sees both now.
-        worker.budget.check_own(store, held)
-    except BudgetError as ex:
+        worker.budget.check_again(store, service, held, reading)
+    except (BudgetError, JobPending) as ex:
         store.move(held, worker.owner, State.INTENDED, f"not sent: {ex}", posts=held.posts - 1)
         raise
     if (late := store.now() - _posted_at(held)) > worker.policy.start_seconds:
@@ -84,7 +89,7 @@ def post(worker: Worker, held: Submission) -> Submission:
         if isinstance(ex, SessionClosedError):
             worker.sessions.forget(session)
         wait = max(worker.policy.retry_seconds(held.posts), ex.retry_after_seconds or 0.0)
-        due = store.now() + wait
+        due = store.now() + min(wait, worker.policy.longest_wait_seconds)
         return store.move(held, worker.owner, State.INTENDED, f"not accepted: {ex}", not_before=due)
     except AmbiguousError as ex:
         return store.move(held, worker.owner, State.UNKNOWN, str(ex))
