@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qvlm_qiskit.errors import BudgetError, JobError, LedgerError
+from qvlm_qiskit.jobs.living import RunEndedError
 from qvlm_qiskit.jobs.pacing import take_turn
 from qvlm_qiskit.jobs.package import Package
 from qvlm_qiskit.jobs.records import Submission
+from qvlm_qiskit.jobs.runs import check_run_lives
 from qvlm_qiskit.jobs.service import (
     AmbiguousError,
     NotAcceptedError,
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 def post(worker: Worker, held: Submission) -> Submission:
     """Send an intended submission once, if it is due, affordable, and its turn has come.
 
+    One whose run has ended is withdrawn instead, so that a run that goes on can buy its rows.
+
     Raises:
         BudgetError: It would cost more than is allowed; it stays intended.
         JobError: The plan or the machine has no batch or session; it stays intended.
@@ -36,6 +40,10 @@ def post(worker: Worker, held: Submission) -> Submission:
         LedgerError: Its package is damaged; it stays intended.
     """
     store, service = worker.store, worker.service
+    try:
+        check_run_lives(store, held)
+    except RunEndedError as ex:
+        return store.move(held, worker.owner, State.WITHDRAWN, f"not sent: {ex}")
     if store.now() < held.not_before:
         return held
     package = Package.from_bytes(store.blobs.get(held.package))
@@ -62,9 +70,14 @@ def post(worker: Worker, held: Submission) -> Submission:
     try:
         # Another worker may have posted for the same run since the first check: one sees both now.
         worker.budget.check_own(store, held)
-    except BudgetError as ex:
-        store.move(held, worker.owner, State.INTENDED, f"not sent: {ex}", posts=held.posts - 1)
-        raise
+        # So has a cancellation that does not see the mark.
+        check_run_lives(store, held)
+    except (BudgetError, RunEndedError) as ex:
+        note = f"not sent: {ex}"
+        held = store.move(held, worker.owner, State.INTENDED, note, posts=held.posts - 1)
+        if isinstance(ex, BudgetError):
+            raise
+        return held  # the next step withdraws it
     if (late := store.now() - _posted_at(held)) > worker.policy.start_seconds:
         # A search may count from `posted_at` by now: nothing may leave any more.
         note = f"not sent: {late:.1f} s passed before the request could leave"

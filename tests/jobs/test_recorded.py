@@ -14,7 +14,7 @@ from qiskit.circuit import Parameter
 from qiskit.primitives import StatevectorEstimator
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.errors import BudgetError, JobFailedError, JobPending, LedgerError
+from qvlm_qiskit.errors import BudgetError, JobError, JobFailedError, JobPending, LedgerError
 from qvlm_qiskit.jobs import Budget, JobStore, Recorded, Recording, State, Worker, recorded_backend
 from qvlm_qiskit.jobs.attempts import retry
 from qvlm_qiskit.jobs.local import LocalJobs
@@ -242,17 +242,21 @@ def test_rows_of_a_failed_job_and_new_rows_are_not_mixed_up(buy, store):
     assert sum(1 for s in store.find() if s.state is State.ANSWERED) == 1
 
 
-def test_what_was_withdrawn_is_not_sent(buy, store):
-    service = Unreliable(posts_per_minute=1)
-    buy(service, [0.1])
+def test_what_was_withdrawn_is_not_sent_and_its_rows_are_free(buy, store):
+    service = Unreliable()
     with pytest.raises(BudgetError):
-        buy(service, [0.2], budget=Budget(executions=1))
-    (waiting,) = [s for s in store.find() if s.state is State.INTENDED]
+        buy(service, [0.1, 0.2], run="r-1", budget=Budget(executions=1))
+    (waiting,) = store.find()
     assert withdraw(store, waiting, "user")
     assert not withdraw(store, store.submission(waiting.id), "user")
-    with pytest.raises(JobFailedError, match="withdrawn"):
-        buy(service, [0.2])
-    assert len(service.posts) == 1
+    assert service.posts == []
+    assert store.find_rows([row.key for row in store.rows_of(waiting.id)]) == {}
+    np.testing.assert_allclose(buy(service, [0.2, 0.3], run="r-2"), np.cos([0.2, 0.3]))
+    assert [s.run for s in store.find() if s.state is State.ANSWERED] == ["r-2"]
+    with pytest.raises(JobError, match="not attempted again"):  # another has one of its rows
+        retry(store, waiting)
+    np.testing.assert_allclose(buy(service, [0.1, 0.2]), np.cos([0.1, 0.2]))
+    assert [s.rows for s in store.find() if s.state is State.ANSWERED] == [2, 1]
 
 
 @pytest.mark.parametrize(

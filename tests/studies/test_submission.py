@@ -21,7 +21,7 @@ from qvlm_qiskit.errors import (
 )
 from qvlm_qiskit.evaluation import evaluate
 from qvlm_qiskit.jobs import Budget, JobStore
-from qvlm_qiskit.jobs.runs import list_runs, load_run, new_run, submissions_of
+from qvlm_qiskit.jobs.runs import list_runs, living_for, load_run, new_run, submissions_of
 from qvlm_qiskit.jobs.states import State
 from qvlm_qiskit.jobs.usage import usage
 from qvlm_qiskit.jobs.verify import verify
@@ -36,7 +36,7 @@ from qvlm_qiskit.studies import (
     start_evaluation,
     submit_evaluation,
 )
-from qvlm_qiskit.studies.submission import questions
+from qvlm_qiskit.studies.submission import answer_in_one_batch, questions
 
 SMALL = SubmitOptions(limit=2)
 
@@ -291,6 +291,69 @@ def test_cancelled_is_cancelled_until_it_is_attempted_again(tiny_run, noisy, sto
     attempt = submissions_of(store, found)[0]
     assert (attempt.previous, attempt.attempt) == (job.id, 2)
     assert retry_evaluation(store, begun.id).result["costs"]["jobs"] == 1  # its dead job
+
+
+def test_a_cancellation_stops_the_process_that_works_on_the_run(tiny_run, noisy, store):
+    """It is between two jobs then: the next one must not be sent."""
+    begun = start_evaluation(tiny_run, noisy, store, SMALL)
+    elsewhere, sent = JobStore(store.folder), []
+
+    def cancel(jobs):
+        if not sent and all(job.state.final for job in jobs):
+            sent.append(elsewhere.count_jobs())
+            assert cancel_evaluation(elsewhere, begun.id)[1] == []
+
+    with pytest.raises(JobFailedError, match=f"run {begun.id} was cancelled.*retry {begun.id}"):
+        continue_evaluation(store, begun.id, report=cancel)
+    assert load_run(store, begun.id).state == "cancelled"
+    assert store.count_jobs() == sent[0] == 1
+    assert retry_evaluation(store, begun.id).state == "done"
+    elsewhere.close()
+
+
+def test_a_cancellation_at_the_end_keeps_a_run_from_being_done(tiny_run, noisy, store, monkeypatch):
+    begun = start_evaluation(tiny_run, noisy, store, SMALL)
+
+    def and_cancel(*args):
+        found = answer_in_one_batch(*args)
+        cancel_evaluation(store, begun.id)
+        return found
+
+    monkeypatch.setattr("qvlm_qiskit.studies.resumption.answer_in_one_batch", and_cancel)
+    with pytest.raises(JobFailedError, match=f"run {begun.id} was cancelled"):
+        continue_evaluation(store, begun.id)
+    assert load_run(store, begun.id).state == "cancelled"
+
+
+def test_what_another_run_waits_for_runs_on_until_that_is_cancelled_too(tiny_run, noisy, store):
+    first, job = started(tiny_run, noisy, store)
+    second = submit_evaluation(tiny_run, noisy, store, SMALL, detach=True)
+    assert store.count_jobs() == 1
+    stopped, left = cancel_evaluation(store, first.id)
+    assert (stopped.state, left) == ("cancelled", [])
+    assert living_for(store, stopped) == ([], {job.id: [second.id]})
+    assert not store.submission(job.id).state.final
+    stopped, left = cancel_evaluation(store, second.id)
+    assert (stopped.state, left) == ("cancelled", [])
+    assert store.submission(job.id).state is State.CANCELLED
+
+
+def test_a_run_gets_the_rows_that_it_shares_with_a_cancelled_one(tiny_run, noisy, store):
+    first, _ = started(tiny_run, noisy, store)
+    second = submit_evaluation(tiny_run, noisy, store, SMALL, detach=True)
+    cancel_evaluation(store, first.id)
+    done = continue_evaluation(store, second.id)
+    assert done.state == "done"
+    assert done.result["costs"]["rows_saved"] > 0
+
+
+def test_rows_of_a_dead_job_are_not_known_to_a_plan(tiny_run, noisy, store):
+    begun, job = started(tiny_run, noisy, store)
+    fresh = plan_evaluation(tiny_run, noisy, SMALL).chosen
+    plan = plan_evaluation(tiny_run, noisy, SMALL, store).chosen
+    assert (plan.known, plan.jobs) == (job.rows, fresh.jobs - 1)
+    cancel_evaluation(store, begun.id)
+    assert plan_evaluation(tiny_run, noisy, SMALL, store).chosen == fresh
 
 
 def test_what_was_never_sent_is_withdrawn(tiny_run, noisy, store):
