@@ -359,15 +359,35 @@ class JobStore:
         return self.submission(held.id)
 
     def answers_of(self, submission: str) -> list[tuple[dict[str, Any], float]]:
-        """Metadata and time of the answers of a submission, by pub."""
+        """Metadata and time of the answers of a submission, by pub; empty before it is answered.
+
+        Raises:
+            LedgerError: The answer of a pub is missing: the database is damaged.
+        """
         table = schema.answers
         query = (
-            select(table.c.metadata, table.c.answered_at)
+            select(table.c.pub, table.c.metadata, table.c.answered_at)
             .where(table.c.submission == submission)
             .order_by(table.c.pub)
         )
+        answered = select(schema.submissions.c.id).where(
+            schema.submissions.c.id == submission,
+            schema.submissions.c.state == State.ANSWERED.value,
+        )
+        pubs = select(func.max(schema.rows.c.pub)).where(
+            schema.rows.c.submission == submission, schema.rows.c.submission.in_(answered)
+        )
         with self.transaction() as connection:
-            return [(json.loads(text), at) for text, at in connection.execute(query)]
+            lines = connection.execute(query).all()
+            last = connection.execute(pubs).scalar_one_or_none()
+        known = [line.pub for line in lines]
+        if known != list(range(len(known))) or (last is not None and last >= len(known)):
+            raise LedgerError(
+                f"the ledger {self.place} is damaged: an answer of submission {submission} is "
+                "missing; qvlm jobs verify says what else is. Restore a copy of the ledger, or ask "
+                "with --fresh for new samples"
+            )
+        return [(json.loads(line.metadata), line.answered_at) for line in lines]
 
     def note(self, identifier: str, text: str, owner: str | None = None) -> None:
         """Add a line to a submission's history without changing it."""
