@@ -107,7 +107,7 @@ def continue_evaluation(
         report: Called with the submissions that are waited for.
 
     Raises:
-        RunFolderError: The model has changed since.
+        RunFolderError: The model or the questions have changed since.
         BudgetError: The next job would cost too much; the run is left waiting.
         JobFailedError: A job ended without results, now or before.
     """
@@ -255,7 +255,9 @@ class _Driver:
 
     def _driven(self, retry_until: float | None) -> JobRun:
         model, processor = self.folder.model(), self.folder.processor()
+        self.request.check_model(self.folder)  # again: a file may have changed while it was read
         samples = questions(self.folder, self.request.options.limit)
+        self.request.check_questions(samples)
         while True:
             started = time.perf_counter()
             try:
