@@ -15,6 +15,7 @@ from qvlm_qiskit.backends.limits import JobTimer
 from qvlm_qiskit.backends.mitigation.technique import Technique
 from qvlm_qiskit.backends.plan import Call, StatesWork
 from qvlm_qiskit.jobs.nearby import SAME_ROW, snap
+from qvlm_qiskit.jobs.records import StoredRow
 from qvlm_qiskit.jobs.rows import merge, split
 from qvlm_qiskit.jobs.store import JobStore
 
@@ -25,7 +26,8 @@ class Forecast:
 
     Attributes:
         rows: Different rows that it needs.
-        known: How many of them the ledger has, or is buying.
+        known: How many of them the ledger has, or is buying. Rows of a job that ended without
+            results are not: a new attempt has to buy them.
         jobs: Jobs for the others.
         rounds: How many of these have to be waited for one after the other, by block.
         executions: Of these jobs; None where the device doesn't say beforehand.
@@ -76,7 +78,7 @@ def forecast(
             asked = snap(store, asked, pubs, same_row, remember=False)
         rows = {row.key: row for row in asked if row.key not in seen}
         seen |= set(rows)
-        stored = {} if store is None else store.find_rows(rows)
+        stored = {} if store is None else _living(store, rows)
         total, known = total + len(rows), known + len(stored)
         missing = [row for key, row in rows.items() if key not in stored]
         if not missing:
@@ -91,6 +93,14 @@ def forecast(
         seconds = None if seconds is None or spent is None else seconds + spent
     counted = None if device is None else executions
     return Forecast(total, known, jobs, dict(rounds), counted, seconds)
+
+
+def _living(store: JobStore, keys: Iterable[str]) -> dict[str, StoredRow]:
+    """The rows that are answered or will be."""
+    found = store.find_rows(keys)
+    open_ones = {row.submission for row in found.values() if row.evs is None}
+    lost = {name for name in open_ones if store.submission(name).state.ended_without_results}
+    return {key: row for key, row in found.items() if row.submission not in lost}
 
 
 def _device_calls(backend: Backend, calls: Iterable[Call]) -> Iterable[Call]:

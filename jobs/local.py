@@ -4,19 +4,26 @@
     <spool>/<tag>/machine.json   how the backend is opened again (detached jobs only)
     <spool>/<tag>/result         the raw result, written whole or not at all
     <spool>/<tag>/error          one line instead of it
-    <spool>/<tag>/process        id and start of the process that runs it (detached jobs only)
+    <spool>/<tag>/process        where and how often it was started, and its process
+    <spool>/<tag>/lock           held by that process as long as it lives (detached jobs only)
 
 A job runs inside `submit`, or in a process of its own that outlives the submitter. One that died
-without a result is run again: that costs nothing here.
+without a result is run again: that costs nothing here. Whether it lives is asked of the lock, which
+the starter takes and the process inherits: containers that share the folder see it, too. Where the
+job was started on another computer, a lock that is not seen proves nothing, and it counts as
+running.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import socket
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,19 +106,21 @@ class LocalJobs:
     def status(self, server_id: str) -> ServerJob:
         """What a job is doing; a detached one that died is started again."""
         folder = self._folder(server_id)
+        started = _process(folder)
+        # First: what a process leaves is there before it ends.
+        lives = started is not None and _lives(folder, started)
         if (folder / "result").exists():
             return ServerJob(server_id, "completed")
         if (folder / "error").exists():
             why = (folder / "error").read_text(encoding="utf-8")
             return ServerJob(server_id, "cancelled" if why == CANCELLED else "failed", why)
-        started = _process(folder)
         if started is None:
             raise NoSuchJobError(f"no local job {server_id}")
-        if _alive(started):
+        if lives:
             return ServerJob(server_id, "running")
         if started["starts"] >= STARTS:
             return ServerJob(server_id, "failed", "its process ended without a result")
-        self._start(folder, started["starts"])
+        self._start(folder)
         return ServerJob(server_id, "running")
 
     def fetch(self, server_id: str) -> bytes:
@@ -128,8 +137,10 @@ class LocalJobs:
         if (folder / "result").exists() or started is None:
             return
         write(folder / "error", CANCELLED.encode())
-        if _alive(started):
-            os.kill(started["id"], 15)
+        # One that has no id yet, or is another computer's, looks for the error before it answers.
+        if started.get("boot", _boot()) == _boot() and _alive(started):
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(started["id"], 15)
 
     def allowance(self) -> Allowance:
         """No limit."""
@@ -152,23 +163,38 @@ class LocalJobs:
             raise NoSuchJobError(f"no local job {server_id}")
         return folder
 
-    def _start(self, folder: Path, starts: int = 0) -> None:
-        arguments = [sys.executable, "-m", "qvlm_qiskit.jobs.local_process", str(folder)]
-        # Not a Popen: nobody here waits for it, and it outlives this process.
-        with (folder / "log").open("ab") as log, Path(os.devnull).open("rb") as nothing:
-            process = os.posix_spawn(
-                sys.executable,
-                arguments,
-                os.environ,
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, nothing.fileno(), 0),
-                    (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
-                    (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
-                ],
-                setsid=True,
-            )
-        about = {"id": process, "began": _began(process), "starts": starts + 1}
-        write(folder / "process", json.dumps(about).encode())
+    def _start(self, folder: Path) -> None:
+        """Start the process of a job, unless it runs or has ended."""
+        with _locked(folder) as lock:
+            if lock is None or any((folder / name).exists() for name in ("result", "error")):
+                return
+            before = _process(folder) or {"starts": 0}
+            about = {"starts": before["starts"] + 1, "host": socket.gethostname(), "boot": _boot()}
+            # Before the process is there: whoever finds it knows that it may be.
+            write(folder / "process", json.dumps(about).encode())
+            process = _spawn(folder, lock)
+            about |= {"id": process, "began": _began(process)}
+            write(folder / "process", json.dumps(about).encode())
+
+
+def _spawn(folder: Path, lock: int) -> int:
+    """Start the process of a job, which holds the lock until it ends; its id."""
+    arguments = [sys.executable, "-m", "qvlm_qiskit.jobs.local_process", str(folder)]
+    # Not a Popen: nobody here waits for it, and it outlives this process.
+    with (folder / "log").open("ab") as log, Path(os.devnull).open("rb") as nothing:
+        return os.posix_spawn(
+            sys.executable,
+            arguments,
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, nothing.fileno(), 0),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
+                # A number of its own: a copy stays open in the process, the original does not.
+                (os.POSIX_SPAWN_DUP2, lock, 3 if lock != 3 else 4),
+            ],
+            setsid=True,
+        )
 
 
 def run_package(estimator: BaseEstimatorV2, package: Package) -> bytes:
@@ -209,8 +235,50 @@ def _process(folder: Path) -> dict[str, Any] | None:
     return started
 
 
+@contextmanager
+def _locked(folder: Path) -> Iterator[int | None]:
+    """Hold a job's lock, and give its descriptor; None where a process has it.
+
+    Raises:
+        JobError: The file system has no locks.
+    """
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        except OSError as ex:
+            raise JobError(f"{folder} can't be locked, so no job can run there: {ex}") from ex
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _lives(folder: Path, started: Mapping[str, Any]) -> bool:
+    """Whether a job's process may still be at work."""
+    if not (folder / "lock").exists():
+        return _alive(started)  # started by a release without locks
+    with _locked(folder) as lock:
+        if lock is None:
+            return True
+    # After a new start of this computer nothing of it runs; another computer's lock can be unseen.
+    return started.get("boot") != _boot() and started.get("host") != socket.gethostname()
+
+
+def _boot() -> str | None:
+    """What tells this start of this computer from others; None where the kernel doesn't say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
 def _alive(started: Mapping[str, Any]) -> bool:
-    """Whether the process lives; ids are used again, so its start is compared too."""
+    """Whether a process of this computer lives; ids are used again, so its start counts, too."""
+    if "id" not in started:
+        return False
     began = _began(started["id"])
     return began is not None and began == started["began"]
 

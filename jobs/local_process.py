@@ -13,7 +13,12 @@ from qvlm_qiskit.jobs.package import Package
 
 
 def main(folder: Path) -> None:
-    """Run the package of a job folder on the machine that it names."""
+    """Run the package of a job folder on the machine that it names.
+
+    The lock of the folder is inherited, and held until the process ends.
+    """
+    if (folder / "error").exists():  # cancelled before this process had a name
+        return
     try:
         package = Package.from_bytes((folder / "package.zip").read_bytes())
         machine = json.loads((folder / "machine.json").read_text(encoding="utf-8"))

@@ -17,6 +17,7 @@ from qvlm_qiskit.jobs.nearby import SAME_ROW, snap
 from qvlm_qiskit.jobs.purchase import purchase
 from qvlm_qiskit.jobs.records import StoredRow, Submission
 from qvlm_qiskit.jobs.rows import Row, assemble, split
+from qvlm_qiskit.jobs.runs import note_wanted
 from qvlm_qiskit.jobs.states import State
 from qvlm_qiskit.jobs.store import JobStore
 from qvlm_qiskit.jobs.worker import Report, Worker
@@ -94,13 +95,15 @@ class Recorded(BaseEstimatorV2):
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
         rows = snap(self.store, split(coerced, self.context), coerced, self.same_row)
         self.asked.update(row.key for row in rows)
-        new = purchase(self, rows, coerced)
-        known = self.store.find_rows({row.key for row in rows})
-        waiting = sorted({r.submission for r in known.values() if r.evs is None})
-        if waiting:
-            self._work(waiting)
+        new: set[str] = set()
+        while True:  # what its run withdraws while this one waits for it is bought anew
+            new.update(purchase(self, rows, coerced))
             known = self.store.find_rows({row.key for row in rows})
-        return FinishedJob(_result(coerced, rows, known, self.store, set(new)))
+            waiting = sorted({r.submission for r in known.values() if r.evs is None})
+            if len(known) == len({row.key for row in rows}) and not waiting:
+                return FinishedJob(_result(coerced, rows, known, self.store, new))
+            note_wanted(self.store, set(waiting) - new, self.run_id)
+            self._work(waiting)
 
     def _work(self, identifiers: Sequence[str]) -> None:
         """Wait for submissions; detached, only until they are sent."""
@@ -115,7 +118,8 @@ class Recorded(BaseEstimatorV2):
                 found = self.worker.finish(identifiers, seconds=0.0, report=self.report)
         else:
             found = self.worker.finish(identifiers, report=self.report)
-        if ended := [s for s in found if s.state.ended_without_results]:
+        lost = [s for s in found if s.state.ended_without_results]
+        if ended := [s for s in lost if s.state is not State.WITHDRAWN]:
             raise JobFailedError(_ended(ended[0], self.run_id), [s.id for s in ended])
         if open_ones := [s.id for s in found if not s.state.final]:
             raise JobPending(

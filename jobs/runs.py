@@ -7,19 +7,34 @@ submissions that name it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
 
 from qvlm_qiskit.errors import InputError, LedgerError
 from qvlm_qiskit.jobs import schema
+from qvlm_qiskit.jobs.living import ENDED, refuse_ended
 from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore, new_id
+from qvlm_qiskit.jobs.store import JobStore, new_id, now_in
 
 RunState = Literal["waiting", "done", "failed", "cancelled"]
+
+BEFORE: dict[RunState, tuple[RunState, ...]] = {
+    "done": ("waiting",),
+    "failed": ("waiting",),
+    "cancelled": ("waiting", "failed", "cancelled"),
+    "waiting": ("failed", "cancelled"),
+}
+"""From which states a run can come to each."""
+
+WANTED = "another run waits for its rows, too"
+
+
+class RunStateError(LedgerError):
+    """The run's state does not allow the new one."""
 
 
 @dataclass(frozen=True)
@@ -107,20 +122,100 @@ def close_run(
 ) -> JobRun:
     """Write how a run ended, or that it goes on; a result is never changed.
 
+    The state that is on disk decides, see `BEFORE`: of two processes one wins.
+
     Raises:
-        LedgerError: It has a result already.
+        RunStateError: It can't follow.
     """
     table = schema.runs
     text = None if result is None else json.dumps(dict(result), allow_nan=False)
     with store.transaction() as connection:
+        now = now_in(connection)
         written = connection.execute(
             update(table)
-            .where(table.c.id == run.id, table.c.result.is_(None))
-            .values(state=state, result=text, error=error, updated_at=store.now())
+            .where(table.c.id == run.id, table.c.state.in_(BEFORE[state]), table.c.result.is_(None))
+            .values(state=state, result=text, error=error, updated_at=now)
         )
+    found = load_run(store, run.id)
     if written.rowcount != 1:
-        raise LedgerError(f"run {run.id} is done: its result is not changed")
-    return load_run(store, run.id)
+        raise RunStateError(
+            f"run {run.id} {ENDED.get(found.state, 'goes on')}: it can't become {state}"
+        )
+    return found
+
+
+def check_run_lives(store: JobStore, held: Submission) -> None:
+    """Refuse to send a submission whose run has ended.
+
+    Raises:
+        RunEndedError: It was cancelled, has failed or is done.
+    """
+    with store.transaction() as connection:
+        refuse_ended(connection, held.run)
+
+
+def check_run_waits(store: JobStore, run: JobRun) -> None:
+    """Refuse to go on with a run that another process has ended.
+
+    Raises:
+        RunEndedError: It was cancelled, has failed or is done.
+    """
+    with store.transaction() as connection:
+        refuse_ended(connection, run.id)
+
+
+def note_wanted(store: JobStore, submissions: Iterable[str], run: str | None) -> None:
+    """Write into the histories of other runs' submissions that this run waits for them, too."""
+    if run is None:
+        return
+    events = schema.events.c
+    for identifier in submissions:
+        said = select(events.number).where(
+            events.submission == identifier, events.owner == run, events.note == WANTED
+        )
+        with store.transaction() as connection:
+            known = connection.execute(said).first() is not None
+        if not known and store.submission(identifier).run != run:
+            store.note(identifier, WANTED, run)
+
+
+def others_waiting(store: JobStore, submission: Submission, run: JobRun) -> list[str]:
+    """Ids of the other runs that still wait for a submission's rows: its own, and who asked."""
+    table, events = schema.runs, schema.events.c
+    asked = select(events.owner).where(events.submission == submission.id, events.note == WANTED)
+    query = (
+        select(table.c.id)
+        .where(
+            table.c.state == "waiting",
+            table.c.id != run.id,
+            or_(table.c.id.in_(asked), table.c.id == submission.run),
+        )
+        .order_by(table.c.created_at, table.c.id)
+    )
+    with store.transaction() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def living_for(store: JobStore, run: JobRun) -> tuple[list[Submission], dict[str, list[str]]]:
+    """What goes on for a run: submissions of its own, and ended runs' that it waited for.
+
+    Returns:
+        Those that nobody else needs, and the ids of the others with the runs that wait for them.
+        What was not sent yet is needed by nobody: another run buys the rows itself.
+    """
+    events = schema.events.c
+    asked = select(events.submission).where(events.owner == run.id, events.note == WANTED)
+    own = schema.submissions.c.run == run.id
+    alone, shared = [], {}
+    for one in store.find(or_(own, schema.submissions.c.id.in_(asked))):
+        if one.state.final:
+            continue
+        others = others_waiting(store, one, run)
+        if others and (one.run != run.id or one.state is not State.INTENDED):
+            shared[one.id] = others
+        else:
+            alone.append(one)
+    return alone, shared
 
 
 def withdraw(store: JobStore, submission: Submission, owner: str) -> bool:

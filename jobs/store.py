@@ -11,6 +11,8 @@ Guarantees that everything else rests on:
 - A submission changes its state only by `move`, which compares the state, the owner and the
   lease's end in the same statement that writes: of two workers one wins.
 - What was answered is never changed.
+- Nothing is recorded for a run that has ended. The rows of a withdrawn submission, of which surely
+  nothing was sent, are free for the next one that asks for them.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
@@ -34,6 +36,7 @@ from qvlm_qiskit.jobs import schema
 from qvlm_qiskit.jobs.answer import PubAnswer
 from qvlm_qiskit.jobs.blobs import Blobs
 from qvlm_qiskit.jobs.database import alone, open_engine, parsed, shown
+from qvlm_qiskit.jobs.living import refuse_ended
 from qvlm_qiskit.jobs.records import (
     Event,
     Floats,
@@ -115,11 +118,11 @@ class JobStore:
     # Rows ------------------------------------------------------------------------------------
 
     def find_rows(self, keys: Iterable[str]) -> dict[str, StoredRow]:
-        """What is known of rows, by key; unknown ones are left out."""
-        found = {}
+        """What is known of rows, by key; unknown and free ones are left out."""
+        table, found = schema.rows, {}
         with self.transaction() as connection:
             for part in _chunks(list(keys)):
-                query = select(schema.rows).where(schema.rows.c.key.in_(part))
+                query = select(table).where(table.c.key.in_(part), table.c.submission.not_in(_FREE))
                 for line in connection.execute(query):
                     found[line.key] = stored_row_from(line)
         return found
@@ -176,6 +179,9 @@ class JobStore:
 
         Returns:
             False when another submission has one of the rows; then nothing was written.
+
+        Raises:
+            RunEndedError: Its run was cancelled, has failed or is done; nothing was written.
         """
         # In one order everywhere, or two claims could wait for each other's rows for ever.
         lines = [
@@ -183,6 +189,8 @@ class JobStore:
         ]
         try:
             with self.transaction() as connection:
+                refuse_ended(connection, submission["run"])
+                _drop_free(connection, [line["key"] for line in lines])
                 connection.execute(insert(schema.rows), lines)
                 connection.execute(insert(schema.submissions).values(columns_of(submission)))
                 _note(connection, submission["id"], State.INTENDED, "recorded", None)
@@ -196,11 +204,16 @@ class JobStore:
         """Record a new attempt at a submission that ended without results, with the same rows.
 
         Returns:
-            False when the earlier one still lives, has answers, or was attempted again already.
+            False when the earlier one still lives, has answers, or was attempted again already; or
+            when it was withdrawn and others have taken some of its rows.
+
+        Raises:
+            RunEndedError: See `intend`.
         """
         table, previous = schema.rows, submission["previous"]
         ended = [state.value for state in FINAL - {State.ANSWERED}]
         with self.transaction() as connection:
+            refuse_ended(connection, submission["run"])
             old = connection.execute(
                 select(schema.submissions.c.state)
                 .where(schema.submissions.c.id == previous)
@@ -208,13 +221,15 @@ class JobStore:
             ).scalar_one_or_none()
             if old not in ended:
                 return False
-            moved = connection.execute(
+            # locked, or another submission could take one of them meanwhile
+            own = select(table.c.key).where(table.c.submission == previous).with_for_update()
+            if len(connection.execute(own).all()) != submission["rows"]:
+                return False
+            connection.execute(
                 update(table)
                 .where(table.c.submission == previous)
                 .values(submission=submission["id"])
             )
-            if moved.rowcount == 0:
-                return False
             connection.execute(insert(schema.submissions).values(columns_of(submission)))
             note = f"attempt {submission['attempt']}, after {previous}"
             _note(connection, submission["id"], State.INTENDED, note, None)
@@ -344,15 +359,35 @@ class JobStore:
         return self.submission(held.id)
 
     def answers_of(self, submission: str) -> list[tuple[dict[str, Any], float]]:
-        """Metadata and time of the answers of a submission, by pub."""
+        """Metadata and time of the answers of a submission, by pub; empty before it is answered.
+
+        Raises:
+            LedgerError: The answer of a pub is missing: the database is damaged.
+        """
         table = schema.answers
         query = (
-            select(table.c.metadata, table.c.answered_at)
+            select(table.c.pub, table.c.metadata, table.c.answered_at)
             .where(table.c.submission == submission)
             .order_by(table.c.pub)
         )
+        answered = select(schema.submissions.c.id).where(
+            schema.submissions.c.id == submission,
+            schema.submissions.c.state == State.ANSWERED.value,
+        )
+        pubs = select(func.max(schema.rows.c.pub)).where(
+            schema.rows.c.submission == submission, schema.rows.c.submission.in_(answered)
+        )
         with self.transaction() as connection:
-            return [(json.loads(text), at) for text, at in connection.execute(query)]
+            lines = connection.execute(query).all()
+            last = connection.execute(pubs).scalar_one_or_none()
+        known = [line.pub for line in lines]
+        if known != list(range(len(known))) or (last is not None and last >= len(known)):
+            raise LedgerError(
+                f"the ledger {self.place} is damaged: an answer of submission {submission} is "
+                "missing; qvlm jobs verify says what else is. Restore a copy of the ledger, or ask "
+                "with --fresh for new samples"
+            )
+        return [(json.loads(line.metadata), line.answered_at) for line in lines]
 
     def note(self, identifier: str, text: str, owner: str | None = None) -> None:
         """Add a line to a submission's history without changing it.
@@ -421,6 +456,19 @@ class JobStore:
 def new_id(prefix: str) -> str:
     """A random id that is short enough to type: 48 bits."""
     return f"{prefix}{uuid.uuid4().hex[:12]}"
+
+
+_FREE = select(schema.submissions.c.id).where(schema.submissions.c.state == State.WITHDRAWN.value)
+"""Submissions whose rows anybody may buy."""
+
+
+def _drop_free(connection: Connection, keys: list[str]) -> None:
+    """Forget those of the rows that only a withdrawn submission has asked for."""
+    table = schema.rows
+    for part in _chunks(keys):
+        connection.execute(
+            delete(table).where(table.c.key.in_(part), table.c.submission.in_(_FREE))
+        )
 
 
 def _make(folder: Path) -> None:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from qvlm_qiskit.errors import BudgetError, JobError, JobPending, LedgerError
 from qvlm_qiskit.jobs import clocks, reconcile
+from qvlm_qiskit.jobs.living import RunEndedError
 from qvlm_qiskit.jobs.pacing import take_turn
 from qvlm_qiskit.jobs.package import Package
 from qvlm_qiskit.jobs.records import Submission
+from qvlm_qiskit.jobs.runs import check_run_lives
 from qvlm_qiskit.jobs.service import (
     AmbiguousError,
     NotAcceptedError,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 def post(worker: Worker, held: Submission) -> Submission:
     """Send an intended submission once, if it is due, affordable, and its turn has come.
 
+    One whose run has ended is withdrawn instead, so that a run that goes on can buy its rows.
+
     Raises:
         BudgetError: It would cost more than is allowed; it stays intended.
         JobPending: The budget is reserved for jobs that still run; it stays intended.
@@ -39,6 +43,10 @@ def post(worker: Worker, held: Submission) -> Submission:
         LedgerError: Its package is damaged; it stays intended.
     """
     store, service = worker.store, worker.service
+    try:
+        check_run_lives(store, held)
+    except RunEndedError as ex:
+        return store.move(held, worker.owner, State.WITHDRAWN, f"not sent: {ex}")
     if worker.policy.wait_seconds(held.not_before, store.now()) > 0:
         return held
     package = Package.from_bytes(store.blobs.get(held.package))
@@ -74,8 +82,13 @@ def post(worker: Worker, held: Submission) -> Submission:
     )
     try:
         worker.budget.check_again(store, service, held, reading)
-    except (BudgetError, JobPending) as ex:
-        store.move(held, worker.owner, State.INTENDED, f"not sent: {ex}", posts=held.posts - 1)
+        # A cancellation may not have seen the mark.
+        check_run_lives(store, held)
+    except (BudgetError, JobPending, RunEndedError) as ex:
+        note = f"not sent: {ex}"
+        held = store.move(held, worker.owner, State.INTENDED, note, posts=held.posts - 1)
+        if isinstance(ex, RunEndedError):
+            return held  # the next step withdraws it
         raise
     if (late := store.now() - _posted_at(held)) > worker.policy.start_seconds:
         # A search may count from `posted_at` by now: nothing may leave any more.

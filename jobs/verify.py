@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 import numpy as np
 
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import schema
+from qvlm_qiskit.jobs.answer import PubAnswer
 from qvlm_qiskit.jobs.follow import redecode
-from qvlm_qiskit.jobs.records import Submission
+from qvlm_qiskit.jobs.package import Package
+from qvlm_qiskit.jobs.records import StoredRow, Submission
+from qvlm_qiskit.jobs.rows import split
 from qvlm_qiskit.jobs.states import State
 from qvlm_qiskit.jobs.store import JobStore
 
+Place = tuple[int, int]
+"""Pub of a package, and position among its rows."""
+
 
 def verify(store: JobStore, submission: Submission | None = None) -> int:
-    """Decode raw results again, from disk alone, and compare with the answered rows bit for bit.
+    """Decode raw results again, from disk alone, and compare with the ledger bit for bit.
+
+    Of every submission: that it has all of its rows, that their keys are those of what was asked,
+    their values those of the raw result, and what the answers say beside them.
 
     Args:
         store: The ledger.
@@ -28,20 +40,59 @@ def verify(store: JobStore, submission: Submission | None = None) -> int:
     """
     answered = schema.submissions.c.state == State.ANSWERED.value
     chosen = store.find(answered) if submission is None else [submission]
-    compared = 0
-    for one in chosen:
-        answers = redecode(store, one)
-        for row in store.rows_of(one.id):
-            if row.evs is None or row.stds is None:
-                raise LedgerError(f"submission {one.id} is {one.state}: it has no answers yet")
-            answer = answers[row.pub]
-            same = np.array_equal(row.evs, answer.evs[..., row.position], equal_nan=True)
-            if not same or not np.array_equal(
-                row.stds, answer.stds[..., row.position], equal_nan=True
-            ):
-                raise LedgerError(
-                    f"submission {one.id}: row {row.key[:12]}… of the ledger differs from its raw "
-                    "result"
-                )
-            compared += 1
-    return compared
+    return sum(_verified(store, one) for one in chosen)
+
+
+def _verified(store: JobStore, one: Submission) -> int:
+    if one.state is not State.ANSWERED:
+        raise LedgerError(f"submission {one.id} is {one.state}: it has no answers yet")
+    answers = redecode(store, one)
+    rows = {(row.pub, row.position): row for row in store.rows_of(one.id)}
+    keys = _keys(Package.from_bytes(store.blobs.get(one.package)), one)
+    if len(rows) != one.rows or rows.keys() != keys.keys():
+        lost = len(keys.keys() - rows.keys())
+        raise LedgerError(
+            f"submission {one.id} asked for {len(keys)} rows and counts {one.rows}; the ledger has "
+            f"{len(rows)}, and {lost} of what was asked are missing"
+        )
+    for place, row in rows.items():
+        if row.key != keys[place]:
+            raise LedgerError(
+                f"submission {one.id}: row {row.key[:12]}… of the ledger has the place of "
+                f"{keys[place][:12]}… in what was asked"
+            )
+        if not _same(row, answers):
+            raise LedgerError(
+                f"submission {one.id}: row {row.key[:12]}… of the ledger differs from its raw "
+                "result"
+            )
+    said = [metadata for metadata, _ in store.answers_of(one.id)]
+    if said != [json.loads(json.dumps(dict(answer.metadata))) for answer in answers]:
+        raise LedgerError(
+            f"submission {one.id}: what the ledger says about its answers (shots, options) "
+            "differs from its raw result"
+        )
+    return len(rows)
+
+
+def _keys(package: Package, one: Submission) -> dict[Place, str]:
+    """The keys of all rows of a package, by their place."""
+    if package.about != one.about:
+        raise LedgerError(
+            f"submission {one.id}: the machine and options in the ledger are not those of what was "
+            "asked"
+        )
+    counts = [0] * len(package.pubs)
+    keys = {}
+    for row in split(package.pubs, one.about):
+        keys[row.pub, counts[row.pub]] = row.key
+        counts[row.pub] += 1
+    return keys
+
+
+def _same(row: StoredRow, answers: Sequence[PubAnswer]) -> bool:
+    answer = answers[row.pub]
+    return all(
+        stored is not None and np.array_equal(stored, values[..., row.position], equal_nan=True)
+        for stored, values in ((row.evs, answer.evs), (row.stds, answer.stds))
+    )

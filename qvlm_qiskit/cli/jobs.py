@@ -161,10 +161,13 @@ def cancel(
 ) -> None:
     """Stop a run: withdraw what was not sent, and ask the server to stop the rest."""
     from qvlm_qiskit.errors import JobError
+    from qvlm_qiskit.jobs.runs import living_for
     from qvlm_qiskit.studies import cancel_evaluation
 
     ledger = common.open_store(store, blobs)
     run, left = cancel_evaluation(ledger, _load(ledger, identifier).id)
+    for job, others in living_for(ledger, run)[1].items():
+        typer.echo(f"job {job} runs on: {', '.join(others)} waits for it, too")
     if left:
         raise JobError(
             f"run {run.id} is cancelled, but nobody knows yet whether {', '.join(left)} could be "

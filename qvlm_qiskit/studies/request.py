@@ -1,19 +1,21 @@
 """The record of an evaluation by jobs: all that any process needs to go on with it.
 
-The run folder with the checksums of its model, the backend with its options, the compiled
-circuits, and the user's limits.
+The run folder with the checksums of its model and of the questions, the backend with its options,
+the compiled circuits, and the user's limits.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from qvlm_qiskit.backends import Backend, open_backend
 from qvlm_qiskit.backends.pinned import pinned
+from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import InputError, LedgerError, RunFolderError, UnknownNameError
 from qvlm_qiskit.jobs import Budget, JobStore
 from qvlm_qiskit.jobs.machines import ANY_CALIBRATION, Recording
@@ -22,7 +24,9 @@ from qvlm_qiskit.jobs.sessions import Mode
 from qvlm_qiskit.runs import Run
 
 FORMAT = "qvlm-evaluation"
-VERSION = 1
+VERSION = 2
+READS = (1, 2)
+"""Version 1 had no checksum of the questions; they are taken from the run folder as it is."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,12 @@ class Request:
 
     Attributes:
         run: The run folder, absolute.
-        model: SHA-256 of the files of its model, by name.
+        model: SHA-256 of the files of its model, by path in its folder.
         backend: Arguments of `open_backend`.
         options: What was asked.
         circuits: The blob of compiled circuits; None where nothing is compiled.
         expected: Jobs, rows, executions and QPU seconds that were planned.
+        questions: `questions_digest` of what is asked; None in records of version 1.
     """
 
     run: str
@@ -84,6 +89,7 @@ class Request:
     options: SubmitOptions
     circuits: str | None
     expected: Mapping[str, Any]
+    questions: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -98,10 +104,10 @@ class Request:
         """
         given = dict(run.request)
         kind, version = given.pop("format", None), given.pop("version", None)
-        if kind != FORMAT or version != VERSION:
+        if kind != FORMAT or version not in READS:
             raise LedgerError(
                 f"run {run.id} is {kind!r} of version {version!r}; this release goes on with "
-                f"{FORMAT!r} of version {VERSION}"
+                f"{FORMAT!r} of versions {READS[0]} to {READS[-1]}"
             )
         options = dict(given.pop("options"))
         budget = Budget(**options.pop("budget"))
@@ -114,14 +120,38 @@ class Request:
             RunFolderError: It is gone, or a file of the model has changed.
         """
         run = Run.open(Path(self.run))
+        self.check_model(run)
+        return run
+
+    def check_model(self, run: Run) -> None:
+        """Compare the files of a model with those that were submitted.
+
+        Raises:
+            RunFolderError: One has changed.
+        """
         found = model_digests(run)
+        if self.questions is None:  # version 1 left subfolders out
+            found = {name: digest for name, digest in found.items() if "/" not in name}
         for name in sorted({*found, *self.model}):
             if found.get(name) != self.model.get(name):
-                raise RunFolderError(
-                    f"{self.run} is not what was submitted: model/{name} has changed since; its "
-                    "jobs can't be gone on with (submit it anew)"
-                )
-        return run
+                raise RunFolderError(self._other(f"model/{name} has changed since"))
+
+    def check_questions(self, samples: Sequence[Sample]) -> None:
+        """Compare questions with those that were submitted.
+
+        Raises:
+            RunFolderError: They are others.
+        """
+        if self.questions is not None and questions_digest(samples) != self.questions:
+            raise RunFolderError(
+                self._other("its questions are others (they depend on the seed in run.json)")
+            )
+
+    def _other(self, what: str) -> str:
+        return (
+            f"{self.run} is not what was submitted: {what}; its jobs can't be gone on with (submit "
+            "it anew)"
+        )
 
     def open_backend(self, store: JobStore) -> Backend:
         """The backend, with the circuits that were compiled at the beginning.
@@ -136,6 +166,21 @@ class Request:
 
 
 def model_digests(run: Run) -> dict[str, str]:
-    """SHA-256 in hexadecimal of every file of a run's model."""
-    files = sorted(path for path in (run.path / "model").iterdir() if path.is_file())
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    """SHA-256 in hexadecimal of every file of a run's model, by path in its folder."""
+    folder = run.path / "model"
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+def questions_digest(samples: Sequence[Sample]) -> str:
+    """SHA-256 in hexadecimal of questions, their images and accepted answers, in order."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        image = sample.image
+        about = [sample.kind, sample.question, sample.answer, image.mode, list(image.size)]
+        for part in (json.dumps(about).encode(), image.tobytes()):
+            digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()

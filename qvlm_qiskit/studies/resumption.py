@@ -8,18 +8,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
 from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.backends.runtime import HardwareEstimator
 from qvlm_qiskit.data import Sample
-from qvlm_qiskit.errors import InputError, JobFailedError, JobPending, LedgerError
+from qvlm_qiskit.errors import InputError, JobFailedError, JobPending
 from qvlm_qiskit.evaluation import Evaluation
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recorded, State, recorded_backend
 from qvlm_qiskit.jobs.attempts import retry
+from qvlm_qiskit.jobs.living import RunEndedError
 from qvlm_qiskit.jobs.machines import worker_for
-from qvlm_qiskit.jobs.runs import JobRun, close_run, load_run, submissions_of, withdraw
+from qvlm_qiskit.jobs.records import Submission
+from qvlm_qiskit.jobs.runs import (
+    JobRun,
+    RunStateError,
+    check_run_waits,
+    close_run,
+    living_for,
+    load_run,
+    submissions_of,
+    withdraw,
+)
 from qvlm_qiskit.jobs.service import NoSuchJobError, UnreachableError
 from qvlm_qiskit.jobs.usage import UNSENT, executions_of
 from qvlm_qiskit.jobs.worker import Report, Worker
@@ -95,7 +107,7 @@ def continue_evaluation(
         report: Called with the submissions that are waited for.
 
     Raises:
-        RunFolderError: The model has changed since.
+        RunFolderError: The model or the questions have changed since.
         BudgetError: The next job would cost too much; the run is left waiting.
         JobFailedError: A job ended without results, now or before.
     """
@@ -129,12 +141,16 @@ def retry_evaluation(
     found = load_run(store, identifier)
     if found.state == "done":
         raise InputError(f"run {found.id} is done: there is nothing to attempt again")
-    found = close_run(store, found, "waiting")
+    if found.state != "waiting":
+        found = close_run(store, found, "waiting")
     return _Driver(store, found, detach, budget, policy, report).drive(retry_until=store.now())
 
 
 def cancel_evaluation(store: JobStore, identifier: str) -> tuple[JobRun, list[str]]:
     """Stop a run: what was not sent is withdrawn, the server is asked to stop the rest.
+
+    Nothing is sent for the run any more once this has begun, also by a process that works on it.
+    Jobs that other waiting runs have met as well run on, see `jobs.runs.living_for`.
 
     Returns:
         The run, and the ids of submissions that could not be stopped: of unknown fate, held by
@@ -146,23 +162,40 @@ def cancel_evaluation(store: JobStore, identifier: str) -> tuple[JobRun, list[st
     found = load_run(store, identifier)
     if found.state == "done":
         raise InputError(f"run {found.id} is done: there is nothing to cancel")
-    living = [s for s in submissions_of(store, found) if not s.state.final]
-    left = []
-    if living:
-        request = Request.of(found)
-        recording = request.options.recording(run=found.id)
-        worker = worker_for(request.open_backend(store), store, recording)
-        asked = [s.id for s in living if _asked_to_stop(worker, s.id)]
-        followed = worker.finish(asked, seconds=CANCEL_SECONDS)
+    # First, so that what is found below is all that there will ever be.
+    found = close_run(store, found, "cancelled", error="cancelled by the user")
+    living, shared = living_for(store, found)
+    if not living and not shared:
+        return found, []
+    request = Request.of(found)
+    worker = worker_for(request.open_backend(store), store, request.options.recording(run=found.id))
+    for name, runs in shared.items():
+        store.note(name, f"not cancelled: {', '.join(runs)} waits for it", worker.owner)
+    left = _stopped(worker, [submission.id for submission in living])
+    worker.close(found.id)  # jobs that it has already are finished
+    return found, left
+
+
+def _stopped(worker: Worker, names: Sequence[str]) -> list[str]:
+    """Stop submissions, waiting for those that are being sent; the ids of what could not be."""
+    asked: set[str] = set()
+    deadline, pause = time.monotonic() + CANCEL_SECONDS, 0.1
+    while True:
+        asked |= {name for name in names if name not in asked and _asked_to_stop(worker, name)}
+        followed = worker.finish(sorted(asked), seconds=0.0)
         ended = {s.id for s in followed if s.state.final}
-        left = [s.id for s in living if s.id not in ended]
-        worker.close(found.id)
-    return close_run(store, found, "cancelled", error="cancelled by the user"), left
+        left = [name for name in names if name not in ended]
+        if not left or time.monotonic() > deadline:
+            return left
+        worker.sleep(pause)
+        pause *= 1.5
 
 
 def _asked_to_stop(worker: Worker, identifier: str) -> bool:
     """Withdraw one submission, or ask the server to cancel it; False where neither can be done."""
     submission = worker.store.submission(identifier)
+    if submission.state.final:
+        return True
     if submission.state in (State.POSTING, State.UNKNOWN):
         # found by its tag it has a server job, which can be cancelled
         (submission,) = worker.finish([identifier], seconds=0.0)
@@ -190,7 +223,7 @@ class _Driver:
         policy: Policy | None,
         report: Report | None,
     ) -> None:
-        self.store, self.run, self.detach, self.report = store, run, detach, report
+        self.store, self.run, self.detach, self.reported = store, run, detach, report
         self.request = Request.of(run)
         self.folder = self.request.open_run()
         options = self.request.options
@@ -203,24 +236,40 @@ class _Driver:
         self.backend = recorded_backend(
             backend,
             store,
-            options.recording(run=run.id, detach=leave, policy=policy or Policy(), report=report),
+            options.recording(
+                run=run.id, detach=leave, policy=policy or Policy(), report=self._report
+            ),
         )
         self.recorded = cast(Recorded, self.backend.device)
 
     def drive(self, retry_until: float | None = None) -> JobRun:
-        """Make the forward pass until it ends, or its jobs are sent."""
+        """Make the forward pass until it ends, or its jobs are sent, or another process ends it."""
+        try:
+            return self._driven(retry_until)
+        except RunEndedError:
+            self.recorded.worker.close(self.run.id)
+            other = load_run(self.store, self.run.id)
+            if other.state == "done":  # by the same answers
+                return other
+            raise
+
+    def _driven(self, retry_until: float | None) -> JobRun:
         model, processor = self.folder.model(), self.folder.processor()
+        self.request.check_model(self.folder)  # again: a file may have changed while it was read
         samples = questions(self.folder, self.request.options.limit)
+        self.request.check_questions(samples)
         while True:
             started = time.perf_counter()
             try:
                 with model.run_on(self.backend):
                     ahead = self.request.options.prefetch
                     found = answer_in_one_batch(model, processor, samples, ahead)
+            except RunEndedError:
+                raise
             except JobPending as pending:
                 if self.detach:
                     return load_run(self.store, self.run.id)
-                self.recorded.worker.finish(pending.submissions, report=self.report)
+                self.recorded.worker.finish(pending.submissions, report=self._report)
             except JobFailedError as failed:
                 if not self._attempted_again(failed.submissions, retry_until):
                     self._fail(failed)
@@ -238,9 +287,14 @@ class _Driver:
             retry(self.store, submission, self.run.id)
         return bool(old)
 
+    def _report(self, submissions: list[Submission]) -> None:
+        """Called between two looks at the jobs: a run that was cancelled is waited for no more."""
+        if self.reported is not None:
+            self.reported(submissions)
+        check_run_waits(self.store, self.run)
+
     def _fail(self, error: JobFailedError) -> None:
-        # a run that was cancelled meanwhile stays cancelled
-        if load_run(self.store, self.run.id).state == "waiting":
+        with suppress(RunStateError):  # a run that was cancelled meanwhile stays cancelled
             close_run(self.store, self.run, "failed", error=str(error))
         self.recorded.worker.close(self.run.id)
 
@@ -258,12 +312,9 @@ class _Driver:
         }
         try:
             return close_run(self.store, self.run, "done", result=result)
-        except LedgerError:
-            # Another process may have come to the end first, by the same answers.
-            other = load_run(self.store, self.run.id)
-            if other.result is None:
-                raise
-            return other
+        except RunStateError:
+            check_run_waits(self.store, self.run)  # raises what `drive` answers
+            raise
 
     def _costs(self) -> Mapping[str, Any]:
         """What was bought for the run, and what the ledger had already."""

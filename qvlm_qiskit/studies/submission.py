@@ -28,7 +28,12 @@ from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.known_rows import asked_once
 from qvlm_qiskit.studies.prefetch import prefetch
 from qvlm_qiskit.studies.preflight import smaller_recipes
-from qvlm_qiskit.studies.request import Request, SubmitOptions, model_digests
+from qvlm_qiskit.studies.request import (
+    Request,
+    SubmitOptions,
+    model_digests,
+    questions_digest,
+)
 
 
 @dataclass(frozen=True)
@@ -188,6 +193,7 @@ def start_evaluation(
         options=chosen,
         circuits=circuits,
         expected=asdict(planned.chosen),
+        questions=questions_digest(questions(run, chosen.limit)),
     )
     return new_run(store, request.as_dict())
 

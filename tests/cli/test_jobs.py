@@ -139,6 +139,41 @@ def test_cancel_refuses_to_go_on_and_retry_does(qvlm, ledger):
     assert "attempt 2" in qvlm("jobs", "show", run.id, *STORE).out
 
 
+def test_cancel_says_which_jobs_run_on_and_for_whom(qvlm, ledger):
+    for _ in range(2):
+        qvlm("submit", "run", *MACHINE, *STORE, "--detach")
+    first, second = list_runs(ledger())
+    (job,) = ledger().find()
+    stopped = qvlm("jobs", "cancel", first.id, *STORE)
+    assert stopped.out.splitlines() == [
+        f"job {job.id} runs on: {second.id} waits for it, too",
+        f"run {first.id} is cancelled",
+    ]
+    assert qvlm("jobs", "cancel", second.id, *STORE).out == f"run {second.id} is cancelled\n"
+    assert str(ledger().submission(job.id).state) == "cancelled"
+
+
+def test_a_process_whose_run_is_cancelled_ends_with_one_line(qvlm, ledger, monkeypatch):
+    """Another terminal cancels while it looks at its jobs."""
+    from qvlm_qiskit.studies import cancel_evaluation
+
+    update, before = Board.update, []
+
+    def and_cancel(self, waiting):
+        update(self, waiting)
+        if not before and all(job.state.final for job in waiting):
+            before.append(ledger().count_jobs())
+            cancel_evaluation(ledger(), self.run.id)
+
+    monkeypatch.setattr(Board, "update", and_cancel)
+    found = qvlm("submit", "run", *MACHINE, *STORE)
+    (run,) = list_runs(ledger())
+    assert (found.status, run.state) == (2, "cancelled")
+    said = f"run {run.id} was cancelled: nothing more is sent for it (qvlm jobs retry {run.id}"
+    assert said in found.err.splitlines()[-1]
+    assert ledger().count_jobs() == before[0]
+
+
 def test_a_terminal_shows_bars_of_jobs_and_rows(qvlm, ledger):
     assert qvlm("submit", "run", *MACHINE, *STORE, "--detach").status == 0
     (run,) = list_runs(ledger())

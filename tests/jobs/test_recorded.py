@@ -14,7 +14,7 @@ from qiskit.circuit import Parameter
 from qiskit.primitives import StatevectorEstimator
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.errors import BudgetError, JobFailedError, JobPending, LedgerError
+from qvlm_qiskit.errors import BudgetError, JobError, JobFailedError, JobPending, LedgerError
 from qvlm_qiskit.jobs import Budget, JobStore, Recorded, Recording, State, Worker, recorded_backend
 from qvlm_qiskit.jobs.attempts import retry
 from qvlm_qiskit.jobs.local import LocalJobs
@@ -242,17 +242,21 @@ def test_rows_of_a_failed_job_and_new_rows_are_not_mixed_up(buy, store):
     assert sum(1 for s in store.find() if s.state is State.ANSWERED) == 1
 
 
-def test_what_was_withdrawn_is_not_sent(buy, store):
-    service = Unreliable(posts_per_minute=1)
-    buy(service, [0.1])
+def test_what_was_withdrawn_is_not_sent_and_its_rows_are_free(buy, store):
+    service = Unreliable()
     with pytest.raises(BudgetError):
-        buy(service, [0.2], budget=Budget(executions=1))
-    (waiting,) = [s for s in store.find() if s.state is State.INTENDED]
+        buy(service, [0.1, 0.2], run="r-1", budget=Budget(executions=1))
+    (waiting,) = store.find()
     assert withdraw(store, waiting, "user")
     assert not withdraw(store, store.submission(waiting.id), "user")
-    with pytest.raises(JobFailedError, match="withdrawn"):
-        buy(service, [0.2])
-    assert len(service.posts) == 1
+    assert service.posts == []
+    assert store.find_rows([row.key for row in store.rows_of(waiting.id)]) == {}
+    np.testing.assert_allclose(buy(service, [0.2, 0.3], run="r-2"), np.cos([0.2, 0.3]))
+    assert [s.run for s in store.find() if s.state is State.ANSWERED] == ["r-2"]
+    with pytest.raises(JobError, match="not attempted again"):  # another has one of its rows
+        retry(store, waiting)
+    np.testing.assert_allclose(buy(service, [0.1, 0.2]), np.cos([0.1, 0.2]))
+    assert [s.rows for s in store.find() if s.state is State.ANSWERED] == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -327,6 +331,65 @@ def test_a_changed_answer_is_reported(buy, store):
         connection.execute(schema.rows.update().values(evs=changed))
     with pytest.raises(LedgerError, match="differs from its raw"):
         verify(store)
+
+
+DAMAGES = {
+    "a row is missing": ("delete from rows where position = 1", "1 of what was asked are missing"),
+    "a row is at another place": ("update rows set position = 9 where position = 1", "missing"),
+    "its key is another": (
+        "update rows set key = '00' || substr(key, 3) where position = 1",
+        "has the place of",
+    ),
+    "the count is another": ("update submissions set rows = 7", "counts 7"),
+    "the shots are another number": (
+        """update answers set metadata = '{"shots": 1}'""",
+        "what the ledger says about its answers",
+    ),
+    "the machine is another": (
+        """update submissions set about = '{"machine": "other"}'""",
+        "machine and options",
+    ),
+    "a value is missing": ("update rows set stds = null where position = 2", "differs from its"),
+    "an answer is missing": ("delete from answers", "is damaged: an answer of submission"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_inside_the_database_is_found(damage, buy, store):
+    from sqlalchemy import text
+
+    buy(Unreliable(), [0.1, 0.2, 0.3])
+    assert verify(store) == 3
+    statement, says = DAMAGES[damage]
+    with store.transaction() as connection:
+        connection.execute(text(statement))
+    with pytest.raises(LedgerError, match=says):
+        verify(store)
+
+
+def test_two_rows_that_changed_places_with_their_values_are_found(buy, store):
+    from qvlm_qiskit.jobs import schema
+
+    buy(Unreliable(), [0.1, 0.2])
+    table = schema.rows
+    first, second = store.rows_of(store.find()[0].id)
+    with store.transaction() as connection:
+        for old, new in ((first.key, "x"), (second.key, first.key), ("x", second.key)):
+            connection.execute(table.update().where(table.c.key == old).values(key=new))
+    with pytest.raises(LedgerError, match="has the place of"):
+        verify(store)
+
+
+def test_a_missing_answer_is_said_at_the_next_read(buy, store):
+    from qvlm_qiskit.jobs import schema
+
+    service = Unreliable()
+    buy(service, [0.1])
+    with store.transaction() as connection:
+        connection.execute(schema.answers.delete())
+    with pytest.raises(LedgerError, match=r"is missing; .*Restore a copy.*--fresh"):
+        buy(service, [0.1])
+    assert len(service.posts) == 1
 
 
 def test_a_damaged_package_is_said_and_nothing_is_fetched_for_it(buy, store):

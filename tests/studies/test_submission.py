@@ -9,8 +9,10 @@ import time
 from contextlib import suppress
 
 import pytest
+from PIL import Image
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import (
     BackendError,
     BudgetError,
@@ -21,7 +23,7 @@ from qvlm_qiskit.errors import (
 )
 from qvlm_qiskit.evaluation import evaluate
 from qvlm_qiskit.jobs import Budget, JobStore
-from qvlm_qiskit.jobs.runs import list_runs, load_run, new_run, submissions_of
+from qvlm_qiskit.jobs.runs import list_runs, living_for, load_run, new_run, submissions_of
 from qvlm_qiskit.jobs.states import State
 from qvlm_qiskit.jobs.usage import usage
 from qvlm_qiskit.jobs.verify import verify
@@ -36,7 +38,8 @@ from qvlm_qiskit.studies import (
     start_evaluation,
     submit_evaluation,
 )
-from qvlm_qiskit.studies.submission import questions
+from qvlm_qiskit.studies.request import questions_digest
+from qvlm_qiskit.studies.submission import answer_in_one_batch, questions
 
 SMALL = SubmitOptions(limit=2)
 
@@ -198,6 +201,79 @@ def test_another_model_is_refused_by_the_file_that_changed(run_copy, noisy, stor
     assert store.count_jobs() == 0
 
 
+def with_another_seed(folder):
+    record = folder / "run.json"
+    content = json.loads(record.read_text())
+    content["options"]["seed"] += 1
+    record.write_text(json.dumps(content))
+
+
+def test_other_questions_are_refused(run_copy, noisy, store):
+    begun = start_evaluation(Run.open(run_copy), noisy, store, SMALL)
+    with_another_seed(run_copy)
+    with pytest.raises(RunFolderError, match=r"questions are others .*submit it anew"):
+        continue_evaluation(store, begun.id)
+    assert store.count_jobs() == 0
+    assert load_run(store, begun.id).state == "waiting"
+
+
+def test_a_model_that_changes_while_it_is_read_is_refused(run_copy, noisy, store, monkeypatch):
+    begun = start_evaluation(Run.open(run_copy), noisy, store, SMALL)
+    weights, read = run_copy / "model" / "model.safetensors", Run.model
+
+    def and_write(run):
+        content = bytearray(weights.read_bytes())
+        content[-1] ^= 1
+        weights.write_bytes(content)
+        return read(run)
+
+    monkeypatch.setattr(Run, "model", and_write)
+    with pytest.raises(RunFolderError, match=r"model/model\.safetensors has changed"):
+        continue_evaluation(store, begun.id)
+    assert store.count_jobs() == 0
+
+
+def test_a_file_in_a_subfolder_of_the_model_counts(run_copy, noisy, store):
+    begun = start_evaluation(Run.open(run_copy), noisy, store, SMALL)
+    (run_copy / "model" / "more").mkdir()
+    (run_copy / "model" / "more" / "code.py").touch()
+    with pytest.raises(RunFolderError, match=r"model/more/code\.py has changed"):
+        continue_evaluation(store, begun.id)
+
+
+def test_a_record_of_version_1_is_gone_on_with(run_copy, noisy, store):
+    """It had no checksum of the questions, and none of subfolders."""
+    begun = start_evaluation(Run.open(run_copy), noisy, store, SMALL)
+    old = {key: value for key, value in begun.request.items() if key != "questions"}
+    (run_copy / "model" / "more").mkdir()
+    (run_copy / "model" / "more" / "code.py").touch()
+    run = new_run(store, {**old, "version": 1})
+    assert begun.request["version"] == 2
+    assert continue_evaluation(store, run.id).state == "done"
+
+
+def test_questions_differ_in_any_part():
+    image = Image.new("L", (2, 2))
+    sample = Sample(image, "kind", "question", "answer", (0, 1))
+    other = Image.new("L", (2, 2), 1)
+    asked = [
+        [sample],
+        [sample, sample],
+        [],
+        *(
+            [dataclasses.replace(sample, **changes)]
+            for changes in (
+                {"image": other},
+                {"kind": "x"},
+                {"question": "x"},
+                {"answer": "x"},
+                {"image": Image.new("L", (4, 1))},
+            )
+        ),
+    ]
+    assert len({questions_digest(samples) for samples in asked}) == len(asked)
+
+
 def test_the_record_holds_all_that_is_needed(tiny_run, noisy, store, monkeypatch, tmp_path):
     monkeypatch.chdir(tiny_run.path.parent)
     relative = Run.open(tiny_run.path.relative_to(tiny_run.path.parent))
@@ -291,6 +367,69 @@ def test_cancelled_is_cancelled_until_it_is_attempted_again(tiny_run, noisy, sto
     attempt = submissions_of(store, found)[0]
     assert (attempt.previous, attempt.attempt) == (job.id, 2)
     assert retry_evaluation(store, begun.id).result["costs"]["jobs"] == 1  # its dead job
+
+
+def test_a_cancellation_stops_the_process_that_works_on_the_run(tiny_run, noisy, store):
+    """It is between two jobs then: the next one must not be sent."""
+    begun = start_evaluation(tiny_run, noisy, store, SMALL)
+    elsewhere, sent = JobStore(store.folder), []
+
+    def cancel(jobs):
+        if not sent and all(job.state.final for job in jobs):
+            sent.append(elsewhere.count_jobs())
+            assert cancel_evaluation(elsewhere, begun.id)[1] == []
+
+    with pytest.raises(JobFailedError, match=f"run {begun.id} was cancelled.*retry {begun.id}"):
+        continue_evaluation(store, begun.id, report=cancel)
+    assert load_run(store, begun.id).state == "cancelled"
+    assert store.count_jobs() == sent[0] == 1
+    assert retry_evaluation(store, begun.id).state == "done"
+    elsewhere.close()
+
+
+def test_a_cancellation_at_the_end_keeps_a_run_from_being_done(tiny_run, noisy, store, monkeypatch):
+    begun = start_evaluation(tiny_run, noisy, store, SMALL)
+
+    def and_cancel(*args):
+        found = answer_in_one_batch(*args)
+        cancel_evaluation(store, begun.id)
+        return found
+
+    monkeypatch.setattr("qvlm_qiskit.studies.resumption.answer_in_one_batch", and_cancel)
+    with pytest.raises(JobFailedError, match=f"run {begun.id} was cancelled"):
+        continue_evaluation(store, begun.id)
+    assert load_run(store, begun.id).state == "cancelled"
+
+
+def test_what_another_run_waits_for_runs_on_until_that_is_cancelled_too(tiny_run, noisy, store):
+    first, job = started(tiny_run, noisy, store)
+    second = submit_evaluation(tiny_run, noisy, store, SMALL, detach=True)
+    assert store.count_jobs() == 1
+    stopped, left = cancel_evaluation(store, first.id)
+    assert (stopped.state, left) == ("cancelled", [])
+    assert living_for(store, stopped) == ([], {job.id: [second.id]})
+    assert not store.submission(job.id).state.final
+    stopped, left = cancel_evaluation(store, second.id)
+    assert (stopped.state, left) == ("cancelled", [])
+    assert store.submission(job.id).state is State.CANCELLED
+
+
+def test_a_run_gets_the_rows_that_it_shares_with_a_cancelled_one(tiny_run, noisy, store):
+    first, _ = started(tiny_run, noisy, store)
+    second = submit_evaluation(tiny_run, noisy, store, SMALL, detach=True)
+    cancel_evaluation(store, first.id)
+    done = continue_evaluation(store, second.id)
+    assert done.state == "done"
+    assert done.result["costs"]["rows_saved"] > 0
+
+
+def test_rows_of_a_dead_job_are_not_known_to_a_plan(tiny_run, noisy, store):
+    begun, job = started(tiny_run, noisy, store)
+    fresh = plan_evaluation(tiny_run, noisy, SMALL).chosen
+    plan = plan_evaluation(tiny_run, noisy, SMALL, store).chosen
+    assert (plan.known, plan.jobs) == (job.rows, fresh.jobs - 1)
+    cancel_evaluation(store, begun.id)
+    assert plan_evaluation(tiny_run, noisy, SMALL, store).chosen == fresh
 
 
 def test_what_was_never_sent_is_withdrawn(tiny_run, noisy, store):
