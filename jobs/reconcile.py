@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qvlm_qiskit.errors import JobError, LedgerError
+from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import clocks
 from qvlm_qiskit.jobs.records import Submission
+from qvlm_qiskit.jobs.service import AnotherAccountError
 from qvlm_qiskit.jobs.states import State
 
 if TYPE_CHECKING:
@@ -51,10 +52,10 @@ def check_account(worker: Worker, held: Submission) -> None:
     """Refuse to ask one account about the jobs of another.
 
     Raises:
-        JobError: The submission was sent by another account or instance.
+        AnotherAccountError: The submission was sent by another account or instance.
     """
     if held.account not in (None, worker.service.account):
-        raise JobError(
+        raise AnotherAccountError(
             f"submission {held.id} was sent to {held.machine} by another account or instance: only "
             "that one can be asked for its job"
         )

@@ -55,6 +55,10 @@ class UnreachableError(JobError):
     """A read got no usable answer in time; reading again is safe."""
 
 
+class AnotherAccountError(JobError):
+    """The job belongs to another account or instance; this one can't be asked for it."""
+
+
 class NoSuchJobError(JobError):
     """The server says that it knows no job of this id."""
 

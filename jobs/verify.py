@@ -10,6 +10,7 @@ import numpy as np
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import schema
 from qvlm_qiskit.jobs.answer import PubAnswer
+from qvlm_qiskit.jobs.blobs import DamagedBlobError
 from qvlm_qiskit.jobs.follow import redecode
 from qvlm_qiskit.jobs.package import Package
 from qvlm_qiskit.jobs.records import StoredRow, Submission
@@ -46,7 +47,13 @@ def verify(store: JobStore, submission: Submission | None = None) -> int:
 def _verified(store: JobStore, one: Submission) -> int:
     if one.state is not State.ANSWERED:
         raise LedgerError(f"submission {one.id} is {one.state}: it has no answers yet")
-    answers = redecode(store, one)
+    try:
+        answers = redecode(store, one)
+    except DamagedBlobError as ex:
+        raise LedgerError(
+            f"submission {one.id}: {ex}; its answers stay (qvlm jobs verify --restore fetches "
+            "damaged results again)"
+        ) from ex
     rows = {(row.pub, row.position): row for row in store.rows_of(one.id)}
     keys = _keys(Package.from_bytes(store.blobs.get(one.package)), one)
     if len(rows) != one.rows or rows.keys() != keys.keys():

@@ -280,6 +280,9 @@ def verify(
         str | None,
         typer.Argument(help="A run's id, its beginning, or last; by default all.", metavar="ID"),
     ] = None,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="First fetch damaged raw results again.")
+    ] = False,
     store: common.StorePlace = None,
     blobs: common.Blobs = None,
 ) -> None:
@@ -288,6 +291,8 @@ def verify(
     from qvlm_qiskit.studies.export import submissions_behind
 
     ledger = common.open_store(store, blobs)
+    if restore:
+        _restore(ledger)
     if identifier is None:
         rows = verified(ledger)
     else:
@@ -320,6 +325,17 @@ def export(
     out = out or Path(run.id)
     sums = export_run(ledger, run.id, out, overwrite=overwrite)
     typer.echo(f"{len(sums)} files in {out}, with their SHA-256 in SHA256SUMS", err=True)
+
+
+def _restore(ledger: Any) -> None:
+    from qvlm_qiskit.jobs import Recording
+    from qvlm_qiskit.jobs.machines import service_for
+    from qvlm_qiskit.jobs.repair import damaged_results, restore_result
+
+    for job in damaged_results(ledger):
+        machine = common.open_machine(job.machine)
+        restore_result(ledger, service_for(machine, ledger, Recording()), job)
+        typer.echo(f"the raw result of {job.id} was fetched from {job.machine} again", err=True)
 
 
 def _go_on(

@@ -21,6 +21,7 @@ from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recorded, State, recorded
 from qvlm_qiskit.jobs.attempts import retry
 from qvlm_qiskit.jobs.living import RunEndedError
 from qvlm_qiskit.jobs.machines import worker_for
+from qvlm_qiskit.jobs.reconcile import check_account
 from qvlm_qiskit.jobs.records import Submission
 from qvlm_qiskit.jobs.runs import (
     JobRun,
@@ -32,7 +33,7 @@ from qvlm_qiskit.jobs.runs import (
     submissions_of,
     withdraw,
 )
-from qvlm_qiskit.jobs.service import NoSuchJobError, UnreachableError
+from qvlm_qiskit.jobs.service import AnotherAccountError, NoSuchJobError, UnreachableError
 from qvlm_qiskit.jobs.usage import UNSENT, executions_of
 from qvlm_qiskit.jobs.worker import Report, Worker
 from qvlm_qiskit.runs import Run
@@ -204,8 +205,9 @@ def _asked_to_stop(worker: Worker, identifier: str) -> bool:
     if submission.server_id is None:
         return False
     try:
+        check_account(worker, submission)
         worker.service.cancel(submission.server_id)
-    except (UnreachableError, NoSuchJobError) as ex:
+    except (UnreachableError, NoSuchJobError, AnotherAccountError) as ex:
         worker.store.note(identifier, f"not cancelled: {ex}", worker.owner)
         return False
     return True

@@ -46,7 +46,7 @@ OPTIONS = {
     },
     "jobs results": {"--store", "--blobs", "--json"},
     "jobs usage": {"--store", "--blobs", "--json"},
-    "jobs verify": {"--store", "--blobs"},
+    "jobs verify": {"--restore", "--store", "--blobs"},
     "jobs export": {"--out", "--overwrite", "--store", "--blobs"},
     "ask": {"--question", "--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
     "caption": {"--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
