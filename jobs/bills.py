@@ -52,7 +52,7 @@ def settle(
     if recent:
         chosen.append(_recent(store))
     either = [or_(*chosen)] if chosen else []
-    waiting = store.find(table.c.machine == service.machine, _without_bill(), *either)[::-1]
+    waiting = store.find(_of_account(service), _without_bill(), *either)[::-1]
     settled = 0
     for one in waiting[: AT_ONCE if recent else None]:
         try:
@@ -68,12 +68,12 @@ def settle(
     return len(waiting) - settled
 
 
-def unpaid(store: JobStore, machine: str, *, since: float | None = None) -> list[Submission]:
-    """Jobs of a ledger that an account will be charged for, or was not long ago.
+def unpaid(store: JobStore, service: JobService, *, since: float | None = None) -> list[Submission]:
+    """Jobs of a ledger that a machine's account will be charged for, or was not long ago.
 
     Args:
         store: The ledger.
-        machine: Where they run.
+        service: The machine.
         since: With all that has changed since then, paid or not.
     """
     table = schema.submissions
@@ -81,7 +81,14 @@ def unpaid(store: JobStore, machine: str, *, since: float | None = None) -> list
     kinds = [living, and_(_without_bill(), _recent(store))]
     if since is not None:
         kinds.append(and_(table.c.server_id.is_not(None), table.c.updated_at >= since))
-    return store.find(table.c.machine == machine, or_(*kinds))
+    return store.find(_of_account(service), or_(*kinds))
+
+
+def _of_account(service: JobService) -> Any:
+    """A job that an older release sent does not say whose it is."""
+    table = schema.submissions
+    own = or_(table.c.account.is_(None), table.c.account == service.account)
+    return and_(table.c.machine == service.machine, own)
 
 
 def _recent(store: JobStore) -> Any:

@@ -103,14 +103,14 @@ class Budget:
                 f"job has at most {MAX_EXECUTIONS:,} and {MAX_JOB_SECONDS:,} s"
             )
         at = store.now()
-        unpaid = bills.unpaid(store, held.machine)
+        unpaid = bills.unpaid(store, service)
         allowance = service.allowance()
         if allowance.limit_reached:
             raise BudgetError(f"the account's usage limit on {held.machine} is reached")
         if allowance.remaining_seconds is None:
             return None
         reading = Reading(allowance.remaining_seconds, at, tuple(unpaid))
-        reading.check(store, held)
+        reading.check(store, service, held)
         return reading
 
     def check_again(
@@ -126,7 +126,7 @@ class Budget:
         """
         self.check_own(store, service, held)
         if reading is not None:
-            reading.check(store, held)
+            reading.check(store, service, held)
 
     def check_own(self, store: JobStore, service: JobService, held: Submission) -> None:
         """Refuse a submission that would exceed the run's own budget.
@@ -192,13 +192,13 @@ class Reading:
     at: float
     unpaid: tuple[Submission, ...]
 
-    def check(self, store: JobStore, held: Submission) -> None:
+    def check(self, store: JobStore, service: JobService, held: Submission) -> None:
         """Refuse a submission that would take more than is left when all unpaid jobs are charged.
 
         Raises:
             BudgetError: It would.
         """
-        now = bills.unpaid(store, held.machine, since=self.at)
+        now = bills.unpaid(store, service, since=self.at)
         others = {s.id: s for s in (*self.unpaid, *now) if s.id != held.id}
         waiting = sum(
             max(s.seconds_estimated or 0.0, s.seconds_used or 0.0) for s in others.values()

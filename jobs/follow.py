@@ -125,7 +125,7 @@ def _gone(worker: Worker, held: Submission, error: NoSuchJobError) -> Submission
         UnreachableError: It may be too early to say, or the search got no answer.
         NoSuchJobError: The server lists it nevertheless.
     """
-    settled = worker.store.now() >= reconcile.certain_at(worker, held)
+    settled = reconcile.is_settled(worker, held)
     found = worker.service.find(held.tag)
     if not settled:
         raise UnreachableError(f"{error}; it is asked for again") from error

@@ -137,9 +137,10 @@ def test_a_result_that_the_server_forgot_has_failed(buy, store):
 
 
 def test_within_the_grace_period_or_without_a_complete_search_nothing_is_concluded(buy, store):
-    service = Unreliable(final="running", visible_after_seconds=1e9)
+    service = Unreliable(final="running")
     (submission,) = running(buy, store, service, [1])
     forget(service, submission)
+    service.visible_after_seconds = 1e9
     worker = Worker(store, service, policy=PATIENCE)
     for _ in range(2):
         with pytest.raises(UnreachableError, match="asked for again"):

@@ -266,6 +266,16 @@ def test_what_a_running_job_has_used_so_far_is_not_its_bill(buy, store):
     assert len(service.posts) == 1
 
 
+def test_another_accounts_jobs_are_not_this_ones_to_pay(buy, store):
+    left = Allowance(1.5 * NEEDED)
+    other, service = Bills(allowance=left), Unreliable(allowance=left)
+    other.account = "another"
+    buy(other, [1])
+    buy(service, [2])
+    assert [s.seconds_used for s in store.find()] == [None, 1.5]
+    assert settle(store, service) == 0 and settle(store, other) == 1
+
+
 def test_a_usage_limit_of_zero_is_a_limit():
     used = {"usage_consumed_seconds": 10, "usage_allocation_seconds": 600}
     assert allowance({**used, "usage_limit_seconds": 0}) == Allowance(0.0)

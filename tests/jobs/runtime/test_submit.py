@@ -21,6 +21,8 @@ from qvlm_qiskit.jobs.service import (
 )
 from tests.jobs.runtime.conftest import DEVICE, SHORT, pub_of, reached
 from tests.runtime_server import RuntimeServer
+from tests.runtime_server.messages import Response
+from tests.runtime_server.routes import Service
 
 FAULTS = [
     ("drop_before", None, AmbiguousError, 0),
@@ -129,6 +131,34 @@ def test_a_token_that_was_withdrawn_is_replaced_once(server, jobs, package, tag)
     assert "new token" in str(submit(jobs, package, tag))
     jobs.submit(package, tag, max_seconds=60)
     assert len(server.jobs.tagged(tag)) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404, 407])
+def test_a_page_of_a_proxy_refuses_nothing_for_ever(
+    status, server, jobs, package, tag, monkeypatch
+):
+    page = Response(status, "<html><h1>Access denied</h1></html>")
+    with monkeypatch.context() as patch:
+        patch.setattr(Service, "_submit", lambda *_: page)
+        raised = submit(jobs, package, tag)
+    assert type(raised) is AmbiguousError
+    assert f"answered {status}, not in the service's words" in str(raised)
+    assert jobs.find(tag) == []
+    jobs.submit(package, tag, max_seconds=60)
+
+
+@pytest.mark.parametrize("content", [{"usage_limit_seconds": "many"}, "[]", "null", "<html>"])
+def test_an_answer_of_another_form_before_the_post_is_not_the_jobs_fault(
+    content, server, jobs, package, tag, monkeypatch
+):
+    """The client looks at the account's usage first, and at what it takes for granted there."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Service, "_usage", lambda *_: Response(200, content))
+        raised = submit(jobs, package, tag)
+    assert type(raised) is NotAcceptedError
+    assert "before anything was submitted" in str(raised)
+    assert server.jobs.posts_tagged(tag) == []
+    jobs.submit(package, tag, max_seconds=60)
 
 
 @pytest.mark.parametrize("endpoint", ["usage", "status"])
