@@ -27,7 +27,11 @@ def submit(
     budget_seconds: common.BudgetSeconds = None,
     budget_executions: common.BudgetExecutions = None,
     mode: Annotated[
-        str, typer.Option(help="On IBM machines: batch, session, or job (each by itself).")
+        str,
+        typer.Option(
+            help="On IBM machines: batch, session (bills elapsed time; --budget-seconds counts "
+            "jobs and limits each session's length), or job (each by itself)."
+        ),
     ] = "batch",
     prefetch: Annotated[
         bool,
