@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qvlm_qiskit.studies.cancellation import cancel_evaluation
     from qvlm_qiskit.studies.demo import DemoOptions, run_demo
     from qvlm_qiskit.studies.export import export_run
     from qvlm_qiskit.studies.inference import recorded_inference
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from qvlm_qiskit.studies.report import render_report
     from qvlm_qiskit.studies.request import SubmitOptions
     from qvlm_qiskit.studies.resumption import (
-        cancel_evaluation,
         continue_evaluation,
         retry_evaluation,
         submit_evaluation,
@@ -27,7 +27,7 @@ _HOMES = {
     "DemoOptions": "demo",
     "EvaluationPlan": "submission",
     "SubmitOptions": "request",
-    "cancel_evaluation": "resumption",
+    "cancel_evaluation": "cancellation",
     "continue_evaluation": "resumption",
     "export_run": "export",
     "noise_sweep": "noise",
