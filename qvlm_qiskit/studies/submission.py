@@ -20,8 +20,9 @@ from qvlm_qiskit.errors import BackendError, BudgetError
 from qvlm_qiskit.evaluation import Evaluation, evaluate
 from qvlm_qiskit.jobs import Budget, JobStore
 from qvlm_qiskit.jobs.forecast import Forecast, forecast
-from qvlm_qiskit.jobs.machines import reopening, row_context
+from qvlm_qiskit.jobs.machines import reopening, row_context, service_for
 from qvlm_qiskit.jobs.runs import JobRun, new_run
+from qvlm_qiskit.jobs.service import JobService
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 from qvlm_qiskit.progress import Track, silent
 from qvlm_qiskit.runs import Run
@@ -176,12 +177,15 @@ def start_evaluation(
         plan: From `plan_evaluation` with the same arguments, where it is known already.
 
     Raises:
-        BudgetError: The plan is beyond the budget; nothing is written.
+        BudgetError: The plan is beyond the budget, or what the account has left; nothing is
+            written.
+        UnreachableError: The service does not say what is left.
         BackendError: The mitigation can't run there.
     """
     chosen = options or SubmitOptions()
     planned = plan or plan_evaluation(run, backend, chosen, store)
     _check_budget(chosen.budget, planned.chosen)
+    _check_allowance(service_for(backend, store, chosen.recording()), planned.chosen)
     circuits = None
     if backend.compiler is not None:
         sources = [block.circuit for block in blocks_of(run.model())]
@@ -220,3 +224,26 @@ def _check_budget(budget: Budget, planned: Forecast) -> None:
                 f"the run needs about {needed:,.1f} {what} in {planned.jobs} jobs; the budget is "
                 f"{limit:,}: nothing was sent"
             )
+
+
+def _check_allowance(service: JobService, planned: Forecast) -> None:
+    """Refuse a plan that the account can't pay; each job is checked again before it is sent.
+
+    Raises:
+        BudgetError: It costs more than is left.
+        UnreachableError: No answer.
+    """
+    if not service.charges or planned.jobs == 0:
+        return
+    left = service.allowance()
+    if left.limit_reached:
+        raise BudgetError(
+            f"the account's usage limit on {service.machine} is reached: nothing was sent"
+        )
+    if left.remaining_seconds is None or planned.seconds is None:
+        return
+    if planned.seconds > left.remaining_seconds:
+        raise BudgetError(
+            f"the run needs about {planned.seconds:,.1f} QPU s in {planned.jobs} jobs; the account "
+            f"has {left.remaining_seconds:,.1f} s left: nothing was sent"
+        )
