@@ -90,7 +90,8 @@ def post(worker: Worker, held: Submission) -> Submission:
         if isinstance(ex, RunEndedError):
             return held  # the next step withdraws it
         raise
-    if (late := store.now() - _posted_at(held)) > worker.policy.start_seconds:
+    late = max(store.now() - _posted_at(held), clocks.boot()[1] - since)
+    if late > worker.policy.start_seconds:
         # A search may count from `posted_at` by now: nothing may leave any more.
         note = f"not sent: {late:.1f} s passed before the request could leave"
         return store.move(held, worker.owner, State.INTENDED, note, posts=held.posts - 1)
