@@ -220,6 +220,9 @@ def results(
 
 @app.command("usage")
 def usage(
+    ask: Annotated[
+        bool, typer.Option("--ask", help="First ask IBM machines for bills that are missing.")
+    ] = False,
     store: common.StorePlace = None,
     blobs: common.Blobs = None,
     as_json: common.AsJson = False,
@@ -231,6 +234,8 @@ def usage(
     from qvlm_qiskit.jobs.usage import usage as costs
 
     ledger = common.open_store(store, blobs)
+    if ask:
+        _ask_for_bills(ledger)
     spent = costs(ledger)
     saved = {
         run.id: {
@@ -325,6 +330,17 @@ def export(
     out = out or Path(run.id)
     sums = export_run(ledger, run.id, out, overwrite=overwrite)
     typer.echo(f"{len(sums)} files in {out}, with their SHA-256 in SHA256SUMS", err=True)
+
+
+def _ask_for_bills(ledger: Any) -> None:
+    from qvlm_qiskit.jobs import Recording
+    from qvlm_qiskit.jobs.bills import settle
+    from qvlm_qiskit.jobs.machines import service_for
+
+    for name in sorted({job.machine for job in ledger.find() if job.machine.startswith("ibm:")}):
+        machine = common.open_machine(name)
+        left = settle(ledger, service_for(machine, ledger, Recording()))
+        typer.echo(f"{name}: {left} jobs are still without a bill", err=True)
 
 
 def _restore(ledger: Any) -> None:

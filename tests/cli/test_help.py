@@ -45,7 +45,7 @@ OPTIONS = {
         "--budget-seconds", "--budget-executions", "--detach", "--store", "--blobs", "--json",
     },
     "jobs results": {"--store", "--blobs", "--json"},
-    "jobs usage": {"--store", "--blobs", "--json"},
+    "jobs usage": {"--ask", "--store", "--blobs", "--json"},
     "jobs verify": {"--restore", "--store", "--blobs"},
     "jobs export": {"--out", "--overwrite", "--store", "--blobs"},
     "ask": {"--question", "--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
