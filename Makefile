@@ -29,7 +29,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 slow: $(READY)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadscope
 
 docs: $(READY)
 	$(BIN)/python docs/make_cli_reference.py
