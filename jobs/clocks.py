@@ -6,18 +6,24 @@ kernel's time since boot, which also counts while the computer sleeps, can't be 
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
+from qvlm_qiskit.backends.wire import seconds_since_boot
+
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_id() -> str | None:
+    """What tells this start of this computer from others; None where the kernel doesn't say."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
 
 
 def boot() -> tuple[str | None, float]:
     """The id of this computer's boot, and the seconds since then.
 
-    Returns:
-        None where the system has no such id: then only the store's clock is there to be asked.
+    Where there is no id, only the store's clock is there to be asked.
     """
-    if not BOOT_ID.exists():
-        return None, time.monotonic()
-    return BOOT_ID.read_text(encoding="ascii").strip(), time.clock_gettime(time.CLOCK_BOOTTIME)
+    return boot_id(), seconds_since_boot()

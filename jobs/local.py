@@ -33,6 +33,7 @@ from qiskit.primitives import BaseEstimatorV2
 from qvlm_qiskit.errors import JobError, QVLMError
 from qvlm_qiskit.jobs import decode
 from qvlm_qiskit.jobs.answer import PubAnswer, plain
+from qvlm_qiskit.jobs.clocks import boot_id
 from qvlm_qiskit.jobs.package import Package
 from qvlm_qiskit.jobs.service import (
     Allowance,
@@ -138,7 +139,7 @@ class LocalJobs:
             return
         write(folder / "error", CANCELLED.encode())
         # One that has no id yet, or is another computer's, looks for the error before it answers.
-        if started.get("boot", _boot()) == _boot() and _alive(started):
+        if started.get("boot", boot_id()) == boot_id() and _alive(started):
             with suppress(ProcessLookupError):  # it has ended meanwhile
                 os.kill(started["id"], 15)
 
@@ -169,7 +170,11 @@ class LocalJobs:
             if lock is None or any((folder / name).exists() for name in ("result", "error")):
                 return
             before = _process(folder) or {"starts": 0}
-            about = {"starts": before["starts"] + 1, "host": socket.gethostname(), "boot": _boot()}
+            about = {
+                "starts": before["starts"] + 1,
+                "host": socket.gethostname(),
+                "boot": boot_id(),
+            }
             # Before the process is there: whoever finds it knows that it may be.
             write(folder / "process", json.dumps(about).encode())
             process = _spawn(folder, lock)
@@ -264,15 +269,7 @@ def _lives(folder: Path, started: Mapping[str, Any]) -> bool:
         if lock is None:
             return True
     # After a new start of this computer nothing of it runs; another computer's lock can be unseen.
-    return started.get("boot") != _boot() and started.get("host") != socket.gethostname()
-
-
-def _boot() -> str | None:
-    """What tells this start of this computer from others; None where the kernel doesn't say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return None
+    return started.get("boot") != boot_id() and started.get("host") != socket.gethostname()
 
 
 def _alive(started: Mapping[str, Any]) -> bool:

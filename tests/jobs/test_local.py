@@ -174,7 +174,7 @@ def test_after_a_new_start_of_this_computer_a_job_is_started_again(jobs, spawned
 
 
 def test_a_job_whose_process_always_dies_is_given_up(jobs, spawned):
-    record(jobs, boot=local._boot())
+    record(jobs, boot=local.boot_id())
     while (found := jobs.status(TAG)).status == "running":
         assert len(spawned) < local.STARTS
     assert (found.status, len(spawned)) == ("failed", local.STARTS - 1)
