@@ -8,17 +8,17 @@ if __name__ != "qvlm_qiskit.backends":
     raise ImportError("this package is imported as qvlm_qiskit.backends, not as backends")
 
 # Importing the openers enters them in the registry, in the order of the table of backends.
-from qvlm_qiskit.backends import simulated  # isort: skip
-from qvlm_qiskit.backends import noisy_openers  # isort: skip
-from qvlm_qiskit.backends import machines  # isort: skip
+from qvlm_qiskit.backends.devices import simulated  # isort: skip
+from qvlm_qiskit.backends.devices import noisy_openers  # isort: skip
+from qvlm_qiskit.backends.devices import machines  # isort: skip
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, list_backends, open_backend, register
-from qvlm_qiskit.backends.compile import CompiledCircuit, Compiler
-from qvlm_qiskit.backends.compiled import Compiled
-from qvlm_qiskit.backends.mitigation_names import MITIGATIONS, parse_mitigation
-from qvlm_qiskit.backends.noise import open_noise
+from qvlm_qiskit.backends.compilation.compiled import Compiled
+from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
+from qvlm_qiskit.backends.devices.noise_by_name import open_noise
+from qvlm_qiskit.backends.mitigation.names import MITIGATIONS, parse_mitigation
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.preflight import Preflight
+from qvlm_qiskit.backends.preflight.preflight import Preflight
 
 __all__ = [
     "MITIGATIONS",

@@ -12,13 +12,13 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
-from qvlm_qiskit.backends.compile import CompiledCircuit, Compiler
-from qvlm_qiskit.backends.compiled import Compiled
+from qvlm_qiskit.backends.compilation.compiled import Compiled
+from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.errors import MitigationError
 
 if TYPE_CHECKING:
-    from qvlm_qiskit.backends.preflight import Preflight
+    from qvlm_qiskit.backends.preflight.preflight import Preflight
 
 Kind = Literal["exact", "simulated shots", "local runtime", "hardware"]
 Wrapper = Callable[[BaseEstimatorV2], BaseEstimatorV2]
@@ -120,9 +120,9 @@ class Backend:
     ) -> Preflight:
         """What circuits become here, and what running them would execute; nothing is run.
 
-        See `qvlm_qiskit.backends.preflight.preflight` for the arguments.
+        See `qvlm_qiskit.backends.preflight.preflight.preflight` for the arguments.
         """
-        from qvlm_qiskit.backends.preflight import preflight
+        from qvlm_qiskit.backends.preflight.preflight import preflight
 
         return preflight(self, subject, batch, mitigations=mitigations)
 

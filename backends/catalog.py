@@ -14,9 +14,9 @@ from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
 from qvlm_qiskit.backends.backend import Backend, Kind
-from qvlm_qiskit.backends.mitigation_names import Auto, combined, mitigation_name, parse_mitigation
+from qvlm_qiskit.backends.mitigation.names import Auto, combined, mitigation_name, parse_mitigation
+from qvlm_qiskit.backends.mitigation.techniques import Step
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.techniques import Step
 from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
 
 ENTRY_POINT_GROUP = "qvlm_qiskit.backends"
@@ -111,7 +111,7 @@ def open_backend(
         precision: Target standard error instead of shots; 0 asks a noisy:* backend for exact
             values, which can be differentiated.
         mitigation: Techniques joined by "+", with parameters in parentheses:
-            "readout+zne(scales=1,3,5,factory=exp)"; or objects of `backends.techniques`.
+            "readout+zne(scales=1,3,5,factory=exp)"; or objects of `backends.mitigation.techniques`.
             "readout", "zne", "learned-zne", "cdr", "twirling", "auto" (noisy:*, fake_*, ibm:*),
             "pec" (noisy:*, fake_*), "dd", "resilience-0|1|2" (fake_*, ibm:*). docs/mitigation.md
             says what each does.

@@ -6,9 +6,9 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
-from qvlm_qiskit.backends.mitigation_names import Auto, mitigation_name, parse_mitigation
-from qvlm_qiskit.backends.shots import precision_of_shots
-from qvlm_qiskit.backends.techniques import Step
+from qvlm_qiskit.backends.mitigation.names import Auto, mitigation_name, parse_mitigation
+from qvlm_qiskit.backends.mitigation.techniques import Step
+from qvlm_qiskit.backends.pubs.shots import precision_of_shots
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
 
 DTYPES = ("complex64", "complex128")

@@ -16,7 +16,7 @@ import torch
 from timing import Call, repeat
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from qvlm_qiskit.quantum import statevector
+from qvlm_qiskit.quantum.statevector import engine as statevector
 
 COPY_LIMIT = 64
 """Bytes of a copy between host and device that a step may make: less than any batch has."""

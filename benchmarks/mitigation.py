@@ -162,7 +162,7 @@ def _device(flips: dict[int, tuple[float, float]]) -> Any:
     from qiskit_aer import AerSimulator
     from qiskit_aer.noise import NoiseModel, ReadoutError
 
-    from qvlm_qiskit.backends.sampling import ReducedSimulator, SampledEstimator
+    from qvlm_qiskit.backends.devices.sampling import ReducedSimulator, SampledEstimator
 
     def reduced(qubits: tuple[int, ...]) -> ReducedSimulator:
         model = NoiseModel(["rz", "sx", "x", "cz"])
@@ -175,7 +175,7 @@ def _device(flips: dict[int, tuple[float, float]]) -> Any:
 
 
 def _pub(case: Case, compiled: Any, shots: int) -> tuple[Any, Any, Any, float]:
-    from qvlm_qiskit.backends.shots import precision_of_shots
+    from qvlm_qiskit.backends.pubs.shots import precision_of_shots
 
     own = [parameter.name for parameter in compiled.circuit.parameters]
     names = [parameter.name for parameter in case.network.circuit.parameters]
@@ -189,7 +189,7 @@ def _raw(case: Case, compiled: Any, flips: Any, shots: int, _: int) -> Any:
 
 
 def _ours(case: Case, compiled: Any, flips: Any, shots: int, calibration_shots: int) -> Any:
-    from qvlm_qiskit.backends.fakes import fake_device
+    from qvlm_qiskit.backends.devices.fake_devices import fake_device
     from qvlm_qiskit.backends.mitigation import ReadoutMitigated
 
     target = fake_device(DEVICE).target
@@ -225,7 +225,7 @@ def _counts(case: Case, compiled: Any, flips: Any, shots: int) -> list[dict[str,
     from qiskit_aer import AerSimulator
     from qiskit_aer.noise import NoiseModel, ReadoutError
 
-    from qvlm_qiskit.backends.reduce import restrict_circuit
+    from qvlm_qiskit.backends.pubs.active_qubits import restrict_circuit
 
     layout = sorted(compiled.layout)
     circuit = restrict_circuit(compiled.circuit, layout)

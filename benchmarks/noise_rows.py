@@ -59,7 +59,7 @@ class Case:
         import numpy as np
         from qiskit.primitives.containers.observables_array import ObservablesArray
 
-        from qvlm_qiskit.backends.reduce import (
+        from qvlm_qiskit.backends.pubs.active_qubits import (
             active_qubits,
             restrict_circuit,
             restrict_observables,
@@ -80,8 +80,8 @@ class Case:
         from qiskit_aer import AerSimulator
         from qiskit_aer.primitives import EstimatorV2
 
-        from qvlm_qiskit.backends.fakes import fake_device
-        from qvlm_qiskit.backends.reduce import active_qubits
+        from qvlm_qiskit.backends.devices.fake_devices import fake_device
+        from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
         from qvlm_qiskit.noise_models import build, restricted
 
         if not reduced:

@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qvlm_qiskit.studies.noise_report import accuracy_plot, verdict
-from qvlm_qiskit.studies.noise_summary import summarise
-from qvlm_qiskit.studies.plots import block_name
-from qvlm_qiskit.studies.templates import interval
+from qvlm_qiskit.studies.noise.noise_report import accuracy_plot, verdict
+from qvlm_qiskit.studies.noise.summary import summarise
+from qvlm_qiskit.studies.reports.plots import block_name
+from qvlm_qiskit.studies.reports.templates import interval
 
 ROOT = Path(__file__).parent.parent
 PAGE = Path(__file__).with_name("noise-study.md")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qvlm_qiskit.studies.plots import block_name
-from qvlm_qiskit.studies.report import accuracy_rows
+from qvlm_qiskit.studies.reports.plots import block_name
+from qvlm_qiskit.studies.reports.report import accuracy_rows
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

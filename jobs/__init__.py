@@ -8,14 +8,14 @@ The way of a call: `recorded` (which rows are known?) → `rows` → `purchase` 
 if __name__ != "qvlm_qiskit.jobs":
     raise ImportError("this package is imported as qvlm_qiskit.jobs, not as jobs")
 
-from qvlm_qiskit.jobs.budget import Budget
-from qvlm_qiskit.jobs.machines import Recording, recorded_backend
-from qvlm_qiskit.jobs.policy import Policy
+from qvlm_qiskit.jobs.costs.budget import Budget
+from qvlm_qiskit.jobs.ledger.records import Submission
+from qvlm_qiskit.jobs.ledger.states import State
+from qvlm_qiskit.jobs.ledger.store import JobStore
 from qvlm_qiskit.jobs.recorded import Recorded
-from qvlm_qiskit.jobs.records import Submission
-from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore
-from qvlm_qiskit.jobs.worker import Worker
+from qvlm_qiskit.jobs.recording import Recording, recorded_backend
+from qvlm_qiskit.jobs.worker.patience import Policy
+from qvlm_qiskit.jobs.worker.worker import Worker
 
 __all__ = [
     "Budget",

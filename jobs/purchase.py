@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.limits import JobTimer, broken_limits
-from qvlm_qiskit.backends.plan import StatesWork
+from qvlm_qiskit.backends.preflight.limits import JobTimer, broken_limits
+from qvlm_qiskit.backends.pubs.work import StatesWork
 from qvlm_qiskit.errors import BudgetError
-from qvlm_qiskit.jobs.package import Package
-from qvlm_qiskit.jobs.rows import Row, merge
-from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import new_id
+from qvlm_qiskit.jobs.ledger.package import Package
+from qvlm_qiskit.jobs.ledger.rows import Row, merge
+from qvlm_qiskit.jobs.ledger.states import State
+from qvlm_qiskit.jobs.ledger.store import new_id
 
 if TYPE_CHECKING:
     from qvlm_qiskit.jobs.recorded import Recorded

@@ -11,16 +11,16 @@ from typing import Any
 from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.job import FinishedJob
+from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.errors import JobFailedError, JobPending
-from qvlm_qiskit.jobs.nearby import SAME_ROW, snap
+from qvlm_qiskit.jobs.ledger.records import StoredRow, Submission
+from qvlm_qiskit.jobs.ledger.rows import Row, assemble, split
+from qvlm_qiskit.jobs.ledger.runs import note_wanted
+from qvlm_qiskit.jobs.ledger.same_row import SAME_ROW, snap
+from qvlm_qiskit.jobs.ledger.states import State
+from qvlm_qiskit.jobs.ledger.store import JobStore
 from qvlm_qiskit.jobs.purchase import purchase
-from qvlm_qiskit.jobs.records import StoredRow, Submission
-from qvlm_qiskit.jobs.rows import Row, assemble, split
-from qvlm_qiskit.jobs.runs import note_wanted
-from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore
-from qvlm_qiskit.jobs.worker import Report, Worker
+from qvlm_qiskit.jobs.worker.worker import Report, Worker
 
 COSTS = ("circuits", "executions")
 SENT = frozenset(State) - {State.INTENDED, State.POSTING}
@@ -31,7 +31,7 @@ class Recorded(BaseEstimatorV2):
 
     Answers carry evs and stds only. ``metadata["record"]`` says where they come from. Fits
     `Backend.recorded`: ``backend.recorded(lambda device, about: recorder(…))``, see
-    `jobs.machines.recorded_backend`.
+    `jobs.recording.recorded_backend`.
 
     Args:
         estimator: The device's estimator; it is asked what jobs would execute.
@@ -43,7 +43,7 @@ class Recorded(BaseEstimatorV2):
         detach: Raise `JobPending` as soon as jobs are submitted, instead of waiting.
         rep_delay_seconds: The machine's, for estimates; None: QPU time is not estimated.
         same_row: Sampled rows whose parameters agree with those of a known row within so many
-            radians are answered by it, see `jobs.nearby`. 0: to the last bit only.
+            radians are answered by it, see `jobs.ledger.same_row`. 0: to the last bit only.
         report: Called with the submissions that are waited for.
 
     Attributes:

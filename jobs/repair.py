@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 
 from qvlm_qiskit.errors import LedgerError
-from qvlm_qiskit.jobs import schema
-from qvlm_qiskit.jobs.blobs import DamagedBlobError
-from qvlm_qiskit.jobs.records import Submission
-from qvlm_qiskit.jobs.service import JobService
-from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore
+from qvlm_qiskit.jobs.ledger import schema
+from qvlm_qiskit.jobs.ledger.blobs import DamagedBlobError
+from qvlm_qiskit.jobs.ledger.records import Submission
+from qvlm_qiskit.jobs.ledger.states import State
+from qvlm_qiskit.jobs.ledger.store import JobStore
+from qvlm_qiskit.jobs.services.interface import JobService
 
 
 def damaged_results(store: JobStore) -> list[Submission]:

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from qvlm_qiskit.errors import LedgerError
-from qvlm_qiskit.jobs import schema
-from qvlm_qiskit.jobs.answer import PubAnswer
-from qvlm_qiskit.jobs.blobs import DamagedBlobError
-from qvlm_qiskit.jobs.follow import redecode
-from qvlm_qiskit.jobs.package import Package
-from qvlm_qiskit.jobs.records import StoredRow, Submission
-from qvlm_qiskit.jobs.rows import split
-from qvlm_qiskit.jobs.states import State
-from qvlm_qiskit.jobs.store import JobStore
+from qvlm_qiskit.jobs.ledger import schema
+from qvlm_qiskit.jobs.ledger.answer import PubAnswer
+from qvlm_qiskit.jobs.ledger.blobs import DamagedBlobError
+from qvlm_qiskit.jobs.ledger.package import Package
+from qvlm_qiskit.jobs.ledger.records import StoredRow, Submission
+from qvlm_qiskit.jobs.ledger.rows import split
+from qvlm_qiskit.jobs.ledger.states import State
+from qvlm_qiskit.jobs.ledger.store import JobStore
+from qvlm_qiskit.jobs.worker.follow import redecode
 
 Place = tuple[int, int]
 """Pub of a package, and position among its rows."""

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "qvlm_qiskit"
 GIVEN = ("backends", "noise_models", "jobs")
 
-# Two chains, which meet in studies and cli only.
+# Two chains, which meet in inference, studies and cli only.
 CHAINS = {
     "errors": set(),
     "progress": set(),
@@ -32,15 +32,17 @@ CHAINS = {
         "__version__", "errors", "files", "progress", "quantum", "blocks", "model", "data", "runs",
     },
 }  # fmt: skip
+CHAINS["inference"] = {*CHAINS, "__version__"} - {"training", "inference"}
 CHAINS["studies"] = {*CHAINS, "__version__"} - {"studies"}
 CHAINS["cli"] = {*CHAINS, "__version__"} - {"cli"}
 CHAINS["__main__"] = {"cli"}
-CHAINS["__init__"] = set(CHAINS) - {"cli", "studies", "__main__"}
+CHAINS["__init__"] = set(CHAINS) - {"cli", "inference", "studies", "__main__"}
 
 # (part, imported part) → the files that may do so, inside a function only.
 LAZY = {
     ("backends", "quantum"): {
-        "backends/simulated.py", "backends/noisy_openers.py", "backends/mitigation/exact.py",
+        "backends/devices/simulated.py", "backends/devices/noisy_openers.py",
+        "backends/mitigation/exact.py",
     }
 }  # fmt: skip
 
@@ -220,7 +222,9 @@ def test_opening_a_backend_needs_no_model():
 
 
 def test_reading_a_ledger_needs_no_model():
-    statement = "import qvlm_qiskit.studies.export, qvlm_qiskit.jobs.verify, qvlm_qiskit.jobs.runs"
+    statement = (
+        "import qvlm_qiskit.inference.export, qvlm_qiskit.jobs.verify, qvlm_qiskit.jobs.ledger.runs"
+    )
     assert loaded_after(statement, ["torch", "transformers", "mitiq", "matplotlib"]) == []
 
 
@@ -235,8 +239,8 @@ PUBLIC = {
     "qvlm_qiskit.cli": ["main"],
 }  # fmt: skip
 PACKAGES = [
-    "backends", "blocks", "cli", "data", "evaluation", "jobs", "model", "noise_models", "quantum",
-    "studies",
+    "backends", "blocks", "cli", "data", "evaluation", "inference", "jobs", "model", "noise_models",
+    "quantum", "studies",
 ]  # fmt: skip
 
 

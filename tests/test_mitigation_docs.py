@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qvlm_qiskit.backends import MITIGATIONS, open_backend
-from qvlm_qiskit.backends.mitigation_names import TECHNIQUES, parse_mitigation
+from qvlm_qiskit.backends.mitigation.names import TECHNIQUES, parse_mitigation
 from qvlm_qiskit.cli.common import Mitigation
 
 ROOT = Path(__file__).parent.parent

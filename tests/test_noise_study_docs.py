@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qvlm_qiskit.studies.noise_summary import summarise
+from qvlm_qiskit.studies.noise.summary import summarise
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "noise-study.md").read_text(encoding="utf-8")

@@ -64,12 +64,16 @@ def test_every_option_in_the_readme_exists():
 def test_every_file_in_the_readme_exists():
     for path in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / path).exists(), path
-    table = README.split("## The way of one batch")[1].split("`backends/`, `noise_models/` and")[0]
-    folder = ROOT
-    for name in re.findall(r"`([\w/]+(?:\.py|/))`", table):
-        path = ROOT / name if "/" in name else folder / name
-        assert path.exists(), name
-        folder = path.parent
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_every_room_that_a_page_names_exists(page):
+    text = (ROOT / page).read_text("utf-8")
+    named = re.findall(r"`([\w/.]+(?:\.py|/\w+))`", text)
+    assert len(named) > 5
+    homes = (ROOT, ROOT / "qvlm_qiskit")
+    missing = [name for name in named if not any((home / name).exists() for home in homes)]
+    assert [n for n in missing if not n.startswith(("runs/", "qvlm_qiskit.", "."))] == []
 
 
 def test_readme_names_the_two_commands_and_ci_runs_the_tests():

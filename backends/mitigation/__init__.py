@@ -2,7 +2,7 @@
 
 Every technique is a `Mitigator`: it expands an ISA pub into the pubs that it needs, plans them for
 the preflight, and combines their results into values with standard errors that contain the
-mitigation's own. Their names and parameters are in `qvlm_qiskit.backends.techniques`;
+mitigation's own. Their names and parameters are in `qvlm_qiskit.backends.mitigation.techniques`;
 `mitigation_wrappers` turns a name into wrappers. They nest, from the device outwards: twirling,
 readout, then one technique that goes to zero noise.
 """

@@ -13,12 +13,20 @@ from qvlm_qiskit.backends.mitigation.auto import AutoMitigated
 from qvlm_qiskit.backends.mitigation.cdr import CliffordRegressed
 from qvlm_qiskit.backends.mitigation.learned import LearnedExtrapolation
 from qvlm_qiskit.backends.mitigation.mitiq_bridge import check_installed
+from qvlm_qiskit.backends.mitigation.names import Auto
 from qvlm_qiskit.backends.mitigation.pec import ErrorCancelled, NoiseOf
 from qvlm_qiskit.backends.mitigation.readout import ReadoutMitigated
+from qvlm_qiskit.backends.mitigation.techniques import (
+    Cdr,
+    LearnedZne,
+    Pec,
+    Readout,
+    Step,
+    Twirling,
+    Zne,
+)
 from qvlm_qiskit.backends.mitigation.twirling import PauliTwirled, check_target
 from qvlm_qiskit.backends.mitigation.zne import ZeroNoiseExtrapolated
-from qvlm_qiskit.backends.mitigation_names import Auto
-from qvlm_qiskit.backends.techniques import Cdr, LearnedZne, Pec, Readout, Step, Twirling, Zne
 from qvlm_qiskit.errors import MitigationError
 
 Wrapper = Callable[[BaseEstimatorV2], BaseEstimatorV2]

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from qiskit.primitives import BaseEstimatorV2, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.grouping import pauli_terms
-from qvlm_qiskit.backends.identity import circuit_digest
 from qvlm_qiskit.backends.mitigation.mitigator import (
     MAX_MODELS,
     Expansion,
@@ -21,10 +19,12 @@ from qvlm_qiskit.backends.mitigation.mitigator import (
     answer,
     values,
 )
+from qvlm_qiskit.backends.mitigation.near_clifford import TrainingSet, near_clifford, training_key
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
-from qvlm_qiskit.backends.mitigation.training import TrainingSet, near_clifford, training_key
-from qvlm_qiskit.backends.shots import content_seed
-from qvlm_qiskit.backends.techniques import Cdr
+from qvlm_qiskit.backends.mitigation.techniques import Cdr
+from qvlm_qiskit.backends.pubs.digest import circuit_digest
+from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
+from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.errors import MitigationError
 
 Floats = NDArray[np.float64]

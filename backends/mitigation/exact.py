@@ -10,7 +10,11 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import Clifford, SparsePauliOp, StabilizerState
 
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
-from qvlm_qiskit.backends.reduce import active_qubits, restrict_circuit, restrict_observables
+from qvlm_qiskit.backends.pubs.active_qubits import (
+    active_qubits,
+    restrict_circuit,
+    restrict_observables,
+)
 from qvlm_qiskit.errors import MissingDependencyError, MitigationError
 
 Floats = NDArray[np.float64]

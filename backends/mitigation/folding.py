@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from qiskit import QuantumCircuit
 
-from qvlm_qiskit.backends.identity import circuit_digest
+from qvlm_qiskit.backends.pubs.digest import circuit_digest
 from qvlm_qiskit.errors import MitigationError
 
 SELF_INVERSE = ("cx", "cz", "ecr", "swap")

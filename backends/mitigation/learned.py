@@ -11,8 +11,6 @@ from qiskit.primitives import BaseEstimatorV2, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
-from qvlm_qiskit.backends.grouping import pauli_terms
-from qvlm_qiskit.backends.identity import circuit_digest
 from qvlm_qiskit.backends.mitigation.folding import FoldedCircuits
 from qvlm_qiskit.backends.mitigation.mitigator import (
     MAX_MODELS,
@@ -23,10 +21,12 @@ from qvlm_qiskit.backends.mitigation.mitigator import (
     values,
 )
 from qvlm_qiskit.backends.mitigation.mitiq_bridge import zero_noise_weights
+from qvlm_qiskit.backends.mitigation.near_clifford import TrainingSet, near_clifford, training_key
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
-from qvlm_qiskit.backends.mitigation.training import TrainingSet, near_clifford, training_key
-from qvlm_qiskit.backends.shots import content_seed
-from qvlm_qiskit.backends.techniques import LearnedZne
+from qvlm_qiskit.backends.mitigation.techniques import LearnedZne
+from qvlm_qiskit.backends.pubs.digest import circuit_digest
+from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
+from qvlm_qiskit.backends.pubs.shots import content_seed
 
 Floats = NDArray[np.float64]
 HELD_OUT = 4
@@ -133,7 +133,10 @@ class LearnedExtrapolation(Mitigator):
     def _fit(self, noisy: Floats, exact: Floats) -> Any:
         """Train on three quarters of the circuits; (C, O, K) and (C, O) values in [−1, 1]."""
         # Only here: opening a backend needs no torch.
-        from qvlm_qiskit.backends.mitigation.network import ExtrapolationEnsemble, LearnedLimit
+        from qvlm_qiskit.backends.mitigation.learned_network import (
+            ExtrapolationEnsemble,
+            LearnedLimit,
+        )
 
         held = np.arange(len(noisy)) % HELD_OUT == HELD_OUT - 1
         start = tuple(self._controls["linear"].tolist())

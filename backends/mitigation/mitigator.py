@@ -14,10 +14,10 @@ from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResu
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
-from qvlm_qiskit.backends.job import MappedJob
 from qvlm_qiskit.backends.mitigation.technique import Technique
-from qvlm_qiskit.backends.plan import Call
-from qvlm_qiskit.backends.shots import precision_of_shots, shots_of_precision
+from qvlm_qiskit.backends.pubs.jobs import MappedJob
+from qvlm_qiskit.backends.pubs.shots import precision_of_shots, shots_of_precision
+from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import MitigationError
 
 Floats = NDArray[np.float64]

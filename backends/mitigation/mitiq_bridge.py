@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qvlm_qiskit.backends.techniques import FACTORIES
+from qvlm_qiskit.backends.mitigation.techniques import FACTORIES
 from qvlm_qiskit.errors import MissingDependencyError, MitigationError, UnknownNameError
 
 LINEAR_FACTORIES = tuple(name for name in FACTORIES if name != "exp")

@@ -14,13 +14,6 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.identity import circuit_digest, pub_digest
-from qvlm_qiskit.backends.mitigation.channels import GateInverses, QuasiInverse
-from qvlm_qiskit.backends.mitigation.frames import (
-    FrameWalk,
-    check_frames,
-    pauli_bits,
-)
 from qvlm_qiskit.backends.mitigation.mitigator import (
     Expansion,
     Mitigator,
@@ -29,12 +22,19 @@ from qvlm_qiskit.backends.mitigation.mitigator import (
     shots_asked,
     values,
 )
+from qvlm_qiskit.backends.mitigation.pauli_frames import (
+    FrameWalk,
+    check_frames,
+    pauli_bits,
+)
+from qvlm_qiskit.backends.mitigation.pec_inverses import GateInverses, QuasiInverse
+from qvlm_qiskit.backends.mitigation.pec_pub import Sample, SampledPub
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata, overhead
-from qvlm_qiskit.backends.mitigation.sampled_pub import Sample, SampledPub
+from qvlm_qiskit.backends.mitigation.techniques import Pec
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
-from qvlm_qiskit.backends.reduce import active_qubits
-from qvlm_qiskit.backends.shots import content_seed
-from qvlm_qiskit.backends.techniques import Pec
+from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
+from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest
+from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import NoiseSpec
 

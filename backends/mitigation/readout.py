@@ -24,8 +24,6 @@ from qiskit.quantum_info import SparseObservable
 from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
-from qvlm_qiskit.backends.grouping import Term, pauli_terms
-from qvlm_qiskit.backends.job import MappedJob
 from qvlm_qiskit.backends.mitigation.mitigator import (
     Expansion,
     Floats,
@@ -37,8 +35,10 @@ from qvlm_qiskit.backends.mitigation.mitigator import (
     values,
 )
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
-from qvlm_qiskit.backends.plan import Call
-from qvlm_qiskit.backends.techniques import Readout
+from qvlm_qiskit.backends.mitigation.techniques import Readout
+from qvlm_qiskit.backends.pubs.jobs import MappedJob
+from qvlm_qiskit.backends.pubs.pauli_terms import Term, pauli_terms
+from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import MitigationError
 
 # Width of the circuit, measured qubits, shots per calibration circuit (None: exact values).

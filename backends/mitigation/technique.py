@@ -9,7 +9,7 @@ from typing import ClassVar
 from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.plan import Call
+from qvlm_qiskit.backends.pubs.work import Call
 
 
 class Technique(BaseEstimatorV2):

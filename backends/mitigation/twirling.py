@@ -17,8 +17,6 @@ from qiskit.primitives import BaseEstimatorV2, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import Target
 
-from qvlm_qiskit.backends.identity import circuit_digest
-from qvlm_qiskit.backends.mitigation.frames import clifford_matrix, pauli_bits
 from qvlm_qiskit.backends.mitigation.mitigator import (
     Expansion,
     Mitigator,
@@ -27,9 +25,11 @@ from qvlm_qiskit.backends.mitigation.mitigator import (
     shots_asked,
     values,
 )
+from qvlm_qiskit.backends.mitigation.pauli_frames import clifford_matrix, pauli_bits
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata, overhead
-from qvlm_qiskit.backends.shots import content_seed
-from qvlm_qiskit.backends.techniques import Twirling
+from qvlm_qiskit.backends.mitigation.techniques import Twirling
+from qvlm_qiskit.backends.pubs.digest import circuit_digest
+from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.errors import MitigationError
 
 TWIRLED = ("cx", "cz", "ecr", "swap", "iswap", "dcx", "cy")

@@ -20,7 +20,7 @@ from qvlm_qiskit.backends.mitigation.mitiq_bridge import (
     zero_noise_weights,
 )
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
-from qvlm_qiskit.backends.techniques import Zne
+from qvlm_qiskit.backends.mitigation.techniques import Zne
 
 Floats = NDArray[np.float64]
 # An exponential through values that may have the other sign is no fit.

@@ -20,7 +20,7 @@ def compare_gradients(workload: Workload, smoke: bool) -> dict[str, Any]:
 
     The stock rule runs once: its time is minutes.
     """
-    from qvlm_qiskit.quantum.gradients import BatchedEstimatorGradient
+    from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 
     data = workload.data()
     estimator = EstimatorV2()

@@ -136,7 +136,7 @@ def open_store(place: str | None, blobs: Path | None, *, create: bool = False) -
     """
     from qvlm_qiskit.errors import LedgerError
     from qvlm_qiskit.jobs import JobStore
-    from qvlm_qiskit.jobs.store import DATABASE
+    from qvlm_qiskit.jobs.ledger.store import DATABASE
 
     if place is None:
         from platformdirs import user_data_path

@@ -32,7 +32,7 @@ def demo(
     """Train, evaluate exactly and under noise, run inference, and write report.html."""
     from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.studies import DemoOptions, run_demo
-    from qvlm_qiskit.studies.report import accuracy_rows
+    from qvlm_qiskit.studies.reports.report import accuracy_rows
     from qvlm_qiskit.training import TrainingOptions
 
     common.use_threads(threads)

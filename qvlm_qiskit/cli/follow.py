@@ -36,7 +36,7 @@ class Board:
     """
 
     def __init__(self, console: Console, store: Any, run: Any) -> None:
-        from qvlm_qiskit.jobs.runs import submissions_of
+        from qvlm_qiskit.jobs.ledger.runs import submissions_of
 
         self.console, self.store, self.run = console, store, run
         self._read: Callable[[], list[Any]] = partial(submissions_of, store, run)

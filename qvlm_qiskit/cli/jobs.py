@@ -31,7 +31,7 @@ def list_runs(
     as_json: common.AsJson = False,
 ) -> None:
     """List all runs of the ledger, the oldest first."""
-    from qvlm_qiskit.jobs import runs
+    from qvlm_qiskit.jobs.ledger import runs
 
     ledger = common.open_store(store, blobs)
     found = []
@@ -78,8 +78,8 @@ def show(
     as_json: common.AsJson = False,
 ) -> None:
     """Show the jobs of a run and their histories."""
-    from qvlm_qiskit.jobs.usage import executions_of
-    from qvlm_qiskit.studies.export import described, submissions_behind
+    from qvlm_qiskit.inference.export import described, submissions_behind
+    from qvlm_qiskit.jobs.costs.usage import executions_of
 
     ledger = common.open_store(store, blobs)
     run = _load(ledger, identifier)
@@ -128,7 +128,7 @@ def resume(
     as_json: common.AsJson = False,
 ) -> None:
     """Go on with a run until its end, in any process; a budget replaces the run's own."""
-    from qvlm_qiskit.studies import continue_evaluation
+    from qvlm_qiskit.inference import continue_evaluation
 
     budget = _budget(budget_seconds, budget_executions)
     _go_on(continue_evaluation, identifier, store, blobs, as_json, detach=detach, budget=budget)
@@ -146,8 +146,8 @@ def watch(
     as_json: common.AsJson = False,
 ) -> None:
     """Show a run's jobs live, and send the next ones, until it is done."""
+    from qvlm_qiskit.inference import continue_evaluation
     from qvlm_qiskit.jobs import Policy
-    from qvlm_qiskit.studies import continue_evaluation
 
     policy = None
     if interval is not None:
@@ -161,8 +161,8 @@ def cancel(
 ) -> None:
     """Stop a run: withdraw what was not sent, and ask the server to stop the rest."""
     from qvlm_qiskit.errors import JobError
-    from qvlm_qiskit.jobs.runs import living_for
-    from qvlm_qiskit.studies import cancel_evaluation
+    from qvlm_qiskit.inference import cancel_evaluation
+    from qvlm_qiskit.jobs.ledger.runs import living_for
 
     ledger = common.open_store(store, blobs)
     run, left = cancel_evaluation(ledger, _load(ledger, identifier).id)
@@ -187,7 +187,7 @@ def retry(
     as_json: common.AsJson = False,
 ) -> None:
     """Make a new attempt at each job that ended without results, and go on."""
-    from qvlm_qiskit.studies import retry_evaluation
+    from qvlm_qiskit.inference import retry_evaluation
 
     budget = _budget(budget_seconds, budget_executions)
     _go_on(retry_evaluation, identifier, store, blobs, as_json, detach=detach, budget=budget)
@@ -230,8 +230,8 @@ def usage(
     """Print what jobs have cost by machine and run, and what the ledger has saved."""
     from dataclasses import asdict
 
-    from qvlm_qiskit.jobs.runs import list_runs as all_runs
-    from qvlm_qiskit.jobs.usage import usage as costs
+    from qvlm_qiskit.jobs.costs.usage import usage as costs
+    from qvlm_qiskit.jobs.ledger.runs import list_runs as all_runs
 
     ledger = common.open_store(store, blobs)
     if ask:
@@ -292,8 +292,8 @@ def verify(
     blobs: common.Blobs = None,
 ) -> None:
     """Decode stored raw results again, offline, and compare with the answers bit for bit."""
+    from qvlm_qiskit.inference.export import submissions_behind
     from qvlm_qiskit.jobs.verify import verify as verified
-    from qvlm_qiskit.studies.export import submissions_behind
 
     ledger = common.open_store(store, blobs)
     if restore:
@@ -323,7 +323,7 @@ def export(
     blobs: common.Blobs = None,
 ) -> None:
     """Write a run's record, what was sent and what came back, with checksums."""
-    from qvlm_qiskit.studies import export_run
+    from qvlm_qiskit.inference import export_run
 
     ledger = common.open_store(store, blobs)
     run = _load(ledger, identifier)
@@ -334,8 +334,8 @@ def export(
 
 def _ask_for_bills(ledger: Any) -> None:
     from qvlm_qiskit.jobs import Recording
-    from qvlm_qiskit.jobs.bills import settle
-    from qvlm_qiskit.jobs.machines import service_for
+    from qvlm_qiskit.jobs.costs.bills import settle
+    from qvlm_qiskit.jobs.recording import service_for
 
     for name in sorted({job.machine for job in ledger.find() if job.machine.startswith("ibm:")}):
         machine = common.open_machine(name)
@@ -345,7 +345,7 @@ def _ask_for_bills(ledger: Any) -> None:
 
 def _restore(ledger: Any) -> None:
     from qvlm_qiskit.jobs import Recording
-    from qvlm_qiskit.jobs.machines import service_for
+    from qvlm_qiskit.jobs.recording import service_for
     from qvlm_qiskit.jobs.repair import damaged_results, restore_result
 
     for job in damaged_results(ledger):
@@ -372,8 +372,8 @@ def _go_on(
 
 def _load(ledger: Any, identifier: str) -> Any:
     """The run of that id; "last" is the one that was begun last."""
-    from qvlm_qiskit.jobs.runs import list_runs as all_runs
-    from qvlm_qiskit.jobs.runs import load_run
+    from qvlm_qiskit.jobs.ledger.runs import list_runs as all_runs
+    from qvlm_qiskit.jobs.ledger.runs import load_run
 
     found = all_runs(ledger) if identifier == LAST else []
     return found[-1] if found else load_run(ledger, identifier)

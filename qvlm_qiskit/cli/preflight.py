@@ -34,9 +34,9 @@ def preflight(
     """Say what qvlm evaluate would cost on a backend, and what its circuits become; run nothing."""
     from qvlm_qiskit.data import DigitCanvases
     from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
+    from qvlm_qiskit.inference.preflight import jobs_in_a_row, preflight_evaluation
     from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.runs import Run
-    from qvlm_qiskit.studies.preflight import jobs_in_a_row, preflight_evaluation
 
     common.use_threads(1)
     opened = Run.open(run)

@@ -57,8 +57,8 @@ def noise(
     The reports of runs that qvlm demo made get the study as a section.
     """
     from qvlm_qiskit.progress import on_console
-    from qvlm_qiskit.studies.noise_grid import NoiseGrid
-    from qvlm_qiskit.studies.noise_study import run_noise_study
+    from qvlm_qiskit.studies.noise.grid import NoiseGrid
+    from qvlm_qiskit.studies.noise.study import run_noise_study
 
     grid = NoiseGrid(
         device=backend,
@@ -92,7 +92,7 @@ def _reports(runs: Sequence[Path]) -> list[Any]:
     """The reports that get a section; one that can't be written again is said, and left alone."""
     from qvlm_qiskit.errors import RunFolderError
     from qvlm_qiskit.runs import Run
-    from qvlm_qiskit.studies.demo_report import DemoReport
+    from qvlm_qiskit.studies.demo.demo_report import DemoReport
 
     found = []
     for run in map(Run.open, runs):
@@ -107,7 +107,7 @@ def _reports(runs: Sequence[Path]) -> list[Any]:
 
 
 def _print(title: str, results: Mapping[str, Any]) -> None:
-    from qvlm_qiskit.studies.templates import interval
+    from qvlm_qiskit.studies.reports.templates import interval
 
     common.print_table(
         title,

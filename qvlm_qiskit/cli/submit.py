@@ -60,15 +60,15 @@ def submit(
     as_json: common.AsJson = False,
 ) -> None:
     """Evaluate by jobs that are never lost or paid for twice; say first what they cost."""
-    from qvlm_qiskit.jobs import Budget
-    from qvlm_qiskit.progress import on_console
-    from qvlm_qiskit.runs import Run
-    from qvlm_qiskit.studies import (
+    from qvlm_qiskit.inference import (
         SubmitOptions,
         continue_evaluation,
         plan_evaluation,
         start_evaluation,
     )
+    from qvlm_qiskit.jobs import Budget
+    from qvlm_qiskit.progress import on_console
+    from qvlm_qiskit.runs import Run
 
     common.use_threads(1)
     opened = Run.open(run)

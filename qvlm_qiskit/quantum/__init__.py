@@ -22,7 +22,7 @@ from qvlm_qiskit.quantum.encoding import (
     amplitudes_from_angles,
 )
 from qvlm_qiskit.quantum.estimator import TorchEstimator
-from qvlm_qiskit.quantum.gradients import BatchedEstimatorGradient
+from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.layer import QuantumLayer, run_on
 
 __all__ = [

@@ -19,12 +19,12 @@ from qiskit.primitives.primitive_job import PrimitiveJob
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.errors import BackendError, InputError
-from qvlm_qiskit.quantum.density import DensityEngine
-from qvlm_qiskit.quantum.density_readout import sampled
+from qvlm_qiskit.quantum.density.engine import DensityEngine
+from qvlm_qiskit.quantum.density.noisy_program import compile_noisy
+from qvlm_qiskit.quantum.density.readout import sampled
 from qvlm_qiskit.quantum.noise import NoiseChannels, NoiseSource
-from qvlm_qiskit.quantum.noisy_program import compile_noisy
-from qvlm_qiskit.quantum.program import compile_circuit
-from qvlm_qiskit.quantum.statevector import StatevectorEngine
+from qvlm_qiskit.quantum.program.program import compile_circuit
+from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
 MAX_ENGINES = 64
 """How many circuits' noisy programs an estimator remembers."""

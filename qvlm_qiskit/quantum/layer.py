@@ -21,13 +21,13 @@ from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor, nn
 
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.quantum.density import DensityEngine
+from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.encoding import amplitude_angles
 from qvlm_qiskit.quantum.estimator import TorchEstimator
-from qvlm_qiskit.quantum.gradients import BatchedEstimatorGradient
-from qvlm_qiskit.quantum.primitive_function import chose_no_gradient, through_primitive
-from qvlm_qiskit.quantum.program import compile_circuit
-from qvlm_qiskit.quantum.statevector import StatevectorEngine
+from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
+from qvlm_qiskit.quantum.gradients.through_pubs import chose_no_gradient, through_primitive
+from qvlm_qiskit.quantum.program.program import compile_circuit
+from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
 Array = npt.NDArray[np.float64]
 

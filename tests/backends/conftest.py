@@ -15,8 +15,12 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import DensityMatrix, SparsePauliOp
 from qiskit_aer import AerSimulator
 
-from qvlm_qiskit.backends.job import FinishedJob
-from qvlm_qiskit.backends.reduce import active_qubits, restrict_circuit, restrict_observables
+from qvlm_qiskit.backends.pubs.active_qubits import (
+    active_qubits,
+    restrict_circuit,
+    restrict_observables,
+)
+from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 
 
 class RotationTree(Gate):

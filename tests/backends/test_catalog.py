@@ -12,14 +12,8 @@ from qiskit.circuit import Parameter
 from qiskit.primitives import StatevectorEstimator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
-from qvlm_qiskit.backends import (
-    MITIGATIONS,
-    Backend,
-    catalog,
-    list_backends,
-    machines,
-    open_backend,
-)
+from qvlm_qiskit.backends import MITIGATIONS, Backend, catalog, list_backends, open_backend
+from qvlm_qiskit.backends.devices import machines
 from qvlm_qiskit.errors import (
     BackendError,
     CredentialsError,
@@ -361,7 +355,7 @@ def test_a_torch_device_that_is_not_there_is_named(device):
 
 
 def test_every_fake_device_is_listed_and_what_it_cannot_do_is_said():
-    from qvlm_qiskit.backends.fakes import fake_classes
+    from qvlm_qiskit.backends.devices.fake_devices import fake_classes
 
     rows = {row.name: row for row in list_backends()}
     assert set(fake_classes()) <= set(rows)
@@ -371,7 +365,7 @@ def test_every_fake_device_is_listed_and_what_it_cannot_do_is_said():
 
 @pytest.mark.slow
 def test_every_fake_device_runs_under_both_names():
-    from qvlm_qiskit.backends.fakes import fake_qubits
+    from qvlm_qiskit.backends.devices.fake_devices import fake_qubits
 
     for name, qubits in fake_qubits().items():
         circuit = QuantumCircuit(min(qubits, 2))

@@ -163,7 +163,7 @@ def test_precision_decides_the_shots(make_circuit, values_for):
 
 @pytest.mark.parametrize("shots", [1, 3, 100, 1000, 1024, 4096, 9999, 123457])
 def test_shots_survive_the_way_through_a_precision(shots):
-    from qvlm_qiskit.backends.shots import precision_of_shots, shots_of_precision
+    from qvlm_qiskit.backends.pubs.shots import precision_of_shots, shots_of_precision
 
     assert shots_of_precision(precision_of_shots(shots)) == shots
 

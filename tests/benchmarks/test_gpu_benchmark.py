@@ -75,7 +75,8 @@ def test_deviations_are_faults_with_an_exit_status():
 
 def test_reading_a_value_in_a_step_is_a_fault():
     spoil = (
-        "import torch; from qvlm_qiskit.quantum.tensor import TensorExecutor as T; f = T.states; "
+        "import torch; from qvlm_qiskit.quantum.statevector.tensors import executor; "
+        "T = executor.TensorExecutor; f = T.states; "
         "T.states = lambda self, s, *a: f(self, s * float(torch.ones(())), *a)"
     )
     done = run("--smoke", "--rows", "n8", before=spoil)

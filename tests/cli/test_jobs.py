@@ -16,7 +16,7 @@ from rich.console import Console
 
 from qvlm_qiskit.cli.follow import Board
 from qvlm_qiskit.jobs import JobStore
-from qvlm_qiskit.jobs.runs import list_runs
+from qvlm_qiskit.jobs.ledger.runs import list_runs
 
 MACHINE = ("--backend", "noisy:fake_manila", "--shots", "100", "--limit", "2", "--seed", "1")
 STORE = ("--store", "ledger")
@@ -155,7 +155,7 @@ def test_cancel_says_which_jobs_run_on_and_for_whom(qvlm, ledger):
 
 def test_a_process_whose_run_is_cancelled_ends_with_one_line(qvlm, ledger, monkeypatch):
     """Another terminal cancels while it looks at its jobs."""
-    from qvlm_qiskit.studies import cancel_evaluation
+    from qvlm_qiskit.inference import cancel_evaluation
 
     update, before = Board.update, []
 

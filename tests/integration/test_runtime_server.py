@@ -32,8 +32,8 @@ from qiskit_ibm_runtime.exceptions import (
 from qiskit_ibm_runtime.executor_estimator import Estimator
 from requests.adapters import HTTPAdapter
 
-from qvlm_qiskit.backends.fakes import fake_device
-from qvlm_qiskit.backends.runtime import LocalRuntimeEstimator
+from qvlm_qiskit.backends.devices.fake_devices import fake_device
+from qvlm_qiskit.backends.devices.runtime import LocalRuntimeEstimator
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from tests.runtime_server import FAULTS, RuntimeServer
 from tests.runtime_server.__main__ import main

@@ -6,15 +6,15 @@ import pytest
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import BudgetError, JobFailedError
-from qvlm_qiskit.jobs import Budget, JobStore, State
-from qvlm_qiskit.jobs.runs import list_runs, submissions_of
-from qvlm_qiskit.studies import (
+from qvlm_qiskit.inference import (
     SubmitOptions,
     cancel_evaluation,
     continue_evaluation,
     retry_evaluation,
     submit_evaluation,
 )
+from qvlm_qiskit.jobs import Budget, JobStore, State
+from qvlm_qiskit.jobs.ledger.runs import list_runs, submissions_of
 from tests.runtime_server import RuntimeServer
 
 OPTIONS = SubmitOptions(limit=2, prefetch=True)

@@ -16,7 +16,7 @@ from qiskit.primitives import StatevectorEstimator
 from qiskit.transpiler import InstructionProperties, Target
 from sqlalchemy import create_engine, text
 
-from qvlm_qiskit.backends.plan import Work
+from qvlm_qiskit.backends.pubs.work import Work
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recorded, Worker
 
 PATIENCE = Policy(
@@ -94,8 +94,10 @@ def buy(circuit, store, monkeypatch):
         clock = getattr(service, "clock", time)
         if clock is not time:
             monkeypatch.setattr(store, "now", clock.time)
-            monkeypatch.setattr("qvlm_qiskit.jobs.store.now_in", lambda _: clock.time())
-            monkeypatch.setattr("qvlm_qiskit.jobs.clocks.boot", lambda: ("boot", clock.running))
+            monkeypatch.setattr("qvlm_qiskit.jobs.ledger.store.now_in", lambda _: clock.time())
+            monkeypatch.setattr(
+                "qvlm_qiskit.jobs.worker.clocks.boot", lambda: ("boot", clock.running)
+            )
             chosen["sleep"] = clock.sleep
         worker = Worker(store, service, budget or Budget(), policy, mode, **chosen)
         estimator = Recorded(

@@ -29,17 +29,8 @@ from qiskit.circuit import Parameter
 from sqlalchemy import event
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.jobs import (
-    JobStore,
-    Policy,
-    Recorded,
-    Recording,
-    State,
-    Worker,
-    reconcile,
-    recorded_backend,
-    worker,
-)
+from qvlm_qiskit.jobs import JobStore, Policy, Recorded, Recording, State, Worker, recorded_backend
+from qvlm_qiskit.jobs.worker import reconcile, worker
 from tests.jobs.conftest import StatesExecutions
 from tests.jobs.unreliable import Server, Unreliable
 from tests.runtime_server import RuntimeServer

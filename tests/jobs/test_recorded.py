@@ -16,9 +16,9 @@ from qiskit.primitives import StatevectorEstimator
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import BudgetError, JobError, JobFailedError, JobPending, LedgerError
 from qvlm_qiskit.jobs import Budget, JobStore, Recorded, Recording, State, Worker, recorded_backend
-from qvlm_qiskit.jobs.attempts import retry
-from qvlm_qiskit.jobs.local import LocalJobs
-from qvlm_qiskit.jobs.runs import withdraw
+from qvlm_qiskit.jobs.ledger.attempts import retry
+from qvlm_qiskit.jobs.ledger.runs import withdraw
+from qvlm_qiskit.jobs.services.local import LocalJobs
 from qvlm_qiskit.jobs.verify import verify
 from tests.jobs.conftest import PATIENCE
 from tests.jobs.unreliable import Unreliable
@@ -322,7 +322,7 @@ def test_a_result_that_is_damaged_later_is_reported_and_its_answers_stay(damage,
 
 
 def test_a_changed_answer_is_reported(buy, store):
-    from qvlm_qiskit.jobs import schema
+    from qvlm_qiskit.jobs.ledger import schema
 
     buy(Unreliable(), [0.1])
     (row,) = store.rows_of(store.find()[0].id)
@@ -368,7 +368,7 @@ def test_damage_inside_the_database_is_found(damage, buy, store):
 
 
 def test_two_rows_that_changed_places_with_their_values_are_found(buy, store):
-    from qvlm_qiskit.jobs import schema
+    from qvlm_qiskit.jobs.ledger import schema
 
     buy(Unreliable(), [0.1, 0.2])
     table = schema.rows
@@ -381,7 +381,7 @@ def test_two_rows_that_changed_places_with_their_values_are_found(buy, store):
 
 
 def test_a_missing_answer_is_said_at_the_next_read(buy, store):
-    from qvlm_qiskit.jobs import schema
+    from qvlm_qiskit.jobs.ledger import schema
 
     service = Unreliable()
     buy(service, [0.1])

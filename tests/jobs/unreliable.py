@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from qvlm_qiskit.jobs import decode
-from qvlm_qiskit.jobs.answer import PubAnswer
-from qvlm_qiskit.jobs.service import (
+from qvlm_qiskit.jobs.ledger.answer import PubAnswer
+from qvlm_qiskit.jobs.services import decode
+from qvlm_qiskit.jobs.services.interface import (
     Allowance,
     AmbiguousError,
     NoSuchJobError,

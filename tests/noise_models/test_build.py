@@ -13,7 +13,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 from qiskit_ibm_runtime.fake_provider import FakeLagosV2, FakeManilaV2
 
-from qvlm_qiskit.backends.reduce import ReducedBackend
+from qvlm_qiskit.backends.pubs.active_qubits import ReducedBackend
 from qvlm_qiskit.errors import NoiseModelError
 from qvlm_qiskit.noise_models import build, calibrated, depolarizing, scaled
 

@@ -11,8 +11,8 @@ from qiskit_machine_learning.neural_networks import EstimatorQNN
 from qiskit_machine_learning.primitives import QMLEstimator
 
 from qvlm_qiskit.quantum import TorchEstimator
-from qvlm_qiskit.quantum.program import compile_circuit
-from qvlm_qiskit.quantum.statevector import StatevectorEngine
+from qvlm_qiskit.quantum.program.program import compile_circuit
+from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
 
 def slow_values(circuit, observables, rows, parameters=None):

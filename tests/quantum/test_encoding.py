@@ -16,8 +16,8 @@ from qvlm_qiskit.quantum import (
     make_qnn,
     z_observables,
 )
-from qvlm_qiskit.quantum.program import compile_circuit
-from qvlm_qiskit.quantum.statevector import StatevectorEngine
+from qvlm_qiskit.quantum.program.program import compile_circuit
+from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
 SIZES = [1, 2, 3, 4, 5]
 

@@ -27,7 +27,7 @@ from qiskit_ibm_runtime.quantum_program.converters.converters_2_0 import passthr
 from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
 from samplomatic.quantum_program import CircuitItem, SamplexItem
 
-from qvlm_qiskit.backends.reduce import ReducedBackend
+from qvlm_qiskit.backends.pubs.active_qubits import ReducedBackend
 
 from .circuits import certain_bits, observed_qubits, register_bits, restrict_measured
 from .legacy import run_estimator

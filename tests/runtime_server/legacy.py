@@ -16,7 +16,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.json import RuntimeDecoder, RuntimeEncoder
 
-from qvlm_qiskit.backends.reduce import (
+from qvlm_qiskit.backends.pubs.active_qubits import (
     ReducedBackend,
     active_qubits,
     restrict_circuit,

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from qvlm_qiskit.backends.fakes import fake_device
+from qvlm_qiskit.backends.devices.fake_devices import fake_device
 
 
 class Machine:

@@ -1,0 +1,249 @@
+"""Compile a circuit for a device once, then only bind numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit import __version__ as qiskit_version
+from qiskit.primitives.containers.observables_array import ObservablesArray
+from qiskit.transpiler import Target, generate_preset_pass_manager
+from qiskit.transpiler.exceptions import TranspilerError
+
+from qvlm_qiskit.backends.compilation.placement import best_placement, moved
+from qvlm_qiskit.backends.compilation.success import log_success, states_errors
+from qvlm_qiskit.backends.pubs.digest import circuit_digest, target_digest
+from qvlm_qiskit.errors import CapacityError, CircuitError
+
+DEFAULT_TRIALS = 4
+# Above this many two-qubit gates a transpilation takes a second, and one seed has to do unless
+# more are asked for; nothing of that size runs without errors anyway.
+MAX_GATES_FOR_TRIALS = 3000
+# Of all compilers of this process together. On disk it would not pay (docs/log.md).
+CACHE_SIZE = 256
+
+
+@dataclass(frozen=True)
+class CompiledCircuit:
+    """A circuit in the device's gates, and its observables on the device's qubits.
+
+    Attributes:
+        circuit: The ISA circuit; its parameters are those of the source that still matter.
+        observables: The observables on the ISA circuit's qubits, in the shape that was given.
+        layout: layout[i] is the device qubit that holds logical qubit i at the end.
+        two_qubit_gates: Number of gates on two or more qubits.
+        depth: Depth of the ISA circuit, barriers not counted.
+        success_probability: Estimated probability that neither a gate nor the readout of the
+            circuit's qubits errs; None where the device states no errors.
+    """
+
+    circuit: QuantumCircuit
+    observables: ObservablesArray
+    layout: tuple[int, ...]
+    two_qubit_gates: int
+    depth: int
+    success_probability: float | None
+
+
+@dataclass(frozen=True)
+class IsaCircuit:
+    """A circuit in the device's gates, without observables: what is remembered.
+
+    Attributes:
+        circuit: The ISA circuit; its parameters are those of the source that still matter.
+        final_layout: final_layout[i] is the device qubit that holds logical qubit i at the end.
+        two_qubit_gates: Number of gates on two or more qubits.
+        depth: Depth, barriers not counted.
+        log_success: Logarithm of the estimated success probability; None where the device states
+            no errors.
+    """
+
+    circuit: QuantumCircuit
+    final_layout: tuple[int, ...]
+    two_qubit_gates: int
+    depth: int
+    log_success: float | None
+
+    def report(self) -> dict[str, Any]:
+        """What a result's metadata says of it."""
+        return {
+            "layout": list(self.final_layout),
+            "two_qubit_gates": self.two_qubit_gates,
+            "depth": self.depth,
+        }
+
+
+_cache: OrderedDict[tuple[str, str], IsaCircuit] = OrderedDict()
+
+
+class Compiler:
+    """Transpiles parametrised circuits for one target and remembers the results.
+
+    Results are kept for the whole process. The key is the circuit's canonical digest and the
+    compiler's `fingerprint`, so an equal circuit built again is found by every backend that would
+    compile it the same way, and a changed circuit or a new calibration is not mistaken for the
+    old. Of some transpiler seeds the one with the highest estimated success probability, readout
+    of the circuit's qubits included, wins; the same seed always gives the same circuit.
+
+    Args:
+        target: The device.
+        optimization_level: Qiskit's, 0 to 3.
+        seed: Seeds the transpiler; None counts as 0, so that compiling is always repeatable.
+        trials: How many seeds to compare, where the target states errors. None compares
+            `DEFAULT_TRIALS`, or one where the first needs more than `MAX_GATES_FOR_TRIALS`
+            two-qubit gates.
+        calibration_date: When the target was calibrated, where that is known.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        optimization_level: int = 2,
+        seed: int | None = None,
+        *,
+        trials: int | None = None,
+        calibration_date: str | None = None,
+    ) -> None:
+        self.target = target
+        self.optimization_level = optimization_level
+        self.seed = seed or 0
+        self.trials = trials
+        self.calibration_date = calibration_date
+        self._managers: dict[int, Any] = {}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What compiling depends on beside the circuit: target, calibration, options, version."""
+        parts = (
+            qiskit_version,
+            self.optimization_level,
+            self.seed,
+            self.trials,
+            self.calibration_date,
+            target_digest(self.target),
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def compile(self, circuit: QuantumCircuit, observables: Any) -> CompiledCircuit:
+        """Transpile `circuit` and map `observables` onto the device's qubits.
+
+        Args:
+            circuit: A circuit without measurements, parametrised or not.
+            observables: Anything that Qiskit's `ObservablesArray` accepts.
+
+        Raises:
+            CapacityError: More qubits than the device has.
+            CircuitError: Measurements, control flow, or observables of another width.
+        """
+        isa = self.isa(circuit)
+        mapped = map_observables(ObservablesArray.coerce(observables), circuit, isa)
+        success = None if isa.log_success is None else float(np.exp(isa.log_success))
+        return CompiledCircuit(
+            circuit=isa.circuit,
+            observables=mapped,
+            layout=isa.final_layout,
+            two_qubit_gates=isa.two_qubit_gates,
+            depth=isa.depth,
+            success_probability=success,
+        )
+
+    def isa(self, circuit: QuantumCircuit) -> IsaCircuit:
+        """The transpiled circuit, from the cache when an equal one was compiled before."""
+        self._check(circuit)
+        key = (self.fingerprint, circuit_digest(circuit))
+        if key not in _cache:
+            _cache[key] = self._best(circuit)
+            while len(_cache) > CACHE_SIZE:
+                _cache.popitem(last=False)
+        _cache.move_to_end(key)
+        return _cache[key]
+
+    def _check(self, circuit: QuantumCircuit) -> None:
+        available = self.target.num_qubits
+        if available is not None and circuit.num_qubits > available:
+            raise CapacityError(
+                f"the circuit has {circuit.num_qubits} qubits, the device {available}: use a "
+                "smaller circuit or another backend"
+            )
+        if circuit.num_clbits or circuit.has_control_flow_op():
+            raise CircuitError(
+                "an estimator's circuit has no measurements, classical bits or control flow: "
+                "call circuit.remove_final_measurements() first"
+            )
+
+    def _best(self, circuit: QuantumCircuit) -> IsaCircuit:
+        best = self._transpile(circuit, 0)
+        trials = self.trials or DEFAULT_TRIALS
+        if self.trials is None and best.two_qubit_gates > MAX_GATES_FOR_TRIALS:
+            trials = 1
+        if best.log_success is None:
+            return best  # nothing to rank by
+        for trial in range(1, trials):
+            other = self._transpile(circuit, trial)
+            if (other.log_success or 0.0) > best.log_success:
+                best = other
+        return best
+
+    def _transpile(self, circuit: QuantumCircuit, trial: int) -> IsaCircuit:
+        if trial not in self._managers:
+            sequence = np.random.SeedSequence([self.seed, trial])
+            self._managers[trial] = generate_preset_pass_manager(
+                self.optimization_level,
+                target=self.target,
+                seed_transpiler=int(sequence.generate_state(1)[0]) >> 1,
+            )
+        try:
+            compiled = self._managers[trial].run(circuit)
+        except TranspilerError as ex:
+            raise CircuitError(f"the circuit can't be compiled for this device: {ex}") from ex
+        layout = compiled.layout
+        final = (
+            tuple(range(circuit.num_qubits))
+            if layout is None
+            else tuple(layout.final_index_layout(filter_ancillas=True))
+        )
+        stated = states_errors(self.target)
+        if stated and self.optimization_level > 0:
+            placement = best_placement(compiled, self.target, final)
+            compiled, final = moved(compiled, placement), tuple(placement[q] for q in final)
+        return IsaCircuit(
+            circuit=compiled,
+            final_layout=final,
+            two_qubit_gates=compiled.num_nonlocal_gates(),
+            depth=compiled.depth(lambda item: item.operation.name != "barrier"),
+            log_success=log_success(compiled, self.target, final) if stated else None,
+        )
+
+
+def map_observables(
+    observables: ObservablesArray, circuit: QuantumCircuit, isa: IsaCircuit
+) -> ObservablesArray:
+    """Observables of a circuit on the qubits of its compiled form.
+
+    Raises:
+        CircuitError: They act on another number of qubits than the circuit.
+    """
+    if observables.num_qubits != circuit.num_qubits:
+        raise CircuitError(
+            f"the observables act on {observables.num_qubits} qubits, the circuit has "
+            f"{circuit.num_qubits}"
+        )
+    return _without_projectors(observables).apply_layout(
+        list(isa.final_layout), isa.circuit.num_qubits
+    )
+
+
+def _without_projectors(observables: ObservablesArray) -> ObservablesArray:
+    """|0⟩⟨0| and the like as Pauli strings, which is all that the devices' estimators know."""
+    array = observables.sparse_observables_array(copy=False)
+    if not any(observable.contains_projectors() for observable in array.ravel()):
+        return observables
+    expanded = array.copy()
+    for where, observable in enumerate(array.ravel()):
+        expanded.reshape(-1)[where] = observable.as_paulis().simplify()
+    return ObservablesArray(expanded, num_qubits=observables.num_qubits, validate=False)

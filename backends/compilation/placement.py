@@ -1,0 +1,106 @@
+"""Move a compiled circuit to the qubits of a device where it is likeliest to run without error."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+import rustworkx as rx
+from qiskit import QuantumCircuit
+from qiskit.transpiler import Target
+
+from qvlm_qiskit.backends.compilation.success import log_keep
+
+# Placements that are compared, and steps of the search for them: both well under 0.1 s.
+MAX_PLACEMENTS = 1000
+MAX_STEPS = 100_000
+
+
+def best_placement(
+    circuit: QuantumCircuit, target: Target, measured: Sequence[int]
+) -> dict[int, int]:
+    """Where each used qubit should go: the placement with the highest Σ log(1 − ε).
+
+    An estimator's circuit has no measurements, so the transpiler's own choice of qubits knows
+    nothing of readout errors. Here the compiled circuit is laid onto places of the device that
+    have the same connections, and the readout counts.
+
+    Args:
+        circuit: Compiled for the target.
+        target: The device with its errors.
+        measured: Device qubits that are read out.
+
+    Returns:
+        Device qubit → device qubit for all used and measured ones; the identity where no place is
+        better.
+    """
+    counts = _operations(circuit, measured)
+    used = sorted({qubit for _, qubits in counts for qubit in qubits})
+    best = {qubit: qubit for qubit in used}
+    score = _score(counts, target, best)
+    for placement in islice(_placements(counts, used, target), MAX_PLACEMENTS):
+        found = _score(counts, target, placement)
+        if found > score + 1e-12:
+            best, score = placement, found
+    return best
+
+
+def moved(circuit: QuantumCircuit, placement: Mapping[int, int]) -> QuantumCircuit:
+    """The same instructions on other qubits of the device, without those on idle qubits."""
+    index = {bit: i for i, bit in enumerate(circuit.qubits)}
+    result = QuantumCircuit(circuit.num_qubits, name=circuit.name, metadata=circuit.metadata)
+    result.global_phase = circuit.global_phase
+    for item in circuit.data:
+        qubits = [placement[index[bit]] for bit in item.qubits if index[bit] in placement]
+        if len(qubits) == len(item.qubits):
+            result.append(item.operation, qubits, copy=False)
+        elif item.name == "barrier" and qubits:
+            result.barrier(qubits)
+    return result
+
+
+def _operations(
+    circuit: QuantumCircuit, measured: Sequence[int]
+) -> Counter[tuple[str, tuple[int, ...]]]:
+    index = {bit: i for i, bit in enumerate(circuit.qubits)}
+    counts = Counter(
+        (item.name, tuple(index[bit] for bit in item.qubits))
+        for item in circuit.data
+        if item.name not in ("barrier", "delay")
+    )
+    counts.update(("measure", (qubit,)) for qubit in measured)
+    return counts
+
+
+def _placements(
+    counts: Mapping[tuple[str, tuple[int, ...]], int], used: Sequence[int], target: Target
+) -> Iterator[dict[int, int]]:
+    """Places with all the connections that the circuit uses, in their direction."""
+    pattern, device = rx.PyDiGraph(), rx.PyDiGraph()
+    node = {qubit: i for i, qubit in enumerate(used)}
+    pattern.add_nodes_from(list(used))
+    pairs = {qubits for _, qubits in counts if len(qubits) == 2}
+    pattern.add_edges_from_no_data([(node[a], node[b]) for a, b in pairs])
+    device.add_nodes_from(list(range(target.num_qubits)))
+    names = {name for name, qubits in counts if len(qubits) == 2}
+    edges = {qubits for name in names for qubits in target[name] if qubits is not None}
+    device.add_edges_from_no_data(sorted(edges))
+    found = rx.vf2_mapping(
+        device, pattern, subgraph=True, induced=False, id_order=False, call_limit=MAX_STEPS
+    )
+    for mapping in found:  # device node → pattern node
+        yield {used[place]: qubit for qubit, place in mapping.items()}
+
+
+def _score(
+    counts: Mapping[tuple[str, tuple[int, ...]], int], target: Target, placement: Mapping[int, int]
+) -> float:
+    total = 0.0
+    for (name, qubits), times in counts.items():
+        placed = tuple(placement[qubit] for qubit in qubits)
+        if placed not in (target[name] or {}):
+            return -math.inf
+        total += times * log_keep(target, name, placed)
+    return total

@@ -1,0 +1,337 @@
+"""An estimator that really measures: shots on an Aer simulator, with gate and readout noise.
+
+Aer's own estimator reads expectation values off the state and adds Gaussian noise, so readout
+errors never enter; here every value comes from counts.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.transpiler import PassManager, Target
+from qiskit.transpiler.passes import Optimize1qGatesDecomposition
+
+from qvlm_qiskit.backends.pubs.active_qubits import (
+    active_qubits,
+    restrict_circuit,
+    restrict_observables,
+)
+from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest
+from qvlm_qiskit.backends.pubs.jobs import FinishedJob
+from qvlm_qiskit.backends.pubs.pauli_terms import (
+    MeasurementGroup,
+    Term,
+    group_qubit_wise,
+    pauli_terms,
+)
+from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, shots_of_precision
+from qvlm_qiskit.backends.pubs.work import Work
+from qvlm_qiskit.errors import BackendError, CapacityError, CircuitError
+
+DEFAULT_SHOTS = 4096
+# A density matrix of this many qubits takes 16·4ⁿ bytes = 16 MiB and is sampled exactly; beyond,
+# Aer chooses between it and trajectories.
+DENSITY_MATRIX_QUBITS = 10
+MAX_ACTIVE_QUBITS = 28
+
+
+@dataclass(frozen=True)
+class ReducedSimulator:
+    """A simulator of some qubits of a device, and those qubits' target (None: any gate is fine)."""
+
+    simulator: Any
+    target: Target | None
+
+
+class SampledEstimator(BaseEstimatorV2):
+    """Expectation values from counts of an Aer simulator that holds the active qubits only.
+
+    All qubit-wise commuting terms of a pub share one measured circuit per parameter row. The value
+    of an observable is the mean of its eigenvalue combination over the shots; its standard error
+    is the root of Σ_groups var(combination)/shots, correlations within a group included.
+
+    Args:
+        reduced: Gives the simulator of a tuple of active device qubits; called once per tuple.
+        seed: Equal pubs with an equal seed give equal counts; None draws fresh ones each time.
+        default_precision: For pubs that name none.
+        written_out: Applied to every circuit before it is cut down to its active qubits: noise
+            that a simulator's model can't say. It may not touch further qubits.
+    """
+
+    def __init__(
+        self,
+        reduced: Callable[[tuple[int, ...]], ReducedSimulator],
+        seed: int | None = None,
+        default_precision: float | None = None,
+        written_out: Callable[[QuantumCircuit], QuantumCircuit] | None = None,
+    ) -> None:
+        self.seed = seed
+        self._written_out = written_out or (lambda circuit: circuit)
+        self.default_precision = default_precision or precision_of_shots(DEFAULT_SHOTS)
+        self._reduced = reduced
+        self._simulators: OrderedDict[tuple[int, ...], ReducedSimulator] = OrderedDict()
+        self._circuits: OrderedDict[Any, QuantumCircuit] = OrderedDict()
+
+    def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
+        """Sample the pubs.
+
+        Args:
+            pubs: ISA pubs of any broadcast shape.
+            precision: For pubs that name none; ⌈1/precision²⌉ shots per measured circuit.
+
+        Raises:
+            CircuitError: Measurements, control flow or delays in a circuit.
+            CapacityError: More active qubits than can be simulated.
+            BackendError: Aer fails.
+        """
+        precision = self.default_precision if precision is None else precision
+        coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
+        results = [self._run_pub(pub) for pub in coerced]
+        return FinishedJob(PrimitiveResult(results, metadata={"version": 2}))
+
+    def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
+        """The circuits that `run` would measure, as one job."""
+        work = []
+        for pub in pubs:
+            qubits = active_qubits(pub.circuit, pub.observables)
+            _check_simulable(pub.circuit, qubits)
+            digest = circuit_digest(pub.circuit)
+            plan = _Plan.of(pub, qubits)
+            work += [
+                Work(
+                    circuit=self._measured(pub.circuit, digest, qubits, group.basis),
+                    circuits=len(rows),
+                    shots=self._shots(pub),
+                    target=self._simulator(qubits).target,
+                )
+                for group, rows in zip(plan.groups, plan.rows, strict=True)
+            ]
+        return [work]
+
+    def _shots(self, pub: EstimatorPub) -> int:
+        """Shots of every measured circuit; 0 where exact values are asked for."""
+        precision = pub.precision or self.default_precision
+        return shots_of_precision(precision) if precision else 0
+
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """1: values are plain means."""
+        return 1.0
+
+    def _run_pub(self, pub: EstimatorPub) -> PubResult:
+        qubits = active_qubits(pub.circuit, pub.observables)
+        _check_simulable(pub.circuit, qubits)
+        digest = circuit_digest(pub.circuit)
+        shots = shots_of_precision(pub.precision)
+        plan = _Plan.of(pub, qubits)
+        seed = content_seed(self.seed, pub_digest(pub, digest))
+        circuits = [self._measured(pub.circuit, digest, qubits, g.basis) for g in plan.groups]
+        counts = self._counts(circuits, plan, pub, qubits, shots, seed)
+        evs, stds = plan.estimate(counts, shots)
+        executed = sum(len(rows) for rows in plan.rows)
+        return PubResult(
+            DataBin(evs=evs, stds=stds, shape=evs.shape),
+            metadata={
+                "target_precision": pub.precision,
+                "shots": shots,
+                "circuits": executed,
+                "executions": executed * shots,
+                "measurement_groups": len(plan.groups),
+                "active_qubits": list(qubits),
+                "circuit_metadata": pub.circuit.metadata,
+            },
+        )
+
+    def _simulator(self, qubits: tuple[int, ...]) -> ReducedSimulator:
+        if qubits not in self._simulators:
+            self._simulators[qubits] = self._reduced(qubits)
+            if len(self._simulators) > 64:
+                self._simulators.popitem(last=False)
+        return self._simulators[qubits]
+
+    def _measured(
+        self, circuit: QuantumCircuit, digest: str, qubits: tuple[int, ...], basis: dict[int, str]
+    ) -> QuantumCircuit:
+        """The reduced circuit with the rotations into `basis` and its measurements."""
+        key = (digest, qubits, tuple(sorted(basis.items())))
+        if key not in self._circuits:
+            self._circuits[key] = _with_measurements(
+                restrict_circuit(self._written_out(circuit), qubits),
+                basis,
+                self._simulator(qubits).target,
+            )
+            if len(self._circuits) > 256:
+                self._circuits.popitem(last=False)
+        return self._circuits[key]
+
+    def _counts(
+        self,
+        circuits: Sequence[QuantumCircuit],
+        plan: _Plan,
+        pub: EstimatorPub,
+        qubits: tuple[int, ...],
+        shots: int,
+        seed: int,
+    ) -> list[list[dict[str, int]]]:
+        """Counts per group and row, from one Aer job."""
+        if not circuits:
+            return []
+        names = pub.circuit.parameters
+        # (rows, P)
+        values = pub.parameter_values.as_array(names).reshape(pub.parameter_values.size, -1)
+        runnable, binds = [], []
+        for circuit, rows in zip(circuits, plan.rows, strict=True):
+            # Without parameters there is nothing to broadcast over: the circuit is repeated.
+            copies = 1 if len(names) else len(rows)
+            runnable += [circuit] * copies
+            # The cached circuit may hold other Parameter objects of the same names.
+            bound = {p: values[rows, i] for i, p in enumerate(circuit.parameters)}
+            binds += [bound] * copies
+        simulator = self._simulator(qubits).simulator
+        arguments: dict[str, Any] = {"parameter_binds": binds} if len(names) else {}
+        job = simulator.run(runnable, shots=shots, seed_simulator=seed, **arguments)
+        result = job.result()
+        if not result.success:
+            raise BackendError(f"the Aer simulation failed: {result.status}")
+        flat = iter([experiment.data.counts for experiment in result.results])
+        return [[next(flat) for _ in rows] for rows in plan.rows]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What to measure for a pub, and how to read the values off the counts.
+
+    S is the number of elements of the broadcast pub, B the number of parameter rows.
+    """
+
+    shape: tuple[int, ...]
+    expansions: list[dict[Term, float]]  # one per observable
+    row_of: NDArray[np.intp]  # (S,) the parameter row of each element
+    observable_of: NDArray[np.intp]  # (S,) its observable
+    groups: list[MeasurementGroup]
+    rows: list[NDArray[np.intp]]  # per group, the sorted parameter rows that need it
+
+    @classmethod
+    def of(cls, pub: EstimatorPub, qubits: tuple[int, ...]) -> _Plan:
+        observables = restrict_observables(pub.observables, qubits)
+        expansions = [pauli_terms(o) for o in observables.sparse_observables_array().ravel()]
+        row_index = np.arange(pub.parameter_values.size).reshape(pub.parameter_values.shape)
+        observable_index = np.arange(observables.size).reshape(observables.shape)
+        row_of, observable_of = np.broadcast_arrays(row_index, observable_index)
+        groups = group_qubit_wise(term for terms in expansions for term in terms)
+        users = [
+            [i for i, terms in enumerate(expansions) if group.terms & terms.keys()]
+            for group in groups
+        ]
+        rows = [np.unique(row_of[np.isin(observable_of, used)]) for used in users]
+        return cls(
+            pub.shape, expansions, row_of.reshape(-1), observable_of.reshape(-1), groups, rows
+        )
+
+    def estimate(
+        self, counts: list[list[dict[str, int]]], shots: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Values and standard errors in the pub's shape."""
+        constants = np.array([terms.get((), 0.0) for terms in self.expansions])
+        evs = constants[self.observable_of].astype(float)  # (S,)
+        variances = np.zeros_like(evs)
+        for group, rows, per_row in zip(self.groups, self.rows, counts, strict=True):
+            outcomes = _Outcomes.of(per_row, sorted(group.basis))
+            for index, terms in enumerate(self.expansions):
+                mine = {term: c for term, c in terms.items() if term in group.terms}
+                if not mine:
+                    continue
+                means, spread = outcomes.moments(mine, shots)  # (rows,)
+                elements = np.flatnonzero(self.observable_of == index)
+                where = np.searchsorted(rows, self.row_of[elements])
+                evs[elements] += means[where]
+                variances[elements] += spread[where] / shots
+        return evs.reshape(self.shape), np.sqrt(variances).reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class _Outcomes:
+    """The counts of many rows in flat arrays; bit i of an outcome is the i-th measured qubit."""
+
+    bit: dict[int, int]
+    values: NDArray[np.uint64]  # (K,) outcomes of all rows, one row after the other
+    weights: NDArray[np.float64]  # (K,) how often each occurred
+    starts: NDArray[np.intp]  # (rows,) where each row begins
+
+    @classmethod
+    def of(cls, per_row: list[dict[str, int]], measured: list[int]) -> _Outcomes:
+        sizes = [len(counts) for counts in per_row]
+        total = sum(sizes)
+        keys = (int(key, 16) for counts in per_row for key in counts)
+        numbers = (number for counts in per_row for number in counts.values())
+        return cls(
+            bit={qubit: i for i, qubit in enumerate(measured)},
+            values=np.fromiter(keys, dtype=np.uint64, count=total),
+            weights=np.fromiter(numbers, dtype=np.float64, count=total),
+            starts=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp),
+        )
+
+    def moments(
+        self, terms: dict[Term, float], shots: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and variance over the shots of Σ coefficient·(±1), per row."""
+        combined = np.zeros(len(self.values))
+        for term, coefficient in terms.items():
+            mask = np.uint64(sum(1 << self.bit[qubit] for qubit, _ in term))
+            combined += coefficient * _signs(self.values & mask)
+        means = np.add.reduceat(self.weights * combined, self.starts) / shots
+        squares = np.add.reduceat(self.weights * combined**2, self.starts) / shots
+        return means, np.maximum(squares - means**2, 0.0)
+
+
+def _signs(masked: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """(−1)^(number of set bits)."""
+    folded = masked.copy()
+    for shift in (32, 16, 8, 4, 2, 1):
+        folded ^= folded >> np.uint64(shift)
+    return 1.0 - 2.0 * (folded & np.uint64(1)).astype(np.float64)
+
+
+def _check_simulable(circuit: QuantumCircuit, qubits: tuple[int, ...]) -> None:
+    if len(qubits) > MAX_ACTIVE_QUBITS:
+        raise CapacityError(
+            f"the circuit uses {len(qubits)} qubits; the sampling simulator takes at most "
+            f"{MAX_ACTIVE_QUBITS}"
+        )
+    if any(item.name == "delay" for item in circuit.data):
+        raise CircuitError(
+            "the circuit has a delay, whose noise this simulator does not model: remove the "
+            "delays or use a fake_* backend"
+        )
+
+
+def basis_change(num_qubits: int, basis: dict[int, str], target: Target | None) -> QuantumCircuit:
+    """Rotates each qubit of `basis` to Z in the target's own gates (None: in h and sdg)."""
+    rotation = QuantumCircuit(num_qubits)
+    for qubit, letter in sorted(basis.items()):
+        if letter == "Y":
+            rotation.sdg(qubit)
+        if letter in "XY":
+            rotation.h(qubit)
+    if target is not None:
+        rotation = PassManager([Optimize1qGatesDecomposition(target=target)]).run(rotation)
+    return rotation
+
+
+def _with_measurements(
+    circuit: QuantumCircuit, basis: dict[int, str], target: Target | None
+) -> QuantumCircuit:
+    """The circuit with a change of basis and its measurements."""
+    rotation = basis_change(circuit.num_qubits, basis, target)
+    measured = QuantumCircuit(circuit.num_qubits, len(basis), global_phase=circuit.global_phase)
+    measured.compose(circuit, inplace=True, copy=False)
+    measured.compose(rotation, inplace=True)
+    measured.measure(sorted(basis), range(len(basis)))
+    return measured

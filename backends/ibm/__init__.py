@@ -1,0 +1,5 @@
+"""All that touches the insides of IBM's Runtime client.
+
+`account` finds the saved account, `transport` guards what the client sends, and `wire` is the one
+request underneath: a total deadline, one POST, a note of what left and what came back.
+"""

@@ -1,0 +1,136 @@
+"""Near-Clifford versions of a circuit, whose exact values are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.circuit import ParameterExpression
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.observables_array import ObservablesArray
+
+from qvlm_qiskit.backends.mitigation.exact import exact_values, is_clifford
+from qvlm_qiskit.backends.mitigation.template import AngleTemplate
+from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
+from qvlm_qiskit.backends.pubs.digest import observables_bytes
+
+Floats = NDArray[np.float64]
+# Width in radians of the Gaussian with which a fixed angle is replaced by a multiple of π/2
+# (Czarnik et al.).
+SNAP_WIDTH = 0.5
+# Candidates per chosen circuit; fewer where an exact value takes long.
+POOL, POOL_OF_LARGE = 32, 8
+LARGE_QUBITS = 12
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Near-Clifford circuits with their exact values.
+
+    Attributes:
+        template: The circuit with free angles.
+        angles: (C, K) angles in radians.
+        observables: The O observables, of shape (O,).
+        exact: (O, C) values without noise.
+    """
+
+    template: AngleTemplate
+    angles: Floats
+    observables: ObservablesArray
+    exact: Floats
+
+    def pub(self, precision: float | None) -> EstimatorPub:
+        """All circuits × all observables, of shape (O, C)."""
+        return EstimatorPub(
+            self.template.circuit,
+            self.observables.reshape((-1, 1)),
+            self.template.bindings(self.angles),
+            precision,
+            validate=False,
+        )
+
+
+def near_clifford(
+    pub: EstimatorPub,
+    count: int,
+    keep: float,
+    rng: np.random.Generator,
+    technique: str,
+    *,
+    spread: bool = False,
+) -> TrainingSet:
+    """Near-Clifford versions of a pub's circuit.
+
+    Each starts from a random parameter row of the pub. Every angle stays with the probability
+    `keep`. Otherwise one that depends on parameters becomes any multiple of π/2, each as likely,
+    since the circuits stand for all parameter values; a fixed angle becomes the multiple m·π/2
+    with a probability proportional to exp(−(distance/0.5)²), after Czarnik et al., Quantum 5, 592
+    (2021). All gates stay, and so does the noise.
+
+    Args:
+        pub: An ISA pub; its observables are flattened.
+        count: How many circuits, C.
+        keep: Probability that an angle stays.
+        rng: Random numbers.
+        technique: Who asks, for messages.
+        spread: Choose those circuits, of many more, whose exact values vary most for every
+            observable, after arXiv:2204.07109; plain random ones often give 0 throughout.
+
+    Raises:
+        MitigationError: Gates that can't be varied, or too many qubits.
+    """
+    template = AngleTemplate.of(pub.circuit, technique)
+    shape = pub.parameter_values.size, len(template.expressions)
+    rows = template.angles(pub.parameter_values).reshape(shape)  # (B, K)
+    large = len(active_qubits(pub.circuit, pub.observables)) > LARGE_QUBITS
+    drawn = count * (POOL_OF_LARGE if large else POOL) if spread else count
+    angles = _snapped(template, rows[rng.integers(len(rows), size=drawn)], keep, rng)
+    observables = pub.observables.ravel()
+    exact = exact_values(template, angles, observables, technique)
+    if spread:
+        chosen = _most_varied(exact, count)
+        angles, exact = angles[chosen], exact[:, chosen]
+    return TrainingSet(template, angles, observables, exact)
+
+
+def training_key(pub: EstimatorPub, circuit: str) -> tuple[str, bytes, float | None]:
+    """What a calibration belongs to: the circuit, the observables and the precision.
+
+    Args:
+        pub: An ISA pub.
+        circuit: The circuit's digest.
+    """
+    return circuit, observables_bytes(pub.observables.ravel()), pub.precision
+
+
+def _snapped(
+    template: AngleTemplate, angles: Floats, keep: float, rng: np.random.Generator
+) -> Floats:
+    quarter = np.pi / 2
+    multiples = np.round(angles / quarter)[..., None] + np.arange(-2, 3)  # (C, K, 5)
+    weights = np.exp(-(((angles[..., None] - multiples * quarter) / SNAP_WIDTH) ** 2))
+    cumulative = np.cumsum(weights, axis=-1) / weights.sum(axis=-1, keepdims=True)
+    pick = (rng.random(angles.shape)[..., None] > cumulative).sum(axis=-1)
+    near = np.take_along_axis(multiples, pick[..., None], axis=-1)[..., 0]
+    near = np.where(is_clifford(angles), np.round(angles / quarter), near)
+    free = np.array([isinstance(e, ParameterExpression) for e in template.expressions], dtype=bool)
+    snapped = np.where(free, rng.integers(4, size=angles.shape), near) * quarter
+    return np.where(rng.random(angles.shape) < keep, angles, snapped)
+
+
+def _most_varied(exact: Floats, count: int) -> NDArray[np.intp]:
+    """Greedily the columns that add most to Σ_o log(ε + Σ_c (E_oc − mean)²)."""
+    chosen: list[int] = []
+    mean: Floats = np.zeros(len(exact))
+    squares: Floats = np.full(len(exact), 1e-3)
+    left = np.ones(exact.shape[1], dtype=bool)
+    for step in range(count):
+        grown = squares[:, None] + step / (step + 1) * (exact - mean[:, None]) ** 2  # (O, C)
+        gain = np.where(left, np.log(grown).sum(axis=0), -np.inf)
+        best = int(np.argmax(gain))
+        chosen.append(best)
+        left[best] = False
+        squares = grown[:, best]
+        mean = mean + (exact[:, best] - mean) / (step + 1)
+    return np.array(chosen)

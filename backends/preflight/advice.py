@@ -1,0 +1,76 @@
+"""What to use instead of a circuit that a machine can't run well."""
+
+from __future__ import annotations
+
+import math
+
+from qiskit import QuantumCircuit
+
+from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit
+
+# Below it a value is mostly noise, and mitigation multiplies its error instead of removing it.
+LOW_SUCCESS = 0.5
+AMPLITUDE_ENCODING = "amplitude_encoding"
+"""The name of ``qvlm_qiskit.quantum.AmplitudeEncoding``."""
+
+
+def advice(circuit: QuantumCircuit, compiled: CompiledCircuit) -> list[str]:
+    """Sentences about a circuit on a machine; none where nothing is wrong.
+
+    Args:
+        circuit: As written.
+        compiled: For the machine.
+    """
+    width = encoding_qubits(circuit)
+    success = compiled.success_probability
+    said = []
+    if width > 1:
+        said.append(
+            f"amplitude encoding of {width} qubits is a tree of {2**width - 2:,} CX gates "
+            f"(2^n - 2) before routing; {compiled.two_qubit_gates:,} two-qubit gates here"
+        )
+    if success is None or success >= LOW_SUCCESS:
+        return said if width > 6 else []
+    said.append(f"estimated success probability {success:.2g}: the values are mostly noise")
+    largest = largest_encoding(circuit, compiled)
+    if largest is not None and largest > 1:
+        said.append(
+            f"use at most {largest} qubits here (the block's num_qubits; {2**largest - 2:,} CX), "
+            f"estimated from this circuit to keep a success probability of {LOW_SUCCESS}"
+        )
+    elif width > 1:
+        said.append("no amplitude encoding is small enough here: use a machine with lower errors")
+    else:
+        said.append("use fewer qubits or layers, or a machine with lower errors")
+    return said
+
+
+def encoding_qubits(circuit: QuantumCircuit) -> int:
+    """Qubits of the largest amplitude encoding in a circuit; 0 where there is none."""
+    widths = [len(item.qubits) for item in circuit.data if item.name == AMPLITUDE_ENCODING]
+    return max(widths, default=0)
+
+
+def largest_encoding(circuit: QuantumCircuit, compiled: CompiledCircuit) -> int | None:
+    """The most qubits n with which such a circuit keeps `LOW_SUCCESS`, extrapolated.
+
+    The error per two-qubit gate and the gates that routing adds are taken from this compilation;
+    the encoding has 2^n - 2 CX gates, and the gates beside it are counted in proportion to n.
+
+    Returns:
+        None where the circuit has no amplitude encoding or the machine states no errors; 0 where
+        even one qubit is too much.
+    """
+    width, success = encoding_qubits(circuit), compiled.success_probability
+    if width < 2 or success is None or compiled.two_qubit_gates == 0:
+        return None
+    tree = 2**width - 2
+    beside = circuit.num_nonlocal_gates() - 1  # the encoding itself counts as one
+    log_error = math.log(success) if success > 0 else -math.inf
+    per_gate = log_error / (tree + beside)  # routing included
+    fitting = (
+        n
+        for n in range(width, 0, -1)
+        if per_gate * (2**n - 2 + beside * n / width) >= math.log(LOW_SUCCESS)
+    )
+    return next(fitting, 0)

@@ -1,0 +1,126 @@
+"""What IBM Quantum documents about jobs: their limits, and how long they occupy a machine.
+
+Sources, as documented in 2025 and 2026:
+
+- Job limits: https://quantum.cloud.ibm.com/docs/guides/job-limits. Executions per job, and
+  control-system instructions per qubit with the weights of `INSTRUCTIONS`. Limits are per job, not
+  per pub; none is documented for the number of pubs, parameters or observables, and the `max_shots`
+  of a machine's configuration is no longer enforced.
+- Maximum execution time: https://quantum.cloud.ibm.com/docs/guides/max-execution-time, three hours.
+- Usage before submission: https://quantum.cloud.ibm.com/docs/guides/estimate-job-run-time,
+  overhead + (rep_delay + circuit length) · executions, with about 2 s of overhead per (sub-)job.
+- Open Plan: https://quantum.cloud.ibm.com/docs/guides/plans-overview, 10 minutes in 28 days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.exceptions import QiskitError
+from qiskit.transpiler import Target
+
+from qvlm_qiskit.backends.pubs.work import Work
+
+MAX_EXECUTIONS = 10_000_000
+MAX_INSTRUCTIONS_PER_QUBIT = 26_800_000
+MAX_JOB_SECONDS = 3 * 3600
+OPEN_PLAN_SECONDS = 600
+JOB_OVERHEAD_SECONDS = 2.0
+INSTRUCTIONS = {
+    "rz": 1,
+    "delay": 1,
+    "sx": 2,
+    "x": 2,
+    "cx": 5,
+    "cz": 5,
+    "ecr": 5,
+    "measure": 10,
+    "reset": 17,
+}
+"""Control-system instructions per gate; gates that the documentation leaves out count as 5."""
+INIT_INSTRUCTIONS = 50
+
+FORMULA = (
+    "seconds_qpu = Σ_jobs [2 s + Σ_circuits shots · (circuit duration + rep_delay)] "
+    "(IBM Quantum documentation, estimate-job-run-time)"
+)
+
+
+def circuit_seconds(circuit: QuantumCircuit, target: Target | None) -> float | None:
+    """Length of the critical path of a circuit in a target's durations, measurements included.
+
+    None where the target doesn't state the duration of every gate.
+    """
+    if target is None:
+        return None
+    try:
+        return float(circuit.estimate_duration(target))
+    except QiskitError:
+        return None
+
+
+class JobTimer:
+    """Estimates how long jobs occupy a machine, by `FORMULA`.
+
+    Args:
+        rep_delay_seconds: The machine's; None where it is not known.
+    """
+
+    def __init__(self, rep_delay_seconds: float | None) -> None:
+        self.rep_delay_seconds = rep_delay_seconds
+        self._known: dict[int, tuple[QuantumCircuit, float | None]] = {}
+
+    def seconds(self, job: Sequence[Work]) -> float | None:
+        """Seconds of one job; None where durations are not known."""
+        if self.rep_delay_seconds is None:
+            return None
+        total = JOB_OVERHEAD_SECONDS
+        for work in job:
+            seconds = self._circuit_seconds(work)
+            if seconds is None:
+                return None
+            total += work.executions * (seconds + self.rep_delay_seconds)
+        return total
+
+    def _circuit_seconds(self, work: Work) -> float | None:
+        # Devices give the same circuit object again for an equal pub; it is kept, so its id is too.
+        key = id(work.circuit)
+        if key not in self._known:
+            self._known[key] = (work.circuit, circuit_seconds(work.circuit, work.target))
+        return self._known[key][1]
+
+
+def broken_limits(job: Sequence[Work], seconds: float | None) -> list[str]:
+    """The documented limits that a job exceeds, each as a sentence with what to do."""
+    broken = []
+    executions = sum(work.executions for work in job)
+    if executions > MAX_EXECUTIONS:
+        broken.append(
+            f"{executions:,} executions in one job; at most {MAX_EXECUTIONS:,}: take fewer shots "
+            "or a smaller batch"
+        )
+    instructions = sum(work.circuits * _instructions_per_qubit(work.circuit) for work in job)
+    if instructions > MAX_INSTRUCTIONS_PER_QUBIT:
+        broken.append(
+            f"{instructions:,} control-system instructions on one qubit in one job; at most "
+            f"{MAX_INSTRUCTIONS_PER_QUBIT:,}: take a smaller batch or a smaller circuit"
+        )
+    if seconds is not None and seconds > MAX_JOB_SECONDS:
+        broken.append(
+            f"one job takes about {seconds:,.0f} s; at most {MAX_JOB_SECONDS:,} s: take fewer "
+            "shots or a smaller batch"
+        )
+    return broken
+
+
+def _instructions_per_qubit(circuit: QuantumCircuit) -> int:
+    """Control-system instructions of the busiest qubit."""
+    index = {bit: i for i, bit in enumerate(circuit.qubits)}
+    counts = np.full(max(circuit.num_qubits, 1), INIT_INSTRUCTIONS, dtype=np.int64)
+    for item in circuit.data:
+        if item.name != "barrier":
+            for bit in item.qubits:
+                counts[index[bit]] += INSTRUCTIONS.get(item.name, 5)
+    return int(counts.max())

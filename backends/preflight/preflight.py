@@ -1,0 +1,280 @@
+"""What circuits become on a machine, and what running them would cost, before anything is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from qiskit import ClassicalRegister
+from qiskit.primitives import BaseEstimatorV2
+
+from qvlm_qiskit.backends.backend import Backend
+from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit
+from qvlm_qiskit.backends.preflight.advice import advice
+from qvlm_qiskit.backends.preflight.costs import LevelReport, level_report
+from qvlm_qiskit.backends.preflight.limits import FORMULA, circuit_seconds
+from qvlm_qiskit.backends.preflight.rehearse import Block, blocks_of, rehearse
+from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.errors import QVLMError
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in rows; columns named with ">" hold numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class BlockReport:
+    """One circuit on the machine.
+
+    Attributes:
+        block: Its name.
+        qubits: Logical qubits.
+        parameters: Parameters of the circuit.
+        observables: Observables that are read from it.
+        layout: Device qubit of each logical qubit at the end.
+        two_qubit_gates: Gates on two qubits of the compiled circuit.
+        depth: Depth of the compiled circuit.
+        duration_us: Critical path with the readout, in µs; None where durations are not stated.
+        success_probability: That neither a gate nor the readout errs; None where not stated.
+        advice: What is wrong with it there, and what to use instead.
+        refused: Why it can't be compiled, or None.
+    """
+
+    block: str
+    qubits: int
+    parameters: int
+    observables: int
+    layout: tuple[int, ...] = ()
+    two_qubit_gates: int | None = None
+    depth: int | None = None
+    duration_us: float | None = None
+    success_probability: float | None = None
+    advice: tuple[str, ...] = ()
+    refused: str | None = None
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """The report: blocks, and costs by mitigation.
+
+    Attributes:
+        backend: The machine's name.
+        kind: Its kind.
+        num_qubits: Its qubits.
+        calls: Calls of `run` that the batch makes.
+        rows: Rows of parameter values that are sent, after equal ones were merged.
+        blocks: By circuit.
+        levels: By mitigation.
+        formula: How `seconds_qpu` is estimated, and its source.
+    """
+
+    backend: str
+    kind: str
+    num_qubits: int
+    calls: int
+    rows: int
+    blocks: tuple[BlockReport, ...]
+    levels: tuple[LevelReport, ...]
+    formula: str = FORMULA
+
+    @property
+    def fits(self) -> bool:
+        """Whether every block compiles, and every mitigation runs within the limits."""
+        return not any(b.refused for b in self.blocks) and not any(
+            level.refused or level.limits for level in self.levels
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {"fits": self.fits, **asdict(self)}
+
+    def tables(self) -> list[Table]:
+        """The report as text in rows: circuits, and costs by mitigation."""
+        return [_circuits_table(self), _costs_table(self)]
+
+    def notes(self) -> list[str]:
+        """Refusals, broken limits and advice, one sentence each."""
+        said = []
+        for block in self.blocks:
+            said += [f"{block.block}: {text}" for text in (block.refused, *block.advice) if text]
+        for level in self.levels:
+            texts = (level.refused, *level.limits)
+            said += [f"{level.mitigation}: {text}" for text in texts if text]
+        return list(dict.fromkeys(said))
+
+
+def preflight(
+    backend: Backend,
+    subject: Any,
+    batch: Any = 1,
+    *,
+    mitigations: Sequence[str] | None = None,
+) -> Preflight:
+    """Compile the circuits and count what a batch would execute; nothing is run on the machine.
+
+    Executions are exact: the same stack plans them that would run them. Where a batch's circuits
+    depend on measured values (the words of a generated answer are inputs of the next step), they
+    are those of exact values.
+
+    Args:
+        backend: The machine, with the shots or precision that are meant.
+        subject: A model with quantum layers, a quantum layer, or a mapping of names to
+            ``(circuit, observables)``.
+        batch: A number of distinct rows for every block; or the inputs of the model or layer (a
+            mapping of keyword arguments, or one argument); or a function without arguments that
+            runs the model, such as ``lambda: evaluate(model, processor, samples)``.
+        mitigations: By default the backend's own, where it has one, or all that it offers.
+
+    Raises:
+        InputError: A subject or batch that can't be understood.
+        MitigationError: A mitigation that this backend doesn't offer.
+    """
+    if mitigations is None:
+        mitigations = compared_mitigations(backend)
+    calls = rehearse(subject, batch, exact_estimator())
+    return preflight_calls(backend, subject, calls, mitigations)
+
+
+def compared_mitigations(backend: Backend) -> tuple[str, ...]:
+    """The backend's own mitigation, where it has one, or all that it offers."""
+    own = backend.options.mitigation
+    return tuple(backend.mitigations) if own == "none" else (own,)
+
+
+def preflight_calls(
+    backend: Backend,
+    subject: Any,
+    calls: Sequence[Call],
+    mitigations: Sequence[str],
+    report: Callable[[int], None] | None = None,
+) -> Preflight:
+    """`preflight` of calls that are known already.
+
+    Args:
+        backend: The machine.
+        subject: As `preflight` takes it.
+        calls: What `rehearse` found.
+        mitigations: Which to compare.
+        report: Called with the number of mitigations that are counted; each can take seconds.
+
+    Raises:
+        InputError: A subject that can't be understood.
+        MitigationError: A mitigation that this backend doesn't offer.
+    """
+    variants = [(name, backend.with_mitigation(name)) for name in mitigations]
+    blocks = blocks_of(subject)
+    levels = []
+    for done, (name, variant) in enumerate(variants, 1):
+        levels.append(level_report(name, variant, calls))
+        if report is not None:
+            report(done)
+    return Preflight(
+        backend=backend.name,
+        kind=backend.kind,
+        num_qubits=backend.num_qubits,
+        calls=len(calls),
+        rows=sum(pub.parameter_values.size for call in calls for pub in call.pubs),
+        blocks=tuple(_block_report(backend, block) for block in blocks),
+        levels=tuple(levels),
+    )
+
+
+def exact_estimator() -> BaseEstimatorV2:
+    """What answers instead of the machine while a batch is rehearsed."""
+    from qvlm_qiskit.backends.catalog import open_backend
+
+    return open_backend("statevector").estimator()
+
+
+def _block_report(backend: Backend, block: Block) -> BlockReport:
+    known: dict[str, Any] = {
+        "block": block.name,
+        "qubits": block.circuit.num_qubits,
+        "parameters": block.circuit.num_parameters,
+        "observables": block.observables.size,
+    }
+    try:
+        compiled = backend.compile(block.circuit, block.observables)
+    except QVLMError as ex:
+        return BlockReport(**known, refused=str(ex))
+    return BlockReport(
+        **known,
+        layout=tuple(int(qubit) for qubit in compiled.layout),
+        two_qubit_gates=compiled.two_qubit_gates,
+        depth=compiled.depth,
+        duration_us=_duration_us(backend, compiled),
+        success_probability=compiled.success_probability,
+        advice=tuple(advice(block.circuit, compiled)),
+    )
+
+
+def _duration_us(backend: Backend, compiled: CompiledCircuit) -> float | None:
+    if backend.compiler is None:
+        return None
+    measured = compiled.circuit.copy()
+    measured.add_register(ClassicalRegister(len(compiled.layout)))
+    measured.measure(compiled.layout, range(len(compiled.layout)))
+    seconds = circuit_seconds(measured, backend.compiler.target)
+    return None if seconds is None else seconds * 1e6
+
+
+def _circuits_table(report: Preflight) -> Table:
+    return Table(
+        f"circuits on {report.backend}",
+        (
+            "block",
+            ">qubits",
+            "device qubits",
+            ">2q gates",
+            ">depth",
+            ">duration µs",
+            ">success",
+        ),
+        [
+            (
+                block.block,
+                str(block.qubits),
+                " ".join(map(str, block.layout)),
+                _number(block.two_qubit_gates),
+                _number(block.depth),
+                _number(block.duration_us, ".2f"),
+                _number(block.success_probability, ".2g"),
+            )
+            for block in report.blocks
+        ],
+    )
+
+
+def _costs_table(report: Preflight) -> Table:
+    return Table(
+        f"costs of {report.rows:,} rows in {report.calls:,} calls",
+        (
+            "mitigation",
+            ">jobs",
+            ">circuits",
+            ">executions",
+            ">QPU s",
+            ">shots for precision",
+        ),
+        [
+            (
+                level.mitigation,
+                _number(level.jobs),
+                _number(level.circuits),
+                ("≤ " if level.at_most else "") + _number(level.executions),
+                _number(level.seconds_qpu, ",.1f"),
+                _number(level.shots_for_precision),
+            )
+            for level in report.levels
+        ],
+    )
+
+
+def _number(value: float | None, form: str = ",") -> str:
+    return "–" if value is None else format(value, form)

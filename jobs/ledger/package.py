@@ -1,0 +1,188 @@
+"""The pubs of one server job as bytes, so that any process can send, re-read or decode them.
+
+A package is a ZIP archive without compression and without dates:
+
+    package.json      version; per pub: its circuit's file and digest, observables, precision
+    circuit-N.qpy     each distinct circuit, in QPY
+    values-N.npy      float64 (rows…, parameters) of pub N, columns in the circuit's own order
+
+Gates of Python classes that Qiskit doesn't have come back as plain gates with the same definition.
+QPY bytes differ from one encoding to the next, so a package is known by the ledger's random id and
+never by a hash that is computed again. Every circuit is read again when it is written, and checked
+against its digest whenever it is read. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit, qpy
+from qiskit.exceptions import QiskitError
+from qiskit.primitives.containers.bindings_array import BindingsArray
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.observables_array import ObservablesArray
+from qiskit.quantum_info import SparseObservable
+
+from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest
+from qvlm_qiskit.errors import CircuitError, LedgerError
+
+FORMAT = 1
+INDEX = "package.json"
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, struct.error, QiskitError, KeyError, IndexError, ValueError,
+    TypeError, AttributeError, EOFError, OSError, OverflowError, MemoryError,
+    NotImplementedError, RuntimeError,
+)  # fmt: skip
+"""What reading a damaged archive can raise."""
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Package:
+    """The content of one server job.
+
+    Attributes:
+        pubs: ISA pubs, each with a precision where the machine needs one.
+        about: How they are run, JSON-able: what `Backend.device_description` says.
+    """
+
+    pubs: tuple[EstimatorPub, ...]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """The archive.
+
+        Raises:
+            CircuitError: A circuit has no canonical identity, or QPY can't hold it.
+        """
+        files: dict[str, bytes] = {}
+        names: dict[str, str] = {}
+        entries = []
+        for number, pub in enumerate(self.pubs):
+            digest = circuit_digest(pub.circuit)
+            if digest not in names:
+                names[digest] = f"circuit-{len(names)}.qpy"
+                files[names[digest]] = _circuit_bytes(pub.circuit, digest)
+            files[f"values-{number}.npy"] = _array_bytes(
+                pub.parameter_values.as_array(pub.circuit.parameters)
+            )
+            entries.append(
+                {
+                    "circuit": names[digest],
+                    "circuit_digest": digest,
+                    "pub_digest": pub_digest(pub, digest),
+                    "num_qubits": pub.circuit.num_qubits,
+                    "observables": _terms(pub.observables),
+                    "observables_shape": list(pub.observables.shape),
+                    "parameters_shape": list(pub.parameter_values.shape),
+                    "precision": pub.precision,
+                }
+            )
+        index = {"format": FORMAT, "about": dict(self.about), "pubs": entries}
+        return _zipped({INDEX: json.dumps(index, indent=1, allow_nan=False).encode(), **files})
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Package:
+        """Read an archive, and check that it holds what was put in.
+
+        Raises:
+            LedgerError: It is damaged, of another version, or its circuits read differently.
+        """
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                files = {name: archive.read(name) for name in archive.namelist()}
+            index = json.loads(files[INDEX])
+            if index["format"] != FORMAT:
+                raise LedgerError(
+                    f"a package of format {index['format']!r}; this release reads {FORMAT}"
+                )
+            circuits = {name: _circuit(files[name]) for name in files if name.endswith(".qpy")}
+            pubs = tuple(
+                _pub(entry, circuits[entry["circuit"]], files[f"values-{number}.npy"])
+                for number, entry in enumerate(index["pubs"])
+            )
+        except LedgerError:
+            raise
+        except UNREADABLE as ex:
+            raise LedgerError(f"a package can't be read: {ex}") from ex
+        return cls(pubs, index["about"])
+
+
+def _pub(entry: Mapping[str, Any], circuit: QuantumCircuit, values: bytes) -> EstimatorPub:
+    observables = [
+        SparseObservable.from_sparse_list(
+            [(letters, qubits, coefficient) for letters, qubits, coefficient in terms],
+            entry["num_qubits"],
+        )
+        for terms in entry["observables"]
+    ]
+    array = np.empty(len(observables), dtype=object)
+    array[:] = observables
+    pub = EstimatorPub(
+        circuit,
+        # as they were written: validation would drop terms with the coefficient 0
+        ObservablesArray(
+            array.reshape(entry["observables_shape"]), circuit.num_qubits, validate=False
+        ),
+        BindingsArray({tuple(circuit.parameters): np.load(io.BytesIO(values), allow_pickle=False)})
+        if circuit.num_parameters
+        else BindingsArray({}, shape=tuple(entry["parameters_shape"])),
+        entry["precision"],
+    )
+    if pub_digest(pub) != entry["pub_digest"]:
+        raise LedgerError("a package's circuit reads differently from what was written")
+    return pub
+
+
+def _terms(observables: ObservablesArray) -> list[list[list[Any]]]:
+    """Per observable, its terms as [letters, qubits, coefficient]."""
+    return [
+        [
+            [letters, [int(qubit) for qubit in qubits], float(coefficient.real)]
+            for letters, qubits, coefficient in observable.to_sparse_list()
+        ]
+        for observable in observables.sparse_observables_array().ravel()
+    ]
+
+
+def _circuit_bytes(circuit: QuantumCircuit, digest: str) -> bytes:
+    """The circuit as QPY, read again at once: what would come back otherwise is not written."""
+    buffer = io.BytesIO()
+    try:
+        qpy.dump(circuit, buffer)
+        same = circuit_digest(_circuit(buffer.getvalue())) == digest
+    except (QiskitError, TypeError, ValueError) as ex:
+        raise CircuitError(f"the circuit {circuit.name!r} can't be stored as QPY: {ex}") from ex
+    if not same:
+        raise CircuitError(
+            f"the circuit {circuit.name!r} can't be stored: QPY reads one of its expressions "
+            "or gates differently from what was written"
+        )
+    return buffer.getvalue()
+
+
+def _circuit(content: bytes) -> QuantumCircuit:
+    (circuit,) = qpy.load(io.BytesIO(content))
+    return circuit
+
+
+def _array_bytes(values: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(values, dtype="<f8"), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+    return buffer.getvalue()

@@ -1,0 +1,108 @@
+"""Compiled circuits that are kept, so that whoever goes on later sends the very same ones.
+
+A machine is calibrated again every day, and compiling then chooses other qubits: rows that were
+paid for would not be found again. A run therefore keeps what was compiled for it at its start.
+
+    circuits.json   format; per circuit: digest of the source, file, layout, counts, success
+    circuit-N.qpy   the ISA circuit
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
+
+from qiskit import QuantumCircuit, qpy
+
+from qvlm_qiskit.backends.compilation.compiler import Compiler, IsaCircuit
+from qvlm_qiskit.backends.pubs.digest import circuit_digest
+from qvlm_qiskit.errors import LedgerError
+
+FORMAT = 1
+INDEX = "circuits.json"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class PinnedCompiler(Compiler):
+    """A compiler that already knows some circuits, whatever its target says by now.
+
+    Args:
+        compiler: Compiles all others.
+        known: ISA circuits by the digest of their source.
+    """
+
+    def __init__(self, compiler: Compiler, known: Mapping[str, IsaCircuit]) -> None:
+        super().__init__(
+            compiler.target,
+            compiler.optimization_level,
+            compiler.seed,
+            trials=compiler.trials,
+            calibration_date=compiler.calibration_date,
+        )
+        self.known = dict(known)
+
+    def isa(self, circuit: QuantumCircuit) -> IsaCircuit:
+        """The known ISA circuit, or a new one."""
+        return self.known.get(circuit_digest(circuit)) or super().isa(circuit)
+
+
+def compiled_bytes(compiler: Compiler, circuits: Iterable[QuantumCircuit]) -> bytes:
+    """Compile circuits, and everything that `pinned` needs to know about them, as an archive.
+
+    Raises:
+        CapacityError: A circuit has more qubits than the device.
+        CircuitError: A circuit can't be compiled.
+    """
+    buffer, entries = io.BytesIO(), []
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for number, circuit in enumerate(circuits):
+            isa, content = compiler.isa(circuit), io.BytesIO()
+            qpy.dump(isa.circuit, content)
+            name = f"circuit-{number}.qpy"
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content.getvalue())
+            entries.append(
+                {
+                    "source": circuit_digest(circuit),
+                    "file": name,
+                    "isa": circuit_digest(isa.circuit),
+                    "layout": [int(qubit) for qubit in isa.final_layout],
+                    "two_qubit_gates": isa.two_qubit_gates,
+                    "depth": isa.depth,
+                    "log_success": isa.log_success,
+                }
+            )
+        index = json.dumps({"format": FORMAT, "circuits": entries}, allow_nan=False)
+        archive.writestr(zipfile.ZipInfo(INDEX, _EPOCH), index)
+    return buffer.getvalue()
+
+
+def pinned(compiler: Compiler, content: bytes) -> PinnedCompiler:
+    """A compiler that gives the circuits of `compiled_bytes` again.
+
+    Raises:
+        LedgerError: They are damaged, of another version, or read differently.
+    """
+    known = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            index = json.loads(archive.read(INDEX))
+            if index["format"] != FORMAT:
+                raise LedgerError(
+                    f"compiled circuits of format {index['format']!r}; this release reads {FORMAT}"
+                )
+            for entry in index["circuits"]:
+                (circuit,) = qpy.load(io.BytesIO(archive.read(entry["file"])))
+                if circuit_digest(circuit) != entry["isa"]:
+                    raise LedgerError("a compiled circuit reads differently from what was written")
+                known[entry["source"]] = IsaCircuit(
+                    circuit=circuit,
+                    final_layout=tuple(entry["layout"]),
+                    two_qubit_gates=entry["two_qubit_gates"],
+                    depth=entry["depth"],
+                    log_success=entry["log_success"],
+                )
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, qpy.QpyError) as ex:
+        raise LedgerError(f"compiled circuits can't be read: {ex}") from ex
+    return PinnedCompiler(compiler, known)

@@ -1,0 +1,505 @@
+"""The ledger: submissions, the rows that they buy, and their answers, in a database and files.
+
+    JobStore("runs/demo/jobs")              SQLite (WAL, synchronous FULL) and blobs in this folder
+    JobStore("postgresql+psycopg://…", blobs="/shared/folder")      several machines on one ledger
+
+Guarantees that everything else rests on:
+
+- A row (one set of parameter values of one circuit with its observables, on one machine) belongs
+  to at most one living submission: the primary key of ``rows`` decides, in the transaction that
+  also writes the submission.
+- A submission changes its state only by `move`, which compares the state, the owner and the
+  lease's end in the same statement that writes: of two workers one wins.
+- What was answered is never changed.
+- Nothing is recorded for a run that has ended. The rows of a withdrawn submission, of which surely
+  nothing was sent, are free for the next one that asks for them.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from qvlm_qiskit.errors import LedgerError
+from qvlm_qiskit.jobs.ledger import schema
+from qvlm_qiskit.jobs.ledger.answer import PubAnswer
+from qvlm_qiskit.jobs.ledger.blobs import Blobs
+from qvlm_qiskit.jobs.ledger.database import alone, open_engine, parsed, shown
+from qvlm_qiskit.jobs.ledger.records import (
+    Event,
+    Floats,
+    StoredRow,
+    Submission,
+    array_from,
+    bytes_of,
+    columns_of,
+    storable,
+    stored_row_from,
+    submission_from,
+)
+from qvlm_qiskit.jobs.ledger.run_states import refuse_ended
+from qvlm_qiskit.jobs.ledger.states import FINAL, NEXT, State
+
+DATABASE = "ledger.sqlite"
+CHUNK = 500  # SQLite's older builds take 999 variables in one statement
+
+
+class _TakenError(LedgerError):
+    """A unique value is in the database already."""
+
+
+class LeaseLostError(LedgerError):
+    """Another worker has taken the submission over; the one that lost it must stop."""
+
+
+class JobStore:
+    """A ledger that several processes may use at once.
+
+    Args:
+        place: A folder, made when it is missing; or a SQLAlchemy URL.
+        blobs: The folder of files; by default inside the folder. A URL needs one that all
+            machines see.
+        create: False refuses a folder without a ledger.
+
+    Raises:
+        LedgerError: A place that can't be used, a store of a newer version, or no store at all.
+    """
+
+    def __init__(
+        self, place: str | Path, blobs: str | Path | None = None, *, create: bool = True
+    ) -> None:
+        self.place = str(place)
+        if "://" in self.place:
+            if blobs is None:
+                raise LedgerError(
+                    "a store in a database needs a folder for its files (blobs=), on a disk that "
+                    "all its users see"
+                )
+            url, self.folder = parsed(self.place), Path(blobs)
+            self.place = shown(url)
+        else:
+            self.folder = Path(place)
+            url = URL.create("sqlite", database=str(self.folder / DATABASE))
+            if not create and not (self.folder / DATABASE).is_file():
+                raise LedgerError(f"there is no ledger at {place}")
+            _make(self.folder)
+        self.blobs = Blobs(self.folder / "blobs" if blobs is None else blobs)
+        self.engine = open_engine(url)
+        try:
+            with self.transaction() as connection:
+                alone(connection, "schema")
+                schema.prepare(connection)
+        except LedgerError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.engine.dispose()
+
+    def now(self) -> float:
+        """Seconds since 1970 by the clock that all users of the store share."""
+        if self.engine.dialect.name != "postgresql":
+            return time.time()
+        with self.transaction() as connection:
+            return now_in(connection)
+
+    # Rows ------------------------------------------------------------------------------------
+
+    def find_rows(self, keys: Iterable[str]) -> dict[str, StoredRow]:
+        """What is known of rows, by key; unknown and free ones are left out."""
+        table, found = schema.rows, {}
+        with self.transaction() as connection:
+            for part in _chunks(list(keys)):
+                query = select(table).where(table.c.key.in_(part), table.c.submission.not_in(_FREE))
+                for line in connection.execute(query):
+                    found[line.key] = stored_row_from(line)
+        return found
+
+    def values_of_kind(self, kind: str) -> tuple[list[str], Floats]:
+        """Keys and parameter values, (rows, parameters), of all rows of a kind that are not lost.
+
+        Rows of submissions that ended without results are left out: nobody will answer them.
+        """
+        table, other = schema.rows, schema.submissions
+        ended = [state.value for state in FINAL - {State.ANSWERED}]
+        query = (
+            select(table.c.key, table.c.parameters)
+            .join(other, other.c.id == table.c.submission)
+            .where(table.c.kind == kind, other.c.state.not_in(ended))
+            .order_by(table.c.key)
+        )
+        with self.transaction() as connection:
+            lines = connection.execute(query).all()
+        values = [array_from(line.parameters) for line in lines]
+        return [line.key for line in lines], np.array(values, dtype=np.float64)
+
+    def rows_of(self, submission: str) -> list[StoredRow]:
+        """The rows that a submission buys, by pub and position."""
+        table = schema.rows
+        query = (
+            select(table)
+            .where(table.c.submission == submission)
+            .order_by(table.c.pub, table.c.position)
+        )
+        with self.transaction() as connection:
+            return [stored_row_from(line) for line in connection.execute(query)]
+
+    def count_rows(self) -> int:
+        """How many rows are answered or being bought."""
+        with self.transaction() as connection:
+            count = select(func.count()).select_from(schema.rows)
+            return int(connection.execute(count).scalar_one())
+
+    def count_jobs(self) -> int:
+        """How many submissions there are."""
+        with self.transaction() as connection:
+            count = select(func.count()).select_from(schema.submissions)
+            return int(connection.execute(count).scalar_one())
+
+    # Submissions -----------------------------------------------------------------------------
+
+    def intend(self, submission: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Record a submission and claim its rows, all or nothing.
+
+        Args:
+            submission: Values of its columns.
+            rows: Of every row: key, pub, position, kind and parameters.
+
+        Returns:
+            False when another submission has one of the rows; then nothing was written.
+
+        Raises:
+            RunEndedError: Its run was cancelled, has failed or is done; nothing was written.
+        """
+        # In one order everywhere, or two claims could wait for each other's rows for ever.
+        lines = [
+            {**row, "submission": submission["id"]} for row in sorted(rows, key=itemgetter("key"))
+        ]
+        try:
+            with self.transaction() as connection:
+                refuse_ended(connection, submission["run"])
+                _drop_free(connection, [line["key"] for line in lines])
+                connection.execute(insert(schema.rows), lines)
+                connection.execute(insert(schema.submissions).values(columns_of(submission)))
+                _note(connection, submission["id"], State.INTENDED, "recorded", None)
+        except _TakenError:
+            if not self.find_rows(line["key"] for line in lines):
+                raise  # not a row: nothing would be different at the next try
+            return False
+        return True
+
+    def intend_again(self, submission: Mapping[str, Any]) -> bool:
+        """Record a new attempt at a submission that ended without results, with the same rows.
+
+        Returns:
+            False when the earlier one still lives, has answers, or was attempted again already; or
+            when it was withdrawn and others have taken some of its rows.
+
+        Raises:
+            RunEndedError: See `intend`.
+        """
+        table, previous = schema.rows, submission["previous"]
+        ended = [state.value for state in FINAL - {State.ANSWERED}]
+        with self.transaction() as connection:
+            refuse_ended(connection, submission["run"])
+            old = connection.execute(
+                select(schema.submissions.c.state)
+                .where(schema.submissions.c.id == previous)
+                .with_for_update()
+            ).scalar_one_or_none()
+            if old not in ended:
+                return False
+            # locked, or another submission could take one of them meanwhile
+            own = select(table.c.key).where(table.c.submission == previous).with_for_update()
+            if len(connection.execute(own).all()) != submission["rows"]:
+                return False
+            connection.execute(
+                update(table)
+                .where(table.c.submission == previous)
+                .values(submission=submission["id"])
+            )
+            connection.execute(insert(schema.submissions).values(columns_of(submission)))
+            note = f"attempt {submission['attempt']}, after {previous}"
+            _note(connection, submission["id"], State.INTENDED, note, None)
+        return True
+
+    def submission(self, identifier: str) -> Submission:
+        """A submission by its id.
+
+        Raises:
+            LedgerError: There is none.
+        """
+        found = self.find(schema.submissions.c.id == identifier)
+        if not found:
+            raise LedgerError(f"the ledger {self.place} has no submission {identifier!r}")
+        return found[0]
+
+    def find(self, *conditions: Any) -> list[Submission]:
+        """Submissions that fulfil SQLAlchemy conditions on `schema.submissions`, oldest first."""
+        table = schema.submissions
+        query = select(table).where(*conditions).order_by(table.c.created_at, table.c.id)
+        with self.transaction() as connection:
+            return [submission_from(line) for line in connection.execute(query)]
+
+    def history(self, identifier: str) -> list[Event]:
+        """What happened to a submission, in order."""
+        table = schema.events
+        query = (
+            select(table.c.at, table.c.state, table.c.note, table.c.owner)
+            .where(table.c.submission == identifier)
+            .order_by(table.c.number)
+        )
+        with self.transaction() as connection:
+            return [Event(*line) for line in connection.execute(query)]
+
+    # Leases and states -----------------------------------------------------------------------
+
+    def acquire(self, identifier: str, owner: str, seconds: float) -> Submission | None:
+        """Take or renew the lease of a submission; None while another worker has it."""
+        table = schema.submissions
+        with self.transaction() as connection:
+            now = now_in(connection)
+            free = or_(
+                table.c.lease_owner.is_(None),
+                table.c.lease_owner == owner,
+                table.c.lease_until < now,
+            )
+            taken = connection.execute(
+                update(table)
+                .where(table.c.id == identifier, free)
+                .values(lease_owner=owner, lease_until=now + seconds)
+            )
+            if taken.rowcount != 1:
+                return None
+            line = connection.execute(select(table).where(table.c.id == identifier)).one()
+        return submission_from(line)
+
+    def release(self, identifier: str, owner: str) -> None:
+        """Give a lease back before its end."""
+        table = schema.submissions
+        with self.transaction() as connection:
+            connection.execute(
+                update(table)
+                .where(table.c.id == identifier, table.c.lease_owner == owner)
+                .values(lease_owner=None, lease_until=None)
+            )
+
+    def move(
+        self, held: Submission, owner: str, state: State, note: str = "", **changes: Any
+    ) -> Submission:
+        """Change a submission's state under its lease; the history gets a line.
+
+        Args:
+            held: As it was read under the lease.
+            owner: Who holds the lease.
+            state: The new state; the old one changes nothing but the columns.
+            note: For the history.
+            **changes: Other columns.
+
+        Raises:
+            LeaseLostError: The lease has ended or is another's, or the state has changed.
+            LedgerError: The new state can't follow the old one.
+        """
+        if state is not held.state and state not in NEXT[held.state]:
+            raise LedgerError(f"a submission that is {held.state} can't become {state}")
+        table = schema.submissions
+        with self.transaction() as connection:
+            self._write(connection, held, owner, {"state": state.value, **changes})
+            _note(connection, held.id, state, note, owner)
+            line = connection.execute(select(table).where(table.c.id == held.id)).one()
+        return submission_from(line)
+
+    def answer(self, held: Submission, owner: str, answers: Sequence[PubAnswer]) -> Submission:
+        """Write the values of all rows of a submission; they are never changed afterwards.
+
+        Args:
+            held: In the state ``stored``, as it was read under the lease.
+            owner: Who holds the lease.
+            answers: By pub of the package; the last axis counts the rows.
+
+        Raises:
+            LeaseLostError: See `move`.
+        """
+        table = schema.rows
+        lines = self.rows_of(held.id)
+        with self.transaction() as connection:
+            now = self._write(connection, held, owner, {"state": State.ANSWERED.value})
+            for line in lines:
+                answer = answers[line.pub]
+                written = connection.execute(
+                    update(table)
+                    .where(table.c.key == line.key, table.c.evs.is_(None))
+                    .values(
+                        evs=bytes_of(answer.evs[..., line.position]),
+                        stds=bytes_of(answer.stds[..., line.position]),
+                    )
+                )
+                if written.rowcount != 1:
+                    raise LedgerError(f"row {line.key} was answered before; nothing was changed")
+            for number, answer in enumerate(answers):
+                connection.execute(
+                    insert(schema.answers).values(
+                        submission=held.id, pub=number, answered_at=now,
+                        metadata=json.dumps(dict(answer.metadata), allow_nan=False),
+                    )
+                )  # fmt: skip
+            _note(connection, held.id, State.ANSWERED, f"{len(lines)} rows answered", owner)
+        return self.submission(held.id)
+
+    def answers_of(self, submission: str) -> list[tuple[dict[str, Any], float]]:
+        """Metadata and time of the answers of a submission, by pub; empty before it is answered.
+
+        Raises:
+            LedgerError: The answer of a pub is missing: the database is damaged.
+        """
+        table = schema.answers
+        query = (
+            select(table.c.pub, table.c.metadata, table.c.answered_at)
+            .where(table.c.submission == submission)
+            .order_by(table.c.pub)
+        )
+        answered = select(schema.submissions.c.id).where(
+            schema.submissions.c.id == submission,
+            schema.submissions.c.state == State.ANSWERED.value,
+        )
+        pubs = select(func.max(schema.rows.c.pub)).where(
+            schema.rows.c.submission == submission, schema.rows.c.submission.in_(answered)
+        )
+        with self.transaction() as connection:
+            lines = connection.execute(query).all()
+            last = connection.execute(pubs).scalar_one_or_none()
+        known = [line.pub for line in lines]
+        if known != list(range(len(known))) or (last is not None and last >= len(known)):
+            raise LedgerError(
+                f"the ledger {self.place} is damaged: an answer of submission {submission} is "
+                "missing; qvlm jobs verify says what else is. Restore a copy of the ledger, or ask "
+                "with --fresh for new samples"
+            )
+        return [(json.loads(line.metadata), line.answered_at) for line in lines]
+
+    def note(self, identifier: str, text: str, owner: str | None = None) -> None:
+        """Add a line to a submission's history without changing it.
+
+        What the last line says already is not repeated: a service can be away for days.
+        """
+        events = schema.events.c
+        last = (
+            select(events.note)
+            .where(events.submission == identifier)
+            .order_by(events.number.desc())
+            .limit(1)
+        )
+        with self.transaction() as connection:
+            if connection.execute(last).scalar_one_or_none() == storable(text):
+                return
+            state = connection.execute(
+                select(schema.submissions.c.state).where(schema.submissions.c.id == identifier)
+            ).scalar_one()
+            _note(connection, identifier, State(state), text, owner)
+
+    # -----------------------------------------------------------------------------------------
+
+    def _write(
+        self, connection: Connection, held: Submission, owner: str, changes: Mapping[str, Any]
+    ) -> float:
+        """Write under the lease, and return when; the clock is read when the lock is held."""
+        table, now = schema.submissions, now_in(connection)
+        written = connection.execute(
+            update(table)
+            .where(
+                table.c.id == held.id,
+                table.c.state == held.state.value,
+                table.c.lease_owner == owner,
+                table.c.lease_until > now,
+            )
+            .values(updated_at=now, **{name: storable(value) for name, value in changes.items()})
+        )
+        if written.rowcount != 1:
+            raise LeaseLostError(
+                f"submission {held.id} is no longer this worker's: its lease has ended"
+            )
+        return now
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A database transaction; on SQLite it has the write lock from its beginning."""
+        with self._guarded(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError as ex:
+            raise _TakenError(
+                f"the ledger {self.place} refuses a second value: {ex.orig}"
+            ) from None
+        except SQLAlchemyError as ex:
+            # The text of a database error can hold the URL with its password: only its type and
+            # the driver's own words are passed on.
+            words = str(getattr(ex, "orig", None) or type(ex).__name__)
+            raise LedgerError(f"the ledger {self.place} can't be used: {words}") from None
+
+
+def new_id(prefix: str) -> str:
+    """A random id that is short enough to type: 48 bits."""
+    return f"{prefix}{uuid.uuid4().hex[:12]}"
+
+
+_FREE = select(schema.submissions.c.id).where(schema.submissions.c.state == State.WITHDRAWN.value)
+"""Submissions whose rows anybody may buy."""
+
+
+def _drop_free(connection: Connection, keys: list[str]) -> None:
+    """Forget those of the rows that only a withdrawn submission has asked for."""
+    table = schema.rows
+    for part in _chunks(keys):
+        connection.execute(
+            delete(table).where(table.c.key.in_(part), table.c.submission.in_(_FREE))
+        )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as ex:
+        raise LedgerError(f"can't use {folder} as a ledger: {ex}") from ex
+
+
+def now_in(connection: Connection) -> float:
+    """The store's clock, read inside a transaction."""
+    if connection.dialect.name != "postgresql":
+        return time.time()
+    clock = func.extract("epoch", func.clock_timestamp())
+    return float(connection.execute(select(clock)).scalar_one())
+
+
+def _note(
+    connection: Connection, identifier: str, state: State, note: str, owner: str | None
+) -> None:
+    connection.execute(
+        insert(schema.events).values(
+            submission=identifier,
+            at=now_in(connection),
+            state=state.value,
+            note=storable(note),
+            owner=owner,
+        )
+    )
+
+
+def _chunks(keys: list[str]) -> Iterator[list[str]]:
+    for first in range(0, len(keys), CHUNK):
+        yield keys[first : first + CHUNK]

@@ -1,0 +1,123 @@
+"""From an open backend to one whose device is recorded: which service runs its jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from qvlm_qiskit.backends import Backend
+from qvlm_qiskit.backends.devices.runtime import HardwareEstimator
+from qvlm_qiskit.jobs.costs.budget import Budget
+from qvlm_qiskit.jobs.ledger.same_row import SAME_ROW
+from qvlm_qiskit.jobs.ledger.store import JobStore
+from qvlm_qiskit.jobs.recorded import Recorded
+from qvlm_qiskit.jobs.services.interface import JobService
+from qvlm_qiskit.jobs.services.local import LocalJobs
+from qvlm_qiskit.jobs.worker.patience import Policy
+from qvlm_qiskit.jobs.worker.sessions import Mode
+from qvlm_qiskit.jobs.worker.worker import Report, Worker
+
+ANY_CALIBRATION = "any"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """How a backend's jobs are kept and paid.
+
+    Attributes:
+        run: Id of the run that they belong to.
+        detach: Submit and stop waiting: the forward pass ends with `JobPending`.
+        budget: What they may cost.
+        policy: How patient the worker is.
+        mode: "batch" or "session" on machines that have them; "job" sends each by itself.
+        calibration: "any": an answer stays valid when the machine is calibrated again; another
+            text is part of every key, such as the date of a calibration.
+        fresh: Part of every key: another text asks for new samples of the same values. same_row:
+        See `jobs.ledger.same_row`, in radians. service: Keyword arguments of
+        `jobs.services.ibm.RuntimeJobs`, such as ``generation="legacy"`` or
+            ``visible_after_seconds``; for IBM machines only.
+        report: Called with the submissions that are waited for.
+    """
+
+    run: str | None = None
+    detach: bool = False
+    budget: Budget = field(default_factory=Budget)
+    policy: Policy = field(default_factory=Policy)
+    mode: Mode = "batch"
+    calibration: str = ANY_CALIBRATION
+    fresh: str = ""
+    same_row: float = SAME_ROW
+    service: Mapping[str, Any] = field(default_factory=dict)
+    report: Report | None = None
+
+
+def recorded_backend(
+    backend: Backend, store: JobStore, recording: Recording | None = None
+) -> Backend:
+    """The same backend with its device behind the ledger.
+
+    Args:
+        backend: From `open_backend`.
+        store: The ledger.
+        recording: How jobs are kept and paid.
+    """
+    chosen = recording or Recording()
+    worker = worker_for(backend, store, chosen)
+
+    def recorder(device: Any, about: dict[str, Any]) -> Recorded:
+        context = row_context(about, chosen)
+        return Recorded(
+            device,
+            store,
+            context,
+            worker,
+            run=chosen.run,
+            detach=chosen.detach,
+            rep_delay_seconds=backend.rep_delay_seconds,
+            same_row=chosen.same_row,
+            report=chosen.report,
+        )
+
+    return backend.recorded(recorder)
+
+
+def row_context(about: Mapping[str, Any], recording: Recording) -> dict[str, Any]:
+    """What the keys of rows cover beside their pubs.
+
+    Args:
+        about: `Backend.device_description()`.
+        recording: How they are kept.
+    """
+    policy = {"calibration": recording.calibration, "fresh": recording.fresh}
+    if generation := recording.service.get("generation"):
+        policy["generation"] = generation
+    return {**about, **policy}
+
+
+def worker_for(backend: Backend, store: JobStore, recording: Recording) -> Worker:
+    """A worker for a backend's jobs."""
+    service = service_for(backend, store, recording)
+    mode: Mode = recording.mode if service.charges else "job"
+    return Worker(store, service, recording.budget, recording.policy, mode, run=recording.run)
+
+
+def service_for(backend: Backend, store: JobStore, recording: Recording) -> JobService:
+    """The service that runs a backend's jobs: IBM's, or this computer."""
+    device = backend.device
+    if isinstance(device, Recorded):
+        return device.worker.service
+    if isinstance(device, HardwareEstimator):
+        from qvlm_qiskit.jobs.services.ibm import RuntimeJobs
+
+        service: JobService = RuntimeJobs.of(device, **recording.service)
+        return service
+    reopen = reopening(backend) if recording.detach else None
+    return LocalJobs(device, backend.name, Path(store.folder) / "local", reopen)
+
+
+def reopening(backend: Backend) -> Mapping[str, Any]:
+    """Arguments of `open_backend` that open the same backend again."""
+    options = {f.name: getattr(backend.options, f.name) for f in fields(backend.options)}
+    return {"name": backend.name, **options}

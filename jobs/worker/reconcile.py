@@ -1,0 +1,91 @@
+"""What becomes of a submission whose fate is unknown.
+
+A job that the server lists under the tag is adopted at once. That it lists none means something
+only when the search was begun later than the request could still arrive, plus the time after which
+the service lists what it accepted: then the submission may be sent again. That time is written down
+by the sender, and has to have passed by the store's clock and by the computer's own. A search that
+fails, or one among another account's jobs, proves nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qvlm_qiskit.errors import LedgerError
+from qvlm_qiskit.jobs.ledger.records import Submission
+from qvlm_qiskit.jobs.ledger.states import State
+from qvlm_qiskit.jobs.services.interface import AnotherAccountError
+from qvlm_qiskit.jobs.worker import clocks
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.jobs.worker.worker import Worker
+
+
+def interrupted(worker: Worker, held: Submission) -> Submission:
+    """A submission that is ``posting`` under a lease that has ended: its worker died on the way."""
+    note = "its worker stopped while it was being sent"
+    return worker.store.move(held, worker.owner, State.UNKNOWN, note)
+
+
+def search(worker: Worker, held: Submission) -> Submission:
+    """Look for the job by its tag.
+
+    Raises:
+        UnreachableError: No complete answer; it stays unknown.
+    """
+    settled = is_settled(worker, held)
+    found = worker.service.find(held.tag)
+    if found:
+        server_id = found[0].server_id
+        note = f"found by its tag as {server_id}"
+        if len(found) > 1:
+            others = ", ".join(job.server_id for job in found[1:])
+            note += f"; the server has more jobs with this tag ({others})"
+        return worker.store.move(held, worker.owner, State.QUEUED, note, server_id=server_id)
+    if not settled:
+        return held
+    note = "a search after the grace period found no job: it may be sent again"
+    return worker.store.move(held, worker.owner, State.INTENDED, note)
+
+
+def check_account(worker: Worker, held: Submission) -> None:
+    """Refuse to ask one account about the jobs of another.
+
+    Raises:
+        AnotherAccountError: The submission was sent by another account or instance.
+    """
+    if held.account not in (None, worker.service.account):
+        raise AnotherAccountError(
+            f"submission {held.id} was sent to {held.machine} by another account or instance: only "
+            "that one can be asked for its job"
+        )
+
+
+def grace_seconds(worker: Worker) -> float:
+    """How long after its mark a request can still be on its way, or accepted and not listed."""
+    service = worker.service
+    # `submit.post` sends within `start_seconds` of the mark or not at all.
+    return worker.policy.start_seconds + service.post_seconds + service.visible_after_seconds
+
+
+def certain_at(worker: Worker, held: Submission) -> float:
+    """From when on, by the store's clock, a search that finds nothing proves something.
+
+    The sender's patience and the searcher's may differ; the longer one counts.
+    """
+    if held.posted_at is None:
+        raise LedgerError(f"submission {held.id} is {held.state} but was never sent")
+    return max(held.posted_at + grace_seconds(worker), held.certain_at or 0.0)
+
+
+def is_settled(worker: Worker, held: Submission) -> bool:
+    """Whether a search that begins now can prove that there is no job."""
+    settled = certain_at(worker, held)
+    if worker.store.now() < settled:
+        return False
+    booted, since = clocks.boot()
+    if held.boot is None or booted is None or held.boot_seconds is None:
+        return True  # sent by an older release, or on a system that has no such clock
+    # On another boot, or another computer, at least the time since this boot has passed.
+    passed = since - (held.boot_seconds if held.boot == booted else 0.0)
+    return passed >= settled - (held.posted_at or 0.0)

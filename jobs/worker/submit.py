@@ -1,0 +1,119 @@
+"""The one place where a job is sent.
+
+The order of the steps is the guarantee. The package and the intent, with a random tag, are on disk
+before anything is sent; the state ``posting`` is on disk before the request leaves; whatever
+happens then is either known for sure, or the submission becomes ``unknown`` and only a search by
+its tag (`jobs.worker.reconcile`) leads on. A worker that dies at any point leaves one of these
+states.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from qvlm_qiskit.errors import BudgetError, JobError, JobPending, LedgerError
+from qvlm_qiskit.jobs.ledger.package import Package
+from qvlm_qiskit.jobs.ledger.records import Submission
+from qvlm_qiskit.jobs.ledger.run_states import RunEndedError
+from qvlm_qiskit.jobs.ledger.runs import check_run_lives
+from qvlm_qiskit.jobs.ledger.states import State
+from qvlm_qiskit.jobs.services.interface import (
+    AmbiguousError,
+    NotAcceptedError,
+    RefusedError,
+    SessionClosedError,
+)
+from qvlm_qiskit.jobs.worker import clocks, reconcile
+from qvlm_qiskit.jobs.worker.pacing import take_turn
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.jobs.worker.worker import Worker
+
+
+def post(worker: Worker, held: Submission) -> Submission:
+    """Send an intended submission once, if it is due, affordable, and its turn has come.
+
+    One whose run has ended is withdrawn instead, so that a run that goes on can buy its rows.
+
+    Raises:
+        BudgetError: It would cost more than is allowed; it stays intended.
+        JobPending: The budget is reserved for jobs that still run; it stays intended.
+        JobError: The plan or the machine has no batch or session; it stays intended.
+        UnreachableError: The machine did not say what is left to use; it stays intended.
+        LedgerError: Its package is damaged; it stays intended.
+    """
+    store, service = worker.store, worker.service
+    try:
+        check_run_lives(store, held)
+    except RunEndedError as ex:
+        return store.move(held, worker.owner, State.WITHDRAWN, f"not sent: {ex}")
+    if worker.policy.wait_seconds(held.not_before, store.now()) > 0:
+        return held
+    package = Package.from_bytes(store.blobs.get(held.package))
+    paid = replace(held, run=worker.payer(held))
+    reading = worker.budget.check(store, service, paid)
+    if paid.run != held.run:
+        note = f"sent and paid by {paid.run or 'no run'}; was recorded by {held.run or 'no run'}"
+        held = store.move(held, worker.owner, State.INTENDED, note, run=paid.run)
+    try:
+        session = worker.sessions.current(held)
+    except RefusedError as ex:
+        raise JobError(f"submission {held.id} can't be sent in a {worker.mode}: {ex}") from ex
+    if (wait := take_turn(store, service, held.id)) > 0:
+        due = store.now() + wait
+        return store.move(
+            held, worker.owner, State.INTENDED, f"paced: {wait:.0f} s", not_before=due
+        )
+    booted, since = clocks.boot()
+    now = store.now()
+    held = store.move(
+        held,
+        worker.owner,
+        State.POSTING,
+        f"request {held.posts + 1}",
+        posts=held.posts + 1,
+        posted_at=now,
+        certain_at=now + reconcile.grace_seconds(worker),
+        boot=booted,
+        boot_seconds=since,
+        account=service.account,
+        session=session,
+        max_seconds=worker.budget.cap(store, service, held),
+    )
+    try:
+        worker.budget.check_again(store, service, held, reading)
+        # A cancellation may not have seen the mark.
+        check_run_lives(store, held)
+    except (BudgetError, JobPending, RunEndedError) as ex:
+        note = f"not sent: {ex}"
+        held = store.move(held, worker.owner, State.INTENDED, note, posts=held.posts - 1)
+        if isinstance(ex, RunEndedError):
+            return held  # the next step withdraws it
+        raise
+    late = max(store.now() - _posted_at(held), clocks.boot()[1] - since)
+    if late > worker.policy.start_seconds:
+        # A search may count from `posted_at` by now: nothing may leave any more.
+        note = f"not sent: {late:.1f} s passed before the request could leave"
+        return store.move(held, worker.owner, State.INTENDED, note, posts=held.posts - 1)
+    try:
+        server_id = service.submit(package, held.tag, max_seconds=held.max_seconds, session=session)
+    except RefusedError as ex:
+        return store.move(held, worker.owner, State.REFUSED, str(ex), reason=str(ex))
+    except NotAcceptedError as ex:
+        if isinstance(ex, SessionClosedError):
+            worker.sessions.forget(session)
+        wait = max(worker.policy.retry_seconds(held.posts), ex.retry_after_seconds or 0.0)
+        due = store.now() + min(wait, worker.policy.longest_wait_seconds)
+        return store.move(held, worker.owner, State.INTENDED, f"not accepted: {ex}", not_before=due)
+    except AmbiguousError as ex:
+        return store.move(held, worker.owner, State.UNKNOWN, str(ex))
+    return store.move(
+        held, worker.owner, State.QUEUED, f"accepted as {server_id}", server_id=server_id
+    )
+
+
+def _posted_at(held: Submission) -> float:
+    if held.posted_at is None:
+        raise LedgerError(f"submission {held.id} is {held.state} but was never sent")
+    return held.posted_at

@@ -1,0 +1,55 @@
+"""Paid inference: an evaluation of a model as jobs that survive whoever began it.
+
+`request` is what was asked, `preflight` says what it costs, `plan` writes it down and starts it,
+`drive` goes on with it until it is answered, `cancel` stops it, `prefetch` asks for what it may
+need next, `same_rows` makes it the same numbers on every computer, and `export` gives it away as
+files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.inference.cancel import cancel_evaluation
+    from qvlm_qiskit.inference.drive import (
+        continue_evaluation,
+        retry_evaluation,
+        submit_evaluation,
+    )
+    from qvlm_qiskit.inference.export import export_run
+    from qvlm_qiskit.inference.plan import EvaluationPlan, plan_evaluation, start_evaluation
+    from qvlm_qiskit.inference.request import SubmitOptions
+
+_HOMES = {
+    "EvaluationPlan": "plan",
+    "SubmitOptions": "request",
+    "cancel_evaluation": "cancel",
+    "continue_evaluation": "drive",
+    "export_run": "export",
+    "plan_evaluation": "plan",
+    "retry_evaluation": "drive",
+    "start_evaluation": "plan",
+    "submit_evaluation": "drive",
+}
+
+__all__ = [
+    "EvaluationPlan",
+    "SubmitOptions",
+    "cancel_evaluation",
+    "continue_evaluation",
+    "export_run",
+    "plan_evaluation",
+    "retry_evaluation",
+    "start_evaluation",
+    "submit_evaluation",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use: what only reads a ledger needs no torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qvlm_qiskit.inference' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"qvlm_qiskit.inference.{_HOMES[name]}"), name)

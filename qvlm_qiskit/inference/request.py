@@ -1,0 +1,186 @@
+"""The record of an evaluation by jobs: all that any process needs to go on with it.
+
+The run folder with the checksums of its model and of the questions, the backend with its options,
+the compiled circuits, and the user's limits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from qvlm_qiskit.backends import Backend, open_backend
+from qvlm_qiskit.data import Sample
+from qvlm_qiskit.errors import InputError, LedgerError, RunFolderError, UnknownNameError
+from qvlm_qiskit.jobs import Budget, JobStore
+from qvlm_qiskit.jobs.ledger.pinned import pinned
+from qvlm_qiskit.jobs.ledger.runs import JobRun
+from qvlm_qiskit.jobs.recording import ANY_CALIBRATION, Recording
+from qvlm_qiskit.jobs.worker.sessions import Mode
+from qvlm_qiskit.runs import Run
+
+FORMAT = "qvlm-evaluation"
+VERSION = 2
+READS = (1, 2)
+"""Version 1 had no checksum of the questions; they are taken from the run folder as it is."""
+
+
+@dataclass(frozen=True)
+class SubmitOptions:
+    """What a user asks of an evaluation by jobs.
+
+    Attributes:
+        limit: Number of held-out questions; all go through the model in one batch.
+        prefetch: Ask for every PAQM row that generation may need at the beginning.
+        budget: What all jobs together may cost.
+        mode: "batch" or "session" on machines that have them; "job" sends each by itself.
+        calibration: "any": answers stay valid when the machine is calibrated again; another text,
+            such as a date, makes them answers of that calibration only.
+        fresh: Another text asks for new samples instead of those in the ledger.
+    """
+
+    limit: int = 200
+    prefetch: bool = False
+    budget: Budget = field(default_factory=Budget)
+    mode: Mode = "batch"
+    calibration: str = ANY_CALIBRATION
+    fresh: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be submitted.
+
+        Raises:
+            InputError: No questions, or another mode.
+        """
+        if self.limit < 1:
+            raise InputError(f"an evaluation needs at least 1 question, got {self.limit}")
+        if self.mode not in get_args(Mode):
+            raise UnknownNameError("mode", self.mode, get_args(Mode))
+
+    def recording(self, **others: Any) -> Recording:
+        """How the ledger keeps the jobs."""
+        return Recording(
+            budget=self.budget, mode=self.mode, calibration=self.calibration, fresh=self.fresh,
+            **others,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Request:
+    """The record of an evaluation, from which any process goes on.
+
+    Attributes:
+        run: The run folder, absolute.
+        model: SHA-256 of the files of its model, by path in its folder.
+        backend: Arguments of `open_backend`.
+        options: What was asked.
+        circuits: The blob of compiled circuits; None where nothing is compiled.
+        expected: Jobs, rows, executions and QPU seconds that were planned.
+        questions: `questions_digest` of what is asked; None in records of version 1.
+    """
+
+    run: str
+    model: Mapping[str, str]
+    backend: Mapping[str, Any]
+    options: SubmitOptions
+    circuits: str | None
+    expected: Mapping[str, Any]
+    questions: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {"format": FORMAT, "version": VERSION, **asdict(self)}
+
+    @classmethod
+    def of(cls, run: JobRun) -> Request:
+        """Read a run's request.
+
+        Raises:
+            LedgerError: It is of another kind or version.
+        """
+        given = dict(run.request)
+        kind, version = given.pop("format", None), given.pop("version", None)
+        if kind != FORMAT or version not in READS:
+            raise LedgerError(
+                f"run {run.id} is {kind!r} of version {version!r}; this release goes on with "
+                f"{FORMAT!r} of versions {READS[0]} to {READS[-1]}"
+            )
+        options = dict(given.pop("options"))
+        budget = Budget(**options.pop("budget"))
+        return cls(options=SubmitOptions(budget=budget, **options), **given)
+
+    def open_run(self) -> Run:
+        """The run folder, if its model is the one that was submitted.
+
+        Raises:
+            RunFolderError: It is gone, or a file of the model has changed.
+        """
+        run = Run.open(Path(self.run))
+        self.check_model(run)
+        return run
+
+    def check_model(self, run: Run) -> None:
+        """Compare the files of a model with those that were submitted.
+
+        Raises:
+            RunFolderError: One has changed.
+        """
+        found = model_digests(run)
+        if self.questions is None:  # version 1 left subfolders out
+            found = {name: digest for name, digest in found.items() if "/" not in name}
+        for name in sorted({*found, *self.model}):
+            if found.get(name) != self.model.get(name):
+                raise RunFolderError(self._other(f"model/{name} has changed since"))
+
+    def check_questions(self, samples: Sequence[Sample]) -> None:
+        """Compare questions with those that were submitted.
+
+        Raises:
+            RunFolderError: They are others.
+        """
+        if self.questions is not None and questions_digest(samples) != self.questions:
+            raise RunFolderError(
+                self._other("its questions are others (they depend on the seed in run.json)")
+            )
+
+    def _other(self, what: str) -> str:
+        return (
+            f"{self.run} is not what was submitted: {what}; its jobs can't be gone on with (submit "
+            "it anew)"
+        )
+
+    def open_backend(self, store: JobStore) -> Backend:
+        """The backend, with the circuits that were compiled at the beginning.
+
+        Raises:
+            QVLMError: It can't be opened, or the stored circuits are damaged.
+        """
+        backend = open_backend(**self.backend)
+        if self.circuits is None or backend.compiler is None:
+            return backend
+        return replace(backend, compiler=pinned(backend.compiler, store.blobs.get(self.circuits)))
+
+
+def model_digests(run: Run) -> dict[str, str]:
+    """SHA-256 in hexadecimal of every file of a run's model, by path in its folder."""
+    folder = run.path / "model"
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+def questions_digest(samples: Sequence[Sample]) -> str:
+    """SHA-256 in hexadecimal of questions, their images and accepted answers, in order."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        image = sample.image
+        about = [sample.kind, sample.question, sample.answer, image.mode, list(image.size)]
+        for part in (json.dumps(about).encode(), image.tobytes()):
+            digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()

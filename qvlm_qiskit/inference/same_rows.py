@@ -1,0 +1,126 @@
+"""Rows that are asked once, and that are the same numbers on every computer.
+
+A run that is gone on with is a forward pass made again, perhaps on another processor, with other
+threads or in batches of another shape. In single precision the same token then differs in the last
+bits, and a ledger, which tells values apart to the last bit, would buy it again. So what enters
+circuits is computed in double precision here and rounded to a grid that is far finer than any
+machine's angles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
+from qiskit.primitives.containers.bindings_array import BindingsArray
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from torch import Tensor, nn
+
+from qvlm_qiskit.backends.pubs.jobs import FinishedJob
+from qvlm_qiskit.blocks.paqm import PAQM
+from qvlm_qiskit.blocks.qcnn import QCNN
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.model import HybridVLM
+
+GRID = 2.0**-20
+"""Radians, 1e-6. Double precision differs by 1e-15 between processors: one value in 10⁹ would fall
+on two sides of a boundary."""
+
+Floats = NDArray[np.float64]
+
+
+class KnownRows(BaseEstimatorV2):
+    """Rounds parameter values to `GRID`, and asks the estimator behind it for each row once.
+
+    Serves one quantum layer: pubs of one circuit, with the observables along the first axis and
+    the rows along the second.
+
+    Args:
+        inner: Answers rows that are not known.
+    """
+
+    def __init__(self, inner: BaseEstimatorV2) -> None:
+        self.inner = inner
+        self._known: dict[bytes, tuple[Floats, Floats]] = {}
+
+    def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
+        """Answer pubs; new rows go to the inner estimator in one pub each.
+
+        Raises:
+            InputError: A pub of another shape.
+        """
+        answers = [self._answer(EstimatorPub.coerce(pub, precision)) for pub in pubs]
+        return FinishedJob(PrimitiveResult(answers, metadata={"version": 2}))
+
+    def _answer(self, pub: EstimatorPub) -> PubResult:
+        if pub.parameter_values.ndim != 1 or pub.observables.ndim != 2:
+            raise InputError(f"rows and observables of a layer are expected, got {pub.shape}")
+        names = tuple(pub.circuit.parameters)
+        values = rounded(pub.parameter_values.as_array(names))
+        keys = [row.tobytes() for row in values]
+        new = {key: row for key, row in zip(keys, values, strict=True) if key not in self._known}
+        if new:
+            bindings = BindingsArray({names: np.stack(list(new.values()))} if names else {},
+                                     shape=(len(new),))  # fmt: skip
+            asked = EstimatorPub(pub.circuit, pub.observables, bindings, pub.precision)
+            answer = self.inner.run([asked]).result()[0].data
+            for place, key in enumerate(new):
+                self._known[key] = (answer.evs[:, place], answer.stds[:, place])
+        evs = np.stack([self._known[key][0] for key in keys], axis=1)
+        stds = np.stack([self._known[key][1] for key in keys], axis=1)
+        return PubResult(DataBin(evs=evs, stds=stds, shape=evs.shape))
+
+
+def rounded(values: Floats) -> Floats:
+    """Values on the grid; minus zero becomes zero."""
+    grid: Floats = np.round(values / GRID) * GRID + 0.0
+    return grid
+
+
+@contextmanager
+def asked_once(model: HybridVLM) -> Iterator[None]:
+    """Until the end of the block, a model asks its estimators for rows on the grid, each once."""
+    with ExitStack() as stack:
+        for module in model.modules():
+            if isinstance(module, QCNN | PAQM):
+                stack.enter_context(_hooked(module.reduce, _linear_in_double))
+                stack.enter_context(_hooked(module.core, _in_single))
+            elif isinstance(module, nn.Conv2d):
+                stack.enter_context(_hooked(module, _convolution_in_double))
+        for layer in model.quantum_layers.values():
+            stack.enter_context(layer.run_on(KnownRows(layer.active_estimator)))
+        yield
+
+
+@contextmanager
+def _hooked(module: nn.Module, hook: Any) -> Iterator[None]:
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _linear_in_double(module: nn.Linear, given: tuple[Tensor], _: Tensor) -> Tensor:
+    """Stays in double precision: it becomes angles."""
+    return F.linear(given[0].double(), module.weight.double(), module.bias.double())
+
+
+def _convolution_in_double(module: nn.Conv2d, given: tuple[Tensor], out: Tensor) -> Tensor:
+    """Patches of pixels, rounded once at the end."""
+    bias = None if module.bias is None else module.bias.double()
+    exact = F.conv2d(
+        given[0].double(), module.weight.double(), bias, module.stride, module.padding,
+        module.dilation, module.groups,
+    )  # fmt: skip
+    return exact.to(out.dtype)
+
+
+def _in_single(_: nn.Module, __: Any, out: Tensor) -> Tensor:
+    return out.to(torch.float32)

@@ -1,0 +1,5 @@
+"""Noisy states as vectors of Pauli components.
+
+`noisy_program` turns an ISA circuit and a noise into real matrices (`superoperators`), `plan` fuses
+them, `binding` puts angles in, `engine` applies them, `readout` gives values and shots.
+"""

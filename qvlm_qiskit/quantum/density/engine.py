@@ -1,0 +1,278 @@
+r"""The density-matrix engine: exact expectation values under noise, batched and differentiable.
+
+A state is the real vector of its :math:`4^n` Pauli components, ``(B, 4**n)``; everything that acts
+on it is a real matrix (:mod:`~qvlm_qiskit.quantum.density.superoperators`). All of it is plain
+torch, so it runs on any device and autograd differentiates it by inputs and weights.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from qiskit.quantum_info import SparsePauliOp
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from qvlm_qiskit.errors import CapacityError
+from qvlm_qiskit.quantum.density.binding import AngleBinder
+from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
+from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
+from qvlm_qiskit.quantum.density.readout import measured_groups
+from qvlm_qiskit.quantum.density.superoperators import Ptm
+from qvlm_qiskit.quantum.transforms import constants
+
+CHUNK_BYTES = 2**26
+"""Rows are run in portions whose states and matrices take about so much at a time."""
+
+GRADIENT_BYTES = 2**31
+"""Beyond this, a gradient's intermediate states are not kept but computed again on the way back."""
+
+
+class DensityEngine:
+    """Runs one noisy program for batches of inputs with shared weights.
+
+    The first ``num_batched`` parameters differ from sample to sample, the others are shared.
+    """
+
+    def __init__(
+        self, program: NoisyProgram, observables: Sequence[SparsePauliOp], num_batched: int
+    ) -> None:
+        """Plan the products; nothing is allocated on a device yet.
+
+        Args:
+            program: From :func:`~qvlm_qiskit.quantum.density.noisy_program.compile_noisy`.
+            observables: On the *circuit's* qubits, idle ones included.
+            num_batched: How many leading parameters are given per sample.
+
+        Raises:
+            CircuitError: An observable that is not Hermitian, or not of the circuit's width.
+        """
+        self.program = program
+        self.num_batched = num_batched
+        self.num_observables = len(observables)
+        self.groups = measured_groups(program, observables)
+        self._binder = AngleBinder(program.angles, num_batched)
+        self.plan = plan_density(program, self._binder.is_batched)
+        self._shared = _Chains([c for u in self.plan.shared for c in (u.first, u.second)])
+        self._chains = _Chains([chain for pair in self.plan.chains for chain in pair])
+        self._tensors: dict[tuple[Any, ...], Tensor] = {}
+
+    def expectations(self, batched: Tensor, shared: Tensor) -> Tensor:
+        """Mean measured values of every sample and observable, readout error included.
+
+        Args:
+            batched: ``(B, num_batched)`` real, float32 or float64: decides the precision.
+            shared: ``(n_parameters - num_batched,)`` of the same dtype.
+
+        Returns:
+            ``(B, n_observables)`` real, of the same dtype; exact up to rounding.
+
+        Raises:
+            CapacityError: The gradient of a single sample doesn't fit into memory.
+        """
+        if len(batched) == 0:
+            # part of the graph, as any other batch: its gradients are zero
+            return batched.new_zeros(0, self.num_observables) + 0 * (batched.sum() + shared.sum())
+        graph = torch.is_grad_enabled() and (batched.requires_grad or shared.requires_grad)
+        rows = self._rows_per_portion(batched.element_size(), graph)
+        if len(batched) <= rows:
+            return self._expectations(batched, shared)
+        portions = torch.split(batched, rows)
+        if not graph:
+            return torch.cat([self._expectations(portion, shared) for portion in portions])
+        # each portion's states are computed again on the way back
+        values = [
+            checkpoint(self._expectations, portion, shared, use_reentrant=False)
+            for portion in portions
+        ]
+        return torch.cat(values)
+
+    def outcomes(self, batched: Tensor, shared: Tensor) -> list[Tensor]:
+        """Per measured group, the probabilities ``(B, 2**m)`` of its outcomes.
+
+        Bit i of an outcome is the group's i-th measured qubit.
+        """
+        found = []
+        rows = self._rows_per_portion(batched.element_size(), False)
+        with torch.no_grad():
+            for portion in torch.split(batched, rows):
+                state = self._state(portion, shared)
+                strings = [group.strings(state, self._constant) for group in self.groups]
+                found.append([_walsh(s.expand(len(portion), -1)) / s.shape[-1] for s in strings])
+        return [torch.cat(parts).clamp_min(0) for parts in zip(*found, strict=True)]
+
+    def components(self, batched: Tensor, shared: Tensor) -> Tensor:
+        r"""Final states as :math:`\mathrm{Tr}(P_i ρ)` on the active qubits, ``(B, 4**n)``."""
+        n = self.plan.num_qubits
+        used = self.program.num_qubits
+        # a program on less than two qubits runs beside idle ones, whose digits are the first
+        state = self._state(batched, shared).reshape(-1, 4 ** (n - used), 4**used)[:, 0]
+        return state.expand(len(batched), -1)
+
+    def _expectations(self, batched: Tensor, shared: Tensor) -> Tensor:
+        state = self._state(batched, shared)
+        values = state.new_zeros(len(batched), self.num_observables)
+        for group in self.groups:
+            strings = group.strings(state, self._constant)
+            values = values + strings @ self._constant(("weights", id(group)), group.weights, state)
+        return values
+
+    def _rows_per_portion(self, itemsize: int, graph: bool) -> int:
+        """How many samples run at once; a gradient keeps every product of every one of them."""
+        size: int = 4**self.plan.num_qubits
+        matrices = 256 * (len(self.plan.chains) + len(self.plan.rotations))
+        if not graph:
+            return max(1, CHUNK_BYTES // (itemsize * (4 * size + 2 * matrices)))
+        needed = itemsize * (3 * size * (self.plan.num_products + 2) + 3 * matrices)
+        available = memory_bytes() // 2
+        if needed > available:
+            raise CapacityError(
+                f"the gradient of one sample of this circuit ({self.program.num_qubits} qubits, "
+                f"{self.plan.num_products} products) takes {needed / 2**30:.1f} GiB, half of the "
+                f"memory is {available / 2**30:.1f} GiB: train on 'statevector', or use shots on "
+                "Aer's trajectories (method='aer') to evaluate"
+            )
+        return max(1, min(available, GRADIENT_BYTES) // needed)
+
+    def _state(self, batched: Tensor, shared: Tensor) -> Tensor:
+        """The final state, ``(B or 1, 4**n)``, qubit n - 1 most significant."""
+        n = self.plan.num_qubits
+        matrices = self._matrices(batched, shared)
+        state = self._constant("start", _zero_state(n), batched)[None]
+        for block in self.plan.blocks:
+            if block.axes is not None:
+                axes = [0, *(axis + 1 for axis in block.axes)]
+                state = state.reshape(-1, *[4] * n).permute(axes)
+            state = state.reshape(state.shape[0], -1, 16)
+            for element in block.elements:
+                matrix = matrices[element.kind][element.index]
+                state = state @ matrix.transpose(-1, -2)
+        order = self.plan.order
+        canonical = [0, *(order.index(q) + 1 for q in reversed(range(n)))]
+        return state.reshape(-1, *[4] * n).permute(canonical).reshape(-1, 4**n)
+
+    def _matrices(self, batched: Tensor, shared: Tensor) -> dict[str, Sequence[Tensor]]:
+        """All 16×16 matrices by kind: ``(16, 16)``, or ``(B, 16, 16)`` where samples differ."""
+        plan = self.plan
+        constants = [
+            self._constant(("constant", i), matrix, batched)
+            for i, matrix in enumerate(plan.constants)
+        ]
+        return {
+            "constant": constants,
+            "shared": self._shared_units(shared),
+            "chains": self._batched_chains(batched, shared),
+            "rotation": self._batched_rotations(batched, shared),
+        }
+
+    def _shared_units(self, shared: Tensor) -> Sequence[Tensor]:
+        units = self.plan.shared
+        if not units:
+            return ()
+        rows = [-1 if unit.row is None else unit.row for unit in units]
+        features = self._features([*self._shared.rows, *rows], None, shared)
+        kron = _kron_pairs(self._product(self._shared, features))[0]  # (U, 16, 16)
+        parts = self._constant("gates", _padded_parts(units), shared)
+        matrices = torch.einsum("uk,ukx->ux", features[0, len(self._shared.rows) :], parts)
+        return (matrices.reshape(-1, 16, 16) @ kron).unbind(0)
+
+    def _batched_chains(self, batched: Tensor, shared: Tensor) -> Sequence[Tensor]:
+        if not self.plan.chains:
+            return ()
+        features = self._features(self._chains.rows, batched, shared)
+        return _kron_pairs(self._product(self._chains, features)).unbind(1)
+
+    def _batched_rotations(self, batched: Tensor, shared: Tensor) -> Sequence[Tensor]:
+        if not self.plan.rotations:
+            return ()
+        features = self._features([row for _, row in self.plan.rotations], batched, shared)
+        parts = np.stack([parts.reshape(3, 256) for parts, _ in self.plan.rotations])
+        matrices = torch.einsum("buk,ukx->bux", features, self._constant("turns", parts, batched))
+        return matrices.reshape(*matrices.shape[:2], 16, 16).unbind(1)
+
+    def _product(self, chains: _Chains, features: Tensor) -> Tensor:
+        """The chains multiplied out, ``(B or 1, n_chains, 4, 4)``; features of their rows first."""
+        product = self._constant(("start", id(chains)), chains.start, features)[None]
+        if not chains.depth:
+            return product
+        parts = self._constant(("parts", id(chains)), chains.parts, features)
+        factors = torch.einsum("brk,rkx->brx", features[:, : len(chains.rows)], parts)
+        levels = factors.reshape(len(features), chains.depth, -1, 4, 4)
+        for level in levels.unbind(1):
+            product = level @ product
+        return product
+
+    def _features(self, rows: Sequence[int], batched: Tensor | None, shared: Tensor) -> Tensor:
+        """1, cos θ, sin θ for rows of the angle table, ``(B or 1, n_rows, 3)``; row -1 is θ = 0."""
+        angles = self._binder.angles(rows, batched, shared)
+        return torch.stack([torch.ones_like(angles), torch.cos(angles), torch.sin(angles)], dim=-1)
+
+    def _constant(self, name: Any, value: Any, like: Tensor) -> Tensor:
+        """A constant array on the device and in the precision of ``like``, cached."""
+        key = (name, like.device, like.dtype)
+        if key not in self._tensors:
+            with constants():
+                self._tensors[key] = torch.as_tensor(value).to(like.device, like.dtype)
+        return self._tensors[key]
+
+
+class _Chains:
+    """Chains side by side: their constants, and level by level their rotations.
+
+    A chain that ends early turns by 0 further on. Rows and parts run over the levels, and within a
+    level over the chains.
+    """
+
+    def __init__(self, chains: Sequence[Chain]) -> None:
+        self.start: Ptm = np.array([chain.start for chain in chains]).reshape(-1, 4, 4)
+        self.depth = max((len(chain.rotations) for chain in chains), default=0)
+        identity = np.stack([np.eye(4), np.zeros((4, 4)), np.zeros((4, 4))])
+        found = [
+            chain.rotations[level] if level < len(chain.rotations) else (identity, -1)
+            for level in range(self.depth)
+            for chain in chains
+        ]
+        self.rows = [row for _, row in found]
+        self.parts: Ptm = np.array([parts for parts, _ in found]).reshape(-1, 3, 16)
+
+
+def _padded_parts(units: Sequence[Unit]) -> Ptm:
+    """The parts of all units' gates, ``(U, 3, 256)``; a constant has one part."""
+    padded = np.zeros((len(units), 3, 256))
+    for i, unit in enumerate(units):
+        padded[i, : len(unit.parts)] = unit.parts.reshape(len(unit.parts), 256)
+    return padded
+
+
+def memory_bytes() -> int:
+    """This machine's physical memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _kron_pairs(chains: Tensor) -> Tensor:
+    """Chains (first, second, first, second, …) → second ⊗ first: ``(B, U, 16, 16)``."""
+    first, second = chains[:, 0::2], chains[:, 1::2]
+    product = second[:, :, :, None, :, None] * first[:, :, None, :, None, :]
+    return product.reshape(*product.shape[:2], 16, 16)
+
+
+def _zero_state(num_qubits: int) -> Ptm:
+    state: Ptm = np.ones(1)
+    for _ in range(num_qubits):
+        state = np.asarray(np.kron(state, [1.0, 0.0, 0.0, 1.0]), dtype=np.float64)
+    return state
+
+
+def _walsh(strings: Tensor) -> Tensor:
+    """Σ_S (-1)^|S ∧ outcome| ⟨Z_S⟩ for every outcome."""
+    size, step = strings.shape[-1], 1
+    while step < size:
+        pairs = strings.reshape(*strings.shape[:-1], size // (2 * step), 2, step)
+        upper, lower = pairs[..., 0, :], pairs[..., 1, :]
+        strings = torch.stack((upper + lower, upper - lower), dim=-2).flatten(-3)
+        step *= 2
+    return strings

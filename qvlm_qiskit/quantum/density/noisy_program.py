@@ -1,0 +1,147 @@
+"""ISA circuit and noise → real matrices on one or two qubits, in order of application."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+
+from qvlm_qiskit.errors import CapacityError, CircuitError
+from qvlm_qiskit.quantum.density.superoperators import Ptm, rotation_ptm, unitary_ptm
+from qvlm_qiskit.quantum.noise import NoiseChannels
+from qvlm_qiskit.quantum.program.program import (
+    AmplitudeLoad,
+    AngleTable,
+    FixedUnitary,
+    Operation,
+    ProgramBuilder,
+    QubitIndex,
+)
+
+MAX_DENSITY_QUBITS = 10
+"""4ⁿ numbers per sample: 8 MiB at 10 qubits, and a training step keeps hundreds of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """R₀ + cos θ R₁ + sin θ R₂ on one or two qubits, or R₀ alone.
+
+    Attributes:
+        qubits: Active qubits; the first is the least significant digit.
+        parts: ``(3, 4**k, 4**k)``, or ``(1, 4**k, 4**k)`` for a constant.
+        row: Of θ in the angle table; None for a constant.
+    """
+
+    qubits: tuple[QubitIndex, ...]
+    parts: Ptm
+    row: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class NoisyProgram:
+    """A circuit with its noise as steps on its active qubits.
+
+    Attributes:
+        num_qubits: Active qubits: those that an instruction acts on.
+        width: Qubits of the circuit.
+        active: The circuit's index of each active qubit, ascending.
+        steps: In order of application.
+        angles: The gate angles as functions of the parameters.
+        noise: What the measurement of a qubit reads.
+    """
+
+    num_qubits: int
+    width: int
+    active: tuple[QubitIndex, ...]
+    steps: tuple[Step, ...]
+    angles: AngleTable
+    noise: NoiseChannels
+
+
+def compile_noisy(
+    circuit: QuantumCircuit, noise: NoiseChannels, parameters: Sequence[Any] | None = None
+) -> NoisyProgram:
+    """Translate an ISA circuit gate by gate, each followed by its noise.
+
+    Args:
+        circuit: In the gates of the device; barriers and a final layout are allowed.
+        noise: What follows each instruction.
+        parameters: Order of the parameter vector, by default ``circuit.parameters``.
+
+    Raises:
+        CircuitError: An instruction that the noise is not known of (compile the circuit first),
+            that is not unitary, that acts on more than two qubits, or a delay.
+        CapacityError: More active qubits than a density matrix can hold.
+    """
+    order = list(circuit.parameters if parameters is None else parameters)
+    unknown = sorted(p.name for p in set(circuit.parameters) - set(order))
+    if unknown:
+        raise CircuitError(f"circuit parameters without a value: {', '.join(unknown)}")
+    index = {bit: i for i, bit in enumerate(circuit.qubits)}
+    items = [
+        (item, tuple(index[bit] for bit in item.qubits))
+        for item in circuit.data
+        if item.name != "barrier"
+    ]
+    acting = {qubit for item, qubits in items if item.name != "delay" for qubit in qubits}
+    check_density_qubits(len(acting))
+    active = tuple(sorted(acting))
+    position = {qubit: i for i, qubit in enumerate(active)}
+    table = AngleTable(len(order))
+    builder = ProgramBuilder(table, {p: i for i, p in enumerate(order)}, len(active), [])
+    steps: list[Step] = []
+    for item, qubits in items:
+        if item.name == "delay":
+            raise CircuitError(
+                "the circuit has a delay, whose noise the density-matrix engine does not model: "
+                "remove the delays"
+            )
+        channels = noise.after(item.name, qubits, acting, circuit.num_qubits)
+        if not item.is_standard_gate():
+            raise CircuitError(
+                f"instruction {item.name!r} is no standard gate, so what a device does for it is "
+                "not known: compile the circuit for the device first"
+            )
+        if item.name != "id":
+            done = len(builder.operations)
+            builder.append(item.operation, tuple(position[qubit] for qubit in qubits))
+            steps += [_step(made) for made in builder.operations[done:]]
+        for places, ptm in channels:
+            steps.append(Step(tuple(position[q] for q in places), np.asarray(ptm)[None]))
+    return NoisyProgram(len(active), circuit.num_qubits, active, tuple(steps), table, noise)
+
+
+def check_density_qubits(count: int) -> None:
+    """Refuse what a density matrix can't hold.
+
+    Raises:
+        CapacityError: More than ``MAX_DENSITY_QUBITS``.
+    """
+    if count > MAX_DENSITY_QUBITS:
+        raise CapacityError(
+            f"the circuit acts on {count} qubits; the density-matrix engine takes at most "
+            f"{MAX_DENSITY_QUBITS} (4ⁿ numbers per sample). Use shots on Aer's trajectories "
+            "instead: open_backend('noisy:…', method='aer', shots=…)"
+        )
+
+
+def _step(operation: Operation) -> Step:
+    if isinstance(operation, AmplitudeLoad):
+        raise CircuitError("an amplitude load is no device's gate: compile the circuit first")
+    if isinstance(operation, FixedUnitary):
+        _check_width(len(operation.qubits))
+        return Step(operation.qubits, unitary_ptm(operation)[None])
+    _check_width((operation.x | operation.z).bit_count())
+    qubits, parts = rotation_ptm(operation)
+    return Step(qubits, parts, operation.angle)
+
+
+def _check_width(width: int) -> None:
+    if width > 2:
+        raise CircuitError(
+            f"the circuit has a gate on {width} qubits; the density-matrix engine takes ISA "
+            "circuits, whose gates act on one or two"
+        )

@@ -1,0 +1,171 @@
+"""What is measured at the end of a noisy circuit: bases, readout errors, values, shots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from qiskit.quantum_info import SparsePauliOp
+from torch import Tensor
+
+from qvlm_qiskit.errors import CircuitError
+from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
+
+Term = tuple[tuple[int, str], ...]
+"""A Pauli string as ((circuit qubit, letter), …) with ascending qubits."""
+
+Floats = npt.NDArray[np.float64]
+Constant = Callable[[Any, Any, Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredGroup:
+    """Qubit-wise commuting terms, which one measured circuit serves.
+
+    Attributes:
+        basis: Measured circuit qubits and their letters; active ones first, both ascending.
+        readings: Per active qubit, what is read: ``(2, 4)`` rows ⟨I⟩ and the measured Pauli, or
+            ``(1, 4)`` for a qubit that is not measured.
+        idle: Mean readings of measured qubits that nothing acts on.
+        weights: ``(2**m, n_observables)``: coefficients of the products of readings.
+    """
+
+    basis: tuple[tuple[int, str], ...]
+    readings: tuple[Floats, ...]
+    idle: tuple[float, ...]
+    weights: Floats
+
+    def strings(self, state: Tensor, constant: Constant) -> Tensor:
+        """Means of the products of measured values, ``(B or 1, 2**m)``.
+
+        Bit i of the index is the i-th measured qubit.
+
+        Args:
+            state: ``(B or 1, 4**n)``.
+            constant: Makes a tensor of an array, with a name to keep it by.
+        """
+        rows = state.shape[0]
+        for qubit, reading in enumerate(self.readings):
+            matrix = constant(("reading", id(self), qubit), reading, state)
+            state = state.reshape(rows, -1, 4) @ matrix.T
+            state = state.transpose(1, 2)
+        strings = state.reshape(rows, -1)
+        for qubit, mean in enumerate(self.idle):
+            pair = constant(("idle", id(self), qubit), np.array([1.0, mean]), strings)
+            strings = (pair[:, None] * strings[:, None, :]).flatten(1)
+        return strings
+
+
+def measured_groups(
+    program: NoisyProgram, observables: Sequence[SparsePauliOp]
+) -> list[MeasuredGroup]:
+    """Few groups of qubit-wise commuting terms that cover all observables.
+
+    The identity belongs to the first group; there is always one.
+
+    Raises:
+        CircuitError: An observable that is not Hermitian, or not of the circuit's width.
+    """
+    terms = _terms(program, observables)
+    groups: list[tuple[dict[int, str], list[Term]]] = []
+    # the same greedy order as everywhere: the longest terms first
+    for term in sorted(set(terms) - {()}, key=lambda t: (-len(t), t)):
+        home = next((g for g in groups if all(g[0].get(q, p) == p for q, p in term)), None)
+        if home is None:
+            home = ({}, [])
+            groups.append(home)
+        home[0].update(term)
+        home[1].append(term)
+    if not groups:
+        groups.append(({}, []))
+    groups[0][1].append(())
+    return [_group(program, basis, members, terms, len(observables)) for basis, members in groups]
+
+
+def sampled(
+    groups: Sequence[MeasuredGroup],
+    outcomes: Sequence[Floats],
+    shots: int,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats]:
+    """Means and standard errors from drawn outcomes, each ``(B, n_observables)``.
+
+    The standard error of an observable is the root of Σ_groups var/shots, where var is the
+    variance of its sum of terms over the group's shots.
+
+    Args:
+        groups: What is measured.
+        outcomes: Their probabilities ``(B, 2**m)``.
+        shots: Per group and row.
+        rng: Where the draws come from.
+    """
+    means: Floats = np.zeros(1)
+    variances: Floats = np.zeros(1)
+    for group, probabilities in zip(groups, outcomes, strict=True):
+        normalised = probabilities / probabilities.sum(-1, keepdims=True)
+        counts = rng.multinomial(shots, normalised)  # (B, 2**m)
+        values = _signs(len(group.weights)) @ group.weights  # (2**m, n_observables)
+        mean = counts @ values / shots
+        means = means + mean
+        variances = variances + np.maximum(counts @ values**2 / shots - mean**2, 0.0) / shots
+    return means, np.sqrt(variances)
+
+
+def _terms(program: NoisyProgram, observables: Sequence[SparsePauliOp]) -> dict[Term, Floats]:
+    """Every Pauli string with its coefficients ``(n_observables,)``."""
+    terms: dict[Term, Floats] = {}
+    for column, observable in enumerate(observables):
+        if observable.num_qubits != program.width:
+            raise CircuitError(
+                f"observable {column} acts on {observable.num_qubits} qubits, the circuit has "
+                f"{program.width}"
+            )
+        for letters, qubits, coefficient in observable.to_sparse_list():
+            value = complex(coefficient)
+            if abs(value.imag) > 1e-12 * max(1.0, abs(value)):
+                raise CircuitError(
+                    f"observable {column} is not Hermitian: coefficient {coefficient}"
+                )
+            term = tuple(sorted(zip((int(q) for q in qubits), letters, strict=True)))
+            weights = terms.setdefault(term, np.zeros(len(observables)))
+            weights[column] += value.real
+    return terms
+
+
+def _group(
+    program: NoisyProgram,
+    basis: dict[int, str],
+    members: Iterable[Term],
+    terms: dict[Term, Floats],
+    num_observables: int,
+) -> MeasuredGroup:
+    active = [q for q in program.active if q in basis]
+    idle = sorted(set(basis) - set(active))
+    measured = [*active, *idle]
+    readings = []
+    for qubit in program.active:
+        rows = [np.array([1.0, 0.0, 0.0, 0.0])]
+        if qubit in basis:
+            rows.append(program.noise.measurement(qubit, basis[qubit]))
+        readings.append(np.array(rows))
+    # a program on less than two qubits runs beside idle ones, which come last
+    readings += [np.array([[1.0, 0.0, 0.0, 0.0]])] * (2 - len(readings))
+    # |0⟩ has ⟨I⟩ = ⟨Z⟩ = 1
+    means = [program.noise.measurement(q, basis[q]) @ [1.0, 0.0, 0.0, 1.0] for q in idle]
+    weights = np.zeros((2 ** len(measured), num_observables))
+    for term in members:
+        if term in terms:
+            weights[sum(1 << measured.index(qubit) for qubit, _ in term)] += terms[term]
+    return MeasuredGroup(
+        tuple((q, basis[q]) for q in measured), tuple(readings), tuple(map(float, means)), weights
+    )
+
+
+def _signs(size: int) -> Floats:
+    """(-1)^|outcome ∧ string|, ``(size, size)``."""
+    index = np.arange(size)
+    signs: Floats = 1.0 - 2.0 * (np.bitwise_count(index[:, None] & index) & 1)
+    return signs

@@ -1,0 +1,5 @@
+"""Gradients through estimators that torch can't differentiate.
+
+`batched` is the gradient that a network is given, `shift_rules` and `adjoint` are its exact
+methods, `request` is what is asked of it, `through_pubs` puts an estimator into torch's graph.
+"""

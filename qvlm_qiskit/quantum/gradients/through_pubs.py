@@ -1,0 +1,153 @@
+"""A layer's way through the primitive interface: values by ``run``, gradients by a gradient object.
+
+Values are those of :meth:`~qvlm_qiskit.quantum.QuantumLayer.evaluate_rows`. Gradients come from the
+network's own gradient object; a network that was left to choose one gets the batched parameter
+shift in place of the stock one, which has the same values and sends one pub instead of thousands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from qiskit_machine_learning.gradients import ParamShiftEstimatorGradient
+from qiskit_machine_learning.neural_networks import EstimatorQNN
+from torch import Tensor
+
+from qvlm_qiskit.errors import CircuitError, InputError
+from qvlm_qiskit.quantum.estimator import TorchEstimator
+from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
+from qvlm_qiskit.quantum.transforms import is_transformed, require_single
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.quantum.layer import QuantumLayer
+
+Array = npt.NDArray[np.float64]
+
+_CHAIN_RULES = ("bo,boi->bi", "bo,bow->w")
+"""What a gradient of the values (B, n_obs) becomes: per sample for inputs, summed for weights."""
+
+
+def chose_no_gradient(network: EstimatorQNN) -> bool:
+    """Whether the network was left to choose its gradient."""
+    gradient = network.gradient
+    return (
+        type(gradient) is ParamShiftEstimatorGradient and gradient._estimator is network.estimator  # noqa: SLF001
+    )
+
+
+def through_primitive(rows: Tensor, weight: Tensor, layer: QuantumLayer) -> Tensor:
+    """Values ``(B, n_observables)`` in float64, differentiable once by a backward pass.
+
+    Raises:
+        InputError: Inside a ``torch.func`` transform or under forward-mode differentiation.
+    """
+    if is_transformed(rows, weight):
+        raise InputError(
+            "torch.func transforms and forward-mode derivatives need a TorchEstimator and the "
+            f"network's default gradient; through {type(layer.active_estimator).__name__} only "
+            "backward() works"
+        )
+    values: Tensor = _PrimitiveFunction.apply(rows, weight, layer)  # type: ignore[no-untyped-call]
+    return values
+
+
+class _PrimitiveFunction(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, layer: QuantumLayer) -> Tensor:
+        ctx.layer = layer
+        ctx.elsewhere = layer.runs_elsewhere
+        ctx.save_for_backward(rows, weight)
+        values = layer.evaluate_rows(_numpy(rows), _numpy(weight))
+        return torch.as_tensor(values, dtype=torch.float64, device=rows.device)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        require_single(grad_output)
+        rows, weight = ctx.saved_tensors
+        if ctx.elsewhere:
+            raise CircuitError(
+                "gradients on a sampling estimator set by run_on are not available: train on the "
+                "network's own estimator, or on a noisy:* backend opened with precision=0"
+            )
+        needs_rows, needs_weight = ctx.needs_input_grad[:2]
+        found = jacobians(ctx.layer, _numpy(rows), _numpy(weight), needs_rows, needs_weight)
+        with torch.no_grad():
+            outer = grad_output.double()
+            grads = [
+                None
+                if jacobian is None
+                else torch.einsum(rule, outer, _like(jacobian, outer)).to(x)
+                for rule, jacobian, x in zip(_CHAIN_RULES, found, (rows, weight), strict=True)
+            ]
+        if torch.is_grad_enabled():  # create_graph=True
+            grads = [
+                None if g is None else _Once.apply(g, rows, weight, grad_output)  # type: ignore[no-untyped-call]
+                for g in grads
+            ]
+        return grads[0], grads[1], None
+
+
+class _Once(torch.autograd.Function):
+    """A gradient that is part of the graph, and says so if it is differentiated."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, *_: Tensor) -> Tensor:
+        return gradient.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> None:
+        raise InputError(
+            "a second derivative needs a TorchEstimator and the network's default gradient: "
+            "gradients through another estimator or gradient object can't be differentiated again"
+        )
+
+
+def jacobians(
+    layer: QuantumLayer, rows: Array, weight: Array, by_inputs: bool, by_weights: bool
+) -> tuple[Array | None, Array | None]:
+    """Derivatives by the inputs ``(B, n_obs, n_inputs)``, by the weights ``(B, n_obs, n_weights)``.
+
+    A :class:`~qvlm_qiskit.quantum.BatchedEstimatorGradient` computes what is needed, at the
+    network's ``default_precision`` unless it has one of its own. Any other gradient object is
+    called by ``EstimatorQNN.backward``, which computes everything and passes no precision.
+    """
+    network, gradient = layer.neural_network, layer.gradient
+    if not isinstance(gradient, BatchedEstimatorGradient):
+        both: tuple[Array | None, Array | None] = network.backward(rows, weight)
+        return both
+    circuit, observables = network.circuit, list(network.observables)
+    inputs, weights = list(network.input_params), list(network.weight_params)
+    wanted = [*(inputs if by_inputs else []), *(weights if by_weights else [])]
+    values = np.concatenate([rows, np.broadcast_to(weight, (len(rows), len(weight)))], axis=1)
+    place = {parameter: i for i, parameter in enumerate([*inputs, *weights])}
+    values = values[:, [place[p] for p in circuit.parameters]]
+    size = len(rows) * len(observables)
+    result = gradient.run(
+        [circuit] * size,
+        [observable for observable in observables for _ in rows],
+        np.tile(values, (len(observables), 1)),
+        [wanted] * size,
+        **_precision(network, gradient),
+    ).result()
+    shape = (len(observables), len(rows), len(wanted))
+    found = np.asarray(result.gradients, dtype=np.float64).reshape(shape).swapaxes(0, 1)
+    split = len(inputs) if by_inputs else 0
+    return found[..., :split] if by_inputs else None, found[..., split:] if by_weights else None
+
+
+def _precision(network: EstimatorQNN, gradient: BatchedEstimatorGradient) -> dict[str, float]:
+    """What the forward pass asks of the estimator, the gradient asks too."""
+    samples = gradient.method != "adjoint" and type(gradient._estimator) is not TorchEstimator  # noqa: SLF001
+    chosen = "precision" in gradient.options.__dict__
+    return {} if chosen or not samples else {"precision": network.default_precision}
+
+
+def _like(array: Array, tensor: Tensor) -> Tensor:
+    return torch.as_tensor(array).to(tensor)
+
+
+def _numpy(tensor: Tensor) -> Array:
+    return tensor.detach().double().cpu().numpy()

@@ -1,0 +1,179 @@
+"""Numba drivers: all tiles of a batch through a plan, forwards, and back for the gradient."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+import numpy as np
+
+from qvlm_qiskit.quantum.statevector.cpu import initial_states as initial
+from qvlm_qiskit.quantum.statevector.cpu import kernels as k
+from qvlm_qiskit.quantum.statevector.cpu import one_qubit, readout
+from qvlm_qiskit.quantum.statevector.cpu.arrays import work_space, zero
+from qvlm_qiskit.quantum.statevector.cpu.kernels import jit
+
+
+@jit
+def dense_block(plan, index):
+    """One fixed matrix and the index of every one of its basis states."""
+    size = 1 << plan.offsets[index, 0]
+    start = plan.dense_start[index]
+    matrix = plan.dense[start : start + size * size].reshape(size, size)
+    return matrix, plan.offsets[index, 1 : 1 + size]
+
+
+@jit
+def forward(
+    plan, matrices, shared, batched, amplitudes, scales, state, out, first_tile, last_tile, keep
+):
+    """Run tiles first_tile … last_tile.
+
+    Cosines and sines of half angles: ``shared`` is (2, n_shared), ``batched`` (n_tiles, 2,
+    n_batched, L). ``amplitudes`` is (n_tiles·L, 2**n), or empty for |0…0⟩, ``scales`` as for
+    :func:`~qvlm_qiskit.quantum.statevector.cpu.initial_states.load`; ``state`` (n_tiles, 2, 2**n·L)
+    receives the final states if ``keep`` (else one tile of scratch), ``out`` (n_tiles,
+    n_observables, L) the values.
+    """
+    lanes = out.shape[2]
+    scratch = np.empty((2, state.shape[2]), state.dtype)
+    work = work_space(plan.gate_factors, lanes, state)
+    for tile in range(first_tile, last_tile):
+        slot = tile if keep else 0
+        re, im = state[slot, 0], state[slot, 1]
+        other_re, other_im = scratch[0], scratch[1]
+        angles = batched[tile]
+        if amplitudes.shape[1]:
+            initial.load(re, im, lanes, amplitudes, scales, tile)
+        else:
+            initial.prepare(plan, matrices, shared, angles, work, re, im, lanes)
+        for p in range(plan.passes.shape[0]):
+            kind, a, b = plan.passes[p, 0], plan.passes[p, 1], plan.passes[p, 2]
+            c, d = plan.passes[p, 3], plan.passes[p, 4]
+            if kind == 0 and plan.gate_batched[b]:
+                m = one_qubit.gate_products(plan, b, shared, angles, work)
+                k.apply_one_batched(re, im, lanes << a, lanes, m)
+            elif kind == 0:
+                k.apply_one(re, im, lanes << a, matrices[b])
+            elif kind == 1:
+                one_qubit.half_angle(d, c, shared, angles, work.cos, work.sin)
+                k.apply_rotation(re, im, lanes, a, b, work.cos, work.sin)
+            elif kind == 2:
+                k.permute(re, im, lanes, plan.tables[a], other_re, other_im)
+                re, other_re = other_re, re
+                im, other_im = other_im, im
+            elif kind == 3:
+                matrix, where = dense_block(plan, a)
+                k.apply_dense(re, im, lanes, matrix, where)
+            else:
+                k.apply_phases(re, im, lanes, plan.phases[a], 1)
+        for g in range(plan.term_x.size):
+            readout.measure(
+                re, im, lanes, plan.term_x[g], plan.term_start[g], plan.term_start[g + 1],
+                plan.term_z, plan.term_c, plan.term_o, out[tile],
+            )  # fmt: skip
+        if keep:
+            # an odd number of permutations has left the state in the scratch buffer
+            odd = 0
+            for p in range(plan.passes.shape[0]):
+                odd ^= plan.passes[p, 0] == 2
+            if odd:
+                k.copy(re, im, state[slot, 0], state[slot, 1])
+
+
+@jit
+def batched_gate_back(plan, g, qubit, shared, batched, work, pr, pi, lr, li, lanes, d_s, d_b):
+    """Un-apply a gate that differs from sample to sample, and add its gradients."""
+    m = one_qubit.gate_products(plan, g, shared, batched, work)
+    for e in range(8):
+        # entry e of the inverse: the conjugate of the transposed matrix
+        f = e + (e & 2) - ((e & 4) >> 1)
+        for lane in range(lanes):
+            work.inverse[e, lane] = -m[f, lane] if e % 2 else m[f, lane]
+    step = lanes << qubit
+    zero(work.k)
+    k.apply_one_batched(pr, pi, step, lanes, work.inverse)
+    k.collect_one_batched(lr, li, pr, pi, step, lanes, work.k)
+    k.apply_one_batched(lr, li, step, lanes, work.inverse)
+    one_qubit.gate_gradients(plan, g, shared, batched, work, d_s, d_b)
+
+
+@jit
+def rotation_back(plan, p, shared, batched, work, pr, pi, lr, li, lanes, d_shared, d_batched):
+    """Un-apply a rotation about a Pauli string of several qubits, and add its gradient."""
+    x, z, angle, varies = plan.passes[p, 1], plan.passes[p, 2], plan.passes[p, 3], plan.passes[p, 4]
+    zero(work.total)
+    k.collect_rotation(lr, li, pr, pi, lanes, x, z, work.total)
+    one_qubit.add_gradient(varies, angle, work.total, d_shared, d_batched)
+    one_qubit.half_angle(varies, angle, shared, batched, work.cos, work.sin)
+    for lane in range(lanes):
+        work.sin[lane] = -work.sin[lane]
+    k.apply_rotation(pr, pi, lanes, x, z, work.cos, work.sin)
+    k.apply_rotation(lr, li, lanes, x, z, work.cos, work.sin)
+
+
+@jit
+def backward(
+    plan, matrices, shared, batched, amplitudes, scales, state, grad, d_shared, d_batched,
+    d_amplitudes, first_tile, last_tile,
+):  # fmt: skip
+    """The vector-Jacobian product of tiles first_tile … last_tile; un-applies ``state`` in place.
+
+    ``grad`` is (n_tiles, n_observables, L); adds to ``d_shared`` (n_shared,) and ``d_batched``
+    (n_tiles, n_batched, L), writes ``d_amplitudes`` (n_tiles·L, 2**n) where it is not empty.
+    """
+    lanes = grad.shape[2]
+    scratch = np.empty((2, state.shape[2]), state.dtype)
+    lam = np.empty((2, state.shape[2]), state.dtype)
+    work = work_space(plan.gate_factors, lanes, state)
+    one = np.empty(8, state.dtype)
+    totals = np.zeros((matrices.shape[0], 8))
+    for tile in range(first_tile, last_tile):
+        pr, pi = state[tile, 0], state[tile, 1]
+        lr, li = lam[0], lam[1]
+        sr, si = scratch[0], scratch[1]
+        angles, d_angles = batched[tile], d_batched[tile]
+        zero(lr)
+        zero(li)
+        for g in range(plan.term_x.size):
+            readout.weigh(
+                pr, pi, lanes, plan.term_x[g], plan.term_start[g], plan.term_start[g + 1],
+                plan.term_z, plan.term_c, plan.term_o, grad[tile], lr, li,
+            )  # fmt: skip
+        for p in range(plan.passes.shape[0] - 1, -1, -1):
+            kind, a, b = plan.passes[p, 0], plan.passes[p, 1], plan.passes[p, 2]
+            if kind == 0 and plan.gate_batched[b]:
+                batched_gate_back(
+                    plan, b, a, shared, angles, work, pr, pi, lr, li, lanes, d_shared, d_angles
+                )
+            elif kind == 0:
+                k.adjoint(matrices[b], one)
+                k.apply_one(pr, pi, lanes << a, one)
+                k.collect_one(lr, li, pr, pi, lanes << a, totals[b])
+                k.apply_one(lr, li, lanes << a, one)
+            elif kind == 1:
+                rotation_back(
+                    plan, p, shared, angles, work, pr, pi, lr, li, lanes, d_shared, d_angles
+                )
+            elif kind == 2:
+                k.permute_back(pr, pi, lanes, plan.tables[a], sr, si)
+                pr, sr = sr, pr
+                pi, si = si, pi
+                k.permute_back(lr, li, lanes, plan.tables[a], sr, si)
+                lr, sr = sr, lr
+                li, si = si, li
+            elif kind == 3:
+                matrix, where = dense_block(plan, a)
+                undo = np.conj(matrix.T).copy()
+                k.apply_dense(pr, pi, lanes, undo, where)
+                k.apply_dense(lr, li, lanes, undo, where)
+            else:
+                k.apply_phases(pr, pi, lanes, plan.phases[a], -1)
+                k.apply_phases(lr, li, lanes, plan.phases[a], -1)
+        if d_amplitudes.shape[1]:
+            initial.load_back(lr, lanes, amplitudes, scales, d_amplitudes, tile)
+        else:
+            initial.prepare_back(
+                plan, matrices, shared, angles, work, lr, li, sr, si, lanes, totals,
+                d_shared, d_angles,
+            )  # fmt: skip
+    one_qubit.shared_gradients(plan, shared, totals, d_shared)

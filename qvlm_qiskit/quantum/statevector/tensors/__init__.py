@@ -1,0 +1,1 @@
+"""The same in torch operations: `executor` runs `steps`, whose matrices come from `gate_bank`."""

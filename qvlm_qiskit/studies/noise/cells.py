@@ -1,0 +1,109 @@
+"""The work of one process of a noise study: train a model, or evaluate one on one machine."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+
+from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.backends.backend import Backend, installed_versions
+from qvlm_qiskit.data import DigitCanvases, encode_prompts
+from qvlm_qiskit.evaluation import capture_rows
+from qvlm_qiskit.evaluation.loss import answer_loss
+from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.measure import errors_on, evaluate_on
+from qvlm_qiskit.studies.noise.grid import EXACT, Cell, NoiseGrid, StudyModel
+from qvlm_qiskit.training import train
+
+PROMPTS_FOR_ROWS = 32
+
+
+def train_model(model: StudyModel) -> float:
+    """Train a model of the study in this process; returns seconds."""
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    # what an interrupted study left of it has the same options, or would not be there
+    partial = model.path.with_name(model.path.name + ".partial")
+    checkpoints = partial / "checkpoints"
+    resume = any(
+        (folder / "trainer_state.json").is_file() for folder in checkpoints.glob("checkpoint-*")
+    )
+    backend = None
+    if model.trained_on != EXACT:
+        backend = training_backend(model.trained_on, model.trained_at, model.options.seed)
+    train(model.options, model.path, backend=backend, resume=resume)
+    return time.perf_counter() - started
+
+
+def training_backend(
+    name: str, strength: float, seed: int, max_age_days: float | None = None
+) -> Backend:
+    """Where a model of the study is trained under noise: exact values, single precision."""
+    return open_backend(
+        name,
+        precision=0,
+        noise_scale=strength,
+        seed=seed,
+        dtype="complex64",
+        max_age_days=max_age_days,
+    )
+
+
+def open_cell(cell: Cell, grid: NoiseGrid) -> Backend:
+    """The noisy machine of a cell.
+
+    Raises:
+        QVLMError: It can't be opened with these options.
+    """
+    return open_backend(
+        grid.device,
+        shots=grid.shots,
+        seed=cell.model.options.seed,
+        noise_scale=1.0 if cell.strength is None else cell.strength,
+        mitigation=cell.mitigation or "none",
+        method=grid.method,
+        max_age_days=grid.max_age_days,
+    )
+
+
+def evaluate_cell(cell: Cell, grid: NoiseGrid) -> dict[str, Any]:
+    """One row of the study's table, as plain data.
+
+    The seed of compilation and sampling is the model's. Accuracy and loss are on the same
+    questions; expectation values are compared with exact ones for circuits of these questions.
+    """
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    run = Run.open(cell.model.path)
+    model, processor = run.model(), run.processor()
+    samples = list(DigitCanvases("test", grid.questions, run.seed))
+    noisy = cell.strength is not None
+    backend = open_cell(cell, grid) if noisy else open_backend(EXACT)
+    _, record = evaluate_on(model, processor, samples, backend)
+    with model.run_on(backend):
+        loss = answer_loss(model, processor, samples)
+    errors: list[dict[str, Any]] = []
+    if noisy:
+        asked = samples[:PROMPTS_FOR_ROWS]
+        batch = encode_prompts(processor, [s.image for s in asked], [s.question for s in asked])
+        errors = errors_on(model, capture_rows(model, batch, grid.rows), backend)
+    return {
+        "key": cell.key(grid),
+        "run": str(cell.model.path),
+        "kind": cell.model.kind,
+        "blocks": cell.model.options.blocks,
+        "seed": run.seed,
+        "trained_at": cell.model.trained_at,
+        "device": grid.device if noisy else EXACT,
+        "strength": cell.strength,
+        "mitigation": cell.mitigation,
+        "shots": grid.shots if noisy else None,
+        **{name: record[name] for name in ("correct", "total", "accuracy", "low", "high")},
+        "loss": loss,
+        "expectations": errors,
+        "gates": {name: float(value) for name, value in model.gate_values().items()},
+        "seconds": round(time.perf_counter() - started, 2),
+        "versions": installed_versions(),
+    }

@@ -1,0 +1,1 @@
+"""What all studies show: pages from `templates`, `plots`, and the demo's `report`."""

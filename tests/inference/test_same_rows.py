@@ -1,0 +1,158 @@
+"""The rows of an evaluation: each asked once, and the same numbers however it is computed."""
+
+import numpy as np
+import pytest
+import torch
+from qiskit.primitives import StatevectorEstimator
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+
+from qvlm_qiskit.data import encode_prompts
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.evaluation import evaluate
+from qvlm_qiskit.inference.prefetch import prefetch, tokens_needed
+from qvlm_qiskit.inference.same_rows import GRID, KnownRows, asked_once, rounded
+from qvlm_qiskit.quantum import TorchEstimator
+
+
+class Listening(TorchEstimator):
+    """Exact, and remembers the rows of every call."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def run(self, pubs, *, precision=None):
+        coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
+        for pub in coerced:
+            values = pub.parameter_values.as_array(pub.circuit.parameters)
+            self.calls.append([row.tobytes() for row in values])
+        return super().run(coerced)
+
+    @property
+    def rows(self):
+        return [row for call in self.calls for row in call]
+
+
+@pytest.fixture
+def listeners(model):
+    """An estimator per quantum layer, by the block's name, while the fixture is in use."""
+    found = {
+        "paqm" if "paqm" in name else "qcnn": (layer, Listening())
+        for name, layer in model.quantum_layers.items()
+    }
+    for layer, listener in found.values():
+        layer.run_on(listener)
+    return {name: listener for name, (_, listener) in found.items()}
+
+
+def rows_of(model, processor, samples, batch_size, listeners):
+    for listener in listeners.values():
+        listener.calls.clear()
+    with asked_once(model):
+        found = evaluate(model, processor, samples, batch_size=batch_size)
+    return found, {name: list(listener.rows) for name, listener in listeners.items()}
+
+
+def test_no_row_is_asked_twice(model, processor, samples, listeners):
+    _, rows = rows_of(model, processor, samples[:8], 8, listeners)
+    assert all(len(set(found)) == len(found) > 0 for found in rows.values())
+
+
+def test_the_rows_are_the_same_in_batches_of_another_shape(model, processor, samples, listeners):
+    first, together = rows_of(model, processor, samples[:8], 8, listeners)
+    second, alone = rows_of(model, processor, samples[:8], 1, listeners)
+    assert first == second
+    assert set(alone["qcnn"]) == set(together["qcnn"])
+    # together, shorter prompts and answers are padded: these tokens are no question's own
+    assert set(alone["paqm"]) < set(together["paqm"])
+
+
+def test_without_it_single_precision_makes_other_rows(model, processor, samples, listeners):
+    """The control: what the grid and the double precision are for."""
+
+    def rows(batch_size):
+        listeners["qcnn"].calls.clear()
+        evaluate(model, processor, samples[:8], batch_size=batch_size)
+        return set(listeners["qcnn"].rows)
+
+    assert rows(8) != rows(3)
+
+
+def test_answers_are_those_of_the_plain_model(model, processor, samples):
+    plain = evaluate(model, processor, samples)
+    with asked_once(model):
+        assert evaluate(model, processor, samples) == plain
+
+
+def test_the_model_is_as_it_was_afterwards(model, processor, samples):
+    batch = encode_prompts(processor, [s.image for s in samples], [s.question for s in samples])
+    before = model(**batch.inputs()).logits
+    with asked_once(model):
+        inside = model(**batch.inputs()).logits
+    after = model(**batch.inputs()).logits
+    assert torch.equal(before, after)
+    assert not torch.equal(before, inside)
+    torch.testing.assert_close(before, inside, atol=1e-3, rtol=1e-3)
+    assert not any(layer.runs_elsewhere for layer in model.quantum_layers.values())
+
+
+def test_values_are_on_the_grid_and_zero_has_one_sign():
+    values = np.random.default_rng(3).uniform(-7, 7, (5, 4))
+    grid = rounded(values)
+    assert np.all(np.abs(grid - values) <= GRID / 2)
+    assert np.array_equal(grid, rounded(grid))
+    assert np.array_equal(grid / GRID, np.round(grid / GRID))
+    assert rounded(np.array([-1e-9])).tobytes() == np.array([0.0]).tobytes()
+
+
+def test_known_rows_are_those_of_the_estimator_behind(model):
+    layer = next(iter(model.quantum_layers.values()))
+    network = layer.neural_network
+    rng = np.random.default_rng(4)
+    values = rounded(rng.uniform(-1, 1, (6, network.circuit.num_parameters)))
+    observables = [[o] for o in network.observables]
+    known = KnownRows(StatevectorEstimator())
+    known.run([(network.circuit, observables, values[:3])])
+    found = known.run([(network.circuit, observables, values[[1, 5, 1, 0]])]).result()[0].data
+    job = StatevectorEstimator().run([(network.circuit, observables, values[[1, 5, 1, 0]])])
+    np.testing.assert_allclose(found.evs, job.result()[0].data.evs, atol=1e-12)
+    assert found.stds.shape == found.evs.shape
+
+
+def test_pubs_of_another_shape_are_refused(model):
+    network = next(iter(model.quantum_layers.values())).neural_network
+    values = np.zeros((2, 2, network.circuit.num_parameters))
+    with pytest.raises(InputError, match="rows and observables of a layer"):
+        KnownRows(StatevectorEstimator()).run([(network.circuit, network.observables[0], values)])
+
+
+def test_after_prefetch_a_generation_asks_for_nothing(model, processor, samples, listeners):
+    with asked_once(model):
+        prefetch(model, processor, samples[:10])
+        bought = {name: len(listener.calls) for name, listener in listeners.items()}
+        evaluate(model, processor, samples[:10], batch_size=10)
+    assert bought == {"paqm": 1, "qcnn": 1}
+    assert {name: len(listener.calls) for name, listener in listeners.items()} == bought
+
+
+def test_after_prefetch_even_random_words_ask_for_nothing(model, processor, samples, listeners):
+    """What noise could make of the words: any of them, anywhere."""
+    images, asked = zip(*((s.image, s.question) for s in samples[:6]), strict=True)
+    batch = encode_prompts(processor, list(images), list(asked))
+    torch.manual_seed(5)
+    with asked_once(model), torch.inference_mode():
+        prefetch(model, processor, samples[:6])
+        model.generate(
+            **batch.inputs(), max_new_tokens=16, do_sample=True, temperature=50.0, top_k=0
+        )
+    assert len(listeners["paqm"].calls) == 1
+
+
+def test_prefetch_asks_for_prompts_and_every_word_at_every_later_place(model, processor, samples):
+    batch = encode_prompts(processor, [s.image for s in samples[:1]], [samples[0].question])
+    length = batch.input_ids.shape[1]
+    needed = tokens_needed(model, batch, max_new_tokens=4)
+    image = model.config.image_token_id
+    prompt = {(int(t), p) for p, t in enumerate(batch.input_ids[0]) if t != image}
+    words = set(range(model.config.text_config.vocab_size)) - {image}
+    assert set(needed) == prompt | {(w, length + k) for w in words for k in range(3)}
