@@ -18,10 +18,11 @@ GIVEN = ("backends", "noise_models", "jobs")
 CHAINS = {
     "errors": set(),
     "progress": set(),
+    "clocks": set(),
     "files": {"errors"},
     "noise_models": {"errors", "files"},
-    "backends": {"errors", "noise_models"},
-    "jobs": {"errors", "noise_models", "backends"},
+    "backends": {"clocks", "errors", "noise_models"},
+    "jobs": {"clocks", "errors", "noise_models", "backends"},
     "quantum": {"errors"},
     "blocks": {"errors", "quantum"},
     "model": {"errors", "quantum", "blocks"},
@@ -41,8 +42,8 @@ CHAINS["__init__"] = set(CHAINS) - {"cli", "inference", "studies", "__main__"}
 # (part, imported part) → the files that may do so, inside a function only.
 LAZY = {
     ("backends", "quantum"): {
-        "backends/devices/simulated.py", "backends/devices/noisy_openers.py",
-        "backends/mitigation/exact.py",
+        "backends/devices/statevector.py", "backends/devices/noisy.py",
+        "backends/mitigation/near_clifford.py",
     }
 }  # fmt: skip
 

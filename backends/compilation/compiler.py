@@ -15,8 +15,12 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.transpiler import Target, generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 
-from qvlm_qiskit.backends.compilation.placement import best_placement, moved
-from qvlm_qiskit.backends.compilation.success import log_success, states_errors
+from qvlm_qiskit.backends.compilation.placement import (
+    best_placement,
+    log_success,
+    moved,
+    states_errors,
+)
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, target_digest
 from qvlm_qiskit.errors import CapacityError, CircuitError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qvlm_qiskit.backends.devices.fake_devices import fake_device, fake_qubits
-from qvlm_qiskit.backends.devices.machines import fetch_machine
+from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.errors import UnknownNameError
 from qvlm_qiskit.noise_models import (
     NoiseSpec,

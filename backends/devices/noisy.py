@@ -3,21 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
-from typing import Any, Literal
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Any, Literal, cast
 
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.transpiler import Target
+from qiskit_aer import AerSimulator
 
-from qvlm_qiskit.backends.devices.sampling import SampledEstimator
-from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
+from qvlm_qiskit.backends.backend import Backend
+from qvlm_qiskit.backends.catalog import BackendRow, register
+from qvlm_qiskit.backends.devices.fake_devices import fake_device, fake_qubits, rep_delay_seconds
+from qvlm_qiskit.backends.devices.noise_by_name import open_noise
+from qvlm_qiskit.backends.devices.sampling import (
+    DEFAULT_SHOTS,
+    DENSITY_MATRIX_QUBITS,
+    PARALLEL,
+    SAMPLING,
+    ReducedSimulator,
+    SampledEstimator,
+    basis_change,
+    compiler_for,
+)
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
+from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.backends.pubs.active_qubits import active_qubits, restrict_target
 from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
-from qvlm_qiskit.backends.pubs.shots import content_seed
+from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots
 from qvlm_qiskit.backends.pubs.work import Work
-from qvlm_qiskit.errors import CapacityError
+from qvlm_qiskit.errors import CapacityError, InputError, UnknownNameError
+from qvlm_qiskit.noise_models import (
+    ChannelNoise,
+    NoiseSpec,
+    build,
+    restricted,
+    scaled,
+    spec_target,
+    split_terms,
+    with_crosstalk,
+)
 
 Method = Literal["auto", "density", "aer"]
 
@@ -155,3 +183,165 @@ class NoisyEstimator(BaseEstimatorV2):
 def _acting(circuit: QuantumCircuit) -> int:
     """How many qubits some instruction acts on."""
     return len({bit for item in circuit.data if item.name != "barrier" for bit in item.qubits})
+
+
+# Any placement; the parametric noise knows no device.
+PARAMETRIC_QUBITS = 20
+PARAMETRIC_EXAMPLE = "noisy:depolarizing(0.01)"
+WRAPPED = (
+    "none", "readout", "zne", "readout+zne", "learned-zne", "cdr", "pec", "twirling", "auto",
+)  # fmt: skip
+"""Mitigations by estimator wrappers of our own."""
+CANDIDATES = (
+    "none", "readout", "zne", "readout+zne", "readout+cdr", "readout+learned-zne", "readout+pec",
+)  # fmt: skip
+NOT_SIMULATED = {
+    "dd": "idle qubits have no noise in this simulator, so that pulses on them could only do harm"
+}
+ACCEPTED = (*SAMPLING, "noise_scale", "device", "dtype", "method", "max_age_days")
+
+
+def _noisy_rows() -> Iterable[BackendRow]:
+    yield BackendRow(
+        PARAMETRIC_EXAMPLE,
+        "simulated shots",
+        PARAMETRIC_QUBITS,
+        "depolarising noise: p on cz, p/10 on sx and x; other formulas likewise",
+    )
+    yield BackendRow(
+        "noisy:<file>.json", "simulated shots", None, "noise of a file that qvlm noise save wrote"
+    )
+    for device, qubits in fake_qubits().items():
+        what = f"noise from the calibration of {device}"
+        yield BackendRow(f"noisy:{device}", "simulated shots", qubits, what)
+
+
+@register("noisy:", kind="simulated shots", what="simulation with noise", rows=_noisy_rows)
+def open_noisy(name: str, options: BackendOptions) -> Backend:
+    """Density matrices, or shots on Aer, with noise from a calibration, a file or a formula."""
+    options.only(name, ACCEPTED, WRAPPED, exact=True, reasons=NOT_SIMULATED)
+    exact = options.precision == 0
+    if options.method == "aer":
+        _check_aer(options, exact)
+    source = name.removeprefix("noisy:")
+    spec = _noise(name, source, options.max_age_days)
+    base = split_terms(source)[0]
+    target = _target(spec, base)
+    date = None if spec.snapshot is None else spec.snapshot.calibrated_utc
+    delay = rep_delay_seconds(fake_device(base)) if base in fake_qubits() else None
+    precision = options.sampling_precision
+    if precision is None:
+        precision = precision_of_shots(DEFAULT_SHOTS)
+    return Backend(
+        name=name,
+        kind="exact" if exact else "simulated shots",
+        num_qubits=target.num_qubits,
+        options=options,
+        device=_estimator(spec, target, options, precision),
+        compiler=compiler_for(target, options, date),
+        wrappers=mitigation_wrappers(
+            options.steps,
+            MitigatedDevice(
+                target,
+                lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
+                options.seed,
+                candidates=CANDIDATES,
+            ),
+        ),
+        default_precision=precision,
+        device_options={
+            "noise_scale": options.noise_scale,
+            "noise_sha256": spec.digest(),
+            "method": options.method,
+            "density_qubits": DENSITY_QUBITS,
+            "dtype": options.dtype or "complex128",
+        },
+        noise={**spec.summary(), "noise_scale": options.noise_scale},
+        mitigations=WRAPPED,
+        rep_delay_seconds=delay,
+    )
+
+
+def _check_aer(options: BackendOptions, exact: bool) -> None:
+    if exact:
+        raise InputError(
+            "method='aer' draws shots; exact values (precision=0) need method='density' or 'auto'"
+        )
+    for name in ("device", "dtype"):
+        if getattr(options, name) is not None:
+            raise InputError(f"{name}= belongs to this package's engine, not to method='aer'")
+
+
+def _noise(name: str, source: str, max_age_days: float | None) -> NoiseSpec:
+    try:
+        return open_noise(source, max_age_days=max_age_days)
+    except UnknownNameError as ex:
+        if "(" in source:
+            raise
+        raise UnknownNameError("backend", name, [row.name for row in _noisy_rows()]) from ex
+
+
+def _target(spec: NoiseSpec, base: str) -> Target:
+    if base in fake_qubits():
+        return fake_device(base).target
+    if spec.qubits:
+        return spec_target(spec)
+    names = [*spec.basis_gates, "measure"]
+    return Target.from_configuration(names, num_qubits=PARAMETRIC_QUBITS)
+
+
+def _estimator(
+    spec: NoiseSpec, target: Target, options: BackendOptions, precision: float
+) -> NoisyEstimator:
+    # What circuits don't use is never scaled: a device's broken qubits are no obstacle.
+    sources = tuple(source.scaled(options.noise_scale) for source in spec.sources)
+    crosstalk = replace(spec, sources=sources)
+    channels = ChannelNoise(spec, partial(_rotation, target), options.noise_scale)
+    sampled = SampledEstimator(
+        _simulators(spec, target, options.noise_scale),
+        options.seed,
+        precision or None,
+        written_out=lambda circuit: with_crosstalk(circuit, crosstalk),
+    )
+    estimator = NoisyEstimator(
+        lambda: _torch_estimator(channels, options),
+        sampled,
+        cast(Method, options.method),
+        options.seed,
+        precision,
+    )
+    if options.device is not None:
+        _ = estimator.density  # a device that is not there is refused now
+    return estimator
+
+
+def _torch_estimator(channels: ChannelNoise, options: BackendOptions) -> Any:
+    from qvlm_qiskit.quantum import TorchEstimator
+
+    dtype = options.dtype or "complex128"
+    return TorchEstimator(noise_model=channels, device=options.device, dtype=dtype)
+
+
+def _rotation(target: Target, qubit: int, pauli: str) -> QuantumCircuit:
+    return basis_change(target.num_qubits, {qubit: pauli}, target)
+
+
+Simulators = Callable[[tuple[int, ...]], ReducedSimulator]
+
+
+def _simulators(spec: NoiseSpec, target: Target, factor: float) -> Simulators:
+    def reduced(qubits: tuple[int, ...]) -> ReducedSimulator:
+        part = scaled(restricted(spec, qubits), factor)
+        own = restrict_target(target, qubits) if spec.qubits else target
+        return ReducedSimulator(_simulator(part, len(qubits)), own)
+
+    return reduced
+
+
+def _simulator(spec: NoiseSpec, num_qubits: int) -> Any:
+    if spec.is_noise_free:
+        return AerSimulator(method="statevector", **PARALLEL)
+    method = "density_matrix" if num_qubits <= DENSITY_MATRIX_QUBITS else "automatic"
+    # Aer fuses density-matrix gates from 7 qubits on; merging pays from 5, measured.
+    fusion = {"fusion_threshold": 1} if num_qubits > 4 else {"fusion_enable": False}
+    return AerSimulator(noise_model=build(spec), method=method, **fusion, **PARALLEL)

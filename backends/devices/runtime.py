@@ -28,6 +28,10 @@ from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, sh
 from qvlm_qiskit.backends.pubs.work import Work
 from qvlm_qiskit.errors import BackendError, CapacityError
 
+BY_RUNTIME = ("twirling", "dd", "resilience-0", "resilience-1", "resilience-2")
+"""Techniques that are options of the Runtime's own estimator."""
+WRAPPED = ("none", "readout", "zne", "readout+zne", "learned-zne", "cdr", "auto")
+CANDIDATES = ("none", "readout", "zne", "readout+zne", "readout+cdr")
 DEFAULT_SHOTS = 4096
 # Noisy local simulation beyond this runs into gigabytes and hours.
 MAX_LOCAL_QUBITS = 24

@@ -18,6 +18,8 @@ from typing import Any, Literal
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from qvlm_qiskit.clocks import seconds_since_boot
+
 
 @dataclass(frozen=True)
 class Deadlines:
@@ -99,13 +101,6 @@ def recording(deadlines: Deadlines, no_write_after: float | None = None) -> Iter
         yield record
     finally:
         RECORD.reset(token)
-
-
-def seconds_since_boot() -> float:
-    """A clock that nobody sets and that goes on while the computer sleeps, where there is one."""
-    if hasattr(time, "CLOCK_BOOTTIME"):
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.monotonic()
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,10 @@ from qvlm_qiskit.backends.mitigation.auto import AutoMitigated, Choice, Trial
 from qvlm_qiskit.backends.mitigation.build import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.mitigation.cdr import CliffordRegressed
 from qvlm_qiskit.backends.mitigation.learned import LearnedExtrapolation
-from qvlm_qiskit.backends.mitigation.mitigator import Mitigator
+from qvlm_qiskit.backends.mitigation.mitigator import Mitigator, Technique
 from qvlm_qiskit.backends.mitigation.pec import ErrorCancelled
 from qvlm_qiskit.backends.mitigation.readout import ReadoutMitigated
 from qvlm_qiskit.backends.mitigation.report import Cost, cost_of
-from qvlm_qiskit.backends.mitigation.technique import Technique
 from qvlm_qiskit.backends.mitigation.twirling import PauliTwirled
 from qvlm_qiskit.backends.mitigation.zne import ZeroNoiseExtrapolated
 

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.mitigation.mitigator import shots_asked
+from qvlm_qiskit.backends.mitigation.mitigator import Technique, shots_asked
 from qvlm_qiskit.backends.mitigation.names import Auto, mitigation_name, parse_mitigation
 from qvlm_qiskit.backends.mitigation.near_clifford import TrainingSet, near_clifford, training_key
 from qvlm_qiskit.backends.mitigation.report import cost_of
-from qvlm_qiskit.backends.mitigation.technique import Technique
 from qvlm_qiskit.backends.mitigation.techniques import Step
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
 from qvlm_qiskit.backends.pubs.digest import circuit_digest

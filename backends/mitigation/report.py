@@ -8,7 +8,7 @@ from typing import Any
 
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.mitigation.technique import Technique
+from qvlm_qiskit.backends.mitigation.mitigator import Technique
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork
 from qvlm_qiskit.errors import MitigationError
 

@@ -12,7 +12,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.compilation.compiled import Compiled
-from qvlm_qiskit.backends.mitigation.technique import Technique
+from qvlm_qiskit.backends.mitigation.mitigator import Technique
 from qvlm_qiskit.backends.preflight.limits import OPEN_PLAN_SECONDS, JobTimer, broken_limits
 from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork, Work

@@ -11,7 +11,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.backends.compilation.compiled import Compiled
-from qvlm_qiskit.backends.mitigation.technique import Technique
+from qvlm_qiskit.backends.mitigation.mitigator import Technique
 from qvlm_qiskit.backends.preflight.limits import JobTimer
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork
 from qvlm_qiskit.jobs.ledger.records import StoredRow

@@ -14,17 +14,19 @@ from qiskit_ibm_runtime import EstimatorV2, Session
 from qiskit_ibm_runtime.executor_estimator import Estimator
 
 from qvlm_qiskit.backends.devices.runtime import HardwareEstimator
-from qvlm_qiskit.backends.ibm.account import guard_client, guard_service
+from qvlm_qiskit.backends.ibm.account import guard_client, guard_service, redacted
 from qvlm_qiskit.backends.ibm.wire import Deadlines, Record, recording
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.jobs.ledger.package import Package
-from qvlm_qiskit.jobs.services import decode, ibm_answers
+from qvlm_qiskit.jobs.services import decode
 from qvlm_qiskit.jobs.services import ibm_outcomes as outcomes
 from qvlm_qiskit.jobs.services.interface import (
     FINAL,
+    MAX_TIME_REASON,
     Allowance,
     NoSuchJobError,
     ServerJob,
+    ServerStatus,
     UnreachableError,
 )
 
@@ -207,7 +209,7 @@ class RuntimeJobs:
         Raises:
             UnreachableError: No answer.
         """
-        return self._read(lambda: ibm_answers.allowance(self._client.cloud_usage()))
+        return self._read(lambda: read_allowance(self._client.cloud_usage()))
 
     def open_session(self, kind: Literal["batch", "session"], max_seconds: int | None) -> str:
         """Open a batch or session and return its id; an unused one costs nothing.
@@ -263,10 +265,10 @@ class RuntimeJobs:
             return EstimatorV2(mode=mode, options=options)
 
     def _job(self, row: Mapping[str, Any]) -> ServerJob:
-        return ibm_answers.server_job(row, self._sign_in.secrets())
+        return read_job(row, self._sign_in.secrets())
 
     def _usage(self, server_id: str) -> float | None:
-        return ibm_answers.usage_seconds(self._client.job_metadata(server_id))
+        return usage_seconds(self._client.job_metadata(server_id))
 
     def _read(self, ask: Callable[[], Answer]) -> Answer:
         """What `ask` returns, or the ledger's error without the client's behind it."""
@@ -294,3 +296,48 @@ class _Mode(Session):
 
 def _answered(record: Record, status: int) -> bool:
     return bool(record.exchanges) and record.exchanges[-1].status == status
+
+
+_STATUSES: dict[str, ServerStatus] = {
+    "queued": "queued",
+    "running": "running",
+    "completed": "completed",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+
+
+def read_job(row: Mapping[str, Any], secrets: Sequence[str] = ()) -> ServerJob:
+    """A job from its row in `GET /jobs` or from `GET /jobs/{id}`.
+
+    A job that ran into its maximum execution time is "Cancelled" there, and failed here.
+
+    Raises:
+        KeyError: A row without a state, or in a state that the service did not have so far.
+    """
+    state = row["state"]
+    words = str(state["status"]).lower()
+    code = state.get("reason_code") or state.get("reasonCode")
+    status = _STATUSES["cancelled" if words.startswith("cancelled") else words]
+    if status == "cancelled" and (code == MAX_TIME_REASON or "ran too long" in words):
+        status, code = "failed", MAX_TIME_REASON
+    reason = redacted(str(state.get("reason") or ""), secrets)
+    return ServerJob(str(row["id"]), status, reason or None, None if code is None else int(code))
+
+
+def usage_seconds(metrics: Mapping[str, Any]) -> float | None:
+    """What a job was charged, from `GET /jobs/{id}/metrics`; None until that is certain."""
+    usage = metrics.get("usage", {})
+    seconds = usage.get("qpu_charge_time_seconds")
+    pending = usage.get("status", "pending") == "pending"
+    return None if pending or seconds is None else float(seconds)
+
+
+def read_allowance(usage: Mapping[str, Any]) -> Allowance:
+    """What the instance may still use, from `GET /instances/usage`; a limit of 0 is one."""
+    limit = usage.get("usage_limit_seconds")
+    if limit is None:
+        limit = usage.get("usage_allocation_seconds")
+    used = usage.get("usage_consumed_seconds") or 0
+    remaining = None if limit is None else max(float(limit) - float(used), 0.0)
+    return Allowance(remaining, bool(usage.get("usage_limit_reached")))

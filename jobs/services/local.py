@@ -30,6 +30,7 @@ from typing import Any, Literal
 import numpy as np
 from qiskit.primitives import BaseEstimatorV2
 
+from qvlm_qiskit.clocks import boot_id
 from qvlm_qiskit.errors import JobError, QVLMError
 from qvlm_qiskit.jobs.ledger.answer import PubAnswer, plain
 from qvlm_qiskit.jobs.ledger.package import Package
@@ -40,7 +41,6 @@ from qvlm_qiskit.jobs.services.interface import (
     RefusedError,
     ServerJob,
 )
-from qvlm_qiskit.jobs.worker.clocks import boot_id
 
 CANCELLED = "cancelled by the user"
 STARTS = 3

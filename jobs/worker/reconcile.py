@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qvlm_qiskit import clocks
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.services.interface import AnotherAccountError
-from qvlm_qiskit.jobs.worker import clocks
 
 if TYPE_CHECKING:
     from qvlm_qiskit.jobs.worker.worker import Worker

@@ -12,20 +12,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlalchemy import delete, func, insert, select
+
+from qvlm_qiskit import clocks
 from qvlm_qiskit.errors import BudgetError, JobError, JobPending, LedgerError
+from qvlm_qiskit.jobs.ledger import schema
+from qvlm_qiskit.jobs.ledger.database import alone
 from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.run_states import RunEndedError
 from qvlm_qiskit.jobs.ledger.runs import check_run_lives
 from qvlm_qiskit.jobs.ledger.states import State
+from qvlm_qiskit.jobs.ledger.store import JobStore, now_in
 from qvlm_qiskit.jobs.services.interface import (
     AmbiguousError,
+    JobService,
     NotAcceptedError,
     RefusedError,
     SessionClosedError,
 )
-from qvlm_qiskit.jobs.worker import clocks, reconcile
-from qvlm_qiskit.jobs.worker.pacing import take_turn
+from qvlm_qiskit.jobs.worker import reconcile
 
 if TYPE_CHECKING:
     from qvlm_qiskit.jobs.worker.worker import Worker
@@ -117,3 +123,34 @@ def _posted_at(held: Submission) -> float:
     if held.posted_at is None:
         raise LedgerError(f"submission {held.id} is {held.state} but was never sent")
     return held.posted_at
+
+
+WINDOW_SECONDS = 60.0
+
+
+def take_turn(store: JobStore, service: JobService, submission: str) -> float:
+    """Take one of the service's requests of this minute.
+
+    Returns:
+        0 when it was taken; otherwise the seconds until one is free.
+    """
+    if service.posts_per_minute is None:
+        return 0.0
+    table = schema.posts
+    with store.transaction() as connection:
+        alone(connection, f"posts to {service.machine}")  # counting and inserting are one step
+        now = now_in(connection)
+        since = now - WINDOW_SECONDS
+        connection.execute(delete(table).where(table.c.at < since - WINDOW_SECONDS))
+        # One further ahead than the window was noted before the clock was set back.
+        current = (table.c.at > since) & (table.c.at <= now + WINDOW_SECONDS)
+        mine = (table.c.machine == service.machine) & current
+        taken, oldest = connection.execute(
+            select(func.count(), func.min(table.c.at)).where(mine)
+        ).one()
+        if taken >= service.posts_per_minute:
+            return min(max(float(oldest) + WINDOW_SECONDS - now, 0.1), WINDOW_SECONDS)
+        connection.execute(
+            insert(table).values(machine=service.machine, submission=submission, at=now)
+        )
+    return 0.0

@@ -346,7 +346,7 @@ def _ask_for_bills(ledger: Any) -> None:
 def _restore(ledger: Any) -> None:
     from qvlm_qiskit.jobs import Recording
     from qvlm_qiskit.jobs.recording import service_for
-    from qvlm_qiskit.jobs.repair import damaged_results, restore_result
+    from qvlm_qiskit.jobs.verify import damaged_results, restore_result
 
     for job in damaged_results(ledger):
         machine = common.open_machine(job.machine)

@@ -26,7 +26,6 @@ from qvlm_qiskit.inference.plan import (
 from qvlm_qiskit.inference.request import Request, SubmitOptions
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recorded, recorded_backend
 from qvlm_qiskit.jobs.costs.usage import UNSENT, executions_of
-from qvlm_qiskit.jobs.ledger.attempts import retry
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.run_states import RunEndedError
 from qvlm_qiskit.jobs.ledger.runs import (
@@ -35,6 +34,7 @@ from qvlm_qiskit.jobs.ledger.runs import (
     check_run_waits,
     close_run,
     load_run,
+    retry,
     submissions_of,
 )
 from qvlm_qiskit.jobs.worker.worker import Report

@@ -13,7 +13,7 @@ from qiskit.primitives import StatevectorEstimator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qvlm_qiskit.backends import MITIGATIONS, Backend, catalog, list_backends, open_backend
-from qvlm_qiskit.backends.devices import machines
+from qvlm_qiskit.backends.ibm import machine
 from qvlm_qiskit.errors import (
     BackendError,
     CredentialsError,
@@ -279,7 +279,7 @@ class Service:
 
 @pytest.fixture
 def service(monkeypatch):
-    monkeypatch.setattr(machines, "open_service", Service)
+    monkeypatch.setattr(machine, "open_service", Service)
     monkeypatch.setenv("QISKIT_IBM_TOKEN", "sesame-open")
 
 

@@ -15,7 +15,7 @@ from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.ibm.wire import Deadlines
 from qvlm_qiskit.errors import BackendError, BudgetError, JobFailedError, JobPending
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recording, State, recorded_backend
-from qvlm_qiskit.jobs.ledger.attempts import retry
+from qvlm_qiskit.jobs.ledger.runs import retry
 from qvlm_qiskit.jobs.verify import verify
 from tests.runtime_server import RuntimeServer
 

@@ -15,8 +15,8 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qvlm_qiskit.errors import BudgetError, JobError, JobFailedError, JobPending, LedgerError
 from qvlm_qiskit.inference.same_rows import GRID
 from qvlm_qiskit.jobs import Budget, JobStore, State, Worker
-from qvlm_qiskit.jobs.ledger.attempts import retry
 from qvlm_qiskit.jobs.ledger.package import Package
+from qvlm_qiskit.jobs.ledger.runs import retry
 from qvlm_qiskit.jobs.services.interface import Allowance, UnreachableError
 from qvlm_qiskit.jobs.verify import verify
 from qvlm_qiskit.jobs.worker.reconcile import certain_at, is_settled
@@ -185,9 +185,9 @@ def test_another_boot_counts_from_its_beginning(buy, store, monkeypatch):
     clock.now += 3600.0
     worker = worker_on(store, service)
     for seconds, settled in ((61.0, True), (59.0, False)):
-        monkeypatch.setattr("qvlm_qiskit.jobs.worker.clocks.boot", lambda s=seconds: ("another", s))
+        monkeypatch.setattr("qvlm_qiskit.clocks.boot", lambda s=seconds: ("another", s))
         assert is_settled(worker, submission) is settled
-    monkeypatch.setattr("qvlm_qiskit.jobs.worker.clocks.boot", lambda: (None, 0.0))
+    monkeypatch.setattr("qvlm_qiskit.clocks.boot", lambda: (None, 0.0))
     assert is_settled(worker, submission)
 
 
@@ -380,7 +380,7 @@ def test_more_than_a_job_may_have_becomes_several_jobs(buy, store, monkeypatch):
 
 
 def test_requests_are_paced_to_the_services_rate(buy, store, monkeypatch):
-    monkeypatch.setattr("qvlm_qiskit.jobs.worker.pacing.WINDOW_SECONDS", 0.5)
+    monkeypatch.setattr("qvlm_qiskit.jobs.worker.submit.WINDOW_SECONDS", 0.5)
     service = Unreliable(posts_per_minute=2)
     started = time.monotonic()
     for number in range(5):

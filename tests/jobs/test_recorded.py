@@ -16,8 +16,7 @@ from qiskit.primitives import StatevectorEstimator
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import BudgetError, JobError, JobFailedError, JobPending, LedgerError
 from qvlm_qiskit.jobs import Budget, JobStore, Recorded, Recording, State, Worker, recorded_backend
-from qvlm_qiskit.jobs.ledger.attempts import retry
-from qvlm_qiskit.jobs.ledger.runs import withdraw
+from qvlm_qiskit.jobs.ledger.runs import retry, withdraw
 from qvlm_qiskit.jobs.services.local import LocalJobs
 from qvlm_qiskit.jobs.verify import verify
 from tests.jobs.conftest import PATIENCE

@@ -10,7 +10,7 @@ from qiskit_ibm_runtime.fake_provider import FakeLagosV2, FakeManilaV2
 
 from qvlm_qiskit.backends import Compiled, Compiler
 from qvlm_qiskit.backends.compilation import compiler as compile_module
-from qvlm_qiskit.backends.compilation.success import log_success, states_errors
+from qvlm_qiskit.backends.compilation.placement import log_success, states_errors
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
 from qvlm_qiskit.errors import CapacityError, CircuitError
 

@@ -26,9 +26,8 @@ from qiskit_aer.noise import (
     thermal_relaxation_error,
 )  # fmt: skip
 
-from qvlm_qiskit.backends.mitigation import exact
-from qvlm_qiskit.backends.mitigation.exact import exact_values
-from qvlm_qiskit.backends.mitigation.near_clifford import near_clifford
+from qvlm_qiskit.backends.mitigation import near_clifford as module
+from qvlm_qiskit.backends.mitigation.near_clifford import exact_values, near_clifford
 from qvlm_qiskit.backends.mitigation.pauli_frames import (
     AXES,
     CLIFFORDS,
@@ -258,8 +257,8 @@ def test_clifford_circuits_beyond_statevectors_are_stabilizer_states(
 ):
     circuit = transpile(make_circuit(layers=2), basis_gates=["rz", "sx", "x", "cz"])
     by_engine = near(circuit, ["ZZI", "XYI", "IIZ"], values_for(circuit, (3,)), keep=0.0)
-    monkeypatch.setattr(exact, "MAX_STATEVECTOR_QUBITS", 2)
-    monkeypatch.setattr(exact, "_engine", lambda: pytest.fail("the engine was asked"))
+    monkeypatch.setattr(module, "MAX_STATEVECTOR_QUBITS", 2)
+    monkeypatch.setattr(module, "_engine", lambda: pytest.fail("the engine was asked"))
     found = exact_values(by_engine.template, by_engine.angles, by_engine.observables, "test")
     np.testing.assert_allclose(found, by_engine.exact, atol=1e-10)
     with pytest.raises(MitigationError, match="keep=0"):

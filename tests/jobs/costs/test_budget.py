@@ -9,7 +9,7 @@ from qvlm_qiskit.errors import BudgetError, JobPending
 from qvlm_qiskit.jobs import Budget, State, Worker
 from qvlm_qiskit.jobs.costs.bills import RECENT_SECONDS, settle
 from qvlm_qiskit.jobs.costs.usage import usage
-from qvlm_qiskit.jobs.services.ibm_answers import allowance
+from qvlm_qiskit.jobs.services.ibm import read_allowance
 from qvlm_qiskit.jobs.services.interface import Allowance, NoSuchJobError, UnreachableError
 from tests.jobs.conftest import PATIENCE
 from tests.jobs.unreliable import Unreliable
@@ -278,7 +278,7 @@ def test_another_accounts_jobs_are_not_this_ones_to_pay(buy, store):
 
 def test_a_usage_limit_of_zero_is_a_limit():
     used = {"usage_consumed_seconds": 10, "usage_allocation_seconds": 600}
-    assert allowance({**used, "usage_limit_seconds": 0}) == Allowance(0.0)
-    assert allowance({**used, "usage_limit_seconds": None}) == Allowance(590.0)
-    assert allowance(used) == Allowance(590.0)
-    assert allowance({"usage_consumed_seconds": 10}) == Allowance(None)
+    assert read_allowance({**used, "usage_limit_seconds": 0}) == Allowance(0.0)
+    assert read_allowance({**used, "usage_limit_seconds": None}) == Allowance(590.0)
+    assert read_allowance(used) == Allowance(590.0)
+    assert read_allowance({"usage_consumed_seconds": 10}) == Allowance(None)

@@ -7,9 +7,8 @@ import pytest
 
 from qvlm_qiskit.errors import BudgetError, LedgerError
 from qvlm_qiskit.jobs import Budget, JobStore, State, Worker
-from qvlm_qiskit.jobs.ledger.attempts import retry
 from qvlm_qiskit.jobs.ledger.run_states import RunEndedError
-from qvlm_qiskit.jobs.ledger.runs import RunStateError, close_run, load_run, new_run
+from qvlm_qiskit.jobs.ledger.runs import RunStateError, close_run, load_run, new_run, retry
 from tests.jobs.conftest import PATIENCE, sqlite_or_postgresql
 from tests.jobs.ledger.hammer import columns, key, row
 from tests.jobs.unreliable import Unreliable

@@ -22,8 +22,7 @@ from qvlm_qiskit.errors import JobError, LedgerError
 from qvlm_qiskit.jobs import JobStore, State, Worker, recorded_backend
 from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.ledger.answer import PubAnswer
-from qvlm_qiskit.jobs.ledger.attempts import retry
-from qvlm_qiskit.jobs.ledger.runs import list_runs, new_run
+from qvlm_qiskit.jobs.ledger.runs import list_runs, new_run, retry
 from qvlm_qiskit.jobs.ledger.states import FINAL, NEXT
 from qvlm_qiskit.jobs.ledger.store import LeaseLostError
 from qvlm_qiskit.jobs.verify import verify

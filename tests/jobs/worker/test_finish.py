@@ -7,7 +7,7 @@ import pytest
 
 from qvlm_qiskit.errors import BudgetError, JobFailedError, JobPending, LedgerError
 from qvlm_qiskit.jobs import Budget, State, Worker
-from qvlm_qiskit.jobs.ledger.attempts import retry
+from qvlm_qiskit.jobs.ledger.runs import retry
 from qvlm_qiskit.jobs.services.interface import NoSuchJobError, UnreachableError
 from qvlm_qiskit.jobs.worker.follow import GONE
 from tests.jobs.conftest import PATIENCE

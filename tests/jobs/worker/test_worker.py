@@ -11,8 +11,8 @@ from qvlm_qiskit.errors import BudgetError, InputError, JobError, JobPending
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, State, Worker
 from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.services.interface import RefusedError, ServerJob, UnreachableError
-from qvlm_qiskit.jobs.worker.pacing import take_turn
 from qvlm_qiskit.jobs.worker.reconcile import certain_at
+from qvlm_qiskit.jobs.worker.submit import take_turn
 from tests.jobs.conftest import PATIENCE
 from tests.jobs.unreliable import Unreliable
 

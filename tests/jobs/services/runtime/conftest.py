@@ -10,7 +10,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.backends.devices.fake_devices import fake_device
-from qvlm_qiskit.backends.devices.machines import fetch_machine
+from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.backends.ibm.wire import Deadlines
 from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.services.ibm import RuntimeJobs

@@ -10,8 +10,8 @@ import pytest
 from qiskit_ibm_runtime.results.quantum_program import QuantumProgramResult
 
 from qvlm_qiskit.backends.devices.fake_devices import fake_device
-from qvlm_qiskit.backends.devices.machines import fetch_machine
 from qvlm_qiskit.backends.devices.runtime import LocalRuntimeEstimator
+from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.jobs.ledger.answer import DamagedResultError
 from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.services.decode import decode

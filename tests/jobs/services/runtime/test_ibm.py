@@ -8,7 +8,7 @@ import pytest
 from qiskit_ibm_runtime import QiskitRuntimeService
 
 from qvlm_qiskit import open_backend
-from qvlm_qiskit.backends.devices.machines import fetch_machine
+from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.services.ibm import RuntimeJobs

@@ -6,8 +6,7 @@ import time
 import pytest
 
 from qvlm_qiskit.jobs.services import ibm
-from qvlm_qiskit.jobs.services.ibm import RuntimeJobs
-from qvlm_qiskit.jobs.services.ibm_answers import allowance, server_job, usage_seconds
+from qvlm_qiskit.jobs.services.ibm import RuntimeJobs, read_allowance, read_job, usage_seconds
 from qvlm_qiskit.jobs.services.interface import Allowance, NoSuchJobError, UnreachableError
 from tests.jobs.services.runtime.conftest import DEVICE, SHORT
 
@@ -186,7 +185,7 @@ def test_the_allowance(server, jobs):
     ],
 )
 def test_the_allowance_from_the_services_words(usage, expected):
-    assert allowance(usage) == expected
+    assert read_allowance(usage) == expected
 
 
 @pytest.mark.parametrize(
@@ -203,13 +202,13 @@ def test_the_allowance_from_the_services_words(usage, expected):
     ],
 )
 def test_the_states_of_a_job(state, status, code):
-    job = server_job({"id": "a", "state": state})
+    job = read_job({"id": "a", "state": state})
     assert (job.status, job.reason_code, job.reason) == (status, code, state.get("reason"))
 
 
 def test_a_state_that_nobody_knows_is_not_guessed():
     with pytest.raises(KeyError):
-        server_job({"id": "a", "state": {"status": "Teleported"}})
+        read_job({"id": "a", "state": {"status": "Teleported"}})
 
 
 def test_a_charge_is_known_when_it_is_final():

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 import requests
 
-from qvlm_qiskit.backends.devices.machines import fetch_machine
 from qvlm_qiskit.backends.ibm.account import redacted
+from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.errors import QVLMError
 from qvlm_qiskit.jobs.services.ibm import RuntimeJobs
 from tests.jobs.services.runtime.conftest import DEVICE, SHORT, reached

@@ -1,9 +1,7 @@
-"""Openers of the simulators without noise: torch statevectors, and Aer."""
+"""Openers of Aer without noise, on the CPU and on GPUs."""
 
 from __future__ import annotations
 
-import math
-import os
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -15,68 +13,26 @@ from qiskit_aer.primitives import EstimatorV2 as AerEstimator
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import BackendRow, register
-from qvlm_qiskit.backends.compilation.compiler import Compiler
-from qvlm_qiskit.backends.devices.sampling import ReducedSimulator, SampledEstimator
+from qvlm_qiskit.backends.devices.sampling import (
+    PARALLEL,
+    SAMPLING,
+    ReducedSimulator,
+    SampledEstimator,
+    compiler_for,
+)
+from qvlm_qiskit.backends.devices.statevector import memory_qubits
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.errors import BackendError, FallbackWarning, InputError, QVLMError
+from qvlm_qiskit.errors import BackendError, FallbackWarning, InputError
 
 AER_GATES = ("h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz", "p", "u")
 # without cp: Aer 0.18 runs it with angle 0 when its value comes as a parameter binding
 AER_GATES_2Q = ("cx", "cy", "cz", "swap", "rxx", "ryy", "rzz")
-# Rows side by side on the cores. Threads inside one small circuit wait for each other instead:
-# measured 14 times slower at 4 qubits on a busy machine.
-PARALLEL = {"max_parallel_experiments": 0}
-SAMPLING = ("shots", "precision", "seed", "optimization_level", "layout_trials")
 AER_DEVICES = ("cpu", "gpu", "auto")
-
-
-def memory_qubits() -> int:
-    """How many qubits' amplitudes, at 16 bytes each, this machine's memory holds."""
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return int(math.log2(memory_bytes / 16))
-
-
-def _statevector_rows() -> Iterable[BackendRow]:
-    what = "this package's torch engine, exact and batched"
-    yield BackendRow("statevector", "exact", memory_qubits(), what)
 
 
 def _aer_rows() -> Iterable[BackendRow]:
     what = "Aer statevectors on the CPU; real shots with shots="
     yield BackendRow("aer", "exact", memory_qubits(), what)
-
-
-@register("statevector", kind="exact", what="torch engine", rows=_statevector_rows)
-def open_statevector(name: str, options: BackendOptions) -> Backend:
-    """The torch engine; sampled values when shots or a precision are given."""
-    options.only(name, ("shots", "precision", "seed", "device", "dtype"), ("none",))
-    try:
-        from qvlm_qiskit.quantum import TorchEstimator
-    except ImportError as ex:
-        raise BackendError(f"backend 'statevector' needs qvlm_qiskit.quantum: {ex}") from ex
-    chosen = {"device": options.device, "dtype": options.dtype}
-    given: dict[str, Any] = {key: value for key, value in chosen.items() if value is not None}
-    precision = options.sampling_precision
-    if precision is not None:
-        given["default_precision"] = precision
-    try:
-        device = TorchEstimator(seed=options.seed, **given)
-    except QVLMError:
-        raise
-    except RuntimeError as ex:
-        # torch's own word for a device that doesn't exist
-        raise InputError(
-            f"device is {options.device!r}; backend {name!r} takes 'cpu', 'cuda' or 'cuda:<index>'"
-        ) from ex
-    return Backend(
-        name=name,
-        kind="exact" if precision is None else "simulated shots",
-        num_qubits=memory_qubits(),
-        options=options,
-        device=device,
-        default_precision=precision,
-        device_options={key: value for key, value in given.items() if key != "default_precision"},
-    )
 
 
 @register("aer", kind="exact", what="Aer statevectors", rows=_aer_rows)
@@ -158,15 +114,4 @@ def _noise_free(
         default_precision=precision,
         device_options={"device": device},
         notes=notes,
-    )
-
-
-def compiler_for(target: Target, options: BackendOptions, date: str | None = None) -> Compiler:
-    """The compiler that a backend's options ask for."""
-    return Compiler(
-        target,
-        options.optimization_level,
-        options.seed,
-        trials=options.layout_trials,
-        calibration_date=date,
     )

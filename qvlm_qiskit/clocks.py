@@ -1,4 +1,4 @@
-"""How much time has surely passed: by the store's clock and by one that nobody sets.
+"""The clocks of this computer: how much time has surely passed.
 
 A wall clock that is set forward by an hour would make a minute-old request look settled. The
 kernel's time since boot, which also counts while the computer sleeps, can't be set.
@@ -6,9 +6,8 @@ kernel's time since boot, which also counts while the computer sleeps, can't be 
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-
-from qvlm_qiskit.backends.ibm.wire import seconds_since_boot
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -19,6 +18,13 @@ def boot_id() -> str | None:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
         return None
+
+
+def seconds_since_boot() -> float:
+    """A clock that nobody sets and that goes on while the computer sleeps, where there is one."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 def boot() -> tuple[str | None, float]:
