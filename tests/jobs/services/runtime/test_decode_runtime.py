@@ -72,7 +72,7 @@ def test_nothing_is_asked_of_a_service(raws, package, tmp_path):
     script = (
         "import pathlib, socket\n"
         "socket.socket.connect = None\n"
-        "from qvlm_qiskit.jobs import decode_runtime\n"
+        "from qvlm_qiskit.jobs.services import decode_runtime\n"
         "from qvlm_qiskit.jobs.ledger.package import Package\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
         "package = Package.from_bytes((folder / 'package').read_bytes())\n"
