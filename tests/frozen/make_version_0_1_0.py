@@ -38,13 +38,13 @@ import numpy as np
 import torch
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qvlm_qiskit.jobs.local import LocalJobs
+from qvlm_qiskit.jobs.service import AmbiguousError, UnreachableError
 
 from qvlm_qiskit import __version__, open_backend
 from qvlm_qiskit.cli import main as command_line
 from qvlm_qiskit.errors import BackendError
 from qvlm_qiskit.jobs import JobStore, Recording, State, local, recorded_backend
-from qvlm_qiskit.jobs.local import LocalJobs
-from qvlm_qiskit.jobs.service import AmbiguousError, UnreachableError
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies import SubmitOptions, start_evaluation
 from tests.runtime_server import RuntimeServer

@@ -18,9 +18,9 @@ from qiskit.circuit import Parameter
 
 from qvlm_qiskit import open_backend
 from qvlm_qiskit.cli import main
+from qvlm_qiskit.inference import continue_evaluation
 from qvlm_qiskit.jobs import JobStore, Recording, State, recorded_backend
 from qvlm_qiskit.runs import Run
-from qvlm_qiskit.studies import continue_evaluation
 
 FROZEN = Path(__file__).parent / "version-0.1.0"
 EXPECTED = json.loads((FROZEN / "expected.json").read_text(encoding="utf-8"))
