@@ -4,7 +4,7 @@ A run that is gone on with is a forward pass made again, perhaps on another proc
 threads or in batches of another shape. In single precision the same token then differs in the last
 bits, and a ledger, which tells values apart to the last bit, would buy it again. So what enters
 circuits is computed in double precision here and rounded to a grid that is far finer than any
-machine's angles.
+machine's angles (:func:`qvlm_qiskit.same_row.on_grid`).
 """
 
 from __future__ import annotations
@@ -27,16 +27,13 @@ from qvlm_qiskit.blocks.paqm import PAQM
 from qvlm_qiskit.blocks.qcnn import QCNN
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLM
-
-GRID = 2.0**-20
-"""Radians, 1e-6. Double precision differs by 1e-15 between processors: one value in 10⁹ would fall
-on two sides of a boundary."""
+from qvlm_qiskit.same_row import largest_rate, on_grid
 
 Floats = NDArray[np.float64]
 
 
 class KnownRows(BaseEstimatorV2):
-    """Rounds parameter values to `GRID`, and asks the estimator behind it for each row once.
+    """Rounds angles to a grid, and asks the estimator behind it for each row once.
 
     Serves one quantum layer: pubs of one circuit, with the observables along the first axis and
     the rows along the second.
@@ -62,7 +59,7 @@ class KnownRows(BaseEstimatorV2):
         if pub.parameter_values.ndim != 1 or pub.observables.ndim != 2:
             raise InputError(f"rows and observables of a layer are expected, got {pub.shape}")
         names = tuple(pub.circuit.parameters)
-        values = rounded(pub.parameter_values.as_array(names))
+        values = on_grid(pub.parameter_values.as_array(names), largest_rate(pub.circuit))
         keys = [row.tobytes() for row in values]
         new = {key: row for key, row in zip(keys, values, strict=True) if key not in self._known}
         if new:
@@ -75,12 +72,6 @@ class KnownRows(BaseEstimatorV2):
         evs = np.stack([self._known[key][0] for key in keys], axis=1)
         stds = np.stack([self._known[key][1] for key in keys], axis=1)
         return PubResult(DataBin(evs=evs, stds=stds, shape=evs.shape))
-
-
-def rounded(values: Floats) -> Floats:
-    """Values on the grid; minus zero becomes zero."""
-    grid: Floats = np.round(values / GRID) * GRID + 0.0
-    return grid
 
 
 @contextmanager

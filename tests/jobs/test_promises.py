@@ -13,13 +13,13 @@ import pytest
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.errors import BudgetError, JobError, JobFailedError, JobPending, LedgerError
-from qvlm_qiskit.inference.same_rows import GRID
 from qvlm_qiskit.jobs import Budget, JobStore, State, Worker
 from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.ledger.runs import retry
 from qvlm_qiskit.jobs.services.interface import Allowance, UnreachableError
 from qvlm_qiskit.jobs.verify import verify
 from qvlm_qiskit.jobs.worker.reconcile import certain_at, is_settled
+from qvlm_qiskit.same_row import GRID
 from tests.jobs.conftest import HOURS, PATIENCE, sqlite_or_postgresql
 from tests.jobs.unreliable import POST_FAULTS, Clock, Server, Unreliable
 
