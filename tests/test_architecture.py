@@ -21,17 +21,19 @@ CHAINS = {
     "clocks": set(),
     "files": {"errors"},
     "registry": {"errors"},
+    "recipes": {"errors"},
     "noise_models": {"errors", "files"},
     "backends": {"clocks", "errors", "registry", "noise_models"},
     "jobs": {"clocks", "errors", "noise_models", "backends"},
     "quantum": {"errors"},
     "blocks": {"errors", "registry", "quantum"},
-    "model": {"errors", "quantum", "blocks"},
+    "model": {"errors", "recipes", "quantum", "blocks"},
     "data": {"errors", "registry", "quantum", "blocks", "model"},
     "runs": {"errors", "files", "model"},
     "evaluation": {"errors", "progress", "quantum", "blocks", "model", "data"},
     "training": {
-        "__version__", "errors", "files", "progress", "quantum", "blocks", "model", "data", "runs",
+        "__version__", "errors", "files", "progress", "recipes", "quantum", "blocks", "model",
+        "data", "runs",
     },
 }  # fmt: skip
 CHAINS["inference"] = {*CHAINS, "__version__"} - {"training", "inference"}

@@ -136,23 +136,21 @@ def carry_on(
     run: Any,
     step: Callable[..., Any],
     hint: str,
-    **options: Any,
 ) -> Any:
     """Go on with a run while its jobs are shown; Ctrl-C says how to go on later.
 
     Args:
         store: The ledger.
         run: The run's record.
-        step: `continue_evaluation` or `retry_evaluation`.
+        step: `continue_evaluation` or `retry_evaluation`, with what is asked of it.
         hint: Options behind the id in the command that goes on.
-        **options: Of the step.
 
     Returns:
         The run's record.
     """
     try:
         with board(store, run) as report:
-            return step(store, run.id, report=report, **options)
+            return step(store, run.id, report=report)
     except KeyboardInterrupt:
         typer.echo(f"qvlm: nothing is lost; go on with: qvlm jobs resume {run.id}{hint}", err=True)
         raise
