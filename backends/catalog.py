@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from qvlm_qiskit.backends.mitigation.names import Auto, combined, mitigation_name, parse_mitigation
 from qvlm_qiskit.backends.mitigation.techniques import Step
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.table import OWN, BackendRow
+from qvlm_qiskit.backends.table import OWN as OWN
+from qvlm_qiskit.backends.table import BackendRow
 from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
 
 if TYPE_CHECKING:

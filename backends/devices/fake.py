@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import register
+from qvlm_qiskit.backends.catalog import OWN, register
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     fake_device,
@@ -21,7 +21,6 @@ from qvlm_qiskit.backends.devices.sampling import compiler_for
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.shots import precision_of_shots
-from qvlm_qiskit.backends.table import OWN
 from qvlm_qiskit.noise_models import calibrated
 
 ON_FAKES = (*WRAPPED, "pec", *BY_RUNTIME)

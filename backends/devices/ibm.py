@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import register
+from qvlm_qiskit.backends.catalog import OWN, register
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     rep_delay_seconds,
@@ -23,7 +23,6 @@ from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.shots import precision_of_shots
-from qvlm_qiskit.backends.table import OWN
 from qvlm_qiskit.noise_models import calibrated
 
 ON_HARDWARE = (*WRAPPED, *BY_RUNTIME)

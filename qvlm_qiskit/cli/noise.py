@@ -27,7 +27,7 @@ def show(
     source: Source, max_age_days: common.MaxAgeDays = None, as_json: common.AsJson = False
 ) -> None:
     """Show where a noise comes from, its medians and its sources."""
-    spec = _opened(source, max_age_days)
+    (spec,) = _opened(source, max_age_days=max_age_days)
     if as_json:
         common.print_json(spec.to_dict())
         return
@@ -68,7 +68,7 @@ def save(
         raise InputError(f"a noise model file ends in .json, got {path}")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists already; choose another name or pass --overwrite")
-    spec = _opened(source, max_age_days)
+    (spec,) = _opened(source, max_age_days=max_age_days)
     spec.save(path)
     dated = "" if spec.snapshot is None else f", calibrated {spec.snapshot.calibrated_utc}"
     common.console().print(f"{spec.name}{dated}: {path}")
@@ -79,7 +79,7 @@ def diff(first: Source, second: Source, as_json: common.AsJson = False) -> None:
     """List what differs between two noises."""
     from dataclasses import asdict
 
-    opened = [_opened(source) for source in (first, second)]
+    opened = _opened(first, second)
     from qvlm_qiskit.noise_models import diff as differences
 
     found = differences(*opened)
@@ -101,14 +101,15 @@ def diff(first: Source, second: Source, as_json: common.AsJson = False) -> None:
     common.print_table(f"{len(found)} differences", ("what", "first", "second", ">change"), rows)
 
 
-def _opened(source: str, max_age_days: float | None = None) -> Any:
-    """The noise; an unknown name is refused before Qiskit is imported."""
+def _opened(*sources: str, max_age_days: float | None = None) -> list[Any]:
+    """The noises; an unknown name is refused before Qiskit is imported."""
     from qvlm_qiskit.backends.table import check_noise
 
-    check_noise(source)
+    for source in sources:
+        check_noise(source)
     from qvlm_qiskit.backends import open_noise
 
-    return open_noise(source, max_age_days=max_age_days)
+    return [open_noise(source, max_age_days=max_age_days) for source in sources]
 
 
 def _shown(value: Any) -> str:

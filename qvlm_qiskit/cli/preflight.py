@@ -30,15 +30,15 @@ def preflight(
     opened = Run.open(run)
     common.use_threads(1)
     from qvlm_qiskit.data import DigitCanvases
+    from qvlm_qiskit.evaluation import Exam
     from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
     from qvlm_qiskit.inference.preflight import jobs_in_a_row, preflight_evaluation
     from qvlm_qiskit.progress import on_console
 
     backend, model = machine.open(opened.seed), opened.model()
+    samples = list(DigitCanvases("test", questions.limit, opened.seed))
     report, instead = preflight_evaluation(
-        model,
-        opened.processor(),
-        list(DigitCanvases("test", questions.limit, opened.seed)),
+        Exam(model, opened.processor(), samples),
         backend,
         batch_size=questions.batch,
         mitigations=None if machine.mitigation is None else [machine.mitigation],

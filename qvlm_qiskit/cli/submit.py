@@ -13,6 +13,7 @@ from qvlm_qiskit.cli import common, follow
 from qvlm_qiskit.cli.grouped import Takes, grouped
 from qvlm_qiskit.cli.options import BudgetOptions, LedgerOptions, MachineOptions
 from qvlm_qiskit.cli.preflight import print_report
+from qvlm_qiskit.errors import InputError
 
 Machine = Annotated[
     MachineOptions, Takes(without=("method", "max_age_days"), defaults={"backend": ...})
@@ -47,6 +48,10 @@ class Purchase(BudgetOptions):
     fresh: Annotated[
         str, typer.Option(help="Another text asks for new samples of rows that are known.")
     ] = ""
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise InputError(f"an evaluation needs at least 1 question, got {self.limit}")
 
     def options(self) -> Any:
         """The same as the evaluation's options.

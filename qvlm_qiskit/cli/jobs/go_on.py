@@ -49,7 +49,7 @@ def watch(
     policy = None
     if interval is not None:
         policy = Policy(poll_seconds=interval, longest_poll_seconds=interval)
-    _go_on(partial(continue_evaluation, policy=policy), identifier, kept, as_json)
+    _go_on(continue_evaluation, identifier, kept, as_json, policy)
 
 
 @grouped
@@ -86,9 +86,11 @@ def retry(
     _go_on(step, identifier, kept, as_json)
 
 
-def _go_on(step: Any, identifier: str, kept: LedgerOptions, as_json: bool) -> None:
+def _go_on(
+    step: Any, identifier: str, kept: LedgerOptions, as_json: bool, policy: Any = None
+) -> None:
     ledger = kept.open()
     run = load(ledger, identifier)
     common.use_threads(1)
-    found = follow.carry_on(ledger, run, step, kept.hint(ledger))
+    found = follow.carry_on(ledger, run, step, kept.hint(ledger), policy)
     follow.print_outcome(found, as_json)

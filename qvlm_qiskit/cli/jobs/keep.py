@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from qvlm_qiskit.cli import common
 from qvlm_qiskit.cli.grouped import grouped
+from qvlm_qiskit.cli.jobs.machines import restore_results
 from qvlm_qiskit.cli.jobs.run import Identifier, load
 from qvlm_qiskit.cli.options import LedgerOptions
 
@@ -30,7 +30,7 @@ def verify(
 
     ledger = kept.open()
     if restore:
-        _restore(ledger)
+        restore_results(ledger)
     if identifier is None:
         rows = verified(ledger)
     else:
@@ -62,14 +62,3 @@ def export(
     out = out or Path(run.id)
     sums = export_run(ledger, run.id, out, overwrite=overwrite)
     typer.echo(f"{len(sums)} files in {out}, with their SHA-256 in SHA256SUMS", err=True)
-
-
-def _restore(ledger: Any) -> None:
-    from qvlm_qiskit.jobs import Recording
-    from qvlm_qiskit.jobs.recording import service_for
-    from qvlm_qiskit.jobs.verify import damaged_results, restore_result
-
-    for job in damaged_results(ledger):
-        machine = common.open_machine(job.machine)
-        restore_result(ledger, service_for(machine, ledger, Recording()), job)
-        typer.echo(f"the raw result of {job.id} was fetched from {job.machine} again", err=True)

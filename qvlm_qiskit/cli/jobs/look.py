@@ -8,6 +8,7 @@ import typer
 
 from qvlm_qiskit.cli import common, follow
 from qvlm_qiskit.cli.grouped import grouped
+from qvlm_qiskit.cli.jobs.machines import ask_for_bills
 from qvlm_qiskit.cli.jobs.run import Identifier, load
 from qvlm_qiskit.cli.options import LedgerOptions
 
@@ -143,7 +144,7 @@ def usage(
 
     ledger = kept.open()
     if ask:
-        _ask_for_bills(ledger)
+        ask_for_bills(ledger)
     spent = costs(ledger)
     saved = {
         run.id: {
@@ -185,17 +186,6 @@ def usage(
             for run, part in saved.items()
         ],
     )
-
-
-def _ask_for_bills(ledger: Any) -> None:
-    from qvlm_qiskit.jobs import Recording
-    from qvlm_qiskit.jobs.costs.bills import settle
-    from qvlm_qiskit.jobs.recording import service_for
-
-    for name in sorted({job.machine for job in ledger.find() if job.machine.startswith("ibm:")}):
-        machine = common.open_machine(name)
-        left = settle(ledger, service_for(machine, ledger, Recording()))
-        typer.echo(f"{name}: {left} jobs are still without a bill", err=True)
 
 
 def _mark(answer: dict[str, Any]) -> str:
