@@ -118,13 +118,7 @@ class BackendOptions:
         """
         if self.precision == 0 and not exact:
             raise InputError(f"precision is 0; backend {backend!r} needs one above 0")
-        for field in fields(self):
-            given = getattr(self, field.name) != field.default
-            if given and field.name != "mitigation" and field.name not in accepted:
-                raise InputError(
-                    f"backend {backend!r} takes no option {field.name}= (it takes: "
-                    f"{', '.join(sorted(accepted))})"
-                )
+        self.only_options(backend, accepted)
         asked = list(self.steps)
         for step in self.steps:
             if isinstance(step, Auto):
@@ -136,6 +130,24 @@ class BackendOptions:
                     f"backend {backend!r} offers no mitigation {step.name!r}"
                     + (f": {reason}" if reason else "")
                     + f" (it offers: {', '.join(mitigations)})"
+                )
+
+    def only_options(self, backend: str, accepted: Collection[str]) -> None:
+        """Refuse options that a backend doesn't take; its mitigations are not looked at.
+
+        Args:
+            backend: The backend's name, for the message.
+            accepted: Names of the options that it takes.
+
+        Raises:
+            InputError: Another option was given a value.
+        """
+        for field in fields(self):
+            given = getattr(self, field.name) != field.default
+            if given and field.name != "mitigation" and field.name not in accepted:
+                raise InputError(
+                    f"backend {backend!r} takes no option {field.name}= (it takes: "
+                    f"{', '.join(sorted(accepted))})"
                 )
 
 

@@ -151,6 +151,17 @@ def parse_parametric(text: str, basis: Basis = BASIS_GATES) -> NoiseSpec:
     return combined(*parts) if len(parts) > 1 else parts[0]
 
 
+def check_formula(text: str) -> None:
+    """Refuse a formula that `parse_parametric` can't read; its values are not looked at.
+
+    Raises:
+        UnknownNameError: Another family.
+        NoiseModelError: An unknown or missing argument, or one that is no number.
+    """
+    for part in split_terms(text):
+        _read(part)
+
+
 def split_terms(text: str) -> list[str]:
     """The terms between the "+" signs that stand outside parentheses."""
     return [part.strip() for part in re.split(r"\+(?![^(]*\))", text)]
@@ -183,6 +194,12 @@ def combined(first: NoiseSpec, *others: NoiseSpec) -> NoiseSpec:
 
 
 def _one(text: str, basis: Basis) -> NoiseSpec:
+    make, given = _read(text)
+    return make(**given, basis=basis)
+
+
+def _read(text: str) -> tuple[Callable[..., NoiseSpec], dict[str, float]]:
+    """The family of one term, and its arguments."""
     match = re.fullmatch(r"(\w+)\s*\(([^()]*)\)", text)
     if match is None or match.group(1) not in FAMILIES:
         raise UnknownNameError("noise", text, signatures())
@@ -203,7 +220,7 @@ def _one(text: str, basis: Basis) -> NoiseSpec:
     missing = [name for name in _arguments(make, required=True) if name not in given]
     if missing:
         raise NoiseModelError(f"{text!r}: {', '.join(missing)} is missing")
-    return make(**given, basis=basis)
+    return make, given
 
 
 def _arguments(make: Callable[..., NoiseSpec], required: bool = False) -> list[str]:

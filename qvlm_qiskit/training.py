@@ -12,7 +12,6 @@ import platform
 import shutil
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,51 +26,8 @@ from qvlm_qiskit.errors import BackendError, InputError, RunFolderError
 from qvlm_qiskit.files import check_new_folder, new_folder, write_json
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
 from qvlm_qiskit.progress import Reporter, Track, silent
+from qvlm_qiskit.recipes import TrainingOptions as TrainingOptions
 from qvlm_qiskit.runs import Run, no_transformers_bars, write_run
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """What decides a training run, together with the package versions.
-
-    Attributes:
-        recipe: Model recipe.
-        blocks: ``"quantum"``, ``"classical"``, ``"frozen"`` or ``"none"``.
-        steps: Optimiser steps.
-        batch_size: Samples per step.
-        learning_rate: Peak of the cosine schedule.
-        weight_decay: Of AdamW.
-        warmup_steps: Linear warm-up; by default a tenth of the steps.
-        train_samples: Size of the training set.
-        checkpoint_every: Steps between checkpoints for ``--resume``.
-        seed: Of the weights, the data and the order of batches.
-    """
-
-    recipe: str = "small"
-    blocks: str = "quantum"
-    steps: int = 1000
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    warmup_steps: int | None = None
-    train_samples: int = 16000
-    checkpoint_every: int = 250
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what can't be trained with.
-
-        Raises:
-            InputError: A number out of range, or an unknown recipe or kind of block.
-        """
-        for name in ("steps", "batch_size", "train_samples", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.learning_rate < math.inf:
-            raise InputError(f"learning_rate must be positive and finite, got {self.learning_rate}")
-        HybridVLMConfig.recipe(self.recipe, blocks=self.blocks)  # refuses unknown names
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed must be in 0 … 2³²-1, got {self.seed}")
 
 
 class TrainingBackend(Protocol):

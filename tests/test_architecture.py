@@ -24,17 +24,19 @@ CHAINS = {
     "pauli_transfer": set(),
     "files": {"errors"},
     "registry": {"errors"},
+    "recipes": {"errors"},
     "noise_models": {"errors", "files", "pauli_transfer"},
     "backends": {"caches", "clocks", "errors", "registry", "noise_models"},
     "jobs": {"clocks", "errors", "noise_models", "backends", "same_row"},
     "quantum": {"caches", "errors", "pauli_transfer", "same_row"},
     "blocks": {"errors", "registry", "quantum"},
-    "model": {"errors", "quantum", "blocks"},
+    "model": {"errors", "recipes", "quantum", "blocks"},
     "data": {"errors", "registry", "quantum", "blocks", "model"},
     "runs": {"errors", "files", "model"},
     "evaluation": {"errors", "progress", "quantum", "blocks", "model", "data"},
     "training": {
-        "__version__", "errors", "files", "progress", "quantum", "blocks", "model", "data", "runs",
+        "__version__", "errors", "files", "progress", "recipes", "quantum", "blocks", "model",
+        "data", "runs",
     },
 }  # fmt: skip
 CHAINS["inference"] = {*CHAINS, "__version__"} - {"training", "inference"}

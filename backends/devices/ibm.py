@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import BackendRow, register
+from qvlm_qiskit.backends.catalog import OWN, register
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     rep_delay_seconds,
@@ -19,7 +18,7 @@ from qvlm_qiskit.backends.devices.runtime import (
     HardwareEstimator,
     runtime_settings,
 )
-from qvlm_qiskit.backends.devices.sampling import SAMPLING, compiler_for
+from qvlm_qiskit.backends.devices.sampling import compiler_for
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.options import BackendOptions
@@ -33,13 +32,7 @@ NOT_ON_HARDWARE = {
 }
 
 
-def _ibm_rows() -> Iterable[BackendRow]:
-    what = "IBM hardware of the saved account"
-    yield BackendRow("ibm:least_busy", "hardware", None, what)
-    yield BackendRow("ibm:<name>", "hardware", None, what)
-
-
-@register("ibm:", kind="hardware", what="IBM hardware", rows=_ibm_rows)
+@register("ibm:")
 def open_ibm(name: str, options: BackendOptions) -> Backend:
     """IBM hardware of the account that is saved or in the environment.
 
@@ -50,13 +43,13 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
         CredentialsError: No usable account.
         BackendError: The service doesn't answer, or has no such machine.
     """
-    options.only(name, SAMPLING, ON_HARDWARE, reasons=NOT_ON_HARDWARE)
+    options.only(name, OWN["ibm:"].accepted, ON_HARDWARE, reasons=NOT_ON_HARDWARE)
     return _on_machine(fetch_machine(name.removeprefix("ibm:")), options)
 
 
 def _on_machine(machine: Any, options: BackendOptions) -> Backend:
     name = f"ibm:{machine.name}"
-    options.only(name, SAMPLING, ON_HARDWARE, reasons=NOT_ON_HARDWARE)
+    options.only(name, OWN["ibm:"].accepted, ON_HARDWARE, reasons=NOT_ON_HARDWARE)
     level, settings = runtime_settings(options.steps)
     precision = options.sampling_precision or precision_of_shots(DEFAULT_SHOTS)
     return Backend(

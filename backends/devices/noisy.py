@@ -15,14 +15,14 @@ from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import BackendRow, register
-from qvlm_qiskit.backends.devices.fake_devices import fake_device, fake_qubits, rep_delay_seconds
+from qvlm_qiskit.backends.catalog import OWN, register
+from qvlm_qiskit.backends.devices.fake_devices import fake_device, rep_delay_seconds
+from qvlm_qiskit.backends.devices.fake_files import fake_files
 from qvlm_qiskit.backends.devices.noise_by_name import open_noise
 from qvlm_qiskit.backends.devices.sampling import (
     DEFAULT_SHOTS,
     DENSITY_MATRIX_QUBITS,
     PARALLEL,
-    SAMPLING,
     ReducedSimulator,
     SampledEstimator,
     basis_change,
@@ -35,6 +35,7 @@ from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots
 from qvlm_qiskit.backends.pubs.work import Work
+from qvlm_qiskit.backends.table import PARAMETRIC_QUBITS, noisy_names
 from qvlm_qiskit.errors import CapacityError, InputError, UnknownNameError
 from qvlm_qiskit.noise_models import (
     ChannelNoise,
@@ -185,9 +186,6 @@ def _acting(circuit: QuantumCircuit) -> int:
     return len({bit for item in circuit.data if item.name != "barrier" for bit in item.qubits})
 
 
-# Any placement; the parametric noise knows no device.
-PARAMETRIC_QUBITS = 20
-PARAMETRIC_EXAMPLE = "noisy:depolarizing(0.01)"
 WRAPPED = (
     "none", "readout", "zne", "readout+zne", "learned-zne", "cdr", "pec", "twirling", "auto",
 )  # fmt: skip
@@ -198,25 +196,10 @@ CANDIDATES = (
 NOT_SIMULATED = {
     "dd": "idle qubits have no noise in this simulator, so that pulses on them could only do harm"
 }
-ACCEPTED = (*SAMPLING, "noise_scale", "device", "dtype", "method", "max_age_days")
+ACCEPTED = OWN["noisy:"].accepted
 
 
-def _noisy_rows() -> Iterable[BackendRow]:
-    yield BackendRow(
-        PARAMETRIC_EXAMPLE,
-        "simulated shots",
-        PARAMETRIC_QUBITS,
-        "depolarising noise: p on cz, p/10 on sx and x; other formulas likewise",
-    )
-    yield BackendRow(
-        "noisy:<file>.json", "simulated shots", None, "noise of a file that qvlm noise save wrote"
-    )
-    for device, qubits in fake_qubits().items():
-        what = f"noise from the calibration of {device}"
-        yield BackendRow(f"noisy:{device}", "simulated shots", qubits, what)
-
-
-@register("noisy:", kind="simulated shots", what="simulation with noise", rows=_noisy_rows)
+@register("noisy:")
 def open_noisy(name: str, options: BackendOptions) -> Backend:
     """Density matrices, or shots on Aer, with noise from a calibration, a file or a formula."""
     options.only(name, ACCEPTED, WRAPPED, exact=True, reasons=NOT_SIMULATED)
@@ -228,7 +211,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
     base = split_terms(source)[0]
     target = _target(spec, base)
     date = None if spec.snapshot is None else spec.snapshot.calibrated_utc
-    delay = rep_delay_seconds(fake_device(base)) if base in fake_qubits() else None
+    delay = rep_delay_seconds(fake_device(base)) if base in fake_files() else None
     precision = options.sampling_precision
     if precision is None:
         precision = precision_of_shots(DEFAULT_SHOTS)
@@ -278,11 +261,11 @@ def _noise(name: str, source: str, max_age_days: float | None) -> NoiseSpec:
     except UnknownNameError as ex:
         if "(" in source:
             raise
-        raise UnknownNameError("backend", name, [row.name for row in _noisy_rows()]) from ex
+        raise UnknownNameError("backend", name, noisy_names()) from ex
 
 
 def _target(spec: NoiseSpec, base: str) -> Target:
-    if base in fake_qubits():
+    if base in fake_files():
         return fake_device(base).target
     if spec.qubits:
         return spec_target(spec)

@@ -42,7 +42,6 @@ from qvlm_qiskit.errors import BackendError, CapacityError, CircuitError
 # Rows side by side on the cores. Threads inside one small circuit wait for each other instead:
 # measured 14 times slower at 4 qubits on a busy machine.
 PARALLEL = {"max_parallel_experiments": 0}
-SAMPLING = ("shots", "precision", "seed", "optimization_level", "layout_trials")
 DEFAULT_SHOTS = 4096
 # A density matrix of this many qubits takes 16·4ⁿ bytes = 16 MiB and is sampled exactly; beyond,
 # Aer chooses between it and trajectories.

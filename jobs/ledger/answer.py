@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qvlm_qiskit.errors import JobError
-from qvlm_qiskit.jobs.ledger.package import Package
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.jobs.ledger.package import Package
 
 
 class DamagedResultError(JobError):

@@ -28,7 +28,7 @@ Precision = Annotated[
     ),
 ]
 Mitigation = Annotated[
-    str,
+    str | None,
     typer.Option(
         help="Joined by +, parameters in parentheses, readout+zne(scales=1,3): none, readout, zne, "
         "learned-zne, cdr, twirling, auto; pec (noisy:*, fake_*); dd, resilience-0|1|2 (fake_*, "
@@ -97,6 +97,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 DEFAULT_RUN = Path("runs/demo")
 
 
+def check_threads(count: int) -> None:
+    """Refuse a number of threads that can't be.
+
+    Raises:
+        InputError: A count below 1.
+    """
+    from qvlm_qiskit.errors import InputError
+
+    if count < 1:
+        raise InputError(f"threads must be at least 1, got {count}")
+
+
 def use_threads(count: int) -> None:
     """Set torch's CPU threads.
 
@@ -106,12 +118,9 @@ def use_threads(count: int) -> None:
     Raises:
         InputError: A count below 1.
     """
+    check_threads(count)
     import torch
 
-    from qvlm_qiskit.errors import InputError
-
-    if count < 1:
-        raise InputError(f"threads must be at least 1, got {count}")
     torch.set_num_threads(count)
 
 

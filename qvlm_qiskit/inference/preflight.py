@@ -12,18 +12,16 @@ from qvlm_qiskit.backends.preflight.preflight import (
     preflight_calls,
 )
 from qvlm_qiskit.backends.preflight.rehearse import rehearse
-from qvlm_qiskit.data import Sample
-from qvlm_qiskit.errors import QVLMError
-from qvlm_qiskit.evaluation import evaluate
-from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.errors import BackendError, QVLMError
+from qvlm_qiskit.evaluation import Exam, evaluate_exam
+from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.model.configuration import RECIPES
 from qvlm_qiskit.progress import Track, silent
 
 
 def preflight_evaluation(
-    model: HybridVLM,
-    processor: HybridVLMProcessor,
-    samples: Sequence[Sample],
+    exam: Exam,
     backend: Backend,
     *,
     batch_size: int = 100,
@@ -36,9 +34,7 @@ def preflight_evaluation(
     model's. Under noise an answer can be another one, and then other rows are sent.
 
     Args:
-        model: Trained, in evaluation mode.
-        processor: The one it was trained with.
-        samples: The questions.
+        exam: A trained model, its processor and the questions.
         backend: The machine.
         batch_size: Questions per forward pass; equal rows of one pass are sent once.
         mitigations: By default the backend's own, or all that it offers.
@@ -48,15 +44,36 @@ def preflight_evaluation(
         The report, and what this project offers instead of blocks that won't do there.
     """
     calls = rehearse(
-        model,
-        lambda: evaluate(
-            model, processor, samples, batch_size=batch_size, track=track, what="rehearsal"
-        ),
+        exam.model,
+        lambda: evaluate_exam(exam, batch_size=batch_size, track=track, what="rehearsal"),
         exact_estimator(),
     )
     names = compared_mitigations(backend) if mitigations is None else mitigations
     with track("costs", len(names)) as counted:
-        report = preflight_calls(backend, model, calls, names, counted)
+        report = preflight_calls(backend, exam.model, calls, names, counted)
+    return report, smaller_recipes(exam.model, backend)
+
+
+def priced(
+    backend: Backend, model: HybridVLM, calls: Sequence[Call]
+) -> tuple[Preflight, list[str]]:
+    """What calls of a model's layers cost on a backend, with the mitigation that it has.
+
+    Args:
+        backend: The machine.
+        model: The model that was rehearsed.
+        calls: What `rehearse` has noted.
+
+    Returns:
+        As `preflight_evaluation`.
+
+    Raises:
+        BackendError: A block or the mitigation can't run there.
+    """
+    report = preflight_calls(backend, model, calls, [backend.options.mitigation])
+    refusals = [block.refused for block in report.blocks]
+    if refused := [text for text in (*refusals, report.levels[0].refused) if text]:
+        raise BackendError(f"{backend.name} can't run it: {refused[0]}")
     return report, smaller_recipes(model, backend)
 
 

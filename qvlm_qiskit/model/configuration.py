@@ -9,8 +9,7 @@ from transformers import PretrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 from transformers.models.auto.configuration_auto import AutoConfig
 
-from qvlm_qiskit.blocks import BLOCK_KINDS
-from qvlm_qiskit.errors import UnknownNameError
+from qvlm_qiskit.recipes import check_recipe
 
 
 @strict
@@ -60,10 +59,7 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
         Raises:
             UnknownNameError: An unknown recipe or kind of block.
         """
-        if name not in RECIPES:
-            raise UnknownNameError("recipe", name, RECIPES)
-        if blocks not in (*BLOCK_KINDS, "none"):
-            raise UnknownNameError("kind of block", blocks, (*BLOCK_KINDS, "none"))
+        check_recipe(name, blocks)
         recipe = RECIPES[name]
         text = {**_TEXT_DEFAULTS, **recipe["text"], "vocab_size": vocab_size}
         return cls(
