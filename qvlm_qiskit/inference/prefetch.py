@@ -49,7 +49,7 @@ def tokens_needed(
 def prefetch(model: HybridVLM, processor: HybridVLMProcessor, samples: Sequence[Sample]) -> None:
     """Ask for all rows of an evaluation at once, through the model's own layers.
 
-    The rows stay with the layers' estimators: meant for `known_rows.asked_once`, or a ledger.
+    The rows stay with the layers' estimators: meant for `same_rows.asked_once`, or a ledger.
 
     Args:
         model: On the estimators that shall know the rows.
