@@ -253,6 +253,10 @@ class JobStore:
         with self.transaction() as connection:
             return [submission_from(line) for line in connection.execute(query)]
 
+    def in_state(self, state: State) -> list[Submission]:
+        """Submissions in a state, oldest first."""
+        return self.find(schema.submissions.c.state == state.value)
+
     def history(self, identifier: str) -> list[Event]:
         """What happened to a submission, in order."""
         table = schema.events

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger.answer import DamagedResultError, PubAnswer, checked, plain
+from qvlm_qiskit.jobs.ledger.blobs import DamagedBlobError
 from qvlm_qiskit.jobs.ledger.package import UNREADABLE, Package
+from qvlm_qiskit.jobs.ledger.records import Submission
+from qvlm_qiskit.jobs.ledger.store import JobStore
 
 Decoder = Callable[[bytes, Package], list[PubAnswer]]
 
@@ -39,6 +42,24 @@ def decode(name: str, raw: bytes, package: Package) -> list[PubAnswer]:
             f"{', '.join(sorted(DECODERS))}"
         )
     return checked(DECODERS[name](raw, package), package)
+
+
+def redecode(store: JobStore, submission: Submission) -> list[PubAnswer]:
+    """The answers of a submission from its raw bytes on disk, without any machine.
+
+    Raises:
+        DamagedBlobError: The bytes are missing or have changed.
+        DamagedResultError: They don't answer the package.
+        LedgerError: Nothing was fetched yet, what was asked is damaged, or this release can't
+            decode the result.
+    """
+    try:
+        package = Package.from_bytes(store.blobs.get(submission.package))
+    except DamagedBlobError as ex:
+        raise LedgerError(f"what submission {submission.id} asked can't be read: {ex}") from ex
+    if submission.raw is None:
+        raise LedgerError(f"submission {submission.id} has no stored result")
+    return decode(submission.decoder, store.blobs.get(submission.raw), package)
 
 
 def encode_local(answers: Sequence[PubAnswer]) -> bytes:

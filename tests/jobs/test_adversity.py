@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, text
 
 from qvlm_qiskit.jobs import JobStore, Policy, State, Worker
 from qvlm_qiskit.jobs.services.interface import NotAcceptedError
-from qvlm_qiskit.jobs.worker.submit import WINDOW_SECONDS, take_turn
+from qvlm_qiskit.jobs.worker.pacing import WINDOW_SECONDS, take_turn
 from tests.jobs.conftest import HOURS, PATIENCE
 from tests.jobs.unreliable import Clock, Unreliable
 

@@ -380,7 +380,7 @@ def test_more_than_a_job_may_have_becomes_several_jobs(buy, store, monkeypatch):
 
 
 def test_requests_are_paced_to_the_services_rate(buy, store, monkeypatch):
-    monkeypatch.setattr("qvlm_qiskit.jobs.worker.submit.WINDOW_SECONDS", 0.5)
+    monkeypatch.setattr("qvlm_qiskit.jobs.worker.pacing.WINDOW_SECONDS", 0.5)
     service = Unreliable(posts_per_minute=2)
     started = time.monotonic()
     for number in range(5):
