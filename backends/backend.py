@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2
@@ -15,10 +15,8 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qvlm_qiskit.backends.compilation.compiled import Compiled
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
 from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.backends.preflight.preflight import Preflight, preflight
 from qvlm_qiskit.errors import MitigationError
-
-if TYPE_CHECKING:
-    from qvlm_qiskit.backends.preflight.preflight import Preflight
 
 Kind = Literal["exact", "simulated shots", "local runtime", "hardware"]
 Wrapper = Callable[[BaseEstimatorV2], BaseEstimatorV2]
@@ -122,8 +120,6 @@ class Backend:
 
         See `qvlm_qiskit.backends.preflight.preflight.preflight` for the arguments.
         """
-        from qvlm_qiskit.backends.preflight.preflight import preflight
-
         return preflight(self, subject, batch, mitigations=mitigations)
 
     def device_description(self) -> dict[str, Any]:

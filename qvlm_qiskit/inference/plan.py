@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from qvlm_qiskit.backends import Backend, Preflight
-from qvlm_qiskit.backends.preflight.preflight import exact_estimator, preflight_calls
-from qvlm_qiskit.backends.preflight.rehearse import blocks_of, rehearse
+from qvlm_qiskit.backends.preflight.preflight import preflight_calls
+from qvlm_qiskit.backends.preflight.rehearse import blocks_of, exact_estimator, rehearse
 from qvlm_qiskit.data import DigitCanvases, Sample
 from qvlm_qiskit.errors import BackendError, BudgetError
 from qvlm_qiskit.evaluation import Evaluation, evaluate

@@ -6,12 +6,8 @@ from collections.abc import Sequence
 
 from qvlm_qiskit.backends import Backend, Preflight
 from qvlm_qiskit.backends.preflight.advice import largest_encoding
-from qvlm_qiskit.backends.preflight.preflight import (
-    compared_mitigations,
-    exact_estimator,
-    preflight_calls,
-)
-from qvlm_qiskit.backends.preflight.rehearse import rehearse
+from qvlm_qiskit.backends.preflight.preflight import compared_mitigations, preflight_calls
+from qvlm_qiskit.backends.preflight.rehearse import exact_estimator, rehearse
 from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import QVLMError
 from qvlm_qiskit.evaluation import evaluate
