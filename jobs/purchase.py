@@ -10,10 +10,10 @@ from typing import Any
 from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.preflight.limits import JobTimer, broken_limits
+from qvlm_qiskit.backends.preflight.limits import JobTimer
+from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.pubs.work import StatesWork
 from qvlm_qiskit.errors import BudgetError
-from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.ledger.rows import Row, merge
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.ledger.store import new_id
@@ -81,10 +81,13 @@ def _chunks(buyer: Buyer, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> 
 
 def _within_limits(buyer: Buyer, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[Pubs]:
     merged = merge(rows, pubs)
-    if not buyer.desk.service.charges:
+    service = buyer.desk.service
+    if not service.charges:
         return [merged]
     broken = [
-        text for job in _work(buyer, merged) for text in broken_limits(job, _seconds(buyer, job))
+        text
+        for job in _work(buyer, merged)
+        for text in service.limits.broken(job, _seconds(buyer, job))
     ]
     if not broken:
         return [merged]
@@ -119,7 +122,7 @@ def _intent(
         "rows": sum(len(rows) for _, rows in chunk),
         "executions": executions,
         "seconds_estimated": seconds,
-        "max_seconds": buyer.desk.budget.max_seconds(seconds),
+        "max_seconds": buyer.desk.budget.max_seconds(seconds, service.limits),
         "posts": 0,
         "not_before": 0.0,
         "fetches": 0,

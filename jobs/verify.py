@@ -12,16 +12,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from qvlm_qiskit.backends.pubs.answer import PubAnswer
+from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.errors import LedgerError
-from qvlm_qiskit.jobs.ledger.answer import PubAnswer
 from qvlm_qiskit.jobs.ledger.blobs import DamagedBlobError
-from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.ledger.records import StoredRow, Submission
 from qvlm_qiskit.jobs.ledger.rows import split
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.ledger.store import JobStore
 from qvlm_qiskit.jobs.services.decode import redecode
-from qvlm_qiskit.jobs.services.interface import JobService
 
 Place = tuple[int, int]
 """Pub of a package, and position among its rows."""

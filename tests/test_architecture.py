@@ -24,7 +24,7 @@ CHAINS = {
     "registry": {"errors"},
     "noise_models": {"errors", "files"},
     "backends": {"clocks", "errors", "registry", "noise_models"},
-    "jobs": {"clocks", "errors", "noise_models", "backends"},
+    "jobs": {"clocks", "errors", "files", "registry", "noise_models", "backends"},
     "quantum": {"errors"},
     "blocks": {"errors", "registry", "quantum"},
     "model": {"errors", "quantum", "blocks"},

@@ -33,6 +33,7 @@ BY_RUNTIME = ("twirling", "dd", "resilience-0", "resilience-1", "resilience-2")
 WRAPPED = ("none", "readout", "zne", "readout+zne", "learned-zne", "cdr", "auto")
 CANDIDATES = ("none", "readout", "zne", "readout+zne", "readout+cdr")
 DEFAULT_SHOTS = 4096
+DEFAULT_PRECISION = precision_of_shots(DEFAULT_SHOTS)
 # Noisy local simulation beyond this runs into gigabytes and hours.
 MAX_LOCAL_QUBITS = 24
 
@@ -64,7 +65,7 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         self.settings = dict(settings or {})
         self.resilience_level = resilience_level
         self.seed = seed
-        self.default_precision = default_precision or precision_of_shots(DEFAULT_SHOTS)
+        self.default_precision = default_precision or DEFAULT_PRECISION
         self._reduced: dict[tuple[int, ...], ReducedBackend] = {}
 
     @property
@@ -177,7 +178,7 @@ class HardwareEstimator(BaseEstimatorV2):
         self.machine = machine
         self.settings = dict(settings or {})
         self.resilience_level = resilience_level
-        self.default_precision = default_precision or precision_of_shots(DEFAULT_SHOTS)
+        self.default_precision = default_precision or DEFAULT_PRECISION
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
         """Submit ISA pubs as one Runtime job.

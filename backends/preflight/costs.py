@@ -16,7 +16,7 @@ from qvlm_qiskit.backends.compilation.compiled import Compiled
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
 from qvlm_qiskit.backends.mitigation.mitigator import Technique
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.preflight.limits import OPEN_PLAN_SECONDS, JobTimer, broken_limits
+from qvlm_qiskit.backends.preflight.limits import JobLimits, JobTimer
 from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork, Work
 from qvlm_qiskit.errors import BackendError, QVLMError
@@ -41,6 +41,8 @@ class Machine(Protocol):
     def mitigations(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def rep_delay_seconds(self) -> float | None: ...  # noqa: D102
+    @property
+    def limits(self) -> JobLimits: ...  # noqa: D102
 
     def estimator(self) -> BaseEstimatorV2:
         """The whole stack."""
@@ -143,13 +145,8 @@ def _measured(mitigation: str, backend: Machine, calls: Sequence[Call]) -> Level
                 found[call.block, call.calibration or work.calibration, work.shots] += work.circuits
             spent = timer.seconds(job)
             seconds = None if seconds is None or spent is None else seconds + spent
-            if backend.rep_delay_seconds is not None:
-                limits += broken_limits(job, spent)
-    if seconds is not None and seconds > OPEN_PLAN_SECONDS:
-        limits.append(
-            f"about {seconds:,.0f} s on the machine in all; the Open Plan has "
-            f"{OPEN_PLAN_SECONDS} s in 28 days"
-        )
+            limits += backend.limits.broken(job, spent)
+    limits += backend.limits.beyond_plan(seconds)
     work_done = tuple(
         WorkReport(block, calibration, circuits, shots, circuits * shots)
         for (block, calibration, shots), circuits in found.items()

@@ -31,9 +31,9 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from qvlm_qiskit.backends.pubs.answer import PubAnswer
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger import schema
-from qvlm_qiskit.jobs.ledger.answer import PubAnswer
 from qvlm_qiskit.jobs.ledger.blobs import Blobs
 from qvlm_qiskit.jobs.ledger.database import alone, open_engine, parsed, shown
 from qvlm_qiskit.jobs.ledger.records import (

@@ -9,10 +9,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.jobs.costs.budget import Budget
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.store import JobStore
-from qvlm_qiskit.jobs.services.interface import JobService
 from qvlm_qiskit.jobs.worker.patience import Policy
 from qvlm_qiskit.jobs.worker.sessions import Mode, Sessions
 

@@ -6,13 +6,13 @@ is kept and fetched again.
 
 from __future__ import annotations
 
+from qvlm_qiskit.backends.pubs.answer import DamagedResultError
+from qvlm_qiskit.backends.service import NoSuchJobError, UnreachableError
 from qvlm_qiskit.errors import JobError, LedgerError
-from qvlm_qiskit.jobs.ledger.answer import DamagedResultError
 from qvlm_qiskit.jobs.ledger.blobs import DamagedBlobError
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.services.decode import redecode
-from qvlm_qiskit.jobs.services.interface import NoSuchJobError, UnreachableError
 from qvlm_qiskit.jobs.worker import reconcile
 from qvlm_qiskit.jobs.worker.desk import Desk
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import delete, func, insert, select
 
+from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.ledger.database import alone
 from qvlm_qiskit.jobs.ledger.store import JobStore, now_in
-from qvlm_qiskit.jobs.services.interface import JobService
 
 WINDOW_SECONDS = 60.0
 

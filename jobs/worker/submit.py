@@ -12,18 +12,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qvlm_qiskit import clocks
-from qvlm_qiskit.errors import BudgetError, JobError, JobPending, LedgerError
-from qvlm_qiskit.jobs.ledger.package import Package
-from qvlm_qiskit.jobs.ledger.records import Submission
-from qvlm_qiskit.jobs.ledger.run_states import RunEndedError
-from qvlm_qiskit.jobs.ledger.runs import check_run_lives
-from qvlm_qiskit.jobs.ledger.states import State
-from qvlm_qiskit.jobs.services.interface import (
+from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.backends.service import (
     AmbiguousError,
     NotAcceptedError,
     RefusedError,
     SessionClosedError,
 )
+from qvlm_qiskit.errors import BudgetError, JobError, JobPending, LedgerError
+from qvlm_qiskit.jobs.ledger.records import Submission
+from qvlm_qiskit.jobs.ledger.run_states import RunEndedError
+from qvlm_qiskit.jobs.ledger.runs import check_run_lives
+from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.worker.desk import Desk
 from qvlm_qiskit.jobs.worker.pacing import take_turn
 

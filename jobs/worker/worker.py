@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from qvlm_qiskit.backends.service import UnreachableError
 from qvlm_qiskit.errors import BudgetError, JobPending, LedgerError, QVLMError
 from qvlm_qiskit.jobs.costs import bills
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.ledger.store import LeaseLostError
-from qvlm_qiskit.jobs.services.interface import UnreachableError
 from qvlm_qiskit.jobs.worker import follow, reconcile, submit
 from qvlm_qiskit.jobs.worker.desk import Desk
 

@@ -336,11 +336,14 @@ def _ask_for_bills(ledger: Any) -> None:
     from qvlm_qiskit.jobs import Recording
     from qvlm_qiskit.jobs.costs.bills import settle
     from qvlm_qiskit.jobs.recording import service_for
+    from qvlm_qiskit.jobs.services.local import HERE
 
-    for name in sorted({job.machine for job in ledger.find() if job.machine.startswith("ibm:")}):
-        machine = common.open_machine(name)
-        left = settle(ledger, service_for(machine, ledger, Recording()))
-        typer.echo(f"{name}: {left} jobs are still without a bill", err=True)
+    sent = [job for job in ledger.find() if job.server_id and job.account != HERE]
+    for name in sorted({job.machine for job in sent}):
+        service = service_for(common.open_machine(name), ledger, Recording())
+        if service.charges:
+            left = settle(ledger, service)
+            typer.echo(f"{name}: {left} jobs are still without a bill", err=True)
 
 
 def _restore(ledger: Any) -> None:

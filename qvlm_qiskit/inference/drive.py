@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any, cast
 
 from qvlm_qiskit.backends import Backend
-from qvlm_qiskit.backends.devices.runtime import HardwareEstimator
 from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import InputError, JobFailedError, JobPending
 from qvlm_qiskit.evaluation import Evaluation
@@ -160,7 +159,7 @@ class _Driver:
         backend = self.request.open_backend(store)
         # Jobs elsewhere are left as soon as they are sent, so that those that don't depend on each
         # other wait together; jobs of this computer run inside this process if nobody leaves it.
-        leave = detach or isinstance(backend.device, HardwareEstimator)
+        leave = detach or backend.service is not None
         self.backend = recorded_backend(
             backend,
             store,

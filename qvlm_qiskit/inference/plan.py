@@ -14,6 +14,7 @@ from typing import Any
 from qvlm_qiskit.backends import Backend, Preflight
 from qvlm_qiskit.backends.preflight.preflight import preflight_calls
 from qvlm_qiskit.backends.preflight.rehearse import blocks_of, exact_estimator, rehearse
+from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.data import DigitCanvases, Sample
 from qvlm_qiskit.errors import BackendError, BudgetError
 from qvlm_qiskit.evaluation import Evaluation, evaluate
@@ -31,7 +32,6 @@ from qvlm_qiskit.jobs.costs.forecast import Forecast, forecast
 from qvlm_qiskit.jobs.ledger.pinned import compiled_bytes
 from qvlm_qiskit.jobs.ledger.runs import JobRun, new_run
 from qvlm_qiskit.jobs.recording import reopening, row_context, service_for
-from qvlm_qiskit.jobs.services.interface import JobService
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 from qvlm_qiskit.progress import Track, silent
 from qvlm_qiskit.runs import Run

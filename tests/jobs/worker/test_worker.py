@@ -7,10 +7,10 @@ import time
 import numpy as np
 import pytest
 
+from qvlm_qiskit.backends.service import RefusedError, ServerJob, UnreachableError
 from qvlm_qiskit.errors import BudgetError, InputError, JobError, JobPending
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, State, Worker
 from qvlm_qiskit.jobs.ledger import schema
-from qvlm_qiskit.jobs.services.interface import RefusedError, ServerJob, UnreachableError
 from qvlm_qiskit.jobs.worker.reconcile import certain_at
 from tests.jobs.conftest import PATIENCE
 from tests.jobs.unreliable import Unreliable

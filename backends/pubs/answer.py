@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.errors import JobError
-from qvlm_qiskit.jobs.ledger.package import Package
 
 
 class DamagedResultError(JobError):
