@@ -18,6 +18,7 @@ from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import NO_LIMITS, JobLimits
 from qvlm_qiskit.backends.preflight.preflight import Preflight, preflight
+from qvlm_qiskit.backends.pubs.stack import stack_of
 from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.errors import BackendError, InputError, MitigationError
 
@@ -200,12 +201,10 @@ class Backend:
 
     def _choices(self) -> list[dict[str, Any]]:
         """What an automatic mitigation has chosen so far, and why."""
-        estimator: Any = self.__dict__.get("_stack")
-        while estimator is not None:
-            if hasattr(estimator, "describe"):
-                found: list[dict[str, Any]] = estimator.describe()
+        for layer in stack_of(self.__dict__.get("_stack")):
+            if hasattr(layer, "describe"):
+                found: list[dict[str, Any]] = layer.describe()
                 return found
-            estimator = getattr(estimator, "inner", None)
         return []
 
     def recorded(self, recorder: Recorder) -> Backend:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from qvlm_qiskit.backends.decoders.registry import DECODERS
 from qvlm_qiskit.backends.pubs.answer import DamagedResultError, PubAnswer, plain
-from qvlm_qiskit.backends.pubs.package import UNREADABLE, Package
+from qvlm_qiskit.backends.pubs.archive import UNREADABLE
+from qvlm_qiskit.backends.pubs.package import Package
 
 LOCAL = "local-1"
 

@@ -26,6 +26,7 @@ from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob, MappedJob
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, shots_of_precision
 from qvlm_qiskit.backends.pubs.work import Work
+from qvlm_qiskit.caches import LRU
 from qvlm_qiskit.errors import BackendError, CapacityError
 
 BY_RUNTIME = ("twirling", "dd", "resilience-0", "resilience-1", "resilience-2")
@@ -66,7 +67,7 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         self.resilience_level = resilience_level
         self.seed = seed
         self.default_precision = default_precision or DEFAULT_PRECISION
-        self._reduced: dict[tuple[int, ...], ReducedBackend] = {}
+        self._reduced: LRU[ReducedBackend] = LRU(64)
 
     @property
     def technique(self) -> str:
@@ -98,7 +99,7 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         planned = []
         for qubits, members in _batches(pubs):
             reduced = self._reduce([pubs[i] for i in members], qubits)
-            device = self._reduced[qubits]
+            device = self._cut_down(qubits)
             estimator = Estimator(mode=device, options=self._options(None))
             program, _ = prepare(reduced, estimator.options, add_tags=True, backend=device)
             planned.append(_work(program, len(reduced), self._calibrates, device.target))
@@ -125,7 +126,7 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         reduced = self._reduce(pubs, qubits)
         digests = "".join(pub_digest(pub) for pub in pubs)
         seed = content_seed(self.seed, hashlib.sha256(digests.encode()).hexdigest())
-        estimator = Estimator(mode=self._reduced[qubits], options=self._options(seed))
+        estimator = Estimator(mode=self._cut_down(qubits), options=self._options(seed))
         job = estimator.run(reduced)
         counted = _executions(job.inputs, len(pubs), trex=self._calibrates)
         return [
@@ -133,8 +134,11 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
             for answer, pub, cost in zip(job.result(), pubs, counted, strict=True)
         ]
 
+    def _cut_down(self, qubits: tuple[int, ...]) -> ReducedBackend:
+        return self._reduced.get(qubits, lambda: ReducedBackend(self.device, qubits))
+
     def _reduce(self, pubs: Sequence[EstimatorPub], qubits: tuple[int, ...]) -> list[EstimatorPub]:
-        """The pubs on their active qubits, and the device cut down to them."""
+        """The pubs on their active qubits."""
         if len(qubits) > MAX_LOCAL_QUBITS:
             raise CapacityError(
                 f"the circuit uses {len(qubits)} qubits; a local noisy simulation takes at most "
@@ -142,8 +146,6 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
             )
         for pub in pubs:
             _check_parameters(pub.circuit)
-        if qubits not in self._reduced:
-            self._reduced[qubits] = ReducedBackend(self.device, qubits)
         return [
             EstimatorPub(
                 _equal_by_name(restrict_circuit(pub.circuit, qubits)),

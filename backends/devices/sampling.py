@@ -6,7 +6,6 @@ errors never enter; here every value comes from counts.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +35,7 @@ from qvlm_qiskit.backends.pubs.pauli_terms import (
 )
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, shots_of_precision
 from qvlm_qiskit.backends.pubs.work import Work
+from qvlm_qiskit.caches import LRU
 from qvlm_qiskit.errors import BackendError, CapacityError, CircuitError
 
 # Rows side by side on the cores. Threads inside one small circuit wait for each other instead:
@@ -83,8 +83,8 @@ class SampledEstimator(BaseEstimatorV2):
         self._written_out = written_out or (lambda circuit: circuit)
         self.default_precision = default_precision or precision_of_shots(DEFAULT_SHOTS)
         self._reduced = reduced
-        self._simulators: OrderedDict[tuple[int, ...], ReducedSimulator] = OrderedDict()
-        self._circuits: OrderedDict[Any, QuantumCircuit] = OrderedDict()
+        self._simulators: LRU[ReducedSimulator] = LRU(64)
+        self._circuits: LRU[QuantumCircuit] = LRU(256)
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
         """Sample the pubs.
@@ -156,26 +156,21 @@ class SampledEstimator(BaseEstimatorV2):
         )
 
     def _simulator(self, qubits: tuple[int, ...]) -> ReducedSimulator:
-        if qubits not in self._simulators:
-            self._simulators[qubits] = self._reduced(qubits)
-            if len(self._simulators) > 64:
-                self._simulators.popitem(last=False)
-        return self._simulators[qubits]
+        return self._simulators.get(qubits, lambda: self._reduced(qubits))
 
     def _measured(
         self, circuit: QuantumCircuit, digest: str, qubits: tuple[int, ...], basis: dict[int, str]
     ) -> QuantumCircuit:
         """The reduced circuit with the rotations into `basis` and its measurements."""
         key = (digest, qubits, tuple(sorted(basis.items())))
-        if key not in self._circuits:
-            self._circuits[key] = _with_measurements(
+        return self._circuits.get(
+            key,
+            lambda: _with_measurements(
                 restrict_circuit(self._written_out(circuit), qubits),
                 basis,
                 self._simulator(qubits).target,
-            )
-            if len(self._circuits) > 256:
-                self._circuits.popitem(last=False)
-        return self._circuits[key]
+            ),
+        )
 
     def _counts(
         self,

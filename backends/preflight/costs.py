@@ -18,8 +18,9 @@ from qvlm_qiskit.backends.mitigation.mitigator import Technique
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import JobLimits, JobTimer
 from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
+from qvlm_qiskit.backends.pubs.stack import to_device
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork, Work
-from qvlm_qiskit.errors import BackendError, QVLMError
+from qvlm_qiskit.errors import QVLMError
 
 
 class Machine(Protocol):
@@ -173,18 +174,8 @@ def _stack(backend: Machine) -> tuple[list[Compiled | Technique], StatesWork]:
     An estimator that passes pubs on as they are, such as a recorder, is looked through by its
     attribute ``inner``: what it may answer from a store counts as if it had to be run.
     """
-    layers: list[Compiled | Technique] = []
-    estimator: Any = backend.estimator()
-    while not isinstance(estimator, StatesWork):
-        if isinstance(estimator, Compiled | Technique):
-            layers.append(estimator)
-        elif not hasattr(estimator, "inner"):
-            raise BackendError(
-                f"the estimator {type(estimator).__name__} doesn't say beforehand what it runs, so "
-                "nothing can be said about the costs of this backend"
-            )
-        estimator = estimator.inner
-    return layers, estimator
+    layers, device = to_device(backend.estimator())
+    return [layer for layer in layers if isinstance(layer, Compiled | Technique)], device
 
 
 def _jobs(

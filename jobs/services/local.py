@@ -21,7 +21,6 @@ import json
 import os
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,6 +41,7 @@ from qvlm_qiskit.backends.service import (
 )
 from qvlm_qiskit.clocks import boot_id
 from qvlm_qiskit.errors import JobError, QVLMError
+from qvlm_qiskit.files import PRIVATE, write_bytes
 
 HERE = "here"
 """The account of jobs of this computer."""
@@ -204,17 +204,8 @@ def run_package(estimator: BaseEstimatorV2, package: Package) -> bytes:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, and flush it to the disk."""
-    descriptor, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a file of a job whole or not at all."""
+    write_bytes(path, content, mode=PRIVATE)
 
 
 def _process(folder: Path) -> dict[str, Any] | None:
