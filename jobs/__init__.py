@@ -1,8 +1,8 @@
 """Jobs that are never lost, repeated or misread: the ledger, and the estimator in front of it.
 
 The way of a call: `recorded` (which rows are known?) → `rows` → `purchase` (intent) → `worker` →
-`submit` → `reconcile` → `follow` → `store`. `service` is what a machine has to offer; `local` and
-`ibm` offer it.
+`submit` → `reconcile` → `follow` → `store`. A machine brings its service (`backends.service`); one
+that has none is run on this computer by `services.local`.
 """
 
 from __future__ import annotations

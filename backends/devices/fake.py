@@ -12,7 +12,7 @@ from qvlm_qiskit.backends.devices.fake_devices import (
 from qvlm_qiskit.backends.devices.runtime import (
     BY_RUNTIME,
     CANDIDATES,
-    DEFAULT_SHOTS,
+    DEFAULT_PRECISION,
     WRAPPED,
     LocalRuntimeEstimator,
     runtime_settings,
@@ -20,7 +20,7 @@ from qvlm_qiskit.backends.devices.runtime import (
 from qvlm_qiskit.backends.devices.sampling import compiler_for
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.pubs.shots import precision_of_shots
+from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS
 from qvlm_qiskit.noise_models import calibrated
 
 ON_FAKES = (*WRAPPED, "pec", *BY_RUNTIME)
@@ -32,7 +32,7 @@ def open_fake(name: str, options: BackendOptions) -> Backend:
     options.only(name, OWN["fake_"].accepted, ON_FAKES)
     device = fake_device(name)
     level, settings = runtime_settings(options.steps)
-    precision = options.sampling_precision or precision_of_shots(DEFAULT_SHOTS)
+    precision = options.sampling_precision or DEFAULT_PRECISION
     return Backend(
         name=name,
         kind="local runtime",
@@ -55,4 +55,5 @@ def open_fake(name: str, options: BackendOptions) -> Backend:
         noise=calibrated(device.target, name=name).summary(),
         mitigations=ON_FAKES,
         rep_delay_seconds=rep_delay_seconds(device),
+        limits=IBM_LIMITS,
     )

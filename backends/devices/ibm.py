@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
@@ -13,16 +14,16 @@ from qvlm_qiskit.backends.devices.fake_devices import (
 from qvlm_qiskit.backends.devices.runtime import (
     BY_RUNTIME,
     CANDIDATES,
-    DEFAULT_SHOTS,
+    DEFAULT_PRECISION,
     WRAPPED,
     HardwareEstimator,
     runtime_settings,
 )
 from qvlm_qiskit.backends.devices.sampling import compiler_for
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
+from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.pubs.shots import precision_of_shots
 from qvlm_qiskit.noise_models import calibrated
 
 ON_HARDWARE = (*WRAPPED, *BY_RUNTIME)
@@ -51,7 +52,7 @@ def _on_machine(machine: Any, options: BackendOptions) -> Backend:
     name = f"ibm:{machine.name}"
     options.only(name, OWN["ibm:"].accepted, ON_HARDWARE, reasons=NOT_ON_HARDWARE)
     level, settings = runtime_settings(options.steps)
-    precision = options.sampling_precision or precision_of_shots(DEFAULT_SHOTS)
+    precision = options.sampling_precision or DEFAULT_PRECISION
     return Backend(
         name=name,
         kind="hardware",
@@ -68,6 +69,8 @@ def _on_machine(machine: Any, options: BackendOptions) -> Backend:
         noise=calibrated(machine.target, name=machine.name).summary(),
         mitigations=ON_HARDWARE,
         rep_delay_seconds=rep_delay_seconds(machine),
+        limits=RuntimeJobs.limits,
+        service=partial(RuntimeJobs, machine, level, settings),
         # The same machine, also where "least busy" would be another one by now.
         reopen=lambda changed: _on_machine(machine, changed),
     )

@@ -30,6 +30,7 @@ from qvlm_qiskit.backends.devices.sampling import (
 )
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS, NO_LIMITS
 from qvlm_qiskit.backends.pubs.active_qubits import active_qubits, restrict_target
 from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
@@ -242,6 +243,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         noise={**spec.summary(), "noise_scale": options.noise_scale},
         mitigations=WRAPPED,
         rep_delay_seconds=delay,
+        limits=NO_LIMITS if delay is None else IBM_LIMITS,
     )
 
 

@@ -163,7 +163,8 @@ def through_ledger(machine: Any) -> Iterator[Any]:
     Others stay as they are. A job that this process does not live to see is found again by the
     same command.
     """
-    if machine.kind != "hardware":
+    service = machine.job_service()
+    if service is None or not service.charges:
         yield machine
         return
     from qvlm_qiskit.jobs import recorded_backend

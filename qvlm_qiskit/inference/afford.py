@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.errors import BudgetError
 from qvlm_qiskit.jobs import Budget
 from qvlm_qiskit.jobs.costs.forecast import Forecast
-from qvlm_qiskit.jobs.services.interface import JobService
 
 
 def check_budget(budget: Budget, planned: Forecast) -> None:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from qvlm_qiskit.backends.devices.runtime import HardwareEstimator
 from qvlm_qiskit.errors import InputError, JobFailedError, JobPending
 from qvlm_qiskit.inference.batch import answer_in_one_batch
 from qvlm_qiskit.inference.request import Request, questions
@@ -116,7 +115,7 @@ class _Driver:
         backend = self.request.open_backend(store)
         # Jobs elsewhere are left as soon as they are sent, so that those that don't depend on each
         # other wait together; jobs of this computer run inside this process if nobody leaves it.
-        leave = detach or isinstance(backend.device, HardwareEstimator)
+        leave = detach or backend.service is not None
         self.backend = recorded_backend(
             backend,
             store,

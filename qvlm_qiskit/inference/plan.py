@@ -7,8 +7,7 @@ from functools import partial
 from typing import Any
 
 from qvlm_qiskit.backends import Backend, Preflight
-from qvlm_qiskit.backends.preflight.preflight import exact_estimator
-from qvlm_qiskit.backends.preflight.rehearse import rehearse
+from qvlm_qiskit.backends.preflight.rehearse import exact_estimator, rehearse
 from qvlm_qiskit.inference.batch import answer_in_one_batch
 from qvlm_qiskit.inference.preflight import priced
 from qvlm_qiskit.inference.request import SubmitOptions, questions

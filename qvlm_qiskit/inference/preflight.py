@@ -8,10 +8,9 @@ from qvlm_qiskit.backends import Backend, Preflight
 from qvlm_qiskit.backends.preflight.advice import largest_encoding
 from qvlm_qiskit.backends.preflight.preflight import (
     compared_mitigations,
-    exact_estimator,
     preflight_calls,
 )
-from qvlm_qiskit.backends.preflight.rehearse import rehearse
+from qvlm_qiskit.backends.preflight.rehearse import exact_estimator, rehearse
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import BackendError, QVLMError
 from qvlm_qiskit.evaluation import Exam, evaluate_exam

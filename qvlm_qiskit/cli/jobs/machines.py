@@ -10,15 +10,18 @@ from qvlm_qiskit.cli import common
 
 
 def ask_for_bills(ledger: Any) -> None:
-    """Ask IBM machines for the bills of jobs that have none, and say how many are left."""
+    """Ask machines that charge for the bills of jobs that have none; say how many are left."""
     from qvlm_qiskit.jobs import Recording
     from qvlm_qiskit.jobs.costs.bills import settle
     from qvlm_qiskit.jobs.recording import service_for
+    from qvlm_qiskit.jobs.services.local import HERE
 
-    for name in sorted({job.machine for job in ledger.find() if job.machine.startswith("ibm:")}):
-        machine = common.open_machine(name)
-        left = settle(ledger, service_for(machine, ledger, Recording()))
-        typer.echo(f"{name}: {left} jobs are still without a bill", err=True)
+    sent = [job for job in ledger.find() if job.server_id and job.account != HERE]
+    for name in sorted({job.machine for job in sent}):
+        service = service_for(common.open_machine(name), ledger, Recording())
+        if service.charges:
+            left = settle(ledger, service)
+            typer.echo(f"{name}: {left} jobs are still without a bill", err=True)
 
 
 def restore_results(ledger: Any) -> None:

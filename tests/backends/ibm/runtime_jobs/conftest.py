@@ -11,9 +11,9 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.backends.devices.fake_devices import fake_device
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
+from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
 from qvlm_qiskit.backends.ibm.wire import Deadlines
-from qvlm_qiskit.jobs.ledger.package import Package
-from qvlm_qiskit.jobs.services.ibm import RuntimeJobs
+from qvlm_qiskit.backends.pubs.package import Package
 from tests.runtime_server import RuntimeServer
 
 DEVICE = "fake_manila"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qvlm_qiskit.errors import JobError
 
 if TYPE_CHECKING:
-    from qvlm_qiskit.jobs.ledger.package import Package
+    from qvlm_qiskit.backends.pubs.package import Package
 
 
 class DamagedResultError(JobError):

@@ -5,10 +5,15 @@ import time
 
 import pytest
 
-from qvlm_qiskit.jobs.services import ibm
-from qvlm_qiskit.jobs.services.ibm import RuntimeJobs, read_allowance, read_job, usage_seconds
-from qvlm_qiskit.jobs.services.interface import Allowance, NoSuchJobError, UnreachableError
-from tests.jobs.services.runtime.conftest import DEVICE, SHORT
+from qvlm_qiskit.backends.ibm import runtime_jobs
+from qvlm_qiskit.backends.ibm.runtime_jobs import (
+    RuntimeJobs,
+    read_allowance,
+    read_job,
+    usage_seconds,
+)
+from qvlm_qiskit.backends.service import Allowance, NoSuchJobError, UnreachableError
+from tests.backends.ibm.runtime_jobs.conftest import DEVICE, SHORT
 
 QUESTIONS = {
     "list_jobs": lambda jobs, server_id: jobs.find("no-tag"),
@@ -82,7 +87,7 @@ def test_a_finished_job_says_what_it_used(server, jobs, done):
     assert job.usage_seconds > 0
     # A result does not wait for its bill.
     server.faults.add("error_before", "metrics")
-    assert jobs.status(done) == ibm.replace(job, usage_seconds=None)
+    assert jobs.status(done) == runtime_jobs.replace(job, usage_seconds=None)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +117,7 @@ def test_a_cancelled_job_is_cancelled_once(server, jobs, package, tag):
 
 
 def test_all_jobs_of_a_tag_are_found_page_by_page(server, jobs, package, tag, monkeypatch):
-    monkeypatch.setattr(ibm, "_PAGE", 2)
+    monkeypatch.setattr(runtime_jobs, "_PAGE", 2)
     server.faults.add("duplicate", tag=tag)
     for _ in range(2):
         jobs.submit(package, tag, max_seconds=60)

@@ -15,9 +15,12 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit_ibm_runtime.decoders.defaults import DEFAULT_DECODERS
 
 from qvlm_qiskit.backends.devices.runtime import runtime_technique
+from qvlm_qiskit.backends.pubs.answer import DamagedResultError, PubAnswer, checked, plain
+from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.pubs.shots import shots_of_precision
-from qvlm_qiskit.jobs.ledger.answer import DamagedResultError, PubAnswer, checked, plain
-from qvlm_qiskit.jobs.ledger.package import Package
+
+EXECUTOR = "runtime-executor-1"
+LEGACY = "runtime-estimator-1"
 
 
 def decode_executor(raw: bytes, package: Package) -> list[PubAnswer]:

@@ -13,28 +13,30 @@ from typing import Any, Literal, TypeVar
 from qiskit_ibm_runtime import EstimatorV2, Session
 from qiskit_ibm_runtime.executor_estimator import Estimator
 
-from qvlm_qiskit.backends.devices.runtime import HardwareEstimator
+from qvlm_qiskit.backends.ibm import outcomes
 from qvlm_qiskit.backends.ibm.account import guard_client, guard_service, redacted
+from qvlm_qiskit.backends.ibm.decode import EXECUTOR, LEGACY
 from qvlm_qiskit.backends.ibm.wire import Deadlines, Record, recording
-from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.jobs.ledger.package import Package
-from qvlm_qiskit.jobs.services import decode
-from qvlm_qiskit.jobs.services import ibm_outcomes as outcomes
-from qvlm_qiskit.jobs.services.interface import (
+from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS
+from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.backends.service import (
     FINAL,
     MAX_TIME_REASON,
     Allowance,
+    JobService,
     NoSuchJobError,
     ServerJob,
     ServerStatus,
+    SessionKind,
     UnreachableError,
 )
+from qvlm_qiskit.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 Generation = Literal["executor", "legacy"]
-DECODERS: dict[Generation, str] = {"executor": decode.EXECUTOR, "legacy": decode.LEGACY}
+DECODERS: dict[Generation, str] = {"executor": EXECUTOR, "legacy": LEGACY}
 TAG = "qvlm"
 """Every job of this platform has this tag beside its own."""
 _MODES = {"batch": "batch", "session": "dedicated"}
@@ -42,7 +44,7 @@ _PAGE = 50
 _PAGES = 100
 
 
-class RuntimeJobs:
+class RuntimeJobs(JobService):
     """Sends packages to an IBM machine and asks for them.
 
     One object serves one thread, and so does the client's service behind a machine: open the
@@ -62,6 +64,8 @@ class RuntimeJobs:
     """
 
     charges = True
+    limits = IBM_LIMITS
+    sessions: tuple[SessionKind, ...] = ("batch", "session")
 
     def __init__(
         self,
@@ -96,16 +100,6 @@ class RuntimeJobs:
         # Not service.job() and the like: they decode, and make another client the active one.
         self._client = machine.service._get_api_client(self._instance)  # noqa: SLF001
         self._sign_in = guard_client(self._client)
-
-    @classmethod
-    def of(cls, estimator: HardwareEstimator, **options: Any) -> RuntimeJobs:
-        """For the device of an open `ibm:` backend, with its mitigation.
-
-        Args:
-            estimator: `Backend.device`.
-            options: Keyword arguments of the constructor.
-        """
-        return cls(estimator.machine, estimator.resilience_level, estimator.settings, **options)
 
     def submit(
         self, package: Package, tag: str, *, max_seconds: int, session: str | None = None
@@ -211,7 +205,7 @@ class RuntimeJobs:
         """
         return self._read(lambda: read_allowance(self._client.cloud_usage()))
 
-    def open_session(self, kind: Literal["batch", "session"], max_seconds: int | None) -> str:
+    def open_session(self, kind: SessionKind, max_seconds: int | None) -> str:
         """Open a batch or session and return its id; an unused one costs nothing.
 
         Raises:

@@ -18,10 +18,8 @@ from qiskit.quantum_info import SparseObservable, SparsePauliOp, random_unitary
 from qiskit_ibm_runtime.fake_provider import FakeTorino
 
 from qvlm_qiskit.backends.pubs.digest import pub_digest
+from qvlm_qiskit.backends.pubs.package import INDEX, Package
 from qvlm_qiskit.errors import CircuitError, LedgerError
-from qvlm_qiskit.jobs.ledger.answer import DamagedResultError, PubAnswer
-from qvlm_qiskit.jobs.ledger.package import INDEX, Package
-from qvlm_qiskit.jobs.services import decode
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 
 SHAPES = [
@@ -295,27 +293,3 @@ def test_what_has_no_content_to_store_is_not_written():
     circuit.append(Gate("opaque", 1, []), [0])
     with pytest.raises(CircuitError):
         Package((EstimatorPub.coerce((circuit, "Z")),)).to_bytes()
-
-
-def test_a_changed_local_result_is_an_error_and_never_another_value():
-    pub = random_pub(11)
-    package = Package((pub,))
-    values = np.random.default_rng(1).normal(size=pub.shape)
-    raw = decode.encode_local([PubAnswer(values, np.abs(values), {"shots": 10})])
-
-    def decoded(content):
-        try:
-            (answer,) = decode.decode(decode.LOCAL, content, package)
-        except DamagedResultError:
-            return None
-        assert answer.metadata == {"shots": 10}
-        return answer.evs.tobytes(), answer.stds.tobytes()
-
-    expected = decoded(raw)
-    assert expected == (values.tobytes(), np.abs(values).tobytes())
-    for place in range(len(raw)):
-        changed = bytearray(raw)
-        changed[place] ^= 1 << (place % 8)
-        assert decoded(bytes(changed)) in (None, expected), place
-    for length in range(0, len(raw), 7):
-        assert decoded(raw[:length]) is None

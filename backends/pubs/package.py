@@ -16,33 +16,29 @@ from __future__ import annotations
 
 import io
 import json
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from qiskit import QuantumCircuit, qpy
-from qiskit.exceptions import QiskitError
+from qiskit import QuantumCircuit
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import SparseObservable
 
+from qvlm_qiskit.backends.pubs.archive import (
+    UNREADABLE,
+    circuit_bytes,
+    read_circuit,
+    unzipped,
+    zipped,
+)
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest
-from qvlm_qiskit.errors import CircuitError, LedgerError
+from qvlm_qiskit.errors import LedgerError
 
 FORMAT = 1
 INDEX = "package.json"
-UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, struct.error, QiskitError, KeyError, IndexError, ValueError,
-    TypeError, AttributeError, EOFError, OSError, OverflowError, MemoryError,
-    NotImplementedError, RuntimeError,
-)  # fmt: skip
-"""What reading a damaged archive can raise."""
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +66,7 @@ class Package:
             digest = circuit_digest(pub.circuit)
             if digest not in names:
                 names[digest] = f"circuit-{len(names)}.qpy"
-                files[names[digest]] = _circuit_bytes(pub.circuit, digest)
+                files[names[digest]] = circuit_bytes(pub.circuit, digest)
             files[f"values-{number}.npy"] = _array_bytes(
                 pub.parameter_values.as_array(pub.circuit.parameters)
             )
@@ -87,7 +83,7 @@ class Package:
                 }
             )
         index = {"format": FORMAT, "about": dict(self.about), "pubs": entries}
-        return _zipped({INDEX: json.dumps(index, indent=1, allow_nan=False).encode(), **files})
+        return zipped({INDEX: json.dumps(index, indent=1, allow_nan=False).encode(), **files})
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Package:
@@ -97,14 +93,8 @@ class Package:
             LedgerError: It is damaged, of another version, or its circuits read differently.
         """
         try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                files = {name: archive.read(name) for name in archive.namelist()}
-            index = json.loads(files[INDEX])
-            if index["format"] != FORMAT:
-                raise LedgerError(
-                    f"a package of format {index['format']!r}; this release reads {FORMAT}"
-                )
-            circuits = {name: _circuit(files[name]) for name in files if name.endswith(".qpy")}
+            files, index = unzipped(content, INDEX, FORMAT, "a package")
+            circuits = {name: read_circuit(files[name]) for name in files if name.endswith(".qpy")}
             pubs = tuple(
                 _pub(entry, circuits[entry["circuit"]], files[f"values-{number}.npy"])
                 for number, entry in enumerate(index["pubs"])
@@ -153,36 +143,7 @@ def _terms(observables: ObservablesArray) -> list[list[list[Any]]]:
     ]
 
 
-def _circuit_bytes(circuit: QuantumCircuit, digest: str) -> bytes:
-    """The circuit as QPY, read again at once: what would come back otherwise is not written."""
-    buffer = io.BytesIO()
-    try:
-        qpy.dump(circuit, buffer)
-        same = circuit_digest(_circuit(buffer.getvalue())) == digest
-    except (QiskitError, TypeError, ValueError) as ex:
-        raise CircuitError(f"the circuit {circuit.name!r} can't be stored as QPY: {ex}") from ex
-    if not same:
-        raise CircuitError(
-            f"the circuit {circuit.name!r} can't be stored: QPY reads one of its expressions "
-            "or gates differently from what was written"
-        )
-    return buffer.getvalue()
-
-
-def _circuit(content: bytes) -> QuantumCircuit:
-    (circuit,) = qpy.load(io.BytesIO(content))
-    return circuit
-
-
 def _array_bytes(values: Any) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(values, dtype="<f8"), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _zipped(files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
     return buffer.getvalue()

@@ -11,13 +11,13 @@ from qiskit_ibm_runtime.results.quantum_program import QuantumProgramResult
 
 from qvlm_qiskit.backends.devices.fake_devices import fake_device
 from qvlm_qiskit.backends.devices.runtime import LocalRuntimeEstimator
+from qvlm_qiskit.backends.ibm.decode import decode_executor, decode_legacy
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
-from qvlm_qiskit.jobs.ledger.answer import DamagedResultError
-from qvlm_qiskit.jobs.ledger.package import Package
+from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
+from qvlm_qiskit.backends.pubs.answer import DamagedResultError
+from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.jobs.services.decode import decode
-from qvlm_qiskit.jobs.services.decode_runtime import decode_executor, decode_legacy
-from qvlm_qiskit.jobs.services.ibm import RuntimeJobs
-from tests.jobs.services.runtime.conftest import DEVICE, SHORT, pub_of, reached
+from tests.backends.ibm.runtime_jobs.conftest import DEVICE, SHORT, pub_of, reached
 from tests.runtime_server import RuntimeServer
 
 SETTINGS = {"dynamical_decoupling": {"enable": True, "sequence_type": "XX"}}
@@ -72,13 +72,13 @@ def test_nothing_is_asked_of_a_service(raws, package, tmp_path):
     script = (
         "import pathlib, socket\n"
         "socket.socket.connect = None\n"
-        "from qvlm_qiskit.jobs.services import decode_runtime\n"
-        "from qvlm_qiskit.jobs.ledger.package import Package\n"
+        "from qvlm_qiskit.backends.ibm import decode\n"
+        "from qvlm_qiskit.backends.pubs.package import Package\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
         "package = Package.from_bytes((folder / 'package').read_bytes())\n"
         "for name in ('decode_executor', 'decode_legacy'):\n"
         "    raw = (folder / name).read_bytes()\n"
-        "    answers = getattr(decode_runtime, name)(raw, package)\n"
+        "    answers = getattr(decode, name)(raw, package)\n"
         "    print([answer.evs.tolist() for answer in answers])\n"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

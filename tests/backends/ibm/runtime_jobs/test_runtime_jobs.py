@@ -9,17 +9,17 @@ from qiskit_ibm_runtime import QiskitRuntimeService
 
 from qvlm_qiskit import open_backend
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
-from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.jobs.ledger.package import Package
-from qvlm_qiskit.jobs.services.ibm import RuntimeJobs
-from qvlm_qiskit.jobs.services.interface import (
+from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
+from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.backends.service import (
     AmbiguousError,
     NotAcceptedError,
     RefusedError,
     SessionClosedError,
     UnreachableError,
 )
-from tests.jobs.services.runtime.conftest import DEVICE, SHORT, pub_of, reached
+from qvlm_qiskit.errors import InputError
+from tests.backends.ibm.runtime_jobs.conftest import DEVICE, SHORT, pub_of, reached
 from tests.runtime_server import RuntimeServer
 from tests.runtime_server.messages import Response
 from tests.runtime_server.routes import Service
@@ -115,7 +115,7 @@ def test_what_is_submitted(server, machine, package, generation, tag):
 
 def test_the_estimator_of_an_open_backend_has_its_mitigation(server):
     backend = open_backend(f"ibm:{DEVICE}", mitigation="resilience-2")
-    jobs = RuntimeJobs.of(backend.device, private=True)
+    jobs = backend.service(private=True)
     assert (jobs.machine, jobs.resilience_level, jobs.private) == (backend.name, 2, True)
     assert jobs.charges
     assert jobs.posts_per_minute == 5

@@ -1,9 +1,10 @@
 """What the ledger needs of a machine: submit once, find by tag, ask, fetch.
 
-Two kinds exist: `jobs.services.local` runs a device's estimator on this computer,
-`jobs.services.ibm` is IBM Quantum Runtime behind its own client. Everything that decides about
-money (`jobs.worker.submit`, `jobs.worker.reconcile`, `jobs.worker.follow`) knows a machine by this
-interface only.
+A machine's opener gives its `Backend` the service that runs its jobs: `backends.ibm.runtime_jobs`
+is IBM Quantum Runtime behind its own client, another distribution brings its own. A backend without
+one is run on this computer (`jobs.services.local`). Everything that decides about money
+(`jobs.worker.submit`, `jobs.worker.reconcile`, `jobs.worker.follow`) knows a machine by this
+interface only. All that a service needs can be imported from here.
 
 How a submission can end, and what the ledger may do then:
 
@@ -19,9 +20,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from qvlm_qiskit.backends.decoders.local_1 import LOCAL, encode_local
+from qvlm_qiskit.backends.preflight.limits import NO_LIMITS, JobLimits
+from qvlm_qiskit.backends.pubs.answer import DamagedResultError, PubAnswer
+from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.errors import JobError
-from qvlm_qiskit.jobs.ledger.package import Package
 
+__all__ = [
+    "FINAL",
+    "LOCAL",
+    "MAX_TIME_REASON",
+    "Allowance",
+    "AmbiguousError",
+    "AnotherAccountError",
+    "DamagedResultError",
+    "JobLimits",
+    "JobService",
+    "NoSuchJobError",
+    "NotAcceptedError",
+    "Package",
+    "PubAnswer",
+    "RefusedError",
+    "ServerJob",
+    "ServerStatus",
+    "SessionClosedError",
+    "SessionKind",
+    "UnreachableError",
+    "encode_local",
+]
+
+SessionKind = Literal["batch", "session"]
 ServerStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
 FINAL: frozenset[ServerStatus] = frozenset({"completed", "failed", "cancelled"})
 MAX_TIME_REASON = 1305
@@ -99,17 +127,22 @@ class Allowance:
 class JobService(Protocol):
     """A machine that runs packages as jobs.
 
-    Every call returns or raises within a finite time. One object serves one thread.
+    Every call returns or raises within a finite time. One object serves one thread. A class that
+    inherits from this one has no batches and sessions, and an account without an allowance, unless
+    it says otherwise.
 
     Attributes:
         machine: Its name, as `open_backend` knows it.
-        decoder: Name of the function in `jobs.services.decode` that reads its raw results.
+        decoder: Name of the decoder that reads its raw results, see `backends.decoders`; "local-1"
+            reads what `encode_local` has written.
         post_seconds: The longest time that a submission can be under way before it returns or
             raises; beyond it the server can't accept it any more.
         visible_after_seconds: How long after its acceptance a job may still be missing from
             `find`. That no job is ever submitted twice holds as long as this is true.
         posts_per_minute: How many submissions the service takes; None: any number.
-        charges: Whether jobs cost QPU time.
+        charges: Whether jobs cost QPU time: what is sent is held to budgets and allowances then.
+        limits: What one job may be at most.
+        sessions: What it can open for several jobs.
         account: A digest of whose jobs these are; a search of another account's proves nothing.
     """
 
@@ -118,8 +151,10 @@ class JobService(Protocol):
     decoder: str
     post_seconds: float
     visible_after_seconds: float
-    posts_per_minute: int | None
-    charges: bool
+    posts_per_minute: int | None = None
+    charges: bool = True
+    limits: JobLimits = NO_LIMITS
+    sessions: tuple[SessionKind, ...] = ()
 
     def submit(
         self, package: Package, tag: str, *, max_seconds: int, session: str | None = None
@@ -180,16 +215,16 @@ class JobService(Protocol):
         Raises:
             UnreachableError: No answer.
         """
-        ...
+        return Allowance()
 
-    def open_session(self, kind: Literal["batch", "session"], max_seconds: int | None) -> str:
+    def open_session(self, kind: SessionKind, max_seconds: int | None) -> str:
         """Open a batch or session and return its id; an unused one costs nothing.
 
         Raises:
             RefusedError: The plan or machine has none of this kind.
             UnreachableError: No answer.
         """
-        ...
+        raise RefusedError(f"{self.machine} has no {kind}")
 
     def session_accepts(self, session: str) -> bool:
         """Whether a batch or session still takes jobs.
@@ -197,7 +232,7 @@ class JobService(Protocol):
         Raises:
             UnreachableError: No answer.
         """
-        ...
+        return False
 
     def close_session(self, session: str) -> None:
         """Let a batch or session take no more jobs; those that it has are finished.
@@ -205,4 +240,4 @@ class JobService(Protocol):
         Raises:
             UnreachableError: No answer.
         """
-        ...
+        return None

@@ -11,9 +11,9 @@ import requests
 
 from qvlm_qiskit.backends.ibm.account import redacted
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
+from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
 from qvlm_qiskit.errors import QVLMError
-from qvlm_qiskit.jobs.services.ibm import RuntimeJobs
-from tests.jobs.services.runtime.conftest import DEVICE, SHORT, reached
+from tests.backends.ibm.runtime_jobs.conftest import DEVICE, SHORT, reached
 from tests.runtime_server import RuntimeServer
 
 CANARY = "canary-0f8e7d6c5b4a-api-key"

@@ -37,8 +37,7 @@ from requests import RequestException
 from qvlm_qiskit.backends.ibm.account import SignInError, redacted
 from qvlm_qiskit.backends.ibm.transport import UnsafeAddressError
 from qvlm_qiskit.backends.ibm.wire import Exchange, Record
-from qvlm_qiskit.errors import JobError
-from qvlm_qiskit.jobs.services.interface import (
+from qvlm_qiskit.backends.service import (
     AmbiguousError,
     NoSuchJobError,
     NotAcceptedError,
@@ -46,6 +45,7 @@ from qvlm_qiskit.jobs.services.interface import (
     SessionClosedError,
     UnreachableError,
 )
+from qvlm_qiskit.errors import JobError
 
 # Given by a gateway too, which can't know what the service behind it did.
 _UNCLEAR = frozenset({408, 499})

@@ -6,11 +6,11 @@ import pytest
 from qiskit_ibm_runtime.api.exceptions import RequestsApiError
 from qiskit_ibm_runtime.exceptions import IBMBackendApiProtocolError
 
+from qvlm_qiskit.backends.ibm import outcomes
 from qvlm_qiskit.backends.ibm.account import SignInError
 from qvlm_qiskit.backends.ibm.transport import UnsafeAddressError
 from qvlm_qiskit.backends.ibm.wire import Exchange, Record
-from qvlm_qiskit.jobs.services import ibm_outcomes as outcomes
-from qvlm_qiskit.jobs.services.interface import (
+from qvlm_qiskit.backends.service import (
     AmbiguousError,
     NoSuchJobError,
     NotAcceptedError,
