@@ -28,7 +28,7 @@ from qvlm_qiskit.backends.devices.sampling import (
     basis_change,
     compiler_for,
 )
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.active_qubits import active_qubits, restrict_target
 from qvlm_qiskit.backends.pubs.digest import pub_digest
@@ -188,16 +188,6 @@ def _acting(circuit: QuantumCircuit) -> int:
 # Any placement; the parametric noise knows no device.
 PARAMETRIC_QUBITS = 20
 PARAMETRIC_EXAMPLE = "noisy:depolarizing(0.01)"
-WRAPPED = (
-    "none", "readout", "zne", "readout+zne", "learned-zne", "cdr", "pec", "twirling", "auto",
-)  # fmt: skip
-"""Mitigations by estimator wrappers of our own."""
-CANDIDATES = (
-    "none", "readout", "zne", "readout+zne", "readout+cdr", "readout+learned-zne", "readout+pec",
-)  # fmt: skip
-NOT_SIMULATED = {
-    "dd": "idle qubits have no noise in this simulator, so that pulses on them could only do harm"
-}
 ACCEPTED = (*SAMPLING, "noise_scale", "device", "dtype", "method", "max_age_days")
 
 
@@ -219,7 +209,8 @@ def _noisy_rows() -> Iterable[BackendRow]:
 @register("noisy:", kind="simulated shots", what="simulation with noise", rows=_noisy_rows)
 def open_noisy(name: str, options: BackendOptions) -> Backend:
     """Density matrices, or shots on Aer, with noise from a calibration, a file or a formula."""
-    options.only(name, ACCEPTED, WRAPPED, exact=True, reasons=NOT_SIMULATED)
+    offer = offered("noisy")
+    options.only(name, ACCEPTED, offer.mitigations, exact=True, reasons=offer.reasons)
     exact = options.precision == 0
     if options.method == "aer":
         _check_aer(options, exact)
@@ -245,7 +236,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
                 target,
                 lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
                 options.seed,
-                candidates=CANDIDATES,
+                "noisy",
             ),
         ),
         default_precision=precision,
@@ -257,7 +248,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
             "dtype": options.dtype or "complex128",
         },
         noise={**spec.summary(), "noise_scale": options.noise_scale},
-        mitigations=WRAPPED,
+        mitigations=offer.mitigations,
         rep_delay_seconds=delay,
     )
 
