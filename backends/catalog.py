@@ -15,8 +15,9 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from qvlm_qiskit.backends.mitigation.names import Auto, combined, mitigation_name, parse_mitigation
-from qvlm_qiskit.backends.mitigation.techniques import Step
+from qvlm_qiskit.backends.mitigation.names import combined, mitigation_name, parse_mitigation
+from qvlm_qiskit.backends.mitigation.step import Step
+from qvlm_qiskit.backends.mitigation.techniques.auto import Auto
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.table import OWN as OWN
 from qvlm_qiskit.backends.table import BackendRow
@@ -125,10 +126,9 @@ def open_backend(
         precision: Target standard error instead of shots; 0 asks a noisy:* backend for exact
             values, which can be differentiated.
         mitigation: Techniques joined by "+", with parameters in parentheses:
-            "readout+zne(scales=1,3,5,factory=exp)"; or objects of `backends.mitigation.techniques`.
-            "readout", "zne", "learned-zne", "cdr", "twirling", "auto" (noisy:*, fake_*, ibm:*),
-            "pec" (noisy:*, fake_*), "dd", "resilience-0|1|2" (fake_*, ibm:*). docs/mitigation.md
-            says what each does.
+            "readout+zne(scales=1,3,5,factory=exp)"; or `Step` objects, "none" for none. Their names
+            are in `backends.MITIGATIONS`, what a backend offers in `Backend.mitigations`, and what
+            each does in docs/mitigation.md.
         budget: Executions that "auto" may take to choose, per circuit.
         seed: Makes simulation and compilation repeatable: equal pubs then give equal samples,
             different pubs independent ones.

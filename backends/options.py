@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
-from qvlm_qiskit.backends.mitigation.names import Auto, mitigation_name, parse_mitigation
-from qvlm_qiskit.backends.mitigation.techniques import Step
+from qvlm_qiskit.backends.mitigation.names import mitigation_name, parse_mitigation
+from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.pubs.shots import precision_of_shots
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
 
@@ -121,8 +121,7 @@ class BackendOptions:
         self.only_options(backend, accepted)
         asked = list(self.steps)
         for step in self.steps:
-            if isinstance(step, Auto):
-                asked += [other for text in step.techniques for other in parse_mitigation(text)]
+            asked += [other for text in step.choices for other in parse_mitigation(text)]
         for step in asked:
             if step.name not in mitigations:
                 reason = (reasons or {}).get(step.name)

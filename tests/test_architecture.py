@@ -26,8 +26,12 @@ CHAINS = {
     "files": {"errors"},
     "registry": {"errors"},
     "recipes": {"errors"},
-    "noise_models": {"errors", "files", "pauli_transfer"},
-    "backends": {"caches", "clocks", "errors", "registry", "noise_models"},
+    "terms": {"errors"},
+    "mitigations": {"errors", "registry", "terms"},
+    "noise_models": {"errors", "files", "pauli_transfer", "terms"},
+    "backends": {
+        "caches", "clocks", "errors", "registry", "terms", "mitigations", "noise_models",
+    },
     "jobs": {
         "clocks", "errors", "files", "registry", "noise_models", "backends", "same_row",
     },
@@ -208,7 +212,7 @@ def test_the_top_level_imports_its_parts_on_demand_only():
 
 def test_the_commands_import_the_work_on_demand_only():
     """The help is shown in a tenth of a second."""
-    allowed = {"cli", "errors", "__version__"}
+    allowed = {"cli", "errors", "mitigations", "__version__"}
     eager = [i for i in IMPORTS if i.part == "cli" and not i.lazy and own(i)]
     assert [str(i) for i in eager if own(i) not in allowed] == []
 

@@ -10,26 +10,22 @@ from qvlm_qiskit.backends.devices.fake_devices import (
     rep_delay_seconds,
 )
 from qvlm_qiskit.backends.devices.runtime import (
-    BY_RUNTIME,
-    CANDIDATES,
     DEFAULT_PRECISION,
-    WRAPPED,
     LocalRuntimeEstimator,
     runtime_settings,
 )
 from qvlm_qiskit.backends.devices.sampling import compiler_for
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS
 from qvlm_qiskit.noise_models import calibrated
-
-ON_FAKES = (*WRAPPED, "pec", *BY_RUNTIME)
 
 
 @register("fake_")
 def open_fake(name: str, options: BackendOptions) -> Backend:
     """The unmodified Runtime client in local mode on a fake device."""
-    options.only(name, OWN["fake_"].accepted, ON_FAKES)
+    offer = offered("fake")
+    options.only(name, OWN["fake_"].accepted, offer.mitigations, reasons=offer.reasons)
     device = fake_device(name)
     level, settings = runtime_settings(options.steps)
     precision = options.sampling_precision or DEFAULT_PRECISION
@@ -46,14 +42,13 @@ def open_fake(name: str, options: BackendOptions) -> Backend:
                 device.target,
                 lambda qubits: calibrated(device.target, qubits, name),
                 options.seed,
-                BY_RUNTIME,
-                CANDIDATES,
+                "fake",
             ),
         ),
         default_precision=precision,
         device_options={"resilience_level": level, **settings},
         noise=calibrated(device.target, name=name).summary(),
-        mitigations=ON_FAKES,
+        mitigations=offer.mitigations,
         rep_delay_seconds=rep_delay_seconds(device),
         limits=IBM_LIMITS,
     )

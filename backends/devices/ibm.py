@@ -12,25 +12,16 @@ from qvlm_qiskit.backends.devices.fake_devices import (
     rep_delay_seconds,
 )
 from qvlm_qiskit.backends.devices.runtime import (
-    BY_RUNTIME,
-    CANDIDATES,
     DEFAULT_PRECISION,
-    WRAPPED,
     HardwareEstimator,
     runtime_settings,
 )
 from qvlm_qiskit.backends.devices.sampling import compiler_for
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.noise_models import calibrated
-
-ON_HARDWARE = (*WRAPPED, *BY_RUNTIME)
-NOT_ON_HARDWARE = {
-    "pec": "its random circuits need another number of shots than the circuit itself, and one "
-    "Runtime job has one"
-}
 
 
 @register("ibm:")
@@ -44,13 +35,15 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
         CredentialsError: No usable account.
         BackendError: The service doesn't answer, or has no such machine.
     """
-    options.only(name, OWN["ibm:"].accepted, ON_HARDWARE, reasons=NOT_ON_HARDWARE)
+    offer = offered("ibm")
+    options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
     return _on_machine(fetch_machine(name.removeprefix("ibm:")), options)
 
 
 def _on_machine(machine: Any, options: BackendOptions) -> Backend:
     name = f"ibm:{machine.name}"
-    options.only(name, OWN["ibm:"].accepted, ON_HARDWARE, reasons=NOT_ON_HARDWARE)
+    offer = offered("ibm")
+    options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
     level, settings = runtime_settings(options.steps)
     precision = options.sampling_precision or DEFAULT_PRECISION
     return Backend(
@@ -62,12 +55,12 @@ def _on_machine(machine: Any, options: BackendOptions) -> Backend:
         compiler=compiler_for(machine.target, options, calibration_date(machine)),
         wrappers=mitigation_wrappers(
             options.steps,
-            MitigatedDevice(machine.target, None, options.seed, BY_RUNTIME, CANDIDATES),
+            MitigatedDevice(machine.target, None, options.seed, "ibm"),
         ),
         default_precision=precision,
         device_options={"resilience_level": level, **settings},
         noise=calibrated(machine.target, name=machine.name).summary(),
-        mitigations=ON_HARDWARE,
+        mitigations=offer.mitigations,
         rep_delay_seconds=rep_delay_seconds(machine),
         limits=RuntimeJobs.limits,
         service=partial(RuntimeJobs, machine, level, settings),

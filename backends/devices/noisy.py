@@ -28,7 +28,7 @@ from qvlm_qiskit.backends.devices.sampling import (
     basis_change,
     compiler_for,
 )
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS, NO_LIMITS
 from qvlm_qiskit.backends.pubs.active_qubits import active_qubits, restrict_target
@@ -187,23 +187,14 @@ def _acting(circuit: QuantumCircuit) -> int:
     return len({bit for item in circuit.data if item.name != "barrier" for bit in item.qubits})
 
 
-WRAPPED = (
-    "none", "readout", "zne", "readout+zne", "learned-zne", "cdr", "pec", "twirling", "auto",
-)  # fmt: skip
-"""Mitigations by estimator wrappers of our own."""
-CANDIDATES = (
-    "none", "readout", "zne", "readout+zne", "readout+cdr", "readout+learned-zne", "readout+pec",
-)  # fmt: skip
-NOT_SIMULATED = {
-    "dd": "idle qubits have no noise in this simulator, so that pulses on them could only do harm"
-}
 ACCEPTED = OWN["noisy:"].accepted
 
 
 @register("noisy:")
 def open_noisy(name: str, options: BackendOptions) -> Backend:
     """Density matrices, or shots on Aer, with noise from a calibration, a file or a formula."""
-    options.only(name, ACCEPTED, WRAPPED, exact=True, reasons=NOT_SIMULATED)
+    offer = offered("noisy")
+    options.only(name, ACCEPTED, offer.mitigations, exact=True, reasons=offer.reasons)
     exact = options.precision == 0
     if options.method == "aer":
         _check_aer(options, exact)
@@ -229,7 +220,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
                 target,
                 lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
                 options.seed,
-                candidates=CANDIDATES,
+                "noisy",
             ),
         ),
         default_precision=precision,
@@ -241,7 +232,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
             "dtype": options.dtype or "complex128",
         },
         noise={**spec.summary(), "noise_scale": options.noise_scale},
-        mitigations=WRAPPED,
+        mitigations=offer.mitigations,
         rep_delay_seconds=delay,
         limits=NO_LIMITS if delay is None else IBM_LIMITS,
     )

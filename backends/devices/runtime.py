@@ -15,7 +15,8 @@ from qiskit.transpiler import Target
 from qiskit_ibm_runtime.executor_estimator import Estimator
 from qiskit_ibm_runtime.executor_estimator.prepare import prepare
 
-from qvlm_qiskit.backends.mitigation.techniques import Decoupling, Step, Twirling
+from qvlm_qiskit.backends.mitigation.names import done_by_runtime
+from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.pubs.active_qubits import (
     ReducedBackend,
     active_qubits,
@@ -29,10 +30,6 @@ from qvlm_qiskit.backends.pubs.work import Work
 from qvlm_qiskit.caches import LruCache
 from qvlm_qiskit.errors import BackendError, CapacityError
 
-BY_RUNTIME = ("twirling", "dd", "resilience-0", "resilience-1", "resilience-2")
-"""Techniques that are options of the Runtime's own estimator."""
-WRAPPED = ("none", "readout", "zne", "readout+zne", "learned-zne", "cdr", "auto")
-CANDIDATES = ("none", "readout", "zne", "readout+zne", "readout+cdr")
 DEFAULT_SHOTS = 4096
 DEFAULT_PRECISION = precision_of_shots(DEFAULT_SHOTS)
 # Noisy local simulation beyond this runs into gigabytes and hours.
@@ -247,27 +244,15 @@ def runtime_settings(steps: Iterable[Step]) -> tuple[int, dict[str, Any]]:
     Args:
         steps: Techniques; those that are our own wrappers are passed over.
     """
-    level = 0
     settings: dict[str, Any] = {}
     for step in steps:
-        if step.name.startswith("resilience-"):
-            level = int(step.name[-1])
-        elif isinstance(step, Twirling):
-            settings["twirling"] = {
-                "enable_gates": True,
-                "num_randomizations": step.randomizations,
-            }
-        elif isinstance(step, Decoupling):
-            settings["dynamical_decoupling"] = {"enable": True, "sequence_type": step.sequence}
-    return level, settings
+        settings.update(step.runtime_options())
+    return settings.pop("resilience_level", 0), settings
 
 
 def runtime_technique(level: int, settings: Mapping[str, Any]) -> str:
     """What the client does with a level and further options, in the words of `parse_mitigation`."""
-    names = [f"resilience-{level}"]
-    names += ["twirling"] if "twirling" in settings else []
-    names += ["dd"] if "dynamical_decoupling" in settings else []
-    return "+".join(names)
+    return "+".join([f"resilience-{level}", *done_by_runtime(frozenset(settings))])
 
 
 def _equal_by_name(circuit: QuantumCircuit) -> QuantumCircuit:

@@ -14,7 +14,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.compilation.compiled import Compiled
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
-from qvlm_qiskit.backends.mitigation.mitigator import Technique
+from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import JobLimits, JobTimer
 from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
@@ -163,23 +163,23 @@ def _measured(mitigation: str, backend: Machine, calls: Sequence[Call]) -> Level
         calibration_executions=sum(w.executions for w in work_done if w.calibration),
         seconds_qpu=seconds,
         work=work_done,
-        at_most=any(isinstance(layer, Technique) and layer.plan_is_bound for layer in layers),
+        at_most=any(isinstance(x, EstimatorWrapper) and x.plan_is_bound for x in layers),
         limits=tuple(dict.fromkeys(limits)),
     )
 
 
-def _stack(backend: Machine) -> tuple[list[Compiled | Technique], StatesWork]:
+def _stack(backend: Machine) -> tuple[list[Compiled | EstimatorWrapper], StatesWork]:
     """What changes calls on their way to the device, outermost first, and the device.
 
     An estimator that passes pubs on as they are, such as a recorder, is looked through by its
     attribute ``inner``: what it may answer from a store counts as if it had to be run.
     """
     layers, device = to_device(backend.estimator())
-    return [layer for layer in layers if isinstance(layer, Compiled | Technique)], device
+    return [layer for layer in layers if isinstance(layer, Compiled | EstimatorWrapper)], device
 
 
 def _jobs(
-    layers: Sequence[Compiled | Technique], device: StatesWork, calls: Iterable[Call]
+    layers: Sequence[Compiled | EstimatorWrapper], device: StatesWork, calls: Iterable[Call]
 ) -> Iterator[tuple[Call, list[list[Work]]]]:
     """Every call that reaches the device, with its jobs."""
     for layer in layers:
@@ -190,7 +190,7 @@ def _jobs(
 
 def _shots_for_precision(
     backend: Machine,
-    layers: Sequence[Compiled | Technique],
+    layers: Sequence[Compiled | EstimatorWrapper],
     device: StatesWork,
     calls: Sequence[Call],
 ) -> int | None:
@@ -199,7 +199,7 @@ def _shots_for_precision(
     worst = 0.0
     for call in layers[0].plan(first.values()):
         for pub in call.pubs:
-            gains = [layer.error_gain(pub) for layer in layers if isinstance(layer, Technique)]
+            gains = [x.error_gain(pub) for x in layers if isinstance(x, EstimatorWrapper)]
             gains.append(device.error_gain(pub))
             if any(gain is None for gain in gains):
                 return None

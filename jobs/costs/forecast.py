@@ -11,7 +11,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.backends.compilation.compiled import Compiled
-from qvlm_qiskit.backends.mitigation.mitigator import Technique
+from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
 from qvlm_qiskit.backends.preflight.limits import JobTimer
 from qvlm_qiskit.backends.pubs.stack import stack_of
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork
@@ -107,7 +107,7 @@ def _living(store: JobStore, keys: Iterable[str]) -> dict[str, StoredRow]:
 def _device_calls(backend: Backend, calls: Iterable[Call]) -> Iterable[Call]:
     """The calls that reach the device."""
     for layer in stack_of(backend.estimator()):
-        if not isinstance(layer, Compiled | Technique):
+        if not isinstance(layer, Compiled | EstimatorWrapper):
             break
         calls = layer.plan(calls)
     return calls

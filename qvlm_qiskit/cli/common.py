@@ -15,6 +15,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from qvlm_qiskit.mitigations import TECHNIQUES
+
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder of qvlm train or demo.")]
 BackendName = Annotated[
     str, typer.Option("--backend", help="Where circuits run; qvlm backends lists the names.")
@@ -30,9 +32,8 @@ Precision = Annotated[
 Mitigation = Annotated[
     str | None,
     typer.Option(
-        help="Joined by +, parameters in parentheses, readout+zne(scales=1,3): none, readout, zne, "
-        "learned-zne, cdr, twirling, auto; pec (noisy:*, fake_*); dd, resilience-0|1|2 (fake_*, "
-        "ibm:*)."
+        help="Joined by +, parameters in parentheses, readout+zne(scales=1,3): "
+        f"{', '.join(TECHNIQUES.own)}. qvlm preflight compares those that a backend offers."
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Of compilation and sampling.", show_default=False)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qiskit.primitives import BaseEstimatorV2, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.mitigation.folding import FoldedCircuits
+from qvlm_qiskit.backends.mitigation.folding import FoldedCircuits, odd_scales
 from qvlm_qiskit.backends.mitigation.mitigator import Expansion, Mitigator, answer, values
 from qvlm_qiskit.backends.mitigation.mitiq_bridge import (
     LINEAR_FACTORIES,
@@ -20,14 +20,70 @@ from qvlm_qiskit.backends.mitigation.mitiq_bridge import (
     zero_noise_weights,
 )
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
-from qvlm_qiskit.backends.mitigation.techniques import Zne
+from qvlm_qiskit.backends.mitigation.step import (
+    MitigatedDevice,
+    Step,
+    is_real,
+    technique,
+    written,
+)
+from qvlm_qiskit.errors import MitigationError
 
 Floats = NDArray[np.float64]
 # An exponential through values that may have the other sign is no fit.
 MIN_SIGNIFICANCE = 3.0
+FACTORIES = (*LINEAR_FACTORIES, "exp")
 
 
-class ZeroNoiseExtrapolated(Mitigator):
+@technique(also=("readout+zne",), candidates=("zne", "readout+zne"))
+class Zne(Step):
+    """Zero-noise extrapolation over folded two-qubit gates, with mitiq's fits.
+
+    Attributes:
+        scales: Odd noise scale factors that start with 1.
+        factory: The extrapolation: "linear", "richardson", "quadratic", or "exp", which decays
+            towards `asymptote`.
+        asymptote: The value at infinite noise that "exp" takes for every observable.
+    """
+
+    name = "zne"
+    corrects = "gates"
+    scales: tuple[int, ...] = (1, 3, 5)
+    factory: str = "linear"
+    asymptote: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scales", odd_scales(self.scales))
+        self.one_of("factory", FACTORIES)
+        needed = 3 if self.factory == "quadratic" else 2
+        if len(self.scales) < needed:
+            raise MitigationError(
+                f"{self.factory} extrapolation needs at least {needed} distinct scale factors, "
+                f"not {self.scales}"
+            )
+        if not is_real(self.asymptote):
+            self.refuse("asymptote", "it must be a number")
+        if self.asymptote != 0 and self.factory != "exp":
+            self.refuse("asymptote", f"factory={self.factory} has no asymptote, only exp has")
+
+    @property
+    def sentence(self) -> str:
+        """What it does, in a phrase for a report."""
+        return (
+            f"two-qubit gates folded to noise factors {written(self.scales)} and extrapolated to "
+            f"zero ({self.factory})"
+        )
+
+    def check(self, device: MitigatedDevice) -> None:
+        """Make sure that mitiq is installed."""
+        check_installed()
+
+    def wrap(self, inner: BaseEstimatorV2, device: MitigatedDevice) -> ZeroNoiseExtrapolated:
+        """`ZeroNoiseExtrapolated` with these parameters."""
+        return ZeroNoiseExtrapolated(inner, self.scales, self.factory, self.asymptote)
+
+
+class ZeroNoiseExtrapolated(Mitigator[Zne]):
     """Runs every pub at several noise strengths and extrapolates to none.
 
     At the odd scale factor λ every two-qubit gate G is replaced by G(G⁻¹G)^((λ−1)/2), which is the
@@ -61,8 +117,8 @@ class ZeroNoiseExtrapolated(Mitigator):
         extrapolation: str = Zne.factory,
         asymptote: float = Zne.asymptote,
     ) -> None:
-        super().__init__(inner)
         options = Zne(tuple(scale_factors), extrapolation, asymptote)
+        super().__init__(inner, options)
         check_installed()
         self.scale_factors = options.scales
         self.extrapolation = options.factory
@@ -74,17 +130,7 @@ class ZeroNoiseExtrapolated(Mitigator):
 
     def expand(self, pub: EstimatorPub) -> Expansion:
         """One pub per scale factor."""
-        pubs = [
-            EstimatorPub(
-                self._folded.get(pub.circuit, factor),
-                pub.observables,
-                pub.parameter_values,
-                pub.precision,
-                validate=False,
-            )
-            for factor in self.scale_factors
-        ]
-        return Expansion(pubs, self._combined)
+        return Expansion(self._folded.pubs(pub, self.scale_factors), self._combined)
 
     def error_gain(self, pub: EstimatorPub) -> float | None:
         """√(Σ c_k²) of the extrapolation's weights c; "exp" depends on the values."""

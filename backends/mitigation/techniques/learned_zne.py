@@ -11,28 +11,70 @@ from qiskit.primitives import BaseEstimatorV2, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
-from qvlm_qiskit.backends.mitigation.folding import FoldedCircuits
+from qvlm_qiskit.backends.mitigation.folding import FoldedCircuits, odd_scales
 from qvlm_qiskit.backends.mitigation.mitigator import (
-    MAX_MODELS,
     Expansion,
     Mitigator,
     Training,
     answer,
     values,
 )
-from qvlm_qiskit.backends.mitigation.mitiq_bridge import zero_noise_weights
-from qvlm_qiskit.backends.mitigation.near_clifford import TrainingSet, near_clifford, training_key
+from qvlm_qiskit.backends.mitigation.mitiq_bridge import check_installed, zero_noise_weights
+from qvlm_qiskit.backends.mitigation.near_clifford import NearClifford, TrainingSets
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
-from qvlm_qiskit.backends.mitigation.techniques import LearnedZne
-from qvlm_qiskit.backends.pubs.digest import circuit_digest
+from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step, technique, written
 from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
-from qvlm_qiskit.backends.pubs.shots import content_seed
 
 Floats = NDArray[np.float64]
 HELD_OUT = 4
 
 
-class LearnedExtrapolation(Mitigator):
+@technique(candidates=("readout+learned-zne",), candidates_on={"noisy"})
+class LearnedZne(Step):
+    """Zero-noise extrapolation by a small network trained on near-Clifford circuits.
+
+    A quarter of these circuits is held out, and the error there is stated.
+
+    Attributes:
+        scales: Odd noise scale factors that start with 1.
+        circuits: Training circuits, a quarter of them held out.
+        keep: Probability that a training circuit keeps an angle of the circuit itself.
+        hidden: Width of the network.
+    """
+
+    name = "learned-zne"
+    corrects = "gates"
+    scales: tuple[int, ...] = (1, 3, 5)
+    circuits: int = 48
+    keep: float = 0.5
+    hidden: int = 8
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scales", odd_scales(self.scales))
+        if len(self.scales) < 2:
+            self.refuse("scales", "an extrapolation needs at least 2")
+        self.whole("circuits", 8)
+        self.fraction("keep")
+        self.whole("hidden", 1, 256)
+
+    @property
+    def sentence(self) -> str:
+        """What it does, in a phrase for a report."""
+        return (
+            f"two-qubit gates folded to noise factors {written(self.scales)} and extrapolated to "
+            f"zero by a network trained on {self.circuits} near-Clifford circuits"
+        )
+
+    def check(self, device: MitigatedDevice) -> None:
+        """Make sure that mitiq is installed."""
+        check_installed()
+
+    def wrap(self, inner: BaseEstimatorV2, device: MitigatedDevice) -> LearnedExtrapolation:
+        """`LearnedExtrapolation` with these parameters."""
+        return LearnedExtrapolation(inner, self, device.seed)
+
+
+class LearnedExtrapolation(Mitigator[LearnedZne]):
     """Extrapolates to zero noise by a small network on (noise scale, value) pairs.
 
     Near-Clifford versions of the circuit, whose exact values are known, run at every scale factor
@@ -46,10 +88,7 @@ class LearnedExtrapolation(Mitigator):
 
     Args:
         inner: Runs ISA pubs.
-        scale_factors: Odd whole numbers, the first is 1.
-        circuits: Training circuits, the held-out ones included.
-        keep: Probability that an angle of the circuit stays as it is.
-        hidden: Width of the network.
+        options: Scale factors, training circuits and network.
         seed: Of training circuits and network; None counts as 0, so that stored results of
             training circuits are found again.
 
@@ -61,14 +100,10 @@ class LearnedExtrapolation(Mitigator):
     def __init__(
         self,
         inner: BaseEstimatorV2,
-        scale_factors: Sequence[int] = LearnedZne.scales,
-        circuits: int = LearnedZne.circuits,
-        keep: float = LearnedZne.keep,
-        hidden: int = LearnedZne.hidden,
+        options: LearnedZne | None = None,
         seed: int | None = None,
     ) -> None:
-        super().__init__(inner)
-        self.options = LearnedZne(tuple(scale_factors), circuits, keep, hidden)
+        super().__init__(inner, options or LearnedZne())
         self.seed = seed or 0
         self._scales = tuple(float(factor) for factor in self.options.scales)
         self._controls = {
@@ -77,20 +112,12 @@ class LearnedExtrapolation(Mitigator):
             "none": np.eye(len(self._scales))[0],
         }
         self._folded = FoldedCircuits()
-        self._sets: dict[Any, TrainingSet] = {}
+        draw = NearClifford("learned-zne", self.options.circuits, self.options.keep)
+        self._sets = TrainingSets(draw, seed)
 
     def expand(self, pub: EstimatorPub) -> Expansion:
         """One pub per scale factor, and one training pub per scale factor."""
-        digest = circuit_digest(pub.circuit)
-        key = training_key(pub, digest)
-        if key not in self._sets:
-            rng = np.random.default_rng(content_seed(self.seed, digest))
-            self._sets[key] = near_clifford(
-                pub, self.options.circuits, self.options.keep, rng, "learned-zne"
-            )
-        training = self._sets[key]
-        while len(self._sets) > MAX_MODELS:
-            del self._sets[next(iter(self._sets))]
+        key, training = self._sets.of(pub)
         norms = _norms(pub.observables)  # (*obs)
 
         def learn(runs: Sequence[Any]) -> Any:
@@ -115,20 +142,9 @@ class LearnedExtrapolation(Mitigator):
             )
             return answer(np.asarray(evs), np.asarray(stds), metadata)
 
-        trained = self._scaled(training.pub(pub.precision))
-        return Expansion(self._scaled(pub), combine, Training(key, trained, learn))
-
-    def _scaled(self, pub: EstimatorPub) -> list[EstimatorPub]:
-        return [
-            EstimatorPub(
-                self._folded.get(pub.circuit, factor),
-                pub.observables,
-                pub.parameter_values,
-                pub.precision,
-                validate=False,
-            )
-            for factor in self.options.scales
-        ]
+        trained = self._folded.pubs(training.pub(pub.precision), self.options.scales)
+        scaled = self._folded.pubs(pub, self.options.scales)
+        return Expansion(scaled, combine, Training(key, trained, learn))
 
     def _fit(self, noisy: Floats, exact: Floats) -> Any:
         """Train on three quarters of the circuits; (C, O, K) and (C, O) values in [−1, 1]."""

@@ -12,19 +12,16 @@ from qiskit.primitives import BaseEstimatorV2, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.mitigation.mitigator import (
-    MAX_MODELS,
     Expansion,
     Mitigator,
     Training,
     answer,
     values,
 )
-from qvlm_qiskit.backends.mitigation.near_clifford import TrainingSet, near_clifford, training_key
+from qvlm_qiskit.backends.mitigation.near_clifford import NearClifford, TrainingSet, TrainingSets
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
-from qvlm_qiskit.backends.mitigation.techniques import Cdr
-from qvlm_qiskit.backends.pubs.digest import circuit_digest
+from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step, technique
 from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
-from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.errors import MitigationError
 
 Floats = NDArray[np.float64]
@@ -32,6 +29,34 @@ Floats = NDArray[np.float64]
 MIN_SQUARES = 1e-12
 # Exact training values that vary by less (root mean square) determine no slope.
 MIN_SPREAD = 1e-3
+
+
+@technique(candidates=("readout+cdr",))
+class Cdr(Step):
+    """Clifford data regression: exact ≈ a·noisy + b, learned on near-Clifford circuits.
+
+    Attributes:
+        circuits: Number of training circuits.
+        keep: Probability that a training circuit keeps an angle of the circuit itself.
+    """
+
+    name = "cdr"
+    corrects = "gates"
+    circuits: int = 24
+    keep: float = 0.25
+
+    def __post_init__(self) -> None:
+        self.whole("circuits", 3)
+        self.fraction("keep")
+
+    @property
+    def sentence(self) -> str:
+        """What it does, in a phrase for a report."""
+        return f"values corrected by a line fitted on {self.circuits} near-Clifford circuits"
+
+    def wrap(self, inner: BaseEstimatorV2, device: MitigatedDevice) -> CliffordRegressed:
+        """`CliffordRegressed` with these parameters."""
+        return CliffordRegressed(inner, self.circuits, self.keep, device.seed)
 
 
 @dataclass(frozen=True)
@@ -98,7 +123,7 @@ class LinearFit:
         return slope * x + self.intercept[which], stds
 
 
-class CliffordRegressed(Mitigator):
+class CliffordRegressed(Mitigator[Cdr]):
     """Learns exact ≈ a·noisy + b per observable on near-Clifford circuits and applies it.
 
     The training circuits are parameter rows of one template of the pub's own circuit, so one fit
@@ -125,20 +150,13 @@ class CliffordRegressed(Mitigator):
         keep: float = Cdr.keep,
         seed: int | None = None,
     ) -> None:
-        super().__init__(inner)
-        self.options = Cdr(circuits, keep)
-        self.seed = seed or 0
-        self._sets: dict[Any, TrainingSet] = {}
+        super().__init__(inner, Cdr(circuits, keep))
+        self._sets = TrainingSets(NearClifford("cdr", circuits, keep, spread=True), seed)
 
     def expand(self, pub: EstimatorPub) -> Expansion:
         """The pub itself, and one training pub."""
-        digest = circuit_digest(pub.circuit)
-        key = training_key(pub, digest)
-        if key not in self._sets:
-            self._sets[key] = self._training(pub, digest)
-        training = self._sets[key]
-        while len(self._sets) > MAX_MODELS:
-            del self._sets[next(iter(self._sets))]
+        key, training = self._sets.of(pub)
+        _check_spread(training)
         which = np.broadcast_to(
             np.arange(pub.observables.size).reshape(pub.observables.shape), pub.shape
         )
@@ -164,18 +182,14 @@ class CliffordRegressed(Mitigator):
 
         return Expansion([pub], combine, Training(key, [training.pub(pub.precision)], learn))
 
-    def _training(self, pub: EstimatorPub, digest: str) -> TrainingSet:
-        rng = np.random.default_rng(content_seed(self.seed, digest))
-        training = near_clifford(
-            pub, self.options.circuits, self.options.keep, rng, "cdr", spread=True
-        )
-        flat = training.observables.sparse_observables_array()
-        for index, (observable, exact) in enumerate(zip(flat, training.exact, strict=True)):
-            constant = not any(pauli_terms(observable))
-            if not constant and exact.std() < MIN_SPREAD:
-                raise MitigationError(
-                    f"cdr can't be trained for observable {index}: its exact value is "
-                    f"{exact.mean():.3g} in all near-Clifford versions of the circuit; take a "
-                    "larger keep= or another technique"
-                )
-        return training
+
+def _check_spread(training: TrainingSet) -> None:
+    flat = training.observables.sparse_observables_array()
+    for index in np.flatnonzero(training.exact.std(axis=1) < MIN_SPREAD):
+        constant = not any(pauli_terms(flat[index]))
+        if not constant:
+            raise MitigationError(
+                f"cdr can't be trained for observable {index}: its exact value is "
+                f"{training.exact[index].mean():.3g} in all near-Clifford versions of the circuit; "
+                "take a larger keep= or another technique"
+            )

@@ -8,9 +8,8 @@ from qiskit.transpiler import Target
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.mitigation import AutoMitigated
-from qvlm_qiskit.backends.mitigation.auto import _best
 from qvlm_qiskit.backends.mitigation.mitiq_bridge import zero_noise_weights
-from qvlm_qiskit.backends.mitigation.names import Auto
+from qvlm_qiskit.backends.mitigation.techniques.auto import Auto
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import build, depolarizing
 
@@ -94,17 +93,6 @@ def test_it_chooses_once_for_a_circuit_and_runs_its_own_isa_circuit(make_circuit
     assert len(backend.describe()["choices"]) == 2
 
 
-def test_the_cheapest_that_is_not_clearly_worse_wins():
-    none, other = np.array([0.10, 0.02, 0.03, 0.05]), np.array([0.04, 0.05, 0.03, 0.04])
-    name, why = _best({"none": none, "zne": other})
-    assert name == "none"
-    assert "within two standard errors" in why
-    assert "zne" in why
-    name, why = _best({"none": none + 0.2, "zne": other, "cdr": other + 1e-4})
-    assert name == "zne"
-    assert "lowest" in why
-
-
 def test_candidates_that_cannot_do_the_circuit_are_listed_with_the_reason(
     monkeypatch, make_circuit, values_for
 ):
@@ -116,7 +104,7 @@ def test_candidates_that_cannot_do_the_circuit_are_listed_with_the_reason(
 
     zero_noise_weights.cache_clear()
     monkeypatch.setattr(mitiq_bridge, "_inference", missing)
-    monkeypatch.setattr("qvlm_qiskit.backends.mitigation.build.check_installed", missing)
+    monkeypatch.setattr("qvlm_qiskit.backends.mitigation.techniques.zne.check_installed", missing)
     circuit = make_circuit(layers=1)
     backend = open_backend(
         "noisy:fake_manila",

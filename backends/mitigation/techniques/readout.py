@@ -35,7 +35,7 @@ from qvlm_qiskit.backends.mitigation.mitigator import (
     values,
 )
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
-from qvlm_qiskit.backends.mitigation.techniques import Readout
+from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step, technique
 from qvlm_qiskit.backends.pubs.jobs import MappedJob
 from qvlm_qiskit.backends.pubs.pauli_terms import Term, pauli_terms
 from qvlm_qiskit.backends.pubs.work import Call
@@ -47,6 +47,32 @@ _Key = tuple[int, tuple[int, ...], int | None]
 MAX_WEIGHT = 12
 # Below this contrast the inversion multiplies the statistical error by more than 20.
 MIN_CONTRAST = 0.05
+
+
+@technique(candidates=("readout",))
+class Readout(Step):
+    """Independent readout errors inverted by rewriting observables.
+
+    Attributes:
+        shots: At least this many shots for each of the two calibration circuits.
+    """
+
+    name = "readout"
+    rank = 1
+    corrects = "readout"
+    shots: int = 10_000
+
+    def __post_init__(self) -> None:
+        self.whole("shots", 1, 10**9)
+
+    @property
+    def sentence(self) -> str:
+        """What it does, in a phrase for a report."""
+        return "readout errors inverted from two calibration circuits"
+
+    def wrap(self, inner: BaseEstimatorV2, device: MitigatedDevice) -> ReadoutMitigated:
+        """`ReadoutMitigated` with these parameters."""
+        return ReadoutMitigated(inner, device.target, self.shots)
 
 
 @dataclass(frozen=True)
@@ -102,7 +128,7 @@ class ReadoutCalibration:
         return np.asarray(np.sqrt(variance))
 
 
-class ReadoutMitigated(Mitigator):
+class ReadoutMitigated(Mitigator[Readout]):
     """Inverts the readout error of an inner ISA estimator.
 
     Two calibration circuits per set of measured qubits, all |0…0⟩ and all X, run on the inner
@@ -120,9 +146,8 @@ class ReadoutMitigated(Mitigator):
     def __init__(
         self, inner: BaseEstimatorV2, target: Target, calibration_shots: int = Readout.shots
     ) -> None:
-        super().__init__(inner)
+        super().__init__(inner, Readout(calibration_shots))
         self.target = target
-        self.calibration_shots = Readout(calibration_shots).shots
         self._calibrations: dict[_Key, ReadoutCalibration] = {}
         # Metadata of calibration runs that no pub's answer has reported yet.
         self._spent: dict[_Key, list[Any]] = {}
@@ -195,7 +220,7 @@ class ReadoutMitigated(Mitigator):
         observables = pub.observables.sparse_observables_array().ravel()
         support = sorted({int(qubit) for o in observables for qubit in o.indices})
         asked = shots_asked(pub, "readout")
-        shots = None if asked is None else max(self.calibration_shots, asked)
+        shots = None if asked is None else max(self.options.shots, asked)
         return pub.circuit.num_qubits, tuple(support), shots
 
     def _circuits(self, key: _Key) -> list[EstimatorPub]:

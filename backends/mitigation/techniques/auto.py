@@ -2,82 +2,74 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.mitigation.mitigator import Technique, shots_asked
-from qvlm_qiskit.backends.mitigation.names import Auto, mitigation_name, parse_mitigation
-from qvlm_qiskit.backends.mitigation.near_clifford import TrainingSet, near_clifford, training_key
+from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper, Floats, shots_asked
+from qvlm_qiskit.backends.mitigation.names import mitigation_name, offered, parse_mitigation
+from qvlm_qiskit.backends.mitigation.near_clifford import NearClifford, TrainingSet, training_key
 from qvlm_qiskit.backends.mitigation.report import cost_of
-from qvlm_qiskit.backends.mitigation.techniques import Step
+from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step, Wrapper, technique
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
-from qvlm_qiskit.backends.pubs.digest import circuit_digest
+from qvlm_qiskit.backends.mitigation.trials import Choice, Trial, best_of, reported
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
-from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import MissingDependencyError, MitigationError
 
-Floats = NDArray[np.float64]
-# So many standard errors make a difference between two candidates clear.
-CLEAR = 2.0
-Wrapper = Callable[[BaseEstimatorV2], BaseEstimatorV2]
 
-
-@dataclass(frozen=True)
-class Trial:
-    """One candidate on the calibration circuits.
+@technique()
+class Auto(Step):
+    """The technique that is best on calibration circuits, within a budget.
 
     Attributes:
-        mitigation: Its name.
-        error: Mean |value − exact| over circuits and observables; None when it was not tried.
-        standard_error: Of that mean, from the spread over the circuits.
-        executions: What the trial took, or would have taken.
-        note: Why it was not tried; empty otherwise.
+        budget: Executions that choosing may take, per circuit and set of observables.
+        circuits: Calibration circuits: near-Clifford versions of the circuit that will run.
+        keep: Probability that a calibration circuit keeps an angle of the circuit itself.
+        techniques: Candidates; empty for all that the backend offers.
     """
 
-    mitigation: str
-    error: float | None
-    standard_error: float | None
-    executions: int
-    note: str = ""
+    name = "auto"
+    alone = True
+    budget: int = 1_000_000
+    circuits: int = 8
+    keep: float = 0.75
+    techniques: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.whole("budget", 1, 10**15)
+        self.whole("circuits", 2)
+        self.fraction("keep")
+        names = tuple(mitigation_name(parse_mitigation(text)) for text in self.techniques)
+        object.__setattr__(self, "techniques", names)
+        if len(set(names)) != len(names):
+            self.refuse("techniques", "a candidate is named twice")
+        if any(isinstance(step, Auto) for text in names for step in parse_mitigation(text)):
+            self.refuse("techniques", "auto can't choose itself")
+
+    @property
+    def sentence(self) -> str:
+        """What it does, in a phrase for a report."""
+        return f"mitigated by what did best on {self.circuits} calibration circuits"
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Its candidates, where it was told which."""
+        return self.techniques
+
+    def wrap(self, inner: BaseEstimatorV2, device: MitigatedDevice) -> AutoMitigated:
+        """`AutoMitigated` with these parameters, or the candidates of the device's family."""
+        candidates = self.techniques or offered(device.family).candidates
+        return AutoMitigated(
+            inner, lambda step: step.wrapper(device), candidates, self, device.seed
+        )
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What `AutoMitigated` chose for a circuit, and why.
-
-    Attributes:
-        mitigation: The chosen one.
-        why: A sentence.
-        budget: Executions that choosing was allowed.
-        executions: Executions that it took.
-        circuits: Number of calibration circuits.
-        observables: Number of observables.
-        trials: The candidates, cheapest first.
-    """
-
-    mitigation: str
-    why: str
-    budget: int
-    executions: int
-    circuits: int
-    observables: int
-    trials: tuple[Trial, ...]
-
-    def report(self) -> dict[str, Any]:
-        """The choice as JSON-able data."""
-        return {**asdict(self), "trials": [asdict(trial) for trial in self.trials]}
-
-
-class AutoMitigated(Technique):
+class AutoMitigated(EstimatorWrapper):
     """Runs every pub with the mitigation that did best on near-Clifford versions of its circuit.
 
     Before the first pub of a circuit (with its observables and precision), every candidate that
@@ -149,7 +141,7 @@ class AutoMitigated(Technique):
             answers.update(zip(members, job.result(), strict=True))
         results = []
         for index, (key, _) in enumerate(prepared):
-            results.append(_reported(answers[index], self._choices[key], paid.pop(key, False)))
+            results.append(reported(answers[index], self._choices[key], paid.pop(key, False)))
         return FinishedJob(PrimitiveResult(results, metadata={"version": 2}))
 
     def plan(self, calls: Iterable[Call]) -> Iterator[Call]:
@@ -175,7 +167,7 @@ class AutoMitigated(Technique):
     def _planned(self, name: str, call: Call) -> Iterator[Call]:
         calls: Iterable[Call] = [call]
         estimator = self._stack(name)
-        while estimator is not self.inner and isinstance(estimator, Technique):
+        while estimator is not self.inner and isinstance(estimator, EstimatorWrapper):
             calls = estimator.plan(calls)
             estimator = estimator.inner
         yield from calls
@@ -189,7 +181,7 @@ class AutoMitigated(Technique):
             template.circuit, pub.observables, angles, pub.precision, validate=False
         )
         # Fixed angles are part of the circuit: the source's digest, not the template's.
-        return training_key(pub, circuit_digest(pub.circuit)), prepared
+        return training_key(pub), prepared
 
     def _stack(self, name: str) -> BaseEstimatorV2:
         """The estimator of a mitigation; those that begin alike share their inner wrappers."""
@@ -201,9 +193,8 @@ class AutoMitigated(Technique):
         return self._stacks[name]
 
     def _calibration(self, pub: EstimatorPub) -> TrainingSet:
-        digest = hashlib.sha256(f"auto {circuit_digest(pub.circuit)}".encode()).hexdigest()
-        rng = np.random.default_rng(content_seed(self.seed, digest))
-        return near_clifford(pub, self.options.circuits, self.options.keep, rng, "auto")
+        draw = NearClifford("auto", self.options.circuits, self.options.keep)
+        return draw.seeded(pub, self.seed, salt="auto")
 
     def _order(
         self, pub: EstimatorPub, calibration: EstimatorPub
@@ -253,7 +244,7 @@ class AutoMitigated(Technique):
             errors[trial.mitigation] = by_circuit
             spread = float(by_circuit.std(ddof=1)) / math.sqrt(len(by_circuit))
             trials.append(Trial(trial.mitigation, float(by_circuit.mean()), spread, cost))
-        name, why = _best(errors)
+        name, why = best_of(errors)
         return Choice(
             mitigation=name,
             why=why,
@@ -263,35 +254,3 @@ class AutoMitigated(Technique):
             observables=known.observables.size,
             trials=tuple(trials),
         )
-
-
-def _best(errors: dict[str, Floats]) -> tuple[str, str]:
-    """The cheapest candidate that is not clearly worse than the best; and a sentence.
-
-    Args:
-        errors: Mean absolute error of every calibration circuit, (C,), the cheapest first.
-    """
-    best = min(errors, key=lambda name: float(errors[name].mean()))
-    for name, found in errors.items():
-        behind = found - errors[best]  # paired by circuit
-        spread = behind.std(ddof=1) / math.sqrt(len(behind))
-        if name == best or behind.mean() <= CLEAR * spread:
-            break
-    low, error = float(errors[best].mean()), float(errors[name].mean())
-    if name == best:
-        why = f"{name} has the lowest mean error on the calibration circuits ({low:.4f})"
-    else:
-        why = (
-            f"{name} is the cheapest whose mean error ({error:.4f}) is within two standard "
-            f"errors ({CLEAR * spread:.4f}) of the lowest ({best}: {low:.4f})"
-        )
-    return name, why
-
-
-def _reported(answer: PubResult, choice: Choice, first: bool) -> PubResult:
-    """The answer with the choice, and with its executions where it was made for this pub."""
-    metadata = {**answer.metadata, "auto": choice.report()}
-    spent = choice.executions if first else 0
-    before = metadata.get("calibration_executions", 0)
-    metadata["calibration_executions"] = None if before is None else before + spent
-    return PubResult(answer.data, metadata)

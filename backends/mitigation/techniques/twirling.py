@@ -27,7 +27,7 @@ from qvlm_qiskit.backends.mitigation.mitigator import (
 )
 from qvlm_qiskit.backends.mitigation.pauli_frames import clifford_matrix, pauli_bits
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata, overhead
-from qvlm_qiskit.backends.mitigation.techniques import Twirling
+from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step, technique
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
 from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.errors import MitigationError
@@ -37,7 +37,40 @@ TWIRLED = ("cx", "cz", "ecr", "swap", "iswap", "dcx", "cy")
 ONE_QUBIT = ("rz", "sx", "x", "id")
 
 
-class PauliTwirled(Mitigator):
+@technique()
+class Twirling(Step):
+    """Random Paulis around two-qubit gates, averaged; behind the Runtime client its own.
+
+    Attributes:
+        randomizations: Number of random circuits that share the shots.
+    """
+
+    name = "twirling"
+    rank = 0
+    randomizations: int = 32
+
+    def __post_init__(self) -> None:
+        self.whole("randomizations", 2)
+
+    @property
+    def sentence(self) -> str:
+        """What it does, in a phrase for a report."""
+        return f"two-qubit gates twirled by random Paulis, {self.randomizations} circuits"
+
+    def runtime_options(self) -> dict[str, Any]:
+        """The client's gate twirling."""
+        return {"twirling": {"enable_gates": True, "num_randomizations": self.randomizations}}
+
+    def check(self, device: MitigatedDevice) -> None:
+        """Make sure that the device has the gates that Paulis are made of."""
+        check_target(device.target)
+
+    def wrap(self, inner: BaseEstimatorV2, device: MitigatedDevice) -> PauliTwirled:
+        """`PauliTwirled` with these parameters."""
+        return PauliTwirled(inner, device.target, self.randomizations, device.seed)
+
+
+class PauliTwirled(Mitigator[Twirling]):
     """Averages over random Paulis around every two-qubit gate.
 
     Before a Clifford gate G goes a random Pauli P, behind it G·P·G⁻¹, which changes nothing
@@ -69,8 +102,7 @@ class PauliTwirled(Mitigator):
         randomizations: int = Twirling.randomizations,
         seed: int | None = None,
     ) -> None:
-        super().__init__(inner)
-        self.randomizations = Twirling(randomizations).randomizations
+        super().__init__(inner, Twirling(randomizations))
         self.seed = seed or 0
         check_target(target)
         self._twirled: OrderedDict[str, list[QuantumCircuit]] = OrderedDict()
@@ -111,7 +143,7 @@ class PauliTwirled(Mitigator):
             gates = sum(len(item.qubits) == 2 and item.name != "barrier" for item in circuit.data)
             self._twirled[digest] = [
                 twirled(circuit, rng.integers(16, size=gates))
-                for _ in range(self.randomizations if gates else 1)
+                for _ in range(self.options.randomizations if gates else 1)
             ]
             if len(self._twirled) > 64:
                 self._twirled.popitem(last=False)
