@@ -13,14 +13,19 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, TypeVar, dataclass_transform
-
-from qiskit.primitives import BaseEstimatorV2
-from qiskit.transpiler import Target
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
 from qvlm_qiskit.mitigations import TECHNIQUES
-from qvlm_qiskit.noise_models import NoiseSpec
+
+if TYPE_CHECKING:  # names and parameters are read without Qiskit
+    from qiskit.primitives import BaseEstimatorV2
+    from qiskit.transpiler import Target
+
+    from qvlm_qiskit.noise_models import NoiseSpec
+
+    NoiseOf = Callable[[tuple[int, ...]], NoiseSpec]
+    Wrapper = Callable[[BaseEstimatorV2], BaseEstimatorV2]
 
 FAMILIES = ("noisy", "fake", "ibm", "other")
 """Families of machines: "noisy:*", "fake_*", "ibm:*", and any other estimator of ISA pubs."""
@@ -28,8 +33,6 @@ FAMILIES = ("noisy", "fake", "ibm", "other")
 RUNTIME = ("fake", "ibm")
 MAX_CIRCUITS = 100_000
 
-NoiseOf = Callable[[tuple[int, ...]], NoiseSpec]
-Wrapper = Callable[[BaseEstimatorV2], BaseEstimatorV2]
 KINDS: Mapping[str, type] = {"int": int, "float": float, "str": str}
 
 

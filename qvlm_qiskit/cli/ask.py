@@ -45,8 +45,8 @@ def _answer(
     from qvlm_qiskit.data.images import open_image
     from qvlm_qiskit.runs import Run
 
-    machine.check()
     opened = Run.open(run)
+    machine.check()
     picture = open_image(image)
     common.use_threads(1)
     from qvlm_qiskit.data import DIGIT_QUESTIONS

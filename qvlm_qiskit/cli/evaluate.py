@@ -24,8 +24,8 @@ def evaluate(
     from qvlm_qiskit.runs import Run
 
     common.check_threads(threads)
-    machine.check()
     opened = Run.open(run)
+    machine.check()
     common.use_threads(threads)
     from qvlm_qiskit.data import DigitCanvases
     from qvlm_qiskit.progress import on_console

@@ -29,7 +29,7 @@ class MachineOptions:
     seed: common.Seed = None
 
     def check(self) -> None:
-        """Refuse what can be refused before Qiskit or torch are imported.
+        """Refuse what can be refused without a model: names first, for which nothing is imported.
 
         Raises:
             QVLMError: An unknown backend or mitigation, an option that it doesn't take, or a value
@@ -37,8 +37,12 @@ class MachineOptions:
         """
         from qvlm_qiskit.backends.catalog import check_backend
         from qvlm_qiskit.backends.options import BackendOptions
+        from qvlm_qiskit.mitigations import check_mitigation
 
-        check_backend(self.backend, BackendOptions(**self._given(None)))
+        given = self._given(None)
+        check_mitigation(given["mitigation"])
+        check_backend(self.backend, BackendOptions(**{**given, "mitigation": "none"}))
+        BackendOptions(**given)  # a technique's parameters are read by its own file
 
     def open(self, seed: int) -> Any:
         """The backend; with another seed where none was given."""

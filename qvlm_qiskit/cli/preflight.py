@@ -26,8 +26,8 @@ def preflight(
     """
     from qvlm_qiskit.runs import Run
 
-    machine.check()
     opened = Run.open(run)
+    machine.check()
     common.use_threads(1)
     from qvlm_qiskit.data import DigitCanvases
     from qvlm_qiskit.evaluation import Exam

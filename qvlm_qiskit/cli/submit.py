@@ -96,8 +96,8 @@ def submit(
     """Evaluate by jobs that are never lost or paid for twice; say first what they cost."""
     from qvlm_qiskit.runs import Run
 
-    machine.check()
     opened = Run.open(run)
+    machine.check()
     options = purchase.options()
     common.use_threads(1)
     from qvlm_qiskit.inference import continue_evaluation, plan_evaluation, start_evaluation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
@@ -14,12 +14,15 @@ from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper, Floats, 
 from qvlm_qiskit.backends.mitigation.names import mitigation_name, offered, parse_mitigation
 from qvlm_qiskit.backends.mitigation.near_clifford import NearClifford, TrainingSet, training_key
 from qvlm_qiskit.backends.mitigation.report import cost_of
-from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step, Wrapper, technique
+from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step, technique
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
 from qvlm_qiskit.backends.mitigation.trials import Choice, Trial, best_of, reported
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import MissingDependencyError, MitigationError
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.backends.mitigation.step import Wrapper
 
 
 @technique()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit.primitives import BaseEstimatorV2, PubResult
@@ -25,7 +25,6 @@ from qvlm_qiskit.backends.mitigation.pec_pub import SampledPub
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata, overhead
 from qvlm_qiskit.backends.mitigation.step import (
     MitigatedDevice,
-    NoiseOf,
     Step,
     is_real,
     technique,
@@ -34,6 +33,9 @@ from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest
 from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.errors import MitigationError
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.backends.mitigation.step import NoiseOf
 
 
 @technique(
