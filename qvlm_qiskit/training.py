@@ -22,7 +22,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from qvlm_qiskit import __version__
 from qvlm_qiskit.data.batch import collate, encode_training
-from qvlm_qiskit.data.digits import DigitCanvases, vocabulary_texts
+from qvlm_qiskit.data.registry import DATA_SETS, find_data, open_data
 from qvlm_qiskit.errors import BackendError, InputError, RunFolderError
 from qvlm_qiskit.files import check_new_folder, new_folder, write_json
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
@@ -45,6 +45,7 @@ class TrainingOptions:
         train_samples: Size of the training set.
         checkpoint_every: Steps between checkpoints for ``--resume``.
         seed: Of the weights, the data and the order of batches.
+        data: Name of the data set.
     """
 
     recipe: str = "small"
@@ -57,12 +58,13 @@ class TrainingOptions:
     train_samples: int = 16000
     checkpoint_every: int = 250
     seed: int = 0
+    data: str = "digits"
 
     def __post_init__(self) -> None:
         """Refuse what can't be trained with.
 
         Raises:
-            InputError: A number out of range, or an unknown recipe or kind of block.
+            InputError: A number out of range, or an unknown recipe, kind of block or data set.
         """
         for name in ("steps", "batch_size", "train_samples", "checkpoint_every"):
             if getattr(self, name) < 1:
@@ -72,6 +74,20 @@ class TrainingOptions:
         HybridVLMConfig.recipe(self.recipe, blocks=self.blocks)  # refuses unknown names
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed must be in 0 … 2³²-1, got {self.seed}")
+        DATA_SETS.check(self.data)
+
+    def facts(self) -> dict[str, Any]:
+        """The options as plain data that tells trainings apart.
+
+        An option that version 0.1.0 did not have is left out where it is as it was there, so that
+        what was made then is recognised.
+        """
+        options = dataclasses.asdict(self)
+        return {k: v for k, v in options.items() if k not in _LATER or v != _LATER[k]}
+
+
+_LATER = {"data": "digits"}
+"""Options that version 0.1.0 did not have → what it did."""
 
 
 class TrainingBackend(Protocol):
@@ -104,7 +120,7 @@ def train(
     resume: bool = False,
     track: Track = silent,
 ) -> Run:
-    """Train a model on the digit canvases and leave a run folder.
+    """Train a model on a data set and leave a run folder.
 
     While it trains, everything lies in ``<out>.partial``; an interrupted training goes on from its
     last checkpoint with ``resume``.
@@ -137,9 +153,8 @@ def train(
         started = time.perf_counter()
         # encoding the samples takes seconds: the bar is up before it
         with track("training", options.steps) as report:
-            rows = encode_training(
-                processor, DigitCanvases("train", options.train_samples, options.seed)
-            )
+            samples = open_data(options.data, "train", options.train_samples, options.seed)
+            rows = encode_training(processor, samples)
             log = _Log(report)
             trainer = _trainer(model, rows, options, checkpoints, log)
             with no_transformers_bars():
@@ -151,7 +166,7 @@ def train(
             "python": platform.python_version(),
             "options": dataclasses.asdict(options),
             "backend": {"name": "statevector"} if backend is None else backend.describe(),
-            "data": {"name": "digits", "train_samples": options.train_samples},
+            "data": {"name": options.data, "train_samples": options.train_samples},
             "parameters": sum(p.numel() for p in model.parameters()),
             "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
             "seconds": round(time.perf_counter() - started, 2),
@@ -194,7 +209,7 @@ def _asked(options: TrainingOptions, backend: TrainingBackend | None) -> dict[st
 def build_model(options: TrainingOptions) -> tuple[HybridVLM, HybridVLMProcessor]:
     """An untrained model and its processor, the same for the same seed."""
     config = HybridVLMConfig.recipe(options.recipe, blocks=options.blocks)
-    processor = build_processor(config, vocabulary_texts())
+    processor = build_processor(config, find_data(options.data).vocabulary())
     config = HybridVLMConfig.recipe(
         options.recipe, vocab_size=len(processor.tokenizer), blocks=options.blocks
     )
@@ -214,7 +229,8 @@ def _prepare_partial(partial: Path, now: dict[str, Any], resume: bool) -> None:
         before = dict(json.loads(record.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise RunFolderError(f"nothing to resume at {partial}: options.json is damaged") from error
-    before.setdefault("backend", "statevector")  # a training that an older release began
+    # a training that an older release began
+    before = {"backend": "statevector", **_LATER, **before}
     changed = [f"{k}={before.get(k)}" for k in now if now[k] != before.get(k)]
     if changed:
         raise InputError(f"the training at {partial} was started with {', '.join(changed)}")

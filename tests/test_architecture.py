@@ -28,7 +28,7 @@ CHAINS = {
     "blocks": {"errors", "registry", "quantum"},
     "model": {"errors", "quantum", "blocks"},
     "data": {"errors", "registry", "quantum", "blocks", "model"},
-    "runs": {"errors", "files", "model"},
+    "runs": {"errors", "files", "model", "data"},
     "evaluation": {"errors", "progress", "quantum", "blocks", "model", "data"},
     "training": {
         "__version__", "errors", "files", "progress", "quantum", "blocks", "model", "data", "runs",

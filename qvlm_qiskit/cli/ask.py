@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,15 +37,12 @@ def caption(
     as_json: common.AsJson = False,
 ) -> None:
     """Let a trained model describe an image."""
-    from qvlm_qiskit.data import DIGIT_QUESTIONS
-
-    question = DIGIT_QUESTIONS["caption"][0]
-    _answer(image, question, run, backend, shots, mitigation, seed, as_json)
+    _answer(image, None, run, backend, shots, mitigation, seed, as_json)
 
 
 def _answer(
     image: Path,
-    question: str,
+    question: str | None,
     run: Path,
     backend: str,
     shots: int | None,
@@ -63,19 +61,29 @@ def _answer(
         backend, shots=shots, mitigation=mitigation, seed=opened.seed if seed is None else seed
     )
     model, processor = opened.model(), opened.processor()
-    _check_words(processor, question)
+    known = opened.data.questions
+    asked = _caption(known) if question is None else question
+    _check_words(processor, asked, known.values())
     running = common.console().status(f"running on {machine.name}")
     with common.through_ledger(machine) as kept, running, model.run_on(kept):
-        text = answer(model, processor, [picture], [question])[0]
+        text = answer(model, processor, [picture], [asked])[0]
     if as_json:
-        common.print_json({"question": question, "answer": text, "backend": kept.describe()})
+        common.print_json({"question": asked, "answer": text, "backend": kept.describe()})
     else:
         typer.echo(text)
 
 
-def _check_words(processor: Any, question: str) -> None:
+def _caption(known: Mapping[str, str]) -> str:
+    """The question that asks a data set's models for a description."""
+    from qvlm_qiskit.errors import InputError
+
+    if "caption" not in known:
+        raise InputError("the model was trained on a data set without captions: use qvlm ask")
+    return known["caption"]
+
+
+def _check_words(processor: Any, question: str, trained_on: Iterable[str]) -> None:
     """Refuse words that the model has never seen, rather than answer to something else."""
-    from qvlm_qiskit.data import DIGIT_QUESTIONS
     from qvlm_qiskit.errors import InputError
 
     tokenizer = processor.tokenizer
@@ -87,6 +95,6 @@ def _check_words(processor: Any, question: str) -> None:
         if token in tokenizer.all_special_ids
     ]
     if unknown or not encoded["input_ids"]:
-        known = " ".join(repr(text) for text, _ in DIGIT_QUESTIONS.values())
+        known = " ".join(repr(text) for text in trained_on)
         what = f"the model doesn't know {', '.join(map(repr, unknown))}" if unknown else "empty"
         raise InputError(f"question: {what}; it was trained on {known}")

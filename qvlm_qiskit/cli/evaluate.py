@@ -29,7 +29,6 @@ def evaluate(
     as_json: common.AsJson = False,
 ) -> None:
     """Ask held-out questions on a backend and print the exact-match accuracy."""
-    from qvlm_qiskit.data import DigitCanvases
     from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.runs import Run
     from qvlm_qiskit.studies.measure import circuits_on, evaluate_on
@@ -49,7 +48,7 @@ def evaluate(
         device=device,
         seed=opened.seed if seed is None else seed,
     )
-    samples = list(DigitCanvases("test", limit, opened.seed))
+    samples = opened.samples("test", limit)
     model, processor = opened.model(), opened.processor()
     circuits_on(model, machine)  # what doesn't fit on the device is refused before it runs
     with common.through_ledger(machine) as kept:

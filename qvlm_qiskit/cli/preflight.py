@@ -32,7 +32,6 @@ def preflight(
     as_json: common.AsJson = False,
 ) -> None:
     """Say what qvlm evaluate would cost on a backend, and what its circuits become; run nothing."""
-    from qvlm_qiskit.data import DigitCanvases
     from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
     from qvlm_qiskit.inference.preflight import jobs_in_a_row, preflight_evaluation
     from qvlm_qiskit.progress import on_console
@@ -57,7 +56,7 @@ def preflight(
     report, instead = preflight_evaluation(
         model,
         opened.processor(),
-        list(DigitCanvases("test", limit, opened.seed)),
+        opened.samples("test", limit),
         machine,
         batch_size=batch,
         mitigations=None if mitigation is None else [mitigation],

@@ -14,7 +14,7 @@ from typing import Any
 from qvlm_qiskit.backends import Backend, Preflight
 from qvlm_qiskit.backends.preflight.preflight import exact_estimator, preflight_calls
 from qvlm_qiskit.backends.preflight.rehearse import blocks_of, rehearse
-from qvlm_qiskit.data import DigitCanvases, Sample
+from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import BackendError, BudgetError
 from qvlm_qiskit.evaluation import Evaluation, evaluate
 from qvlm_qiskit.inference.prefetch import prefetch
@@ -88,7 +88,7 @@ class EvaluationPlan:
 
 def questions(run: Run, limit: int) -> list[Sample]:
     """The held-out questions of an evaluation."""
-    return list(DigitCanvases("test", limit, run.seed))
+    return run.samples("test", limit)
 
 
 def answer_in_one_batch(
