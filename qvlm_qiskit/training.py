@@ -46,6 +46,8 @@ class TrainingOptions:
         checkpoint_every: Steps between checkpoints for ``--resume``.
         seed: Of the weights, the data and the order of batches.
         data: Name of the data set.
+        vision_block: Name of the block behind the patch embeddings; by default the recipe's.
+        text_block: Name of the block behind the token embeddings; by default the recipe's.
     """
 
     recipe: str = "small"
@@ -59,22 +61,34 @@ class TrainingOptions:
     checkpoint_every: int = 250
     seed: int = 0
     data: str = "digits"
+    vision_block: str | None = None
+    text_block: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can't be trained with.
 
         Raises:
-            InputError: A number out of range, or an unknown recipe, kind of block or data set.
+            InputError: A number out of range, or an unknown name.
         """
         for name in ("steps", "batch_size", "train_samples", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 < self.learning_rate < math.inf:
             raise InputError(f"learning_rate must be positive and finite, got {self.learning_rate}")
-        HybridVLMConfig.recipe(self.recipe, blocks=self.blocks)  # refuses unknown names
+        self.configuration()  # refuses unknown names
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed must be in 0 … 2³²-1, got {self.seed}")
         DATA_SETS.check(self.data)
+
+    def configuration(self, vocab_size: int = 64) -> HybridVLMConfig:
+        """Of the model to train.
+
+        Args:
+            vocab_size: Of the tokenizer.
+        """
+        chosen = {"vision": self.vision_block, "text": self.text_block}
+        named = {place: name for place, name in chosen.items() if name is not None}
+        return HybridVLMConfig.recipe(self.recipe, vocab_size, self.blocks, named)
 
     def facts(self) -> dict[str, Any]:
         """The options as plain data that tells trainings apart.
@@ -86,7 +100,7 @@ class TrainingOptions:
         return {k: v for k, v in options.items() if k not in _LATER or v != _LATER[k]}
 
 
-_LATER = {"data": "digits"}
+_LATER = {"data": "digits", "vision_block": None, "text_block": None}
 """Options that version 0.1.0 did not have → what it did."""
 
 
@@ -208,11 +222,8 @@ def _asked(options: TrainingOptions, backend: TrainingBackend | None) -> dict[st
 
 def build_model(options: TrainingOptions) -> tuple[HybridVLM, HybridVLMProcessor]:
     """An untrained model and its processor, the same for the same seed."""
-    config = HybridVLMConfig.recipe(options.recipe, blocks=options.blocks)
-    processor = build_processor(config, find_data(options.data).vocabulary())
-    config = HybridVLMConfig.recipe(
-        options.recipe, vocab_size=len(processor.tokenizer), blocks=options.blocks
-    )
+    processor = build_processor(options.configuration(), find_data(options.data).vocabulary())
+    config = options.configuration(len(processor.tokenizer))
     set_seed(options.seed)
     return HybridVLM(config), processor
 

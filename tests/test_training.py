@@ -367,7 +367,8 @@ def test_what_cannot_be_trained_is_refused_before_it_starts(
     from qvlm_qiskit.model.configuration import RECIPES
 
     # a circuit that is too large in a model that is built in a moment
-    monkeypatch.setitem(RECIPES, "wide", {**RECIPES["tiny"], "qcnn": {"num_qubits": 11}})
+    blocks = {**RECIPES["tiny"]["blocks"], "vision": {"name": "qcnn", "num_qubits": 11}}
+    monkeypatch.setitem(RECIPES, "wide", {**RECIPES["tiny"], "blocks": blocks})
     with pytest.raises(QVLMError, match=says):
         train(
             dataclasses.replace(QUICK, **change),
