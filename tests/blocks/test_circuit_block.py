@@ -5,8 +5,8 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from qvlm_qiskit.blocks import PAQM, QCNN, CircuitConfig, PAQMConfig, QCNNConfig, build_block
-from qvlm_qiskit.blocks.block import GRID, PLACES
+from qvlm_qiskit.blocks import CircuitConfig, PAQMConfig, QCNNConfig, build_block
+from qvlm_qiskit.blocks.block import GRID
 from qvlm_qiskit.quantum import TorchEstimator
 
 SMALL = {"num_qubits": 2, "num_layers": 1}
@@ -30,12 +30,6 @@ def test_the_two_blocks_differ_in_their_sizes_by_default():
     assert asdict(PAQMConfig()) == {**asdict(CircuitConfig()), "num_qubits": 6}
 
 
-@pytest.mark.parametrize(("block", "place"), [(QCNN, "vision"), (PAQM, "text")])
-def test_a_block_says_its_place(block, place):
-    assert block.place == place
-    assert place in PLACES
-
-
 @pytest.mark.parametrize("name", ["qcnn", "paqm"])
 def test_it_asks_for_as_many_rows_as_it_says(name):
     block = build_block(name, 8, SMALL)
@@ -54,24 +48,3 @@ def test_what_it_says_about_its_angles_is_there(name):
     assert [type(block.get_submodule(n)) for n in block.angle_maps] == [torch.nn.Linear]
     layers = {n for part in block.circuits for n in block.layers if n.startswith(f"{part}.")}
     assert layers == set(block.layers)
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "rounds"),
-    [
-        ("qcnn", "quantum", 1),
-        ("paqm", "quantum", 7),
-        ("paqm", "frozen", 7),
-        ("paqm", "classical", 0),
-    ],
-)
-def test_text_blocks_are_asked_again_for_every_token(name, kind, rounds):
-    assert build_block(name, 8, {**SMALL, "kind": kind}).rounds(7) == rounds
-
-
-def test_a_frozen_block_stays_frozen_when_asked_again():
-    block = build_block("paqm", 8, {**SMALL, "kind": "frozen"})
-    (layer,) = block.layers.values()
-    layer.weight.requires_grad_(True)
-    block.freeze()
-    assert not layer.weight.requires_grad
