@@ -9,6 +9,7 @@ import torch
 
 from qvlm_qiskit import registry
 from qvlm_qiskit.blocks import BLOCKS
+from qvlm_qiskit.cli.ask import caption
 from qvlm_qiskit.data.registry import DATA_SETS
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.evaluation import evaluate
@@ -159,6 +160,13 @@ def test_their_rows_are_bought_once_and_ahead(run):
     assert jobs_in_a_row(model, tokens=5) == 1 + 5
 
 
+def test_a_data_set_without_captions_is_not_asked_for_one(run):
+    image = run.path.parent / "image.png"
+    run.samples("test", 1)[0].image.save(image)
+    with pytest.raises(InputError, match="data set without captions: use qvlm ask"):
+        caption(image, run=run.path)
+
+
 def test_a_frozen_foreign_block_is_not_trained(options, tmp_path):
     frozen = train(replace(options, blocks="frozen", steps=1), tmp_path / "run").model()
     assert [layer.weight.requires_grad for layer in frozen.quantum_layers.values()] == [False] * 2
@@ -170,6 +178,7 @@ def test_a_frozen_foreign_block_is_not_trained(options, tmp_path):
         ({"data": "shade"}, "shades"),
         ({"text_block": "plane"}, "plain"),
         ({"vision_block": "two-angle"}, "two-angles"),
+        ({"vision_block": "two-angle", "blocks": "none"}, "two-angles"),
     ],
 )
 def test_a_wrong_name_is_answered_with_the_nearest_foreign_one(options, change, nearest):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from qiskit_machine_learning.neural_networks import EstimatorQNN
+
 from qvlm_qiskit.backends import Backend, Preflight
 from qvlm_qiskit.backends.preflight.advice import largest_encoding
 from qvlm_qiskit.backends.preflight.preflight import (
@@ -18,7 +20,6 @@ from qvlm_qiskit.evaluation import evaluate
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 from qvlm_qiskit.model.configuration import RECIPES
 from qvlm_qiskit.progress import Track, silent
-from qvlm_qiskit.quantum import QuantumLayer
 
 
 def preflight_evaluation(
@@ -83,7 +84,7 @@ def smaller_recipes(model: HybridVLM, backend: Backend) -> list[str]:
         own = {r: parts["blocks"][block.place] for r, parts in RECIPES.items()}
         sizes = {r: of["num_qubits"] for r, of in own.items() if of["name"] == name}
         for layer_name, layer in block.layers.items():
-            fitting = _fitting_qubits(layer, backend)
+            fitting = _fitting_qubits(layer.neural_network, backend)
             found = [f"{recipe} ({size} qubits)" for recipe, size in sizes.items()
                      if fitting is not None and size <= fitting]  # fmt: skip
             if found:
@@ -92,9 +93,8 @@ def smaller_recipes(model: HybridVLM, backend: Backend) -> list[str]:
     return said
 
 
-def _fitting_qubits(layer: QuantumLayer, backend: Backend) -> int | None:
-    """Qubits of the largest encoding that a machine does; None where it does the layer's own."""
-    network = layer.neural_network
+def _fitting_qubits(network: EstimatorQNN, backend: Backend) -> int | None:
+    """Qubits of the largest encoding that a machine does; None where it does the network's own."""
     try:
         compiled = backend.compile(network.circuit, network.observables)
     except QVLMError:

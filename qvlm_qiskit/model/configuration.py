@@ -93,10 +93,11 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
             raise UnknownNameError("kind of block", blocks, (*BLOCK_KINDS, "none"))
         recipe = RECIPES[name]
         text = {**_TEXT_DEFAULTS, **recipe["text"], "vocab_size": vocab_size}
+        placed = _blocks(recipe["blocks"], blocks, chosen or {})
         return cls(
             vision_config={"model_type": "vit", **recipe["vision"]},
             text_config={"model_type": "deepseek_v3", **text},
-            blocks={} if blocks == "none" else _blocks(recipe["blocks"], blocks, chosen or {}),
+            blocks={} if blocks == "none" else placed,
         )
 
 
@@ -120,7 +121,6 @@ def _blocks(
 
 _BEFORE_PLACES = {"vision": "qcnn", "text": "paqm"}
 """Version 0.1.0 knew one block for each place, by its name."""
-
 
 _TEXT_DEFAULTS: dict[str, Any] = {
     "n_group": 1,
