@@ -21,6 +21,7 @@ from qvlm_qiskit.errors import RunFolderError
 from qvlm_qiskit.files import write_json
 
 if TYPE_CHECKING:
+    from qvlm_qiskit.data import DataSet, Sample
     from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 
 FORMAT = "qvlm-run"
@@ -87,6 +88,30 @@ class Run:
     def seed(self) -> int:
         """The run's seed."""
         return int(self.info["options"]["seed"])
+
+    @property
+    def data(self) -> DataSet:
+        """The data set that it was trained on.
+
+        Raises:
+            RunFolderError: ``run.json`` names none.
+            UnknownNameError: It is of a distribution that is not installed.
+        """
+        from qvlm_qiskit.data.registry import find_data
+
+        about = self.info.get("data", {"name": "digits"})
+        if not isinstance(about, dict) or not isinstance(about.get("name"), str):
+            raise RunFolderError(f"{self.path} is damaged: run.json names no data set")
+        return find_data(about["name"])
+
+    def samples(self, split: str, size: int) -> list[Sample]:
+        """Samples of its data set, drawn with its seed.
+
+        Args:
+            split: ``"train"`` or ``"test"``.
+            size: How many.
+        """
+        return list(self.data.open(split, size, self.seed))
 
     def model(self) -> HybridVLM:
         """The trained model, in evaluation mode, on the CPU.

@@ -54,19 +54,20 @@ def distinct(rows: Floats) -> tuple[Floats, NDArray[np.intp]]:
     return rows[first], copies.reshape(-1)
 
 
-def on_grid(values: Floats, rate: float = 1.0) -> Floats:
+def on_grid(values: Floats, rate: float = 1.0, grid: float = GRID) -> Floats:
     """Values whose angles are on the grid; minus zero becomes zero.
 
     Args:
         values: Of any shape.
-        rate: Of the circuit, see :func:`largest_rate`. The step is `GRID` up to 1, and the next
-            power of two below `GRID` / rate beyond; at ∞ values stay as they are.
+        rate: Of the circuit, see :func:`largest_rate`. The step is the grid up to 1, and beyond
+            the grid over the next power of two from the rate; at ∞ values stay as they are.
+        grid: Radians between neighbouring angles.
     """
     if math.isinf(rate):
         return values
-    step = GRID / 2.0 ** max(0, math.ceil(math.log2(max(rate, 1.0))))
-    grid: Floats = np.round(values / step) * step + 0.0
-    return grid
+    step = grid / 2.0 ** max(0, math.ceil(math.log2(max(rate, 1.0))))
+    near: Floats = np.round(values / step) * step + 0.0
+    return near
 
 
 def parameter_tolerance(circuit: QuantumCircuit, angle: float = SAME_ROW) -> float:

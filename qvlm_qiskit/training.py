@@ -21,11 +21,12 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from qvlm_qiskit import __version__
 from qvlm_qiskit.data.batch import collate, encode_training
-from qvlm_qiskit.data.digits import DigitCanvases, vocabulary_texts
+from qvlm_qiskit.data.registry import find_data, open_data
 from qvlm_qiskit.errors import BackendError, InputError, RunFolderError
 from qvlm_qiskit.files import check_new_folder, new_folder, write_json
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
 from qvlm_qiskit.progress import Reporter, Track, silent
+from qvlm_qiskit.recipes import LATER
 from qvlm_qiskit.recipes import TrainingOptions as TrainingOptions
 from qvlm_qiskit.runs import Run, no_transformers_bars, write_run
 
@@ -60,7 +61,7 @@ def train(
     resume: bool = False,
     track: Track = silent,
 ) -> Run:
-    """Train a model on the digit canvases and leave a run folder.
+    """Train a model on a data set and leave a run folder.
 
     While it trains, everything lies in ``<out>.partial``; an interrupted training goes on from its
     last checkpoint with ``resume``.
@@ -93,9 +94,8 @@ def train(
         started = time.perf_counter()
         # encoding the samples takes seconds: the bar is up before it
         with track("training", options.steps) as report:
-            rows = encode_training(
-                processor, DigitCanvases("train", options.train_samples, options.seed)
-            )
+            samples = open_data(options.data, "train", options.train_samples, options.seed)
+            rows = encode_training(processor, samples)
             log = _Log(report)
             trainer = _trainer(model, rows, options, checkpoints, log)
             with no_transformers_bars():
@@ -107,7 +107,7 @@ def train(
             "python": platform.python_version(),
             "options": dataclasses.asdict(options),
             "backend": {"name": "statevector"} if backend is None else backend.describe(),
-            "data": {"name": "digits", "train_samples": options.train_samples},
+            "data": {"name": options.data, "train_samples": options.train_samples},
             "parameters": sum(p.numel() for p in model.parameters()),
             "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
             "seconds": round(time.perf_counter() - started, 2),
@@ -147,13 +147,20 @@ def _asked(options: TrainingOptions, backend: TrainingBackend | None) -> dict[st
     return {**dataclasses.asdict(options), "backend": where}
 
 
+def configuration(options: TrainingOptions, vocab_size: int = 64) -> HybridVLMConfig:
+    """The configuration of the model that options ask for.
+
+    Args:
+        options: What to train.
+        vocab_size: Of the tokenizer.
+    """
+    return HybridVLMConfig.recipe(options.recipe, vocab_size, options.blocks, options.chosen_blocks)
+
+
 def build_model(options: TrainingOptions) -> tuple[HybridVLM, HybridVLMProcessor]:
     """An untrained model and its processor, the same for the same seed."""
-    config = HybridVLMConfig.recipe(options.recipe, blocks=options.blocks)
-    processor = build_processor(config, vocabulary_texts())
-    config = HybridVLMConfig.recipe(
-        options.recipe, vocab_size=len(processor.tokenizer), blocks=options.blocks
-    )
+    processor = build_processor(configuration(options), find_data(options.data).vocabulary())
+    config = configuration(options, len(processor.tokenizer))
     set_seed(options.seed)
     return HybridVLM(config), processor
 
@@ -170,7 +177,8 @@ def _prepare_partial(partial: Path, now: dict[str, Any], resume: bool) -> None:
         before = dict(json.loads(record.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise RunFolderError(f"nothing to resume at {partial}: options.json is damaged") from error
-    before.setdefault("backend", "statevector")  # a training that an older release began
+    # a training that an older release began
+    before = {"backend": "statevector", **LATER, **before}
     changed = [f"{k}={before.get(k)}" for k in now if now[k] != before.get(k)]
     if changed:
         raise InputError(f"the training at {partial} was started with {', '.join(changed)}")

@@ -25,7 +25,7 @@ CHAINS = {
     "pauli_transfer": set(),
     "files": {"errors"},
     "registry": {"errors"},
-    "recipes": {"errors"},
+    "recipes": {"errors", "registry"},
     "terms": {"errors"},
     "mitigations": {"errors", "registry", "terms"},
     "noise_models": {"errors", "files", "pauli_transfer", "terms"},
@@ -36,10 +36,10 @@ CHAINS = {
         "clocks", "errors", "files", "registry", "noise_models", "backends", "same_row",
     },
     "quantum": {"caches", "errors", "pauli_transfer", "same_row"},
-    "blocks": {"errors", "registry", "quantum"},
+    "blocks": {"errors", "recipes", "registry", "same_row", "quantum"},
     "model": {"errors", "recipes", "quantum", "blocks"},
-    "data": {"errors", "registry", "quantum", "blocks", "model"},
-    "runs": {"errors", "files", "model"},
+    "data": {"errors", "recipes", "registry", "quantum", "blocks", "model"},
+    "runs": {"errors", "files", "model", "data"},
     "evaluation": {"errors", "progress", "quantum", "blocks", "model", "data"},
     "training": {
         "__version__", "errors", "files", "progress", "recipes", "quantum", "blocks", "model",
@@ -61,18 +61,7 @@ LAZY = {
 }  # fmt: skip
 
 # Modules that import each other, by way of others too; every import counts. Each with its reason.
-CYCLES = {
-    frozenset({
-        "noise_models.crosstalk", "noise_models.engine", "noise_models.scaling",
-        "noise_models.spec",
-    }): "being cut",
-    frozenset({
-        "quantum.circuits", "quantum.estimator", "quantum.gradients.adjoint",
-        "quantum.gradients.batched", "quantum.gradients.through_pubs", "quantum.layer",
-        "quantum.statevector.cpu.executor", "quantum.statevector.cpu.warm_up",
-        "quantum.statevector.engine",
-    }): "being cut",
-}  # fmt: skip
+CYCLES: dict[frozenset[str], str] = {}
 
 
 @dataclass(frozen=True)

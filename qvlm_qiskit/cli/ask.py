@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,13 +50,13 @@ def _answer(
     machine.check()
     picture = open_image(image)
     common.use_threads(1)
-    from qvlm_qiskit.data import DIGIT_QUESTIONS
     from qvlm_qiskit.evaluation import answer
 
-    asked = DIGIT_QUESTIONS["caption"][0] if question is None else question
     backend = machine.open(opened.seed)
     model, processor = opened.model(), opened.processor()
-    _check_words(processor, asked)
+    known = opened.data.questions
+    asked = _caption(known) if question is None else question
+    _check_words(processor, asked, known.values())
     running = common.console().status(f"running on {backend.name}")
     with common.through_ledger(backend) as kept, running, model.run_on(kept):
         text = answer(model, processor, [picture], [asked])[0]
@@ -65,9 +66,17 @@ def _answer(
         typer.echo(text)
 
 
-def _check_words(processor: Any, question: str) -> None:
+def _caption(known: Mapping[str, str]) -> str:
+    """The question that asks a data set's models for a description."""
+    from qvlm_qiskit.errors import InputError
+
+    if "caption" not in known:
+        raise InputError("the model was trained on a data set without captions: use qvlm ask")
+    return known["caption"]
+
+
+def _check_words(processor: Any, question: str, trained_on: Iterable[str]) -> None:
     """Refuse words that the model has never seen, rather than answer to something else."""
-    from qvlm_qiskit.data import DIGIT_QUESTIONS
     from qvlm_qiskit.errors import InputError
 
     tokenizer = processor.tokenizer
@@ -79,6 +88,6 @@ def _check_words(processor: Any, question: str) -> None:
         if token in tokenizer.all_special_ids
     ]
     if unknown or not encoded["input_ids"]:
-        known = " ".join(repr(text) for text, _ in DIGIT_QUESTIONS.values())
+        known = " ".join(repr(text) for text in trained_on)
         what = f"the model doesn't know {', '.join(map(repr, unknown))}" if unknown else "empty"
         raise InputError(f"question: {what}; it was trained on {known}")

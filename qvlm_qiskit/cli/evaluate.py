@@ -27,12 +27,11 @@ def evaluate(
     opened = Run.open(run)
     machine.check()
     common.use_threads(threads)
-    from qvlm_qiskit.data import DigitCanvases
     from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.studies.measure import circuits_on, evaluate_on
 
     backend = machine.open(opened.seed)
-    samples = list(DigitCanvases("test", questions.limit, opened.seed))
+    samples = opened.samples("test", questions.limit)
     model, processor = opened.model(), opened.processor()
     circuits_on(model, backend)  # what doesn't fit on the device is refused before it runs
     with common.through_ledger(backend) as kept:

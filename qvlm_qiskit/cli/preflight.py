@@ -29,14 +29,13 @@ def preflight(
     opened = Run.open(run)
     machine.check()
     common.use_threads(1)
-    from qvlm_qiskit.data import DigitCanvases
     from qvlm_qiskit.evaluation import Exam
     from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
     from qvlm_qiskit.inference.preflight import jobs_in_a_row, preflight_evaluation
     from qvlm_qiskit.progress import on_console
 
     backend, model = machine.open(opened.seed), opened.model()
-    samples = list(DigitCanvases("test", questions.limit, opened.seed))
+    samples = opened.samples("test", questions.limit)
     report, instead = preflight_evaluation(
         Exam(model, opened.processor(), samples),
         backend,

@@ -6,24 +6,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qvlm_qiskit.data.batch import PromptBatch, encode_prompts, encode_training
-    from qvlm_qiskit.data.digits import DIGIT_QUESTIONS, DigitCanvases, Sample
+    from qvlm_qiskit.data.digits import DIGIT_QUESTIONS, DigitCanvases
+    from qvlm_qiskit.data.registry import DataSet, data_set, open_data
+    from qvlm_qiskit.data.sample import Sample
 
 _HOMES = {
     "DIGIT_QUESTIONS": "digits",
+    "DataSet": "registry",
     "DigitCanvases": "digits",
     "PromptBatch": "batch",
-    "Sample": "digits",
+    "Sample": "sample",
+    "data_set": "registry",
     "encode_prompts": "batch",
     "encode_training": "batch",
+    "open_data": "registry",
 }
 
 __all__ = [
     "DIGIT_QUESTIONS",
+    "DataSet",
     "DigitCanvases",
     "PromptBatch",
     "Sample",
+    "data_set",
     "encode_prompts",
     "encode_training",
+    "open_data",
 ]
 
 

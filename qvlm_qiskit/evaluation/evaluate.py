@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from qvlm_qiskit.data.digits import Sample
+from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.evaluation.generate import answer
@@ -106,7 +106,7 @@ def judge(answers: Sequence[str], samples: Sequence[Sample]) -> Evaluation:
     """Compare answers with samples."""
     return Evaluation(
         answers=tuple(answers),
-        correct=tuple(a == s.answer for a, s in zip(answers, samples, strict=True)),
+        correct=tuple(s.accepts(a) for a, s in zip(answers, samples, strict=True)),
         kinds=tuple(s.kind for s in samples),
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from qiskit_machine_learning.neural_networks import EstimatorQNN
+
 from qvlm_qiskit.backends import Backend, Preflight
 from qvlm_qiskit.backends.preflight.advice import largest_encoding
 from qvlm_qiskit.backends.preflight.preflight import (
@@ -29,7 +31,7 @@ def preflight_evaluation(
 ) -> tuple[Preflight, list[str]]:
     """What `evaluate` with the same arguments would execute on a backend.
 
-    The answers are generated on exact values, so the words that go back into PAQM are the exact
+    The answers are generated on exact values, so the words that are read again are the exact
     model's. Under noise an answer can be another one, and then other rows are sent.
 
     Args:
@@ -79,35 +81,40 @@ def priced(
 def jobs_in_a_row(model: HybridVLM, tokens: int) -> int:
     """How many jobs a generation waits for, one after the other, without prefetch.
 
-    QCNN asks once, for the images. PAQM asks for the prompts, and again for every token that is
-    read again, which the last one is not. Mitigation that calibrates adds jobs of its own.
+    A vision block asks once, for the images. A text block asks for the prompts, and again for every
+    token that is read again, which the last one is not. Mitigation that calibrates adds jobs of its
+    own.
 
     Args:
         model: Its blocks, of which some are quantum.
         tokens: Length of the longest answer of a batch, its end included.
     """
-    blocks = [name.removesuffix(".core.layer") for name in model.quantum_layers]
-    asked = {"paqm": tokens}  # any other block: once
-    return sum(asked.get(block.rsplit(".", 1)[-1], 1) for block in blocks)
+    return sum(block.rounds(tokens) for block in model.blocks.values())
 
 
 def smaller_recipes(model: HybridVLM, backend: Backend) -> list[str]:
     """Recipes whose blocks are small enough for a machine on which the model's are too large."""
     said = []
-    for name, layer in model.quantum_layers.items():
-        network = layer.neural_network
-        width = network.circuit.num_qubits
-        try:
-            compiled = backend.compile(network.circuit, network.observables)
-        except QVLMError:
-            fitting: int | None = backend.num_qubits
-        else:
-            fitting = largest_encoding(network.circuit, compiled)
-        if fitting is None or fitting >= width:
-            continue
-        block = name.removesuffix(".core.layer").rsplit(".", 1)[-1]
-        sizes = {r: parts[block]["num_qubits"] for r, parts in RECIPES.items() if block in parts}
-        found = [f"{recipe} ({size} qubits)" for recipe, size in sizes.items() if size <= fitting]
-        if found:
-            said.append(f"{name}: qvlm train --recipe {' or '.join(found)} has a smaller {block}")
+    for path, block in model.blocks.items():
+        name = model.config.blocks[block.place]["name"]
+        own = {r: parts["blocks"][block.place] for r, parts in RECIPES.items()}
+        sizes = {r: of["num_qubits"] for r, of in own.items() if of["name"] == name}
+        for layer_name, layer in block.layers.items():
+            fitting = _fitting_qubits(layer.neural_network, backend)
+            found = [f"{recipe} ({size} qubits)" for recipe, size in sizes.items()
+                     if fitting is not None and size <= fitting]  # fmt: skip
+            if found:
+                smaller = f"qvlm train --recipe {' or '.join(found)} has a smaller {name}"
+                said.append(f"{path}.{layer_name}: {smaller}")
     return said
+
+
+def _fitting_qubits(network: EstimatorQNN, backend: Backend) -> int | None:
+    """Qubits of the largest encoding that a machine does; None where it does the network's own."""
+    try:
+        compiled = backend.compile(network.circuit, network.observables)
+    except QVLMError:
+        fitting: int | None = backend.num_qubits
+    else:
+        fitting = largest_encoding(network.circuit, compiled)
+    return None if fitting is None or fitting >= network.circuit.num_qubits else fitting

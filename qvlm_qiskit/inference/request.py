@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from qvlm_qiskit.backends import Backend, open_backend
 from qvlm_qiskit.backends.preflight.rehearse import blocks_of
-from qvlm_qiskit.data import DigitCanvases, Sample
+from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import InputError, LedgerError, RunFolderError, UnknownNameError
 from qvlm_qiskit.jobs import Budget, JobStore
 from qvlm_qiskit.jobs.ledger.pinned import compiled_bytes, pinned
@@ -200,7 +200,7 @@ class Request:
 
 def questions(run: Run, limit: int) -> list[Sample]:
     """The held-out questions of an evaluation."""
-    return list(DigitCanvases("test", limit, run.seed))
+    return run.samples("test", limit)
 
 
 def model_digests(run: Run) -> dict[str, str]:

@@ -23,11 +23,9 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from torch import Tensor, nn
 
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
-from qvlm_qiskit.blocks.paqm import PAQM
-from qvlm_qiskit.blocks.qcnn import QCNN
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLM
-from qvlm_qiskit.same_row import largest_rate, on_grid
+from qvlm_qiskit.same_row import GRID, largest_rate, on_grid
 
 Floats = NDArray[np.float64]
 
@@ -40,10 +38,12 @@ class KnownRows(BaseEstimatorV2):
 
     Args:
         inner: Answers rows that are not known.
+        grid: Radians between neighbouring values.
     """
 
-    def __init__(self, inner: BaseEstimatorV2) -> None:
+    def __init__(self, inner: BaseEstimatorV2, grid: float = GRID) -> None:
         self.inner = inner
+        self.grid = grid
         self._known: dict[bytes, tuple[Floats, Floats]] = {}
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
@@ -59,7 +59,8 @@ class KnownRows(BaseEstimatorV2):
         if pub.parameter_values.ndim != 1 or pub.observables.ndim != 2:
             raise InputError(f"rows and observables of a layer are expected, got {pub.shape}")
         names = tuple(pub.circuit.parameters)
-        values = on_grid(pub.parameter_values.as_array(names), largest_rate(pub.circuit))
+        rate = largest_rate(pub.circuit)
+        values = on_grid(pub.parameter_values.as_array(names), rate, self.grid)
         keys = [row.tobytes() for row in values]
         new = {key: row for key, row in zip(keys, values, strict=True) if key not in self._known}
         if new:
@@ -79,13 +80,16 @@ def asked_once(model: HybridVLM) -> Iterator[None]:
     """Until the end of the block, a model asks its estimators for rows on the grid, each once."""
     with ExitStack() as stack:
         for module in model.modules():
-            if isinstance(module, QCNN | PAQM):
-                stack.enter_context(_hooked(module.reduce, _linear_in_double))
-                stack.enter_context(_hooked(module.core, _in_single))
-            elif isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv2d):
                 stack.enter_context(_hooked(module, _convolution_in_double))
-        for layer in model.quantum_layers.values():
-            stack.enter_context(layer.run_on(KnownRows(layer.active_estimator)))
+        for block in model.blocks.values():
+            for name in block.angle_maps:
+                stack.enter_context(_hooked(block.get_submodule(name), _linear_in_double))
+            for name in block.circuits:
+                stack.enter_context(_hooked(block.get_submodule(name), _in_single))
+            for layer in block.layers.values():
+                known = KnownRows(layer.active_estimator, block.angle_grid)
+                stack.enter_context(layer.run_on(known))
         yield
 
 
@@ -100,7 +104,8 @@ def _hooked(module: nn.Module, hook: Any) -> Iterator[None]:
 
 def _linear_in_double(module: nn.Linear, given: tuple[Tensor], _: Tensor) -> Tensor:
     """Stays in double precision: it becomes angles."""
-    return F.linear(given[0].double(), module.weight.double(), module.bias.double())
+    bias = None if module.bias is None else module.bias.double()
+    return F.linear(given[0].double(), module.weight.double(), bias)
 
 
 def _convolution_in_double(module: nn.Conv2d, given: tuple[Tensor], out: Tensor) -> Tensor:

@@ -153,7 +153,7 @@ def test_the_model_is_left_where_it_was(model, processor, samples):
 def test_recipes_are_named_only_where_they_are_small_enough():
     backend = open_backend("noisy:fake_torino", optimization_level=0, layout_trials=1)
     config = HybridVLMConfig.recipe("tiny")
-    config.qcnn["num_qubits"] = 8
+    config.blocks["vision"]["num_qubits"] = 8
     said = smaller_recipes(HybridVLM(config), backend)
     assert [text.split(":")[0].split(".")[-3] for text in said] == ["qcnn"]
     assert "small (4 qubits)" in said[0]

@@ -21,7 +21,7 @@ import torch
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.backend import installed_versions
-from qvlm_qiskit.data import DigitCanvases, Sample, encode_prompts
+from qvlm_qiskit.data import Sample, encode_prompts, open_data
 from qvlm_qiskit.errors import InputError, NoiseModelError
 from qvlm_qiskit.evaluation import (
     Evaluation,
@@ -124,7 +124,7 @@ def run_demo(
 def _run_in(folder: Path, options: DemoOptions, started: float, track: Track) -> dict[str, Any]:
     run = train(options.training, folder, overwrite=True, track=track)
     model, processor = run.model(), run.processor()
-    samples = list(DigitCanvases("test", options.test_samples, run.seed))
+    samples = run.samples("test", options.test_samples)
     exact, results = _exact_stage(run, model, processor, samples, track)
     batch = encode_prompts(
         processor, [s.image for s in samples[:100]], [s.question for s in samples[:100]]
@@ -154,7 +154,7 @@ def _rehearse(options: DemoOptions) -> DemoOptions:
         The options with the noise factors that will be used.
     """
     model, processor = build_model(options.training)
-    sample = DigitCanvases("test", 1)[0]
+    sample = open_data(options.training.data, "test", 1)[0]
     rows = capture_rows(
         model.eval(), encode_prompts(processor, [sample.image], [sample.question]), limit=1
     )
@@ -191,7 +191,7 @@ def _exact_stage(
     shuffled = evaluate(
         model, processor, shuffle_images(samples, run.seed), track=track, what="shuffled images"
     )
-    training = DigitCanvases("train", run.info["options"]["train_samples"], run.seed)
+    training = run.samples("train", run.info["options"]["train_samples"])
     majority = majority_baseline(training, samples)
     baselines = {"majority": majority.as_dict(), "shuffled": shuffled.as_dict()}
     return exact, {"exact": record, "baselines": baselines, "answers": {"exact": exact.answers}}

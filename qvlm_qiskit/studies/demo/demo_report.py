@@ -17,7 +17,6 @@ from typing import Any
 
 from jinja2 import UndefinedError
 
-from qvlm_qiskit.data import DigitCanvases
 from qvlm_qiskit.errors import RunFolderError
 from qvlm_qiskit.files import write_json, write_text
 from qvlm_qiskit.runs import Run
@@ -71,7 +70,7 @@ class DemoReport:
         """
         try:
             options = self.results["options"]
-            samples = list(DigitCanvases("test", options["test_samples"], self.run.seed))
+            samples = self.run.samples("test", options["test_samples"])
             return render_report(self.results, self.run.history(), samples, self.study)
         except (KeyError, IndexError, TypeError, UndefinedError) as error:
             raise RunFolderError(

@@ -9,7 +9,7 @@ import torch
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.backend import Backend, installed_versions
-from qvlm_qiskit.data import DigitCanvases, encode_prompts
+from qvlm_qiskit.data import encode_prompts
 from qvlm_qiskit.evaluation import capture_rows
 from qvlm_qiskit.evaluation.loss import answer_loss
 from qvlm_qiskit.runs import Run
@@ -78,7 +78,7 @@ def evaluate_cell(cell: Cell, grid: NoiseGrid) -> dict[str, Any]:
     started = time.perf_counter()
     run = Run.open(cell.model.path)
     model, processor = run.model(), run.processor()
-    samples = list(DigitCanvases("test", grid.questions, run.seed))
+    samples = run.samples("test", grid.questions)
     noisy = cell.strength is not None
     backend = open_cell(cell, grid) if noisy else open_backend(EXACT)
     _, record = evaluate_on(model, processor, samples, backend)

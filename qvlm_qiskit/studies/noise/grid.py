@@ -124,7 +124,7 @@ class Cell:
         if grid.method != "auto":  # older studies know no other
             machine["method"] = grid.method
         facts: dict[str, Any] = {
-            "options": dataclasses.asdict(self.model.options),
+            "options": self.model.options.facts(),
             "trained": [self.model.trained_on, self.model.trained_at],
             "weights": self.model.weights,
             "machine": machine if self.strength is not None else None,

@@ -1,10 +1,19 @@
 from dataclasses import dataclass
 
 import pytest
-from torch import nn
 
-from qvlm_qiskit.blocks import BLOCKS, PAQM, QCNN, PAQMConfig, build_block, register_block
+from qvlm_qiskit.blocks import (
+    BLOCKS,
+    PAQM,
+    QCNN,
+    Block,
+    PAQMConfig,
+    build_at,
+    build_block,
+    register_block,
+)
 from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.registry import RegistryError
 
 
 def test_blocks_are_built_by_name_from_plain_options():
@@ -48,20 +57,61 @@ def test_an_unknown_value_of_an_option_names_the_option(field):
         build_block("qcnn", 8, {"num_qubits": 2, field: "nothing"})
 
 
-def test_a_block_of_ones_own_can_be_registered(monkeypatch):
-    monkeypatch.setattr("qvlm_qiskit.blocks.registry.BLOCKS", dict(BLOCKS))
+@pytest.fixture
+def apart(monkeypatch):
+    """What a test registers is forgotten after it."""
+    monkeypatch.setattr(BLOCKS, "_items", dict(BLOCKS._items))
 
-    @dataclass(frozen=True)
-    class Config:
-        size: int = 3
 
-    @register_block("mine", Config)
-    class Mine(nn.Module):
+@dataclass(frozen=True)
+class Config:
+    size: int = 3
+    kind: str = "quantum"
+
+
+def test_a_block_of_ones_own_can_be_registered(apart):
+    @register_block("mine")
+    class Mine(Block):
+        place = "text"
+        config_class = Config
+
         def __init__(self, config, width):
-            super().__init__()
+            super().__init__(config, width)
             self.shape = (config.size, width)
 
     assert build_block("mine", 7, {"size": 5}).shape == (5, 7)
     with pytest.raises(UnknownNameError, match="size"):
         build_block("mine", 7, {"sizes": 5})
-    assert "mine" not in BLOCKS
+    assert "mine" not in BLOCKS.own
+
+
+def test_this_packages_own_are_files_of_the_folder():
+    assert list(BLOCKS.own) == ["paqm", "qcnn"]
+
+
+def test_a_block_is_built_at_its_place_only():
+    assert isinstance(build_at("text", 8, {"name": "paqm", "num_qubits": 2}), PAQM)
+    with pytest.raises(InputError, match="'qcnn' stands at 'vision', not at 'text'"):
+        build_at("text", 8, {"name": "qcnn"})
+    with pytest.raises(InputError, match="needs a name, got None"):
+        build_at("text", 8, {"num_qubits": 2})
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"config_class": Config}, "must say its place"),
+        ({"place": "ceiling", "config_class": Config}, "must say its place"),
+        ({"place": "text"}, "config_class with a field 'kind'"),
+    ],
+)
+def test_a_block_that_does_not_say_what_it_is_is_refused(apart, facts, says):
+    register_block("vague")(type("Vague", (Block,), facts))
+    with pytest.raises(RegistryError, match=says):
+        build_block("vague", 8, {})
+
+
+def test_what_is_no_block_is_refused(apart):
+    BLOCKS.enter("other", dict)
+    with pytest.raises(RegistryError, match="'other' leads to no block"):
+        build_block("other", 8, {})
