@@ -66,7 +66,7 @@ def main() -> None:
             for script in scripts:
                 found = [cost([script, *line.split()], folder) for _ in range(REPEATS)]
                 cells += f"{min(s for s, _ in found):>12.2f}{min(m for _, m in found):>8.0f}"
-            print(f"qvlm {line:41}" + cells)
+            print(f"qvlm {line:41}" + cells, flush=True)
 
 
 if __name__ == "__main__":
