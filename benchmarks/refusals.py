@@ -10,6 +10,7 @@ counts. What must not be imported is held by tests/cli/test_light.py.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -44,13 +45,13 @@ def cost(words: list[str], folder: Path) -> tuple[float, float]:
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
-def make_ledger(folder: Path) -> None:
-    """A ledger with one run."""
-    from qvlm_qiskit.jobs import JobStore
-    from qvlm_qiskit.jobs.ledger.runs import new_run
-
-    request = {"run": "runs/demo", "backend": {"name": "aer"}, "options": {"limit": 3}}
-    new_run(JobStore(folder / "jobs", create=True), request)
+LEDGER = """
+from qvlm_qiskit.jobs import JobStore
+from qvlm_qiskit.jobs.ledger.runs import new_run
+request = {"run": "runs/demo", "backend": {"name": "aer"}, "options": {"limit": 3}}
+new_run(JobStore("jobs", create=True), request)
+"""
+"""Makes a ledger with one run; in another process, whose memory a child would start with."""
 
 
 def main() -> None:
@@ -59,13 +60,13 @@ def main() -> None:
     print(f"{'':46}" + "".join(f"{'CPU s':>12}{'MiB':>8}" for _ in scripts))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_ledger(folder)
+        subprocess.run([sys.executable, "-c", LEDGER], cwd=folder, check=True)
         for line in COMMANDS:
             cells = ""
             for script in scripts:
                 found = [cost([script, *line.split()], folder) for _ in range(REPEATS)]
                 cells += f"{min(s for s, _ in found):>12.2f}{min(m for _, m in found):>8.0f}"
-            print(f"qvlm {line:41}" + cells)
+            print(f"qvlm {line:41}" + cells, flush=True)
 
 
 if __name__ == "__main__":
