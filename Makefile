@@ -1,5 +1,6 @@
 # make demo, make test: both set up their own .venv first (once), from the tested versions in
 # constraints.txt. On a bare Debian: apt-get install make python3.11 python3.11-venv.
+# Another Python beside it: make PYTHON=python3.12 VENV=.venv-3.12 test
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
