@@ -30,6 +30,7 @@ def evaluate(
 ) -> None:
     """Ask held-out questions on a backend and print the exact-match accuracy."""
     from qvlm_qiskit.data import DigitCanvases
+    from qvlm_qiskit.evaluation import Exam
     from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.runs import Run
     from qvlm_qiskit.studies.measure import circuits_on, evaluate_on
@@ -54,9 +55,7 @@ def evaluate(
     circuits_on(model, machine)  # what doesn't fit on the device is refused before it runs
     with common.through_ledger(machine) as kept:
         _, record = evaluate_on(
-            model,
-            processor,
-            samples,
+            Exam(model, processor, samples),
             kept,
             batch_size=batch,
             track=on_console(common.console()),

@@ -143,7 +143,8 @@ class _Asked:
             info: Any = typer.Argument(help=about.help)
         else:
             kind = str if self.each else self.type
-            info = typer.Option(self._flag(), help=about.help)
+            off = f"/--no-{self._flag().removeprefix('--')}" if self.entry.default is True else ""
+            info = typer.Option(self._flag() + off, help=about.help)
         return _parameter(self.entry.name, Annotated[kind, info], self._default())
 
     def value(self, given: Any) -> Any:

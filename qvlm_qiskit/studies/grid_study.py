@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from qvlm_qiskit.errors import InputError, QVLMError
@@ -39,7 +39,7 @@ Cell = TypeVar("Cell", bound="DataclassInstance")
 
 
 class StudyError(QVLMError, RuntimeError):
-    """A study that can't go on: two cells are the same, or a process of it died."""
+    """A study that can't go on: cells that are the same or no plain data, or a dead process."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,9 @@ class Study(ABC, Generic[Options, Cell]):
         return dataclasses.asdict(cell)
 
     def stored_options(self) -> dict[str, Any]:
-        """The options as ``grid.json`` keeps them."""
-        return dataclasses.asdict(self.options)
+        """The options as ``grid.json`` keeps them: plain data, paths as texts."""
+        text = json.dumps(dataclasses.asdict(self.options), default=_as_text)
+        return dict(json.loads(text))
 
     def rehearse(self, cells: Sequence[Cell]) -> None:
         """Refuse what could not be computed, before anything is written."""
@@ -191,7 +192,7 @@ class Study(ABC, Generic[Options, Cell]):
 
     def key(self, cell: Cell) -> str:
         """Names the numbers that a cell will give: the same key, the same numbers."""
-        text = json.dumps(self.identity(cell), sort_keys=True)
+        text = json.dumps(self.identity(cell), sort_keys=True, default=_as_text)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def page(self, results: Mapping[str, Any]) -> str:
@@ -241,6 +242,13 @@ def computed_row(study: Study[Options, Cell], cell: Cell) -> Row:
     row = study.compute(cell)
     seconds = round(time.perf_counter() - started, 2)
     return {"key": study.key(cell), **row, "seconds": seconds, "versions": installed_versions()}
+
+
+def _as_text(value: object) -> str:
+    """A path as JSON has it."""
+    if isinstance(value, PurePath):
+        return str(value)
+    raise StudyError(f"a study's options and cells are plain data and paths, got {value!r}")
 
 
 def _trained(study: Study[Any, Any], model: Any) -> None:

@@ -120,6 +120,14 @@ def test_two_cells_that_are_the_same_are_refused(make):
     assert not make().folder.exists()
 
 
+def test_options_and_cells_may_hold_paths_and_else_plain_data(coins, tmp_path):
+    study = coins.Coins(coins.Options(throws=tmp_path), tmp_path / "s")
+    assert study.stored_options()["throws"] == str(tmp_path)
+    assert study.key(coins.Coin(tmp_path, 0)) == study.key(coins.Coin(str(tmp_path), 0))
+    with pytest.raises(StudyError, match=r"plain data and paths, got \{1\}"):
+        study.key(coins.Coin({1}, 0))
+
+
 def test_a_process_that_is_killed_is_said(coins, make, monkeypatch, tmp_path):
     (tmp_path / "site" / "deadly.py").write_text(
         "import os, coins\n"

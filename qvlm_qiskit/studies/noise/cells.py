@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from qvlm_qiskit.backends import Backend, open_backend
-from qvlm_qiskit.data import DigitCanvases, encode_prompts
-from qvlm_qiskit.evaluation import capture_rows
+from qvlm_qiskit.data import DigitCanvases
+from qvlm_qiskit.evaluation import Exam, capture_rows
 from qvlm_qiskit.evaluation.loss import answer_loss
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.measure import errors_on, evaluate_on
@@ -77,13 +77,12 @@ def evaluate_cell(cell: Cell, grid: NoiseGrid) -> dict[str, Any]:
     samples = list(DigitCanvases("test", grid.questions, run.seed))
     noisy = cell.strength is not None
     backend = open_cell(cell, grid) if noisy else open_backend(EXACT)
-    _, record = evaluate_on(model, processor, samples, backend)
+    _, record = evaluate_on(Exam(model, processor, samples), backend)
     with model.run_on(backend):
         loss = answer_loss(model, processor, samples)
     errors: list[dict[str, Any]] = []
     if noisy:
-        asked = samples[:PROMPTS_FOR_ROWS]
-        batch = encode_prompts(processor, [s.image for s in asked], [s.question for s in asked])
+        batch = Exam(model, processor, samples[:PROMPTS_FOR_ROWS]).prompts()
         errors = errors_on(model, capture_rows(model, batch, grid.rows), backend)
     return {
         "run": str(cell.model.path),

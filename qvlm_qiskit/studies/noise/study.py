@@ -15,7 +15,6 @@ from qvlm_qiskit.studies.noise.grid import NoiseGrid, NoiseOptions
 from qvlm_qiskit.studies.registry import study
 
 if TYPE_CHECKING:
-    from qvlm_qiskit.studies.demo.demo_report import DemoReport
     from qvlm_qiskit.studies.noise.models import Cell, StudyModel
 
 Row = dict[str, Any]
@@ -148,28 +147,16 @@ class NoiseStudy(Study[NoiseOptions, "Cell"]):
 
     def notes(self) -> list[str]:
         """Reports of runs that can't be written again, and are left alone."""
-        return self._reports()[1]
+        from qvlm_qiskit.studies.demo.demo_report import find_reports
+
+        return find_reports(self.options.runs)[1]
 
     def publish(self, results: Mapping[str, Any]) -> list[Path]:
         """The reports of the demo's runs, with a section about this study."""
-        return [report.with_study(results).write() for report in self._reports()[0]]
+        from qvlm_qiskit.studies.demo.demo_report import find_reports
 
-    def _reports(self) -> tuple[list[DemoReport], list[str]]:
-        """The reports that get a section, and why others get none."""
-        from qvlm_qiskit.errors import RunFolderError
-        from qvlm_qiskit.runs import Run
-        from qvlm_qiskit.studies.demo.demo_report import DemoReport
-
-        found, notes = [], []
-        for run in map(Run.open, self.options.runs):
-            try:
-                report = DemoReport.find(run)
-            except RunFolderError as error:
-                notes.append(f"{run.path}'s report gets no section: {error}")
-                continue
-            if report is not None:
-                found.append(report)
-        return found, notes
+        reports, _ = find_reports(self.options.runs)
+        return [report.with_study(results).write() for report in reports]
 
 
 def run_noise_study(

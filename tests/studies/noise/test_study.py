@@ -1,7 +1,6 @@
 import csv
 import dataclasses
 import json
-import math
 import re
 import sys
 
@@ -16,19 +15,10 @@ from qvlm_qiskit.studies.noise import NoiseStudy, run_noise_study
 from qvlm_qiskit.studies.noise import cells as noise_cells
 from qvlm_qiskit.studies.noise.cells import open_cell
 from qvlm_qiskit.studies.noise.grid import NoiseGrid, NoiseOptions
-from qvlm_qiskit.studies.noise.models import StudyModel, study_cells, study_models
-from qvlm_qiskit.studies.noise.summary import summarise
-from qvlm_qiskit.training import TrainingOptions, train
+from qvlm_qiskit.studies.noise.models import study_cells, study_models
 
 DEVICE = "noisy:fake_manila"
 SMALL = {"strengths": (0.0, 2.0), "questions": 4, "rows": 3, "shots": 50}
-
-
-@pytest.fixture(scope="module")
-def short_run(tiny_options, tmp_path_factory):
-    """Trained just enough to be a run folder: the study trains others like it."""
-    options = dataclasses.replace(tiny_options, steps=2, train_samples=32)
-    return train(options, tmp_path_factory.mktemp("short") / "run")
 
 
 @pytest.fixture(scope="module")
@@ -216,41 +206,6 @@ def test_other_weights_are_another_cell(study, short_run, tiny_run):
     assert keys[0] != keys[1]
 
 
-def test_folders_of_earlier_releases_are_gone_on_with(tmp_path):
-    """The keys of cells are those that the first release wrote."""
-    options = TrainingOptions(
-        recipe="tiny", blocks="quantum", steps=2, batch_size=8, learning_rate=1e-3,
-        weight_decay=0.05, warmup_steps=None, train_samples=32, checkpoint_every=250, seed=1,
-    )  # fmt: skip
-    grid = NoiseGrid(DEVICE, **SMALL)
-    study = NoiseStudy(NoiseOptions.of(grid, []), tmp_path)
-    model = StudyModel(options, DEVICE, 1.0, tmp_path)
-    keys = [study.key(cell) for cell in study_cells(grid, [model])]
-    assert keys == ["ce1c43551dd8f864", "a96043eab7999280"]
-    assert study.header == {"format": "qvlm-noise-study", "version": 1}
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"device": "aer"}, "noisy:"),
-        ({"strengths": ()}, "strengths"),
-        ({"strengths": (1.0, 1.0)}, "distinct"),
-        ({"strengths": (-1.0,)}, "at least 0"),
-        ({"strengths": (math.nan,)}, "at least 0"),
-        ({"mitigations": ()}, "mitigations"),
-        ({"questions": 1}, "questions"),
-        ({"shots": 0}, "shots"),
-        ({"seeds": -1}, "seeds"),
-        ({"twins": True}, "seeds"),
-        ({"seeds": 1, "trained_at": (0.0,)}, "exact training"),
-    ],
-)
-def test_a_senseless_grid_is_refused(changes, says):
-    with pytest.raises(InputError, match=says):
-        NoiseGrid(**{"device": DEVICE, **changes})
-
-
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
@@ -280,15 +235,6 @@ def test_a_folder_of_something_else_is_left_alone(short_run, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_runs_that_are_not_alike_are_refused(short_run, tiny_run, tmp_path):
-    with pytest.raises(InputError, match="differ"):
-        study_models(NoiseGrid(DEVICE), [short_run, tiny_run], tmp_path)
-    with pytest.raises(InputError, match="same options"):
-        study_models(NoiseGrid(DEVICE), [short_run, short_run], tmp_path)
-    with pytest.raises(InputError, match="at least one"):
-        study_models(NoiseGrid(DEVICE), [], tmp_path)
-
-
 def test_the_loss_is_the_models_own_on_one_batch(model, processor, samples):
     from qvlm_qiskit.data.batch import collate, encode_training
 
@@ -298,33 +244,6 @@ def test_the_loss_is_the_models_own_on_one_batch(model, processor, samples):
         assert found == pytest.approx(whole, rel=1e-5)
     with model.run_on(open_backend("noisy:depolarizing(0.5)", precision=0)):
         assert answer_loss(model, processor, samples) != pytest.approx(whole, rel=1e-4)
-
-
-def made_up(kind, seed, accuracy, strength=1.0, mitigation="none"):
-    """A row whose loss is 1 - accuracy."""
-    return {
-        "kind": kind, "seed": seed, "strength": strength, "mitigation": mitigation,
-        "accuracy": accuracy, "correct": int(100 * accuracy), "total": 100, "loss": 1.0 - accuracy,
-        "expectations": [], "gates": {"qcnn": 0.1 * seed},
-    }  # fmt: skip
-
-
-def test_differences_are_paired_by_seed():
-    rows = [made_up("trained exactly", s, a) for s, a in ((0, 0.5), (1, 0.9), (2, 0.1))]
-    rows += [made_up("trained at × 1", s, a) for s, a in ((2, 0.2), (0, 0.6), (1, 1.0))]
-    rows += [made_up("trained exactly", 1, 0.8, mitigation="zne")]
-    rows += [made_up("classical blocks", 0, 0.7, None, None)]
-    differences = summarise(rows)["differences"]
-    for entry in differences:
-        assert entry["loss"]["mean"] == pytest.approx(-entry["accuracy"]["mean"])
-    found = {d["what"]: d["accuracy"] for d in differences}
-    assert found["trained at × 1 - trained exactly"]["mean"] == pytest.approx(0.1)
-    assert found["trained at × 1 - trained exactly"]["low"] == pytest.approx(0.1)
-    assert found["trained exactly: zne - none"]["mean"] == pytest.approx(-0.1)
-    assert found["trained exactly - classical twin"]["mean"] == pytest.approx(-0.2)
-    assert found["trained exactly - classical twin"]["seeds"] == 1
-    gates = {(g["kind"], g["gate"]): g["value"]["mean"] for g in summarise(rows)["gates"]}
-    assert gates["trained exactly", "qcnn"] == pytest.approx(0.1)
 
 
 def test_the_report_says_what_was_seen_and_what_was_not(study):
