@@ -27,6 +27,7 @@ def evaluate(
     opened = Run.open(run)
     machine.check()
     common.use_threads(threads)
+    from qvlm_qiskit.evaluation import Exam
     from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.studies.measure import circuits_on, evaluate_on
 
@@ -36,9 +37,7 @@ def evaluate(
     circuits_on(model, backend)  # what doesn't fit on the device is refused before it runs
     with common.through_ledger(backend) as kept:
         _, record = evaluate_on(
-            model,
-            processor,
-            samples,
+            Exam(model, processor, samples),
             kept,
             batch_size=questions.batch,
             track=on_console(common.console()),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,24 @@ class DemoReport:
         page = self.run.path / "report.html"
         write_text(page, self.render())
         return page
+
+
+def find_reports(runs: Sequence[Path]) -> tuple[list[DemoReport], list[str]]:
+    """The reports of those runs that have one, and why others can't be written again.
+
+    Raises:
+        RunFolderError: One of them is no run folder.
+    """
+    found, notes = [], []
+    for run in map(Run.open, runs):
+        try:
+            report = DemoReport.find(run)
+        except RunFolderError as error:
+            notes.append(f"{run.path}'s report gets no section: {error}")
+            continue
+        if report is not None:
+            found.append(report)
+    return found, notes
 
 
 def _read(path: Path) -> dict[str, Any]:
