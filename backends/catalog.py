@@ -22,11 +22,21 @@ from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.table import OWN as OWN
 from qvlm_qiskit.backends.table import BackendRow
 from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
+from qvlm_qiskit.registry import Registry
 
 if TYPE_CHECKING:
     from qvlm_qiskit.backends.backend import Backend, Kind
 
 ENTRY_POINT_GROUP = "qvlm_qiskit.backends"
+SHARED = ("fake_devices", "fake_files", "noise_by_name", "runtime", "sampling")
+"""Files of `devices` that open nothing."""
+FILES: Registry[object] = Registry(
+    "backend",
+    ENTRY_POINT_GROUP,
+    "backends/devices",
+    besides={*SHARED, *(own.module for own in OWN.values())},
+)
+"""Files of `devices` beside those in `table`: each opens the backend of its name."""
 
 Opener = Callable[[str, BackendOptions], "Backend"]
 
@@ -196,6 +206,8 @@ def list_backends() -> list[BackendRow]:
     Third parties' entry points are imported; one that fails is listed with what is wrong with it.
     """
     listed = [row for own in OWN.values() for row in own.rows()]
+    for module in FILES.own.values():
+        import_module(module)
     others = [entry for key, entry in _registry.items() if key not in OWN]
     listed += [row for entry in others for row in entry.rows()]
     for point in _entry_points():
@@ -215,6 +227,8 @@ def _find_opener(name: str) -> Opener:
     key = _key(name)
     if key in OWN:
         import_module(_module_of(key))
+    elif key in FILES.own:
+        import_module(FILES.own[key])
     if key in _registry:
         return _registry[key].opener
     return _load(next(point for point in _entry_points() if point.name == key))
@@ -224,7 +238,7 @@ def _key(name: str) -> str:
     """The known name, or the longest known prefix of it."""
     if not isinstance(name, str):
         raise InputError(f"a backend is opened by its name, not by {type(name).__name__}")
-    keys = [*OWN, *_registry, *(point.name for point in _entry_points())]
+    keys = [*OWN, *FILES.own, *_registry, *(point.name for point in _entry_points())]
     if name in keys:
         return name
     prefixes = [key for key in keys if key[-1:] in (":", "_") and name.startswith(key)]
