@@ -1,8 +1,10 @@
-"""What tests of several modules share: one small training, and photographs of folders."""
+"""What tests of several modules share: a small training, another distribution, photographs."""
 
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +54,47 @@ def samples():
     from qvlm_qiskit.data import DigitCanvases
 
     return list(DigitCanvases("test", 40, 0))
+
+
+@pytest.fixture(scope="session")
+def plugins(tmp_path_factory):
+    """The folder into which pip has installed the distribution of ``tests/plugins``."""
+    source, target = tmp_path_factory.mktemp("source") / "copy", tmp_path_factory.mktemp("target")
+    shutil.copytree(Path(__file__).parent / "plugins", source)
+    options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--no-compile"]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", *options]
+    done = subprocess.run([*pip, "--target", target, source], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@contextmanager
+def plugged_in(folder):
+    """The distribution in that folder can be imported, and is forgotten in the end."""
+    from qvlm_qiskit.backends.decoders.registry import DECODERS
+    from qvlm_qiskit.backends.mitigation.names import parse_mitigation
+    from qvlm_qiskit.mitigations import TECHNIQUES
+    from qvlm_qiskit.recipes import BLOCKS, DATA_SETS
+    from qvlm_qiskit.studies.registry import STUDIES
+
+    registries = (BLOCKS, DATA_SETS, DECODERS, STUDIES, TECHNIQUES)
+    before = [set(registry._items) for registry in registries]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield
+    for registry, names in zip(registries, before, strict=True):
+        for name in set(registry._items) - names - set(registry.own):
+            del registry._items[name]
+    parse_mitigation.cache_clear()
+    for name in [name for name in sys.modules if name.split(".")[0] == "acme_qvlm"]:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def plugged(plugins):
+    """The distribution of ``tests/plugins`` is installed for the tests of this module."""
+    with plugged_in(plugins):
+        yield
 
 
 def photograph(folder):

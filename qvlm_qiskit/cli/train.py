@@ -33,6 +33,21 @@ class Recipe:
     blocks: Annotated[
         str, typer.Option(help="quantum, classical (the twins), frozen (random circuits) or none.")
     ] = "quantum"
+    vision_block: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the block behind the patch embeddings; by default the recipe's.",
+            show_default=False,
+        ),
+    ] = None
+    text_block: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the block behind the token embeddings; by default the recipe's.",
+            show_default=False,
+        ),
+    ] = None
+    data: Annotated[str, typer.Option(help="Name of the data set.")] = "digits"
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1000
     batch_size: Annotated[int, typer.Option(help="Samples per step.")] = 64
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3
@@ -89,7 +104,7 @@ class TrainingMachine:
 def train(
     folder: Folder, recipe: Recipe, machine: TrainingMachine, threads: common.Threads = 1
 ) -> None:
-    """Train a model on questions about handwritten digits, with exact gradients."""
+    """Train a model on questions about images, with exact gradients."""
     from qvlm_qiskit.files import check_new_folder
     from qvlm_qiskit.recipes import TrainingOptions
 

@@ -13,9 +13,9 @@ OPTIONS = {
         "--noisy-samples", "--runtime-samples", "--seed", "--threads", "--overwrite",
     },
     "train": {
-        "--out", "--recipe", "--blocks", "--steps", "--batch-size", "--learning-rate",
-        "--train-samples", "--backend", "--noise-scale", "--max-age-days", "--seed", "--threads",
-        "--resume", "--overwrite",
+        "--out", "--recipe", "--blocks", "--vision-block", "--text-block", "--data", "--steps",
+        "--batch-size", "--learning-rate", "--train-samples", "--backend", "--noise-scale",
+        "--max-age-days", "--seed", "--threads", "--resume", "--overwrite",
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",

@@ -1,7 +1,7 @@
 """A paid machine of another distribution: its jobs are counted, limited and never bought twice."""
 
+import importlib
 from dataclasses import replace
-from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
@@ -21,25 +21,24 @@ from qvlm_qiskit.errors import (
 )
 from qvlm_qiskit.jobs import Budget, Recorded, Recording, State, recorded_backend
 from qvlm_qiskit.jobs.verify import damaged_results, verify
-from tests.jobs import foreign_machine
 from tests.jobs.conftest import PATIENCE
 
 
+class Killed(BaseException):
+    """The process dies here: nothing catches it."""
+
+
 @pytest.fixture
-def acme(monkeypatch):
-    """The cloud of an installed distribution, and a way to ask its machine for rows."""
-    points = {
-        "qvlm_qiskit.backends": EntryPoint("acme", f"{foreign_machine.__name__}:open_acme", "b"),
-        "qvlm_qiskit.decoders": EntryPoint("acme-1", f"{foreign_machine.__name__}:decode", "d"),
-    }
-    for module in ("backends.catalog", "registry"):
-        monkeypatch.setattr(
-            f"qvlm_qiskit.{module}.entry_points",
-            lambda group: [points[group]] if group in points else [],
-        )
-    cloud = foreign_machine.Cloud()
-    monkeypatch.setattr(foreign_machine, "CLOUD", cloud)
-    return cloud
+def acme(plugged, tmp_path, monkeypatch):
+    """The client of an installed distribution, and an empty data centre behind it."""
+    (tmp_path / "cloud").mkdir()
+    monkeypatch.setenv("ACME_CLOUD", str(tmp_path / "cloud"))
+    return importlib.import_module("acme_qvlm.cloud")
+
+
+@pytest.fixture
+def service(acme):
+    return importlib.import_module("acme_qvlm.machine").AcmeJobs
 
 
 def ask(store, *values, **recording):
@@ -54,10 +53,10 @@ def ask(store, *values, **recording):
 
 def test_its_rows_are_bought_once(acme, store):
     first = ask(store, 0.1, 0.2)
-    assert len(acme.jobs) == 1
+    assert len(acme.jobs()) == 1
     np.testing.assert_allclose(first, np.cos([0.1, 0.2]), atol=1e-12)
     assert ask(store, 0.2, 0.1).tolist() == first[::-1].tolist()
-    assert len(acme.jobs) == 1
+    assert len(acme.jobs()) == 1
     (job,) = store.find()
     assert (job.machine, job.account, job.decoder) == ("acme", "ours", "acme-1")
     assert (job.seconds_used, job.executions) == (1.5, 200)
@@ -67,46 +66,51 @@ def test_its_rows_are_bought_once(acme, store):
 def test_a_budget_refuses_before_anything_is_sent(acme, store, budget):
     with pytest.raises(BudgetError, match="budget of"):
         ask(store, 0.1, 0.2, budget=budget, run="r-1")
-    assert not acme.jobs
+    assert not acme.jobs()
 
 
 @pytest.mark.parametrize("left", [Allowance(0.001), Allowance(limit_reached=True)])
-def test_an_allowance_refuses_before_anything_is_sent(acme, store, left):
-    acme.left = left
+def test_an_allowance_refuses_before_anything_is_sent(acme, service, store, left, monkeypatch):
+    monkeypatch.setattr(service, "allowance", lambda self: left)
     with pytest.raises(BudgetError, match="the account"):
         ask(store, 0.1)
-    assert not acme.jobs
+    assert not acme.jobs()
     assert [job.state for job in store.find()] == [State.INTENDED]
 
 
 def test_its_own_limits_cut_jobs_and_nobody_elses(acme, store):
     ask(store, *np.linspace(0, 1, 16))  # 1,600 executions, at most 1,000 in a job
-    assert len(acme.jobs) == 2
+    assert len(acme.jobs()) == 2
     assert sorted(job.executions for job in store.find()) == [800, 800]
 
 
-def test_a_process_that_is_killed_while_it_sends_buys_nothing_twice(acme, store):
-    acme.dies = True
-    with pytest.raises(foreign_machine.Killed):
+def test_a_process_that_is_killed_while_it_sends_buys_nothing_twice(acme, store, monkeypatch):
+    real = acme.send
+
+    def dies(*job):
+        raise Killed(real(*job))
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(acme, "send", dies)
         ask(store, 0.1, 0.2)
     assert [job.state for job in store.find()] == [State.POSTING]
     np.testing.assert_allclose(ask(store, 0.1, 0.2), np.cos([0.1, 0.2]), atol=1e-12)
-    assert len(acme.jobs) == len(store.find()) == 1
+    assert len(acme.jobs()) == len(store.find()) == 1
 
 
-def test_detached_it_is_left_and_found_again(acme, store, monkeypatch):
-    running = foreign_machine.ServerJob("acme-0", "running")
-    with monkeypatch.context() as patched:
-        patched.setattr(foreign_machine.AcmeJobs, "status", lambda self, name: running)
-        with pytest.raises(JobPending, match="acme"):
-            ask(store, 0.3, detach=True)
+def test_detached_it_is_left_and_found_again(acme, store):
+    held = acme.folder() / "held"
+    held.touch()
+    with pytest.raises(JobPending, match="acme"):
+        ask(store, 0.3, detach=True)
+    held.unlink()
     assert ask(store, 0.3) == pytest.approx(np.cos(0.3))
-    assert len(acme.jobs) == 1
+    assert len(acme.jobs()) == 1
 
 
-def test_its_answers_are_verified_from_disk_alone(acme, store):
+def test_its_answers_are_verified_from_disk_alone(acme, store, monkeypatch):
     ask(store, 0.1, 0.2, 0.3)
-    acme.forbidden = True
+    monkeypatch.delenv("ACME_CLOUD")
     assert verify(store) == 3
 
 
@@ -130,11 +134,11 @@ def test_a_damaged_result_is_fetched_again_and_bills_are_asked_for(acme, store, 
     assert "acme: 0 jobs are still without a bill" in capsys.readouterr().err
 
 
-def test_the_commands_keep_its_jobs_in_the_ledger(acme, tmp_path, monkeypatch):
+def test_the_commands_keep_its_jobs_in_the_ledger(acme, service, tmp_path, monkeypatch):
     monkeypatch.setenv("QVLM_STORE", str(tmp_path / "own"))
     with common.through_ledger(open_backend("acme", shots=100)) as kept:
         assert isinstance(kept.device, Recorded)
-    monkeypatch.setattr(foreign_machine.AcmeJobs, "charges", False)
+    monkeypatch.setattr(service, "charges", False)
     free = open_backend("acme", shots=100)
     with common.through_ledger(free) as kept:
         assert kept is free
@@ -143,7 +147,7 @@ def test_the_commands_keep_its_jobs_in_the_ledger(acme, tmp_path, monkeypatch):
 def test_a_session_that_it_does_not_have_is_refused(acme, store):
     with pytest.raises(JobError, match="acme has no session"):
         ask(store, 0.1, mode="session")
-    assert not acme.jobs
+    assert not acme.jobs()
 
 
 def test_an_option_that_its_service_does_not_take_is_refused(acme, store):

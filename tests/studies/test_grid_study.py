@@ -16,7 +16,7 @@ import os, signal, sys
 from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
-import coins
+from acme_qvlm import coins
 from qvlm_qiskit.studies.grid_study import run_study
 
 compute = coins.Coins.compute
@@ -130,7 +130,8 @@ def test_options_and_cells_may_hold_paths_and_else_plain_data(coins, tmp_path):
 
 def test_a_process_that_is_killed_is_said(coins, make, monkeypatch, tmp_path):
     (tmp_path / "site" / "deadly.py").write_text(
-        "import os, coins\n"
+        "import os\n"
+        "from acme_qvlm import coins\n"
         "class Deadly(coins.Coins):\n"
         "    def compute(self, cell):\n"
         "        os._exit(9)\n"
@@ -159,7 +160,9 @@ def test_the_report_shows_the_template_under_a_heading(make):
 
 
 def test_a_template_may_be_a_file_beside_the_study(coins, make, tmp_path, monkeypatch):
-    (tmp_path / "site" / "shown.html.j2").write_text("<b>{{ study.grid.seeds }} seeds</b>")
+    (tmp_path / "site" / "acme_qvlm" / "shown.html.j2").write_text(
+        "<b>{{ study.grid.seeds }} seeds</b>"
+    )
     monkeypatch.setattr(coins.Coins, "template", "shown.html.j2")
     run_study(make())
     assert "<b>3 seeds</b>" in (make().folder / "report.html").read_text("utf-8")
@@ -168,7 +171,7 @@ def test_a_template_may_be_a_file_beside_the_study(coins, make, tmp_path, monkey
 def test_a_foreign_study_is_a_command_with_its_own_options(coins, tmp_path, capfd):
     assert main(["study", "--help"]) == 0
     listed = capfd.readouterr().out
-    assert "noise" in listed and "A study of coins." in listed
+    assert "noise" in listed and "A study of acme-qvlm." in listed
     assert main(["study", "coins", "--help"]) == 0
     words = capfd.readouterr().out
     for option in ("--out", "--chances", "--seeds", "--throws", "--processes", "--format"):
@@ -189,7 +192,7 @@ def test_help_imports_no_study(coins, tmp_path):
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); from qvlm_qiskit.cli import main; "
         "main(['study', '--help']); "
-        "heavy = {'coins', 'numpy', 'torch', 'qiskit', 'qvlm_qiskit.studies.noise'}; "
+        "heavy = {'acme_qvlm.coins', 'numpy', 'torch', 'qiskit', 'qvlm_qiskit.studies.noise'}; "
         "assert not heavy & set(sys.modules), heavy & set(sys.modules); "
         "main(['study', 'noise', '--help']); heavy -= {'qvlm_qiskit.studies.noise'}; "
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"

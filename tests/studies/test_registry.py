@@ -28,14 +28,14 @@ def test_an_unknown_study_is_answered_with_the_nearest():
 
 def test_a_foreign_study_is_described_by_its_distribution(coins):
     assert find_study("coins") is coins.Coins
-    assert headline("coins") == "A study of coins."
+    assert headline("coins") == "A study of acme-qvlm."
 
 
 @pytest.mark.parametrize(
     ("value", "says"),
     [
         ("math:tau", "is no subclass of Study"),
-        ("coins:Coins", "'wrong' calls itself 'coins'"),
+        ("acme_qvlm.coins:Coins", "'wrong' calls itself 'coins'"),
         ("no_such_module:x", "can't be loaded"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A whole study, as another distribution may bring it: this file and an entry point."""
+"""A study: how often coins show heads."""
 
 import random
 from dataclasses import dataclass
