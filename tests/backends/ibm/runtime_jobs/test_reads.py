@@ -1,4 +1,4 @@
-"""Questions to the service: complete answers in time, or the ledger's error."""
+"""What `RuntimeJobs` asks the service: complete answers in time, or the ledger's error."""
 
 import json
 import time
