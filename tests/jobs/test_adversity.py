@@ -16,13 +16,6 @@ from tests.jobs.unreliable import Clock, Unreliable
 HOUR = 3600.0
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    made = Clock()
-    monkeypatch.setattr("qvlm_qiskit.jobs.worker.submit.now_in", lambda _: made.time())
-    return made
-
-
 def test_a_clock_that_is_set_back_does_not_stop_the_requests(clock, buy, store):
     service = Unreliable(posts_per_minute=5, clock=clock)
     for number in range(5):

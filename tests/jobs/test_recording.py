@@ -30,8 +30,6 @@ def asked_keys(store, name, options, recording=None):
 
 
 PLAIN = {"shots": 100, "seed": 1}
-
-
 OPTIONS = {
     "noisy:fake_manila": [
         PLAIN, {"shots": 101, "seed": 1}, {"shots": 100, "seed": 2}, {"shots": 100},

@@ -7,10 +7,7 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.errors import (
-    BackendError,
-    FallbackWarning,
-)
+from qvlm_qiskit.errors import BackendError, FallbackWarning
 
 
 def test_a_missing_gpu_is_an_error_and_never_the_cpu():

@@ -8,9 +8,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
 from qvlm_qiskit.backends import list_backends, open_backend
-from qvlm_qiskit.errors import (
-    BackendError,
-)
+from qvlm_qiskit.errors import BackendError
 
 
 @pytest.mark.slow

@@ -10,11 +10,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.ibm import machine
-from qvlm_qiskit.errors import (
-    BackendError,
-    CredentialsError,
-    MitigationError,
-)
+from qvlm_qiskit.errors import BackendError, CredentialsError, MitigationError
 
 
 class Service:

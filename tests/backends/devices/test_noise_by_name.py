@@ -6,10 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from qvlm_qiskit.backends import open_backend, open_noise
-from qvlm_qiskit.errors import (
-    NoiseModelError,
-    UnknownNameError,
-)
+from qvlm_qiskit.errors import NoiseModelError, UnknownNameError
 from qvlm_qiskit.noise_models import snapshot
 
 

@@ -7,11 +7,7 @@ import pytest
 from qiskit import QuantumCircuit
 
 from qvlm_qiskit.backends import open_backend, open_noise
-from qvlm_qiskit.errors import (
-    BackendError,
-    CapacityError,
-    InputError,
-)
+from qvlm_qiskit.errors import BackendError, CapacityError, InputError
 from qvlm_qiskit.jobs.ledger.rows import split
 from qvlm_qiskit.noise_models import NoiseSpec
 

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.errors import (
-    InputError,
-)
+from qvlm_qiskit.errors import InputError
 
 
 def test_statevector_is_exact(make_circuit, values_for, exact):

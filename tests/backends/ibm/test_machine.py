@@ -5,10 +5,7 @@ import socket
 import pytest
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.errors import (
-    BackendError,
-    CredentialsError,
-)
+from qvlm_qiskit.errors import BackendError, CredentialsError
 
 
 def test_a_missing_account_is_one_clear_sentence(monkeypatch, tmp_path):

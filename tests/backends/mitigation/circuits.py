@@ -3,17 +3,11 @@
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
-from qiskit.quantum_info import (
-    Pauli,
-    SparsePauliOp,
-)  # fmt: skip
+from qiskit.quantum_info import Pauli, SparsePauliOp
 from qiskit.transpiler import Target
 
 from qvlm_qiskit.backends import Compiled, Compiler
-from qvlm_qiskit.backends.mitigation import (
-    MitigatedDevice,
-    mitigation_wrappers,
-)
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.mitigation.names import parse_mitigation
 from qvlm_qiskit.noise_models import depolarizing
 
@@ -35,14 +29,8 @@ def entangled(num_qubits=4):
 
 
 TARGET = Target.from_configuration(["rz", "sx", "x", "cz", "measure"], num_qubits=5)
-
-
 NOISE = depolarizing(0.02, 0.002)
-
-
 SILENT = depolarizing(0.0)
-
-
 OBSERVABLES = [["ZII"], ["IZI"], ["ZZI"], [SparsePauliOp(["XXI", "IZZ", "III"], [0.5, -1.0, 0.3])]]
 
 

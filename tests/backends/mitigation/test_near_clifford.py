@@ -5,9 +5,7 @@ import pytest
 from qiskit import transpile
 from qiskit.primitives import StatevectorEstimator
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
-from qiskit.quantum_info import (
-    SparsePauliOp,
-)  # fmt: skip
+from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.backends.mitigation import near_clifford as module
 from qvlm_qiskit.backends.mitigation.near_clifford import NearClifford, exact_values

@@ -5,9 +5,7 @@ import itertools
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.library.standard_gates import get_standard_gate_name_mapping
-from qiskit.quantum_info import (
-    Operator,
-)  # fmt: skip
+from qiskit.quantum_info import Operator
 
 from qvlm_qiskit.backends.mitigation.pauli_frames import (
     AXES,

@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 from qiskit.circuit.library import RZZGate
-from qiskit.quantum_info import (
-    PTM,
-    Operator,
-    SuperOp,
-)  # fmt: skip
+from qiskit.quantum_info import PTM, Operator, SuperOp
 from qiskit_aer.noise import (
     amplitude_damping_error,
     coherent_unitary_error,
@@ -16,9 +12,7 @@ from qiskit_aer.noise import (
     thermal_relaxation_error,
 )  # fmt: skip
 
-from qvlm_qiskit.backends.mitigation.pauli_frames import (
-    pauli_bits,
-)  # fmt: skip
+from qvlm_qiskit.backends.mitigation.pauli_frames import pauli_bits
 from qvlm_qiskit.backends.mitigation.pec_inverses import GateInverses, inverse_of
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import calibrated, depolarizing

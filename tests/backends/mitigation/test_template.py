@@ -6,9 +6,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.circuit.library import XXPlusYYGate
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
-from qiskit.quantum_info import (
-    Operator,
-)  # fmt: skip
+from qiskit.quantum_info import Operator
 
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
 from qvlm_qiskit.errors import MitigationError

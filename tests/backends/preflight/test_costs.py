@@ -14,11 +14,7 @@ from qvlm_qiskit.backends.preflight.costs import level_report
 from qvlm_qiskit.backends.pubs.work import Call
 
 WRAPPED = ("none", "readout", "zne", "readout+zne")
-
-
 LEARNING = ("cdr", "learned-zne", "readout+cdr(circuits=5)")
-
-
 SAMPLING = ("twirling(randomizations=3)", "pec(samples=5)", "readout+twirling+zne")
 
 

@@ -12,11 +12,7 @@ from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import MitigationError
 
 WRAPPED = ("none", "readout", "zne", "readout+zne")
-
-
 RESILIENCE = ("resilience-0", "resilience-1", "resilience-2")
-
-
 OBSERVABLES = {
     "commuting": [["ZII"], ["IZI"], ["ZZZ"]],
     "several bases": [["ZII"], ["XYI"], ["IIX"], ["ZIY"]],

@@ -2,11 +2,7 @@
 
 import pytest
 
-from qvlm_qiskit.backends.pubs.shots import (
-    content_seed,
-    precision_of_shots,
-    shots_of_precision,
-)
+from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, shots_of_precision
 from qvlm_qiskit.errors import InputError
 
 

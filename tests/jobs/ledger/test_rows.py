@@ -467,8 +467,6 @@ def test_other_processes_make_the_same_keys():
 
 # Pairs that Qiskit prints alike, or nearly so.
 A, B, C = (Parameter(name) for name in "abc")
-
-
 PAIRS = [
     (B / (-(A * C)), (B / (-A)) * C),
     (A / (-(B * C)), (-(A / B)) * C),
@@ -524,8 +522,6 @@ def test_the_ledger_tells_expressions_apart_that_look_alike(store):
 
 
 NUMBERS = [0, 1, 2, -1, -2, 3, 0.5, -0.5, 1.0, -1.0, 2.0, -3.5, 1 / 3, 0.3, 0.1 + 0.2, 1e17]
-
-
 FUNCTIONS = ["sin", "cos", "exp", "abs", "arctan", "sign"]
 
 

@@ -1,11 +1,10 @@
 """How many requests a service gets in a minute."""
 
 import numpy as np
-import pytest
 
 from qvlm_qiskit.jobs import JobStore
 from qvlm_qiskit.jobs.worker.pacing import WINDOW_SECONDS, take_turn
-from tests.jobs.unreliable import Clock, Unreliable
+from tests.jobs.unreliable import Unreliable
 
 
 def test_two_workers_share_the_services_rate(tmp_path, monkeypatch):
@@ -30,13 +29,6 @@ def test_two_workers_share_the_services_rate(tmp_path, monkeypatch):
     assert take_turn(stores[0], other, "s") == 0
     for store in stores:
         store.close()
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    made = Clock()
-    monkeypatch.setattr("qvlm_qiskit.jobs.worker.submit.now_in", lambda _: made.time())
-    return made
 
 
 def test_a_clock_that_is_set_back_a_little_lets_no_more_requests_through(clock, store):

@@ -7,9 +7,7 @@ from qiskit.circuit import ParameterVector
 from qiskit.primitives import StatevectorEstimator
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
-from qvlm_qiskit.backends.mitigation import (
-    CliffordRegressed,
-)
+from qvlm_qiskit.backends.mitigation import CliffordRegressed
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import build
 from tests.backends.mitigation.circuits import NOISE

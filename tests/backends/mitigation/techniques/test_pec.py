@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 from qiskit.primitives import StatevectorEstimator
 
-from qvlm_qiskit.backends.mitigation import (
-    MitigatedDevice,
-    mitigation_wrappers,
-)
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.mitigation.names import parse_mitigation
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import build, depolarizing

@@ -15,8 +15,6 @@ from qvlm_qiskit.errors import MitigationError
 from tests.backends.mitigation.circuits import entangled
 
 TARGET = Target.from_configuration(["rz", "sx", "x", "cz", "measure"], num_qubits=4)
-
-
 FLIPS = [(0.02, 0.11), (0.05, 0.01), (0.0, 0.2), (0.08, 0.08)]
 
 

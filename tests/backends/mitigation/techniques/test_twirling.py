@@ -10,16 +10,10 @@ from qiskit.circuit.library import RZZGate
 from qiskit.circuit.library.standard_gates import get_standard_gate_name_mapping
 from qiskit.circuit.random import random_circuit
 from qiskit.primitives import StatevectorEstimator
-from qiskit.quantum_info import (
-    PTM,
-    Operator,
-    SuperOp,
-)  # fmt: skip
+from qiskit.quantum_info import PTM, Operator, SuperOp
 from qiskit_aer.noise import NoiseModel, coherent_unitary_error
 
-from qvlm_qiskit.backends.mitigation import (
-    PauliTwirled,
-)
+from qvlm_qiskit.backends.mitigation import PauliTwirled
 from qvlm_qiskit.backends.mitigation.techniques.twirling import TWIRLED, twirled
 from tests.backends.mitigation.circuits import TARGET
 
