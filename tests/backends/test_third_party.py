@@ -1,4 +1,7 @@
-"""Backends of other distributions, which are really installed, into a folder on sys.path."""
+"""A promise across `backends`: those of other distributions open like our own.
+
+Tests no single module. The distributions are really installed, into a folder on sys.path.
+"""
 
 import re
 import subprocess

@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, text
 
 from qvlm_qiskit.backends.pubs.work import Work
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recorded, Worker
+from tests.jobs.unreliable import Clock
 
 PATIENCE = Policy(
     lease_seconds=5.0,
@@ -106,6 +107,14 @@ def buy(circuit, store, monkeypatch):
         return estimator.run([pub]).result()[0].data.evs
 
     return ask
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that a test sets, in the place of the store's where requests are counted."""
+    made = Clock()
+    monkeypatch.setattr("qvlm_qiskit.jobs.worker.pacing.now_in", lambda _: made.time())
+    return made
 
 
 POSTGRESQL = sorted(Path("/usr/lib/postgresql").glob("*/bin"))

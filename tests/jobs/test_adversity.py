@@ -1,4 +1,7 @@
-"""Clocks that are set back, absurd pauses, forks, and a database that is restarted."""
+"""A promise across `jobs`: clocks that are set back, absurd pauses, forks, restarted databases.
+
+Tests no single module.
+"""
 
 import os
 
@@ -6,19 +9,11 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from qvlm_qiskit.backends.service import NotAcceptedError
-from qvlm_qiskit.jobs import JobStore, Policy, State, Worker
-from qvlm_qiskit.jobs.worker.pacing import WINDOW_SECONDS, take_turn
+from qvlm_qiskit.jobs import JobStore, State, Worker
 from tests.jobs.conftest import HOURS, PATIENCE
 from tests.jobs.unreliable import Clock, Unreliable
 
 HOUR = 3600.0
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    made = Clock()
-    monkeypatch.setattr("qvlm_qiskit.jobs.worker.submit.now_in", lambda _: made.time())
-    return made
 
 
 def test_a_clock_that_is_set_back_does_not_stop_the_requests(clock, buy, store):
@@ -29,21 +24,6 @@ def test_a_clock_that_is_set_back_does_not_stop_the_requests(clock, buy, store):
     before = clock.now
     buy(service, [20], policy=HOURS)
     assert clock.now - before < 5
-
-
-def test_a_clock_that_is_set_back_a_little_lets_no_more_requests_through(clock, store):
-    service = Unreliable(posts_per_minute=5)
-    for number in range(5):
-        assert take_turn(store, service, f"s-{number}") == 0
-    clock.now -= 30.0
-    assert 0 < take_turn(store, service, "s") <= WINDOW_SECONDS
-
-
-def test_a_time_that_was_planned_before_the_clock_was_set_back_is_ignored():
-    policy = Policy()
-    assert policy.wait_seconds(10.0, 4.0) == 6.0
-    assert policy.wait_seconds(4.0, 10.0) == policy.wait_seconds(10.0 + HOUR, 4.0) == 0.0
-    assert Policy(longest_retry_seconds=3 * HOUR).wait_seconds(2 * HOUR, 0.0) == 2 * HOUR
 
 
 def test_a_servers_pause_is_bounded(buy, store):

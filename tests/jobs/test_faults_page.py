@@ -1,4 +1,7 @@
-"""docs/faults.md has a row for every fault that is tested, with what the tests see."""
+"""A promise across `jobs`: docs/faults.md has a row for every fault, with what the tests see.
+
+Tests no single module.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""A paid machine of another distribution: its jobs are counted, limited and never bought twice."""
+"""A promise across `jobs`: a foreign machine's jobs are counted, limited and never bought twice.
+
+Tests no single module: the machine is one of another distribution.
+"""
 
 import importlib
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""SIGKILL at the points where a submitting process writes; see `kill_everywhere`."""
+"""A promise across `jobs`: SIGKILL where a submitting process writes; see `kill_everywhere`.
+
+Tests no single module.
+"""
 
 import os
 import subprocess

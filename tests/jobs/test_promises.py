@@ -1,7 +1,7 @@
-"""What `jobs` promises, held against a server that fails in every way.
+"""A promise across `jobs`: tests no single module.
 
-Each promise has a control: the same test with the protection off must fail, so that it is known to
-look at the right thing.
+It is held against a server that fails in every way, and has a control: the same test with the
+protection off must fail, so that it is known to look at the right thing.
 """
 
 import threading

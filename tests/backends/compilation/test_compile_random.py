@@ -1,4 +1,7 @@
-"""Random circuits, compiled for devices and run without noise, give the exact values."""
+"""A promise across compilation: random circuits without noise have the exact values.
+
+Tests no single module.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""Gradients through compilation and noise: autograd against the parameter-shift rule."""
+"""A promise across compilation and noise: autograd is the parameter-shift rule.
+
+Tests no single module.
+"""
 
 import copy
 

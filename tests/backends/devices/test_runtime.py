@@ -71,17 +71,6 @@ def test_simulators_agree_on_the_noise(make_circuit, values_for):
     np.testing.assert_allclose(results[0].stds, results[1].stds, rtol=0.1, atol=1e-3)
 
 
-def test_large_devices_are_cut_down(make_circuit, values_for, exact):
-    circuit = make_circuit()
-    values = values_for(circuit, (2,))
-    for name in ("fake_torino", "noisy:fake_torino"):
-        backend = open_backend(name, shots=4000, seed=1)
-        result = backend.estimator().run([(circuit, [["ZII"], ["IIX"]], values)]).result()[0]
-        assert len(result.metadata["active_qubits"]) <= 5
-        expected = exact(circuit, [["ZII"], ["IIX"]], values)
-        assert np.abs(result.data.evs - expected).max() < 0.3
-
-
 def test_the_hardware_estimator_is_the_plain_client(make_circuit, values_for, exact):
     """A small fake device in the machine's place: the client then runs in its local mode."""
     circuit = make_circuit()
@@ -93,15 +82,6 @@ def test_the_hardware_estimator_is_the_plain_client(make_circuit, values_for, ex
     assert np.abs(result.data.evs - exact(circuit, [["ZII"], ["IIX"]], values)).max() < 0.25
     assert result.metadata["technique"] == "resilience-1"
     assert result.metadata["compiled"]["two_qubit_gates"] >= 2
-
-
-def test_devices_that_the_client_cannot_run_are_refused(make_circuit, values_for):
-    circuit = make_circuit()
-    pub = (circuit, "ZII", values_for(circuit))
-    with pytest.raises(BackendError, match="noisy:<device>"):
-        open_backend("fake_essex", shots=100).estimator().run([pub])
-    result = open_backend("noisy:fake_essex", shots=100).estimator().run([pub]).result()[0]
-    assert result.metadata["executions"] == 100
 
 
 def test_one_hardware_job_has_one_precision():

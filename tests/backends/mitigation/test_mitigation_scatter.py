@@ -1,4 +1,7 @@
-"""Stated standard errors are those of repeated runs, the mitigation's own part included."""
+"""A promise across all techniques: stated standard errors are those of repeated runs.
+
+Tests no single module. The mitigation's own part of the error is included.
+"""
 
 import numpy as np
 import pytest

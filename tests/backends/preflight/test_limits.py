@@ -3,6 +3,8 @@
 import pytest
 from qiskit import QuantumCircuit
 
+from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.backends.preflight import limits
 from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS, NO_LIMITS, JobLimits
 from qvlm_qiskit.backends.pubs.work import Work
 
@@ -43,3 +45,20 @@ def test_a_time_that_is_not_known_breaks_nothing():
 def test_the_open_plan_is_named():
     (text,) = IBM_LIMITS.beyond_plan(601.0)
     assert text == "about 601 s on the machine in all; the Open Plan has 600 s in 28 days"
+
+
+def test_documented_limits_are_named(make_circuit):
+    report = open_backend("noisy:fake_manila", shots=1_000_000).preflight(
+        {"mine": (make_circuit(), ["ZZZ"])}, 11, mitigations=["none"]
+    )
+    said = " ".join(report.levels[0].limits)
+    assert "11,000,000 executions" in said
+    assert "Open Plan" in said
+    assert not report.fits
+    long = QuantumCircuit(1, 1)
+    for _ in range(1000):
+        long.sx(0)
+    long.measure(0, 0)
+    broken = limits.IBM_LIMITS.broken([Work(long, 14_000, 1)], 20_000.0)
+    assert [text.split()[1] for text in broken] == ["control-system", "job"]
+    assert "28,840,000" in broken[0]  # 14,000 × (50 + 1000·2 + 10)

@@ -1,29 +1,19 @@
-"""Runs: which state follows which, and that nothing is recorded or sent for one that has ended."""
+"""Runs: which state follows which, and which process decides it."""
 
 import threading
 
-import numpy as np
 import pytest
 
-from qvlm_qiskit.errors import BudgetError, LedgerError
-from qvlm_qiskit.jobs import Budget, JobStore, State, Worker
-from qvlm_qiskit.jobs.ledger.run_states import RunEndedError
-from qvlm_qiskit.jobs.ledger.runs import RunStateError, close_run, load_run, new_run, retry
-from tests.jobs.conftest import PATIENCE, sqlite_or_postgresql
-from tests.jobs.ledger.hammer import columns, key, row
-from tests.jobs.unreliable import Unreliable
-
-ENDS = {"done": {"result": {}}, "failed": {"error": "x"}, "cancelled": {"error": "x"}}
+from qvlm_qiskit.errors import LedgerError
+from qvlm_qiskit.jobs import JobStore
+from qvlm_qiskit.jobs.ledger.runs import RunStateError, close_run, load_run, new_run
+from tests.jobs.conftest import sqlite_or_postgresql
+from tests.jobs.ledger.submissions import ENDS, ended
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request, tmp_path):
     return sqlite_or_postgresql(request, tmp_path)
-
-
-def ended(store, state):
-    run = new_run(store, {})
-    return close_run(store, run, state, **ENDS[state]) if state != "waiting" else run
 
 
 @pytest.mark.parametrize(
@@ -77,48 +67,3 @@ def test_of_a_cancellation_and_an_end_one_wins(place, store):
         for thread in threads:
             thread.join()
         assert [load_run(store, run.id).state] == won
-
-
-@pytest.mark.parametrize("state", sorted(ENDS))
-def test_nothing_is_recorded_for_a_run_that_has_ended(state, store):
-    run = ended(store, state)
-    with pytest.raises(RunEndedError, match=run.id):
-        store.intend(columns("s-1", run=run.id), [row(1)])
-    assert (store.count_jobs(), store.count_rows()) == (0, 0)
-    assert store.intend(columns("s-1"), [row(1)])
-    held = store.acquire("s-1", "a", 60.0)
-    for step in (State.POSTING, State.REFUSED):
-        held = store.move(held, "a", step)
-    with pytest.raises(RunEndedError):
-        retry(store, held, run.id)
-    assert [r.key for r in store.rows_of("s-1")] == [key(1)]
-
-
-def test_of_a_run_that_ended_before_its_turn_nothing_is_sent(store, buy):
-    run, service = new_run(store, {}), Unreliable()
-    with pytest.raises(BudgetError):
-        buy(service, [0.1], run=run.id, budget=Budget(executions=1))
-    close_run(store, run, "cancelled")
-    (made,) = store.find()
-    assert Worker(store, service, policy=PATIENCE).advance(made.id).state is State.WITHDRAWN
-    assert service.posts == []
-    # another run that met the row buys it itself
-    np.testing.assert_allclose(buy(service, [0.1], run="r-2"), np.cos([0.1]))
-
-
-def test_a_run_that_ends_between_the_mark_and_the_request_sends_nothing(store, buy, monkeypatch):
-    """Whoever cancels then finds the submission marked, or it finds the run cancelled."""
-    run, service, move = new_run(store, {}), Unreliable(), JobStore.move
-
-    def and_cancel(self, held, owner, state, *args, **changes):
-        moved = move(self, held, owner, state, *args, **changes)
-        if state is State.POSTING:
-            close_run(self, run, "cancelled")
-        return moved
-
-    monkeypatch.setattr(JobStore, "move", and_cancel)
-    with pytest.raises(RunEndedError, match=f"run {run.id} was cancelled"):
-        buy(service, [0.1], run=run.id)
-    (made,) = store.find()
-    assert (made.state, made.posts, service.posts) == (State.WITHDRAWN, 0, [])
-    assert "was cancelled" in store.history(made.id)[-1].note

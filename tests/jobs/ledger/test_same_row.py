@@ -9,13 +9,10 @@ from qiskit.circuit import Parameter
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import JobFailedError
 from qvlm_qiskit.jobs import JobStore, recorded_backend
-from qvlm_qiskit.jobs.costs.forecast import forecast
 from qvlm_qiskit.jobs.ledger.rows import split
 from qvlm_qiskit.jobs.ledger.same_row import _remember, remembered, snap
-from qvlm_qiskit.jobs.recording import Recording, row_context
 from qvlm_qiskit.same_row import GRID, SAME_ROW
 from tests.jobs.conftest import sqlite_or_postgresql, values_of
 from tests.jobs.unreliable import Unreliable
@@ -148,20 +145,6 @@ def test_recorded_exact_machines_answer_as_without_a_ledger(name, options, store
         found = recorded.estimator().run([pub]).result()[0].data.evs
         np.testing.assert_array_equal(found, backend.estimator().run([pub]).result()[0].data.evs)
     assert store.count_jobs() == 2
-
-
-def test_a_forecast_knows_what_near_rows_cost(store):
-    circuit = QuantumCircuit(1)
-    circuit.ry(Parameter("a"), 0)
-    backend = open_backend("aer", shots=100, seed=1)
-    recorded_backend(backend, store).estimator().run([(circuit, "Z", [0.5])]).result()
-    pub = EstimatorPub.coerce((circuit, "Z", [[0.5 + 5e-7], [0.5], [0.6]]), 0.1)
-    context = row_context(backend.device_description(), Recording())
-    found = forecast(store, backend, [Call((pub,))], context)
-    assert (found.rows, found.known) == (2, 1)
-    before = store.count_rows()
-    recorded_backend(backend, store).estimator().run([pub]).result()
-    assert store.count_rows() - before == found.rows - found.known
 
 
 def test_rounding_to_the_grid_of_a_study_makes_different_rows():

@@ -1,80 +1,29 @@
 """The ledger's own guarantees, on SQLite and on PostgreSQL."""
 
 import multiprocessing
-import shutil
-import sqlite3
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from qiskit import QuantumCircuit
-from qiskit.circuit import ParameterVector
-from sqlalchemy import create_engine, select, text
 
-from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.backends.pubs.answer import PubAnswer
 from qvlm_qiskit.errors import JobError, LedgerError
-from qvlm_qiskit.jobs import JobStore, State, Worker, recorded_backend
+from qvlm_qiskit.jobs import JobStore, State, Worker
 from qvlm_qiskit.jobs.ledger import schema
-from qvlm_qiskit.jobs.ledger.runs import list_runs, new_run, retry
-from qvlm_qiskit.jobs.ledger.states import FINAL, NEXT
+from qvlm_qiskit.jobs.ledger.runs import retry
+from qvlm_qiskit.jobs.ledger.states import FINAL
 from qvlm_qiskit.jobs.ledger.store import LeaseLostError
-from qvlm_qiskit.jobs.verify import verify
 from tests.jobs.conftest import sqlite_or_postgresql
 from tests.jobs.ledger.hammer import claim, columns, key, march, row
-
-FROZEN = Path(__file__).parent / "store-1"
-STEPS_TO = {
-    State.INTENDED: [],
-    State.POSTING: [State.POSTING],
-    State.UNKNOWN: [State.POSTING, State.UNKNOWN],
-    State.QUEUED: [State.POSTING, State.QUEUED],
-    State.RUNNING: [State.POSTING, State.QUEUED, State.RUNNING],
-    State.COMPLETED: [State.POSTING, State.QUEUED, State.COMPLETED],
-    State.STORED: [State.POSTING, State.QUEUED, State.COMPLETED, State.STORED],
-    State.ANSWERED: [State.POSTING, State.QUEUED, State.COMPLETED, State.STORED, State.ANSWERED],
-    State.REFUSED: [State.POSTING, State.REFUSED],
-    State.FAILED: [State.POSTING, State.QUEUED, State.FAILED],
-    State.CANCELLED: [State.POSTING, State.QUEUED, State.CANCELLED],
-    State.WITHDRAWN: [State.WITHDRAWN],
-}
+from tests.jobs.ledger.submissions import add, answers, brought_to
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request, tmp_path):
     return sqlite_or_postgresql(request, tmp_path)
-
-
-@pytest.fixture
-def ledger(place):
-    store = JobStore(*place)
-    yield store
-    store.close()
-
-
-def add(store, identifier="s-1", keys=(1,), **changes):
-    rows = [row(number, position) for position, number in enumerate(keys)]
-    assert store.intend(columns(identifier, rows=len(rows), **changes), rows)
-    return store.submission(identifier)
-
-
-def brought_to(store, state, identifier="s-1", keys=(1,), owner="a"):
-    add(store, identifier, keys)
-    held = store.acquire(identifier, owner, 60.0)
-    for step in STEPS_TO[state]:
-        held = store.move(held, owner, step)
-    return held
-
-
-def answers(evs, stds=None):
-    evs = np.asarray(evs, dtype=float)
-    return [PubAnswer(evs, np.zeros_like(evs) if stds is None else stds, {"shots": 10})]
 
 
 # Leases --------------------------------------------------------------------------------------
@@ -134,28 +83,6 @@ def test_after_its_loss_a_lease_writes_nothing(loss, ledger):
     assert ledger.answers_of("s-1") == []
 
 
-# States --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("state", list(State))
-def test_only_the_next_states_can_follow(state, ledger):
-    for number, other in enumerate(State):
-        held = brought_to(ledger, state, f"s-{number}", (number,))
-        if other is state or other in NEXT[state]:
-            moved = ledger.move(held, "a", other, "why")
-            assert moved.state is ledger.submission(held.id).state is other
-            assert ledger.history(held.id)[-1].note == "why"
-        else:
-            with pytest.raises(LedgerError, match=f"is {state} can't become {other}"):
-                ledger.move(held, "a", other)
-            assert ledger.submission(held.id) == held
-
-
-def test_final_states_lead_nowhere():
-    assert {state for state in State if not NEXT[state]} == FINAL
-    assert set(STEPS_TO) == set(NEXT) == set(State)
-
-
 def test_the_older_of_two_readings_changes_nothing(ledger):
     add(ledger)
     held = ledger.acquire("s-1", "a", 60.0)
@@ -182,21 +109,6 @@ def test_a_submission_that_can_never_be_recorded_is_an_error_and_not_a_taken_row
     with pytest.raises(LedgerError):
         ledger.intend(columns("s-1"), [row(2)])
     assert ledger.find_rows([key(2)]) == {}
-
-
-def test_answers_are_written_once_and_to_the_last_bit(ledger):
-    held = brought_to(ledger, State.STORED, keys=(1, 2, 3))
-    evs = np.array([[0.1 + 0.2, -0.0, np.nextafter(1, 2)], [1e-308, np.nan, 5e-324]])
-    assert ledger.answer(held, "a", answers(evs)).state is State.ANSWERED
-    for position in range(3):
-        row = ledger.find_rows([key(position + 1)])[key(position + 1)]
-        assert row.evs.tobytes() == evs[:, position].tobytes()
-        assert row.stds.tobytes() == np.zeros(2).tobytes()
-    for again in (held, ledger.submission("s-1")):
-        with pytest.raises(LedgerError):
-            ledger.answer(again, "a", answers(np.ones((2, 3))))
-    assert ledger.rows_of("s-1")[0].evs[0] == 0.1 + 0.2
-    assert [metadata for metadata, _ in ledger.answers_of("s-1")] == [{"shots": 10}]
 
 
 def test_an_answer_of_another_shape_leaves_nothing_half_written(ledger):
@@ -242,14 +154,6 @@ def test_submissions_are_found_oldest_first_and_histories_in_order(ledger):
         ledger.note("s-1", f"line {number}")  # says nothing new
     notes = [event.note for event in ledger.history("s-1")]
     assert notes == ["recorded", *(f"line {number}" for number in range(20))]
-
-
-def test_a_servers_words_are_stored_whatever_they_hold(ledger):
-    add(ledger)
-    held = ledger.acquire("s-1", "a", 60.0)
-    held = ledger.move(held, "a", State.POSTING, "a\0b\ud800c", reason="d\0\udfffe")
-    assert held.reason == "d\ufffd?e"
-    assert ledger.history("s-1")[-1].note == "a\ufffdb?c"
 
 
 # Several at once -----------------------------------------------------------------------------
@@ -308,24 +212,6 @@ def test_of_two_workers_one_wins_every_state(place, ledger):
         assert len(ledger.history(name)) == 1 + ledger.submission(name).posts
 
 
-def test_a_new_store_may_be_opened_by_many_at_once(place):
-    barrier, errors = threading.Barrier(8), []
-
-    def first():
-        barrier.wait()
-        try:
-            JobStore(*place).close()
-        except LedgerError as ex:
-            errors.append(ex)
-
-    threads = [threading.Thread(target=first) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-
-
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -352,75 +238,6 @@ def test_leases_follow_their_model(tmp_path_factory, steps):
     store.close()
 
 
-# Places --------------------------------------------------------------------------------------
-
-
-def test_sqlite_is_durable_and_lets_others_wait(tmp_path):
-    store = JobStore(tmp_path)
-    with store.transaction() as connection:
-        found = {
-            name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
-            for name in ("journal_mode", "synchronous", "busy_timeout")
-        }
-    assert found == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 60000}
-    store.close()
-
-
-def version_of(store):
-    with store.transaction() as connection:
-        return connection.execute(select(schema.meta.c.value)).scalar_one()
-
-
-def test_a_store_of_version_1_is_brought_up_and_serves_its_answers(tmp_path):
-    """Made by the first release with this schema: asking the same again runs nothing."""
-    place = shutil.copytree(FROZEN, tmp_path / "store")
-    store = JobStore(place, create=False)
-    assert version_of(store) == str(schema.VERSION) == str(schema.VERSION)
-    assert verify(store) == 4
-    assert list_runs(store) == []
-    assert list_runs(store) == [] and new_run(store, {}).state == "waiting"
-    circuit = QuantumCircuit(2)
-    x = ParameterVector("x", 2)
-    circuit.ry(x[0], 0)
-    circuit.cx(0, 1)
-    circuit.rz(x[1], 1)
-    backend = recorded_backend(open_backend("aer", shots=500, seed=3), store)
-    values = np.linspace(0, 1, 8).reshape(4, 2)
-    answer = backend.estimator().run([(circuit, [["ZI"], ["IZ"]], values)]).result()[0]
-    assert store.count_jobs() == 1
-    assert answer.metadata["record"]["source"] == "ledger"
-    stored = np.array([row.evs for row in store.rows_of(store.find()[0].id)]).T
-    np.testing.assert_array_equal(answer.data.evs, stored)
-    np.testing.assert_allclose(stored[1], np.cos(values[:, 0]), atol=0.2)
-    assert not (place / "local").exists()
-    store.close()
-    JobStore(place).close()
-
-
-def test_the_frozen_store_is_of_version_1():
-    with sqlite3.connect(f"file:{FROZEN}/ledger.sqlite?mode=ro&immutable=1", uri=True) as frozen:
-        assert frozen.execute("select value from meta").fetchall() == [("1",)]
-        tables = frozen.execute("select name from sqlite_master where type='table'").fetchall()
-    frozen.close()
-    assert ("runs",) not in tables
-
-
-@pytest.mark.parametrize("version", ["99", "0", "-1", "two", "²", ""])
-def test_a_store_of_another_version_is_refused(version, place, ledger):
-    with ledger.transaction() as connection:
-        connection.execute(schema.meta.update().values(value=version))
-    with pytest.raises(LedgerError, match="schema"):
-        JobStore(*place)
-    assert version_of(ledger) == version
-
-
-def test_a_database_of_something_else_is_refused(place, ledger):
-    with ledger.transaction() as connection:
-        schema.meta.drop(connection)
-    with pytest.raises(LedgerError, match="not this platform's"):
-        JobStore(*place)
-
-
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / "ledger.sqlite").write_text("Dear diary,\n" * 100)
     with pytest.raises(LedgerError, match="not a database"):
@@ -437,48 +254,6 @@ def test_a_folder_without_a_ledger_is_only_taken_where_one_may_be_made(tmp_path)
         JobStore(tmp_path / "file")
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql+psycopg://me:{}@127.0.0.1:1/ledger",
-        "postgresql+psycopg://me:{}@127.0.0.1:port/ledger",
-        "postgresql+psycopg://me:a@{}@127.0.0.1:1/ledger",
-        "postgresql+psycopg://127.0.0.1:1/ledger?user=me&password={}",
-        "postgresql+psycopg://127.0.0.1:1/ledger?sslpassword={}&connect_timeout=1",
-        "postgresql+psycopg://me:{}@127.0.0.1:1/ledger?no_such_option=1",
-        "postgresql+nothing://me:{}@127.0.0.1/ledger",
-        "mysql+pymysql://me:{}@127.0.0.1/ledger",
-        "oracle://me:{}@127.0.0.1/ledger",
-        "sqlite://me:{}@host/ledger",
-        "what://is:{}@this",
-        "://{}",
-    ],
-)
-def test_no_password_is_shown(url, tmp_path):
-    with pytest.raises(LedgerError) as caught:
-        JobStore(url.format("canary"), tmp_path)
-    shown, seen = [str(caught.value), repr(caught.value)], caught.value.__context__
-    assert caught.value.__suppress_context__ or seen is None
-    assert not [line for line in shown if "canary" in line]
-
-
 def test_a_url_needs_a_folder_for_files(tmp_path):
     with pytest.raises(LedgerError, match="blobs="):
         JobStore("postgresql+psycopg://me:canary@127.0.0.1/ledger")
-
-
-def test_an_open_store_shows_no_password(postgresql_url, tmp_path):
-    with_password = postgresql_url.replace("qvlm@", "qvlm:canary@") + "&sslpassword=canary"
-    store = JobStore(with_password, tmp_path)
-    assert "canary" not in store.place + repr(store)
-    with pytest.raises(LedgerError) as caught:
-        store.submission("s-none")
-    assert "canary" not in str(caught.value)
-    outside = create_engine(postgresql_url)
-    with outside.begin() as connection:
-        connection.execute(text("drop table events"))
-    outside.dispose()
-    with pytest.raises(LedgerError) as caught:
-        store.history("s-1")
-    assert "canary" not in str(caught.value) and "events" in str(caught.value)
-    store.close()

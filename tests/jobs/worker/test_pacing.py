@@ -3,7 +3,7 @@
 import numpy as np
 
 from qvlm_qiskit.jobs import JobStore
-from qvlm_qiskit.jobs.worker.pacing import take_turn
+from qvlm_qiskit.jobs.worker.pacing import WINDOW_SECONDS, take_turn
 from tests.jobs.unreliable import Unreliable
 
 
@@ -29,3 +29,11 @@ def test_two_workers_share_the_services_rate(tmp_path, monkeypatch):
     assert take_turn(stores[0], other, "s") == 0
     for store in stores:
         store.close()
+
+
+def test_a_clock_that_is_set_back_a_little_lets_no_more_requests_through(clock, store):
+    service = Unreliable(posts_per_minute=5)
+    for number in range(5):
+        assert take_turn(store, service, f"s-{number}") == 0
+    clock.now -= 30.0
+    assert 0 < take_turn(store, service, "s") <= WINDOW_SECONDS

@@ -1,4 +1,4 @@
-"""Questions to the service: complete answers in time, or the ledger's error."""
+"""What `RuntimeJobs` asks the service: complete answers in time, or the ledger's error."""
 
 import json
 import time
@@ -24,8 +24,6 @@ QUESTIONS = {
     "session": lambda jobs, server_id: jobs.session_accepts("session-1"),
     "update_session": lambda jobs, server_id: jobs.close_session("session-1"),
 }
-
-
 FAULTS = ["hang_before", "drop_before", "error_before", "cut"]
 CASES = [
     (endpoint, fault)

@@ -1,4 +1,7 @@
-"""A canary in the place of the API key, and every token, are looked for wherever words go."""
+"""A promise across `ibm`: no secret is told, wherever words go.
+
+Tests no single module. A canary in the place of the API key, and every token, are looked for.
+"""
 
 import gc
 import logging

@@ -1,4 +1,7 @@
-"""The same adapter behind TLS and through proxies: what counts as sent."""
+"""A promise across `ibm`: what counts as sent, behind TLS and through proxies.
+
+Tests no single module.
+"""
 
 import contextlib
 import datetime

@@ -1,0 +1,49 @@
+"""Probabilistic error cancellation: unbiased for the stated noise, and refused without one."""
+
+import numpy as np
+import pytest
+from qiskit.primitives import StatevectorEstimator
+
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
+from qvlm_qiskit.backends.mitigation.names import parse_mitigation
+from qvlm_qiskit.errors import MitigationError
+from qvlm_qiskit.noise_models import build, depolarizing
+from tests.backends.mitigation.circuits import NOISE, OBSERVABLES, TARGET, rms, stacked
+
+
+def test_cancelling_the_stated_noise_is_unbiased(exact_device, problem):
+    """The mean over independent seeds is the exact value within its standard error."""
+    (circuit, _, values), _ = problem
+    pub = (circuit, OBSERVABLES, values[:1])
+    expected = StatevectorEstimator().run([pub]).result()[0].data.evs
+    runs = [
+        stacked("pec(samples=100)", exact_device(build(NOISE)), seed=seed).run([pub]).result()[0]
+        for seed in range(12)
+    ]
+    evs = np.array([run.data.evs for run in runs])
+    stds = np.array([run.data.stds for run in runs])
+    deviations = (evs.mean(axis=0) - expected) / np.sqrt((stds**2).mean(axis=0) / len(runs))
+    assert np.abs(deviations).max() < 4
+    # Σ z² over runs and values; the values of a run are correlated, so the bound is generous.
+    chi_square = np.mean(((evs - expected) / stds) ** 2)
+    assert 0.6 < chi_square < 1.6
+
+
+def test_a_wrong_noise_is_not_cancelled(exact_device, problem):
+    pub, expected = problem
+    right = stacked("pec(samples=300)", exact_device(build(NOISE))).run([pub]).result()[0].data.evs
+    guessed = stacked("pec(samples=300)", exact_device(build(NOISE)), depolarizing(0.08))
+    wrong = guessed.run([pub]).result()[0].data.evs
+    assert rms(wrong - expected) > 3 * rms(right - expected)
+
+
+def test_too_much_noise_to_cancel_is_refused_before_anything_runs(exact_device, problem):
+    device = exact_device(build(NOISE))
+    with pytest.raises(MitigationError, match=r"γ² = .* max_overhead is 1\.1"):
+        stacked("pec(max_overhead=1.1)", device).run([problem[0]])
+    assert device.jobs_run == []
+
+
+def test_cancellation_without_a_known_noise_is_refused():
+    with pytest.raises(MitigationError, match="calibrated or stated noise"):
+        mitigation_wrappers(parse_mitigation("pec"), MitigatedDevice(TARGET))

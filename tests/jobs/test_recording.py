@@ -1,0 +1,59 @@
+"""What a machine, its options and the way of recording add to the keys of rows."""
+
+import pytest
+
+from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.jobs import Recording, recorded_backend
+from tests.jobs.questions import two_qubits
+
+
+def asked_keys(store, name, options, recording=None):
+    """The keys that a backend asks the ledger for."""
+    seen = []
+    backend = recorded_backend(open_backend(name, **options), store, recording)
+    find = store.find_rows
+
+    class FoundError(Exception):
+        pass
+
+    def look(keys):
+        seen.extend(keys)
+        raise FoundError
+
+    store.find_rows = look
+    try:
+        with pytest.raises(FoundError):
+            backend.estimator().run([(two_qubits(1), ["ZI"], [0.3])])
+    finally:
+        store.find_rows = find
+    return frozenset(seen)
+
+
+PLAIN = {"shots": 100, "seed": 1}
+OPTIONS = {
+    "noisy:fake_manila": [
+        PLAIN, {"shots": 101, "seed": 1}, {"shots": 100, "seed": 2}, {"shots": 100},
+        {"precision": 0.2, "seed": 1}, {**PLAIN, "noise_scale": 2.0},
+        {**PLAIN, "noise_scale": 1.0000000000000002}, {**PLAIN, "method": "aer"},
+        {**PLAIN, "dtype": "complex64"},
+    ],
+    "fake_manila": [PLAIN, {"shots": 101, "seed": 1}, {"shots": 100, "seed": 2}, {"shots": 100}],
+    "aer": [PLAIN, {"shots": 101, "seed": 1}, {"shots": 100, "seed": 2}, {"shots": 100}],
+    "statevector": [{}, PLAIN, {"shots": 100, "seed": 2}, {"shots": 101}],
+}  # fmt: skip
+
+
+def test_every_option_of_a_machine_and_its_name_give_another_key(store):
+    found = {}
+    for name, choices in OPTIONS.items():
+        for options in choices:
+            keys = asked_keys(store, name, options)
+            assert len(keys) == 1 and keys == asked_keys(store, name, options)
+            assert found.setdefault(keys, (name, options)) == (name, options)
+    for recording in (Recording(calibration="2026-11-20"), Recording(fresh="again")):
+        keys = asked_keys(store, "noisy:fake_manila", PLAIN, recording)
+        assert found.setdefault(keys, recording) is recording
+    # What is no part of a raw answer is no part of its key.
+    for recording in (Recording(run="r-1"), Recording(detach=True), Recording(mode="job")):
+        keys = asked_keys(store, "noisy:fake_manila", PLAIN, recording)
+        assert found[keys] == ("noisy:fake_manila", PLAIN)

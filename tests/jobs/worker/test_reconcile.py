@@ -1,0 +1,38 @@
+"""When a search that finds no job proves that there is none."""
+
+import pytest
+
+from qvlm_qiskit.backends.service import AnotherAccountError
+from qvlm_qiskit.errors import BudgetError, LedgerError
+from qvlm_qiskit.jobs import Budget, Policy, State, Worker
+from qvlm_qiskit.jobs.worker.reconcile import certain_at, check_account
+from tests.jobs.unreliable import Unreliable
+
+
+def test_a_search_counts_from_the_last_moment_at_which_a_request_can_leave(store, intended):
+    service = Unreliable(visible_after_seconds=7.0, post_seconds=20.0, script=["500 before accept"])
+    made = intended(Unreliable())
+    patient = Policy(start_seconds=3.0)
+    worker = Worker(store, service, policy=patient)
+    found = worker.advance(made.id)
+    assert found.state is State.UNKNOWN
+    assert certain_at(worker, found) == pytest.approx(found.posted_at + 3.0 + 20.0 + 7.0)
+    assert worker.advance(made.id).state is State.UNKNOWN
+
+
+def test_only_the_account_that_sent_is_asked(store, intended):
+    service = Unreliable()
+    sent = Worker(store, service).advance(intended(service).id)
+    check_account(Worker(store, service), sent)
+    other = Unreliable()
+    other.account = "another"
+    with pytest.raises(AnotherAccountError, match=f"{sent.id} was sent to {sent.machine}"):
+        check_account(Worker(store, other), sent)
+
+
+def test_what_was_never_sent_is_searched_for_by_nobody(store, buy):
+    with pytest.raises(BudgetError):
+        buy(Unreliable(), [0.1], budget=Budget(executions=1))
+    (submission,) = store.find()
+    with pytest.raises(LedgerError, match="intended but was never sent"):
+        certain_at(Worker(store, Unreliable()), submission)
