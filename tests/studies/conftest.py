@@ -1,5 +1,6 @@
 import dataclasses
 import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -104,3 +105,14 @@ def coins(tmp_path, monkeypatch):
     monkeypatch.setattr(STUDIES, "_items", dict(STUDIES._items))
     yield importlib.import_module("coins")
     del sys.modules["coins"]
+
+
+@pytest.fixture(scope="module")
+def results(demo):
+    """``results.json`` as a stranger reads it."""
+
+    def refuse(text):
+        raise AssertionError(f"{text} in results.json")
+
+    text = (demo[0] / "results.json").read_text(encoding="utf-8")
+    return json.loads(text, parse_constant=refuse)
