@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import torch
 from PIL import Image
 
 from qvlm_qiskit.cli import main
+from qvlm_qiskit.jobs import JobStore
+from tests.cli.small_runs import local_processes
+from tests.runtime_server import RuntimeServer
 
 
 @dataclass(frozen=True)
@@ -124,3 +128,30 @@ def begin(process, place):
     for one in started:
         one.kill()
         one.communicate()
+
+
+@pytest.fixture
+def ledger(place):
+    """Opens the ledger of the commands; what still runs in the end is stopped."""
+    opened = []
+
+    def read():
+        opened.append(JobStore(place / "ledger", create=False))
+        return opened[-1]
+
+    yield read
+    for store in opened:
+        store.close()
+    for number in local_processes(place):
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    monkeypatch.setattr("qvlm_qiskit.jobs.worker.pacing.WINDOW_SECONDS", 0.01)
+    monkeypatch.setenv("QVLM_STORE", str(tmp_path / "jobs"))
+    with RuntimeServer(["fake_manila"], instant=True) as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running

@@ -1,25 +1,8 @@
 """The commands against the loopback Runtime service, through the unmodified client."""
 
 import json
-import os
 
-import pytest
-
-from qvlm_qiskit.jobs import JobStore
-from qvlm_qiskit.jobs.ledger import schema
-from tests.runtime_server import RuntimeServer
-
-MACHINE = "ibm:fake_manila"
-
-
-@pytest.fixture
-def server(monkeypatch, tmp_path):
-    monkeypatch.setattr("qvlm_qiskit.jobs.worker.pacing.WINDOW_SECONDS", 0.01)
-    monkeypatch.setenv("QVLM_STORE", str(tmp_path / "jobs"))
-    with RuntimeServer(["fake_manila"], instant=True) as running:
-        for name, value in running.environment().items():
-            monkeypatch.setenv(name, value)
-        yield running
+from tests.cli.runtime_machine import MACHINE
 
 
 def tags(server):
@@ -53,24 +36,6 @@ def test_a_detached_run_ends_in_the_same_jobs(qvlm, server):
     assert tags(server) == sent
     exported = qvlm("jobs", "export", run)
     assert exported.status == 0, exported.err
-
-
-def test_a_missing_bill_is_asked_for(qvlm, server):
-    options = ("--backend", MACHINE, "--limit", 1, "--shots", 63)
-    assert qvlm("submit", "run", *options).status == 0
-    store = JobStore(os.environ["QVLM_STORE"])
-    columns = schema.submissions
-    with store.transaction() as connection:
-        connection.execute(columns.update().values(seconds_used=None))
-    assert all(part["seconds_charged"] is None for part in usage(qvlm))
-    asked = qvlm("jobs", "usage", "--ask")
-    assert (asked.status, asked.err) == (0, f"{MACHINE}: 0 jobs are still without a bill\n")
-    assert all(part["seconds_charged"] > 0 for part in usage(qvlm))
-    store.close()
-
-
-def usage(qvlm):
-    return json.loads(qvlm("jobs", "usage", "--json").out)["usage"]
 
 
 def test_the_key_appears_nowhere(qvlm, server, tmp_path, capfd):

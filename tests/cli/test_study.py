@@ -1,5 +1,6 @@
 """A study's options as the options of a command."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -88,3 +89,25 @@ def test_every_type_is_read_from_its_words(ask):
 def test_words_that_are_no_such_thing_are_refused(ask, words, says):
     with pytest.raises(InputError, match=says):
         ask("run", "--out", "s", *words)
+
+
+def test_a_report_that_can_not_be_written_again_is_said_and_left_alone(qvlm, place, run_copy):
+    (run_copy / "results.json").write_text('{"format": "qvlm-results", "version": 1}', "utf-8")
+    words = ("--backend", "noisy:fake_manila", "--strengths", "0", "--limit", "2", "--rows", "1")
+    found = qvlm("study", "noise", run_copy, "--out", "grid", *words)
+    assert found.status == 0, found.err
+    assert "report gets no section: " in found.err and "older release" in found.err
+    assert not (run_copy / "noise_study.json").exists()
+
+
+def test_study_noise_prints_its_table_and_goes_on(qvlm, place):
+    words = (
+        "study", "noise", "run", "--out", "grid", "--backend", "noisy:fake_manila",
+        "--strengths", "0,2", "--limit", "4", "--rows", "2", "--shots", "20",
+    )  # fmt: skip
+    found = qvlm(*words)
+    assert found.status == 0, found.err
+    assert "trained exactly" in found.out
+    assert {"report.html", "rows.csv", "rows.jsonl"} <= {p.name for p in (place / "grid").iterdir()}
+    again = qvlm(*words, "--json")
+    assert [p["strength"] for p in json.loads(again.out)["points"]] == [0, 2]

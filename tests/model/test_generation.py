@@ -1,3 +1,5 @@
+"""A promise of model and processor together: transformers' own ``generate`` answers."""
+
 import pytest
 import torch
 from qiskit.primitives import StatevectorEstimator

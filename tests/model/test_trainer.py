@@ -1,3 +1,5 @@
+"""A promise of model and data together: transformers' own ``Trainer`` trains."""
+
 import math
 
 import pytest

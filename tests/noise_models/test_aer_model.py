@@ -5,16 +5,12 @@ import itertools
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit, transpile
-from qiskit.circuit import Instruction, Measure
-from qiskit.circuit.library import SXGate
 from qiskit.quantum_info import DensityMatrix, Operator
-from qiskit.transpiler import InstructionProperties, Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 from qiskit_ibm_runtime.fake_provider import FakeLagosV2, FakeManilaV2
 
 from qvlm_qiskit.backends.pubs.active_qubits import ReducedBackend
-from qvlm_qiskit.errors import NoiseModelError
 from qvlm_qiskit.noise_models import build, calibrated, depolarizing, scaled
 
 
@@ -65,34 +61,6 @@ def test_readout_agrees_with_aer():
     for (qubits, matrix), (other_qubits, other) in zip(*readout, strict=True):
         assert qubits == other_qubits
         np.testing.assert_allclose(matrix, other, atol=1e-12)
-
-
-def test_the_order_of_the_qubits_is_kept():
-    target = FakeLagosV2().target
-    spec = calibrated(target, (5, 3))
-    assert spec.physical_qubits == (5, 3)
-    assert spec.qubits[0].t1_us == pytest.approx(target.qubit_properties[5].t1 * 1e6)
-    cx = {gate.qubits: gate for gate in spec.gates if gate.name == "cx"}
-    assert cx[(0, 1)].error == pytest.approx(target["cx"][(5, 3)].error)
-    assert cx[(1, 0)].duration_ns == pytest.approx(target["cx"][(3, 5)].duration * 1e9)
-
-
-@pytest.mark.parametrize("qubits", [(0, 0), (0, 99), (-1,)])
-def test_impossible_qubits_are_refused(qubits):
-    with pytest.raises(NoiseModelError, match="qubits"):
-        calibrated(FakeManilaV2().target, qubits)
-
-
-def test_second_kinds_of_measurement_are_left_out():
-    target = Target(num_qubits=1)
-    target.add_instruction(SXGate(), {(0,): InstructionProperties(error=0.01)})
-    target.add_instruction(Measure(), {(0,): InstructionProperties(error=0.02)})
-    other = Instruction("measure_2", 1, 1, [])
-    target.add_instruction(other, {(0,): InstructionProperties(error=0.5, duration=1e-6)})
-    spec = calibrated(target)
-    assert [gate.name for gate in spec.gates] == ["sx"]
-    assert spec.qubits[0].p_meas1_prep0 == 0.02
-    assert not build(spec).is_ideal()
 
 
 def test_depolarizing_is_the_textbook_channel():

@@ -1,3 +1,5 @@
+"""The promise of ``run_on``: the same weights on another estimator, of a layer and of a model."""
+
 import copy
 
 import numpy as np

@@ -1,5 +1,6 @@
 import dataclasses
 import importlib
+import json
 import shutil
 
 import pytest
@@ -94,3 +95,14 @@ def coins(plugins, tmp_path):
     """The module of another distribution's study, in a copy that a test may change."""
     with plugged_in(shutil.copytree(plugins, tmp_path / "site")):
         yield importlib.import_module("acme_qvlm.coins")
+
+
+@pytest.fixture(scope="module")
+def results(demo):
+    """``results.json`` as a stranger reads it."""
+
+    def refuse(text):
+        raise AssertionError(f"{text} in results.json")
+
+    text = (demo[0] / "results.json").read_text(encoding="utf-8")
+    return json.loads(text, parse_constant=refuse)

@@ -1,75 +1,25 @@
 """The density-matrix engine against Aer's density matrix and against plain matrix products."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
-from qiskit import QuantumCircuit, transpile
-from qiskit.circuit import Gate, ParameterVector
-from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit import transpile
 from qiskit.quantum_info import DensityMatrix, Operator, SparsePauliOp, SuperOp
-from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeLagosV2, FakeManilaV2, FakeSherbrooke
 
-from qvlm_qiskit.errors import BackendError, CapacityError, CircuitError
+from qvlm_qiskit.errors import BackendError, CapacityError
 from qvlm_qiskit.noise_models import (
     build,
     calibrated,
     combined,
     parse_parametric,
-    restricted,
-    with_crosstalk,
 )
-from qvlm_qiskit.pauli_transfer import unitary_ptm
 from qvlm_qiskit.quantum import BatchedEstimatorGradient, TorchEstimator
 from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.density.noisy_program import compile_noisy
-from qvlm_qiskit.quantum.density.superoperators import rotation_ptm, swapped
-from qvlm_qiskit.quantum.program.program import PauliRotation
+from tests.quantum.density.layered import FAMILIES, TOGETHER, aer_state, layered
 
-FAMILIES = [
-    "depolarizing(0.03,0.01)",
-    "amplitude_damping(0.05,0.02)",
-    "phase_damping(0.05,0.02)",
-    "thermal(t1_us=20,t2_us=30)",
-    "over_rotation(0.1)",
-    "zz(0.3)",
-]
-TOGETHER = "+".join([*FAMILIES, "readout(0.02,0.05)"])
 LETTERS = "IXYZ"
-
-
-def layered(num_qubits, seed, rotations=False):
-    """A circuit of per-sample and shared angles, not symmetric in its qubits; its parameters."""
-    inputs = ParameterVector("x", 2 * num_qubits)
-    weights = ParameterVector("w", 2 * num_qubits)
-    circuit = QuantumCircuit(num_qubits)
-    order = np.random.default_rng(seed).permutation(num_qubits)
-    for q in range(num_qubits):
-        circuit.ry(inputs[q], q)
-        circuit.rz(2 * inputs[num_qubits + q] + weights[0], q)
-    for a, b in itertools.pairwise(order):
-        circuit.cx(int(a), int(b))
-        if rotations:
-            circuit.rzz(inputs[0] - weights[1], int(b), int(a))
-    for q in range(num_qubits):
-        circuit.rx(weights[q], q)
-    for a, b in itertools.pairwise(order):
-        circuit.cx(int(b), int(a))
-        if rotations:
-            circuit.rxx(weights[2], int(b), int(a))
-    circuit.ry(weights[num_qubits] * weights[1], 0)
-    for q in range(1, num_qubits):
-        circuit.ry(weights[num_qubits + q], q)
-    return circuit, [*inputs, *weights]
-
-
-def aer_state(circuit, spec):
-    bound = with_crosstalk(circuit, spec)
-    bound.save_density_matrix()
-    simulator = AerSimulator(method="density_matrix", noise_model=build(spec))
-    return DensityMatrix(np.asarray(simulator.run(bound).result().data()["density_matrix"]))
 
 
 def pauli(index, num_qubits):
@@ -162,86 +112,6 @@ def test_single_precision_is_single():
     torch.testing.assert_close(rough.double(), exact, atol=1e-5, rtol=0)
 
 
-def test_superoperators_are_those_of_the_gates():
-    rng = np.random.default_rng(0)
-    for x, z in ((1, 0), (0, 1), (1, 1), (3, 0), (2, 1), (3, 3), (1, 2)):
-        rotation = PauliRotation(x, z, 0)
-        qubits, parts = rotation_ptm(rotation)
-        label = "".join(
-            {(0, 0): "I", (1, 0): "X", (0, 1): "Z", (1, 1): "Y"}[x >> q & 1, z >> q & 1]
-            for q in reversed(qubits)
-        )
-        angle = rng.uniform(-3, 3)
-        generator = Operator(SparsePauliOp(label)).data
-        matrix = np.cos(angle / 2) * np.eye(len(generator)) - 1j * np.sin(angle / 2) * generator
-        whole = parts[0] + np.cos(angle) * parts[1] + np.sin(angle) * parts[2]
-        np.testing.assert_allclose(whole, unitary_ptm(matrix), atol=1e-12)
-    gate = QuantumCircuit(2)
-    gate.cx(0, 1)
-    turned = QuantumCircuit(2)
-    turned.cx(1, 0)
-    first, second = (unitary_ptm(Operator(circuit).data) for circuit in (gate, turned))
-    np.testing.assert_allclose(swapped(first), second, atol=1e-12)
-
-
-def noisy_expectations(isa, spec, observables):
-    """The slow twin: Aer's state, the device's basis change as a circuit, flips on the diagonal."""
-    values = []
-    for label in observables:
-        measured = isa.copy()
-        n = isa.num_qubits
-        for qubit, letter in enumerate(reversed(label)):
-            rotation = QuantumCircuit(1)
-            if letter == "Y":
-                rotation.sdg(0)
-            if letter in "XY":
-                rotation.h(0)
-            native = transpile(rotation, basis_gates=["rz", "sx", "x"], optimization_level=3)
-            measured.compose(native, [qubit], inplace=True)
-        probabilities = aer_state(measured, spec).probabilities()
-        for qubit in range(n):
-            up, down = spec.readout(qubit)
-            shaped = probabilities.reshape(2 ** (n - 1 - qubit), 2, 2**qubit)
-            flips = np.array([[1 - up, down], [up, 1 - down]])
-            probabilities = np.einsum("ij,ajb->aib", flips, shaped).reshape(-1)
-        signs = [
-            (-1) ** sum(i >> q & 1 for q, letter in enumerate(reversed(label)) if letter != "I")
-            for i in range(2**n)
-        ]
-        values.append(probabilities @ signs)
-    return np.array(values)
-
-
-@pytest.mark.parametrize("label", ["manila", TOGETHER])
-def test_measured_values_carry_basis_changes_and_readout(label):
-    spec = parse_parametric(label) if "(" in label else restricted(
-        calibrated(FakeManilaV2().target), (0, 1, 2)
-    )  # fmt: skip
-    circuit = QuantumCircuit(3)
-    for q in range(3):
-        circuit.ry(0.4 + q, q)
-    entangler = "cz" if "cz" in spec.basis_gates else "cx"
-    getattr(circuit, entangler)(0, 1)
-    getattr(circuit, entangler)(1, 2)
-    isa = transpile(circuit, basis_gates=["rz", "sx", "x", entangler], optimization_level=1)
-    labels = ["IIZ", "ZZI", "XIY", "YXZ", "IXI", "ZZZ"]
-    estimator = TorchEstimator(noise_model=spec, dtype="complex128")
-    found = estimator.run([(isa, labels)]).result()[0]
-    np.testing.assert_allclose(found.data.evs, noisy_expectations(isa, spec, labels), atol=1e-8)
-    assert found.metadata["exact"]
-
-
-def test_an_observable_may_lie_on_idle_qubits_and_be_a_sum():
-    spec = parse_parametric("readout(0.1,0.3)+depolarizing(0.1)")
-    circuit = QuantumCircuit(4)
-    circuit.sx(1)
-    estimator = TorchEstimator(noise_model=spec, dtype="complex128")
-    sums = SparsePauliOp(["IIII", "ZIII", "ZIZI", "IXII"], [0.5, 2.0, -1.0, 3.0])
-    evs = estimator.run([(circuit, ["ZIII", "IIZI", "IIII", sums])]).result()[0].data.evs
-    # ⟨Z⟩ → 0.6·⟨Z⟩ + 0.2, and |0⟩ on every idle qubit; a noisy sx reads ⟨Z⟩ = 0
-    np.testing.assert_allclose(evs, [0.8, 0.2, 1.0, 0.5 + 1.6 - 0.16 + 0.6], atol=1e-12)
-
-
 @pytest.mark.parametrize("num_batched", [0, 6, 12])
 def test_gradients_are_those_of_finite_differences(num_batched):
     circuit, parameters = layered(3, seed=2)
@@ -296,33 +166,6 @@ def test_what_does_not_fit_into_memory_is_refused(monkeypatch):
         assert engine.expectations(batched, shared).shape == (2, 1)
 
 
-def test_too_many_qubits_are_sent_to_trajectories():
-    circuit = QuantumCircuit(12)
-    circuit.sx(range(11))
-    with pytest.raises(CapacityError, match=r"11 qubits.*at most 10.*trajectories.*method='aer'"):
-        TorchEstimator(noise_model=parse_parametric("zz(0.1)")).run([(circuit, "Z" * 12)]).result()
-    circuit.data.pop()
-    values = TorchEstimator(noise_model=parse_parametric("depolarizing(0.01)"))
-    assert values.run([(circuit, "Z" + 11 * "I")]).result()[0].data.evs == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize(
-    ("build_circuit", "says"),
-    [
-        (lambda c: c.h(0), "'h' is no gate"),
-        (lambda c: c.delay(100, 0), "delay"),
-        (lambda c: c.measure_all(), "measure"),
-        (lambda c: c.append(Gate("sx", 1, []), [0]), "no standard gate"),
-    ],
-)
-def test_what_is_not_isa_is_refused(build_circuit, says):
-    circuit = QuantumCircuit(2)
-    build_circuit(circuit)
-    estimator = TorchEstimator(noise_model=parse_parametric("depolarizing(0.1)"))
-    with pytest.raises(CircuitError, match=says):
-        estimator.run([(circuit, "ZZ")]).result()
-
-
 def test_rows_are_run_in_one_batch_and_engines_are_kept():
     circuit, _ = layered(2, seed=3)
     isa = transpile(circuit, basis_gates=["rz", "sx", "x", "cz"], optimization_level=1)
@@ -337,37 +180,6 @@ def test_rows_are_run_in_one_batch_and_engines_are_kept():
         np.testing.assert_allclose(together[:, *index], alone, atol=1e-13)
     estimator.run([(isa.copy(), [[["ZI"]], [["IX"]]], rows)]).result()
     assert len(estimator._engines) == 2
-
-
-def test_shots_are_drawn_from_the_exact_distribution():
-    circuit, _ = layered(2, seed=3)
-    isa = transpile(circuit, basis_gates=["rz", "sx", "x", "cz"], optimization_level=1)
-    estimator = TorchEstimator(noise_model=parse_parametric(TOGETHER), dtype="complex128", seed=7)
-    values = np.random.default_rng(0).uniform(-3, 3, isa.num_parameters)
-    rows = np.repeat(values[None], 600, axis=0)
-    observable = SparsePauliOp(["ZZ", "IZ", "XI", "II"], [1.0, 0.7, -0.5, 2.0])
-    exact = estimator.run([(isa, observable, values)]).result()[0].data.evs
-    found = estimator.run([(isa, observable, rows)], precision=0.1).result()[0]
-    assert found.metadata["shots"] == 100
-    assert found.metadata["measurement_groups"] == 2
-    assert found.metadata["circuits"] == 1200
-    assert found.metadata["executions"] == 120_000
-    spread = np.std(found.data.evs)
-    assert abs(found.data.evs.mean() - exact) < 4 * spread / np.sqrt(600)
-    assert spread == pytest.approx(np.mean(found.data.stds), rel=0.1)
-
-
-def test_seeds_repeat_shots():
-    circuit, _ = layered(2, seed=3)
-    isa = transpile(circuit, basis_gates=["rz", "sx", "x", "cz"], optimization_level=1)
-    pub = EstimatorPub.coerce((isa, ["ZI"], np.ones(isa.num_parameters), 0.05))
-
-    def draw(seed):
-        estimator = TorchEstimator(noise_model=parse_parametric(TOGETHER), seed=seed)
-        return estimator.run([pub]).result()[0].data.evs
-
-    assert draw(1) == draw(1)
-    assert draw(1) != draw(2)
 
 
 def test_a_noisy_estimator_has_no_adjoint_sweep():

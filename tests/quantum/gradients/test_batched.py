@@ -1,6 +1,5 @@
 """What is sent, and where the answers go."""
 
-import copy
 import pickle
 import time
 
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
-from qiskit.primitives import StatevectorEstimator
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SparsePauliOp
@@ -20,52 +18,20 @@ from qiskit_machine_learning.primitives import QMLEstimator
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator, z_observables
+from qvlm_qiskit.quantum import z_observables
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
-
-A, B = ParameterVector("a", 3), ParameterVector("b", 2)
-Z0, Z1, XX = SparsePauliOp("IZ"), SparsePauliOp("ZI"), SparsePauliOp(["XX", "ZZ"], [0.5, -1.5])
-
-
-def two_qubits():
-    circuit = QuantumCircuit(2)
-    circuit.ry(A[0], 0)
-    circuit.rx(A[1], 1)
-    circuit.cx(0, 1)
-    circuit.rz(A[2], 1)
-    circuit.ry(A[0], 1)
-    return circuit
-
-
-def other_circuit():
-    circuit = QuantumCircuit(2)
-    circuit.rx(B[0], 0)
-    circuit.crx(B[1], 0, 1)
-    return circuit
-
-
-def stock(request, estimator=None):
-    """The gradients of qiskit-machine-learning."""
-    gradient = ParamShiftEstimatorGradient(QMLEstimator() if estimator is None else estimator)
-    return gradient.run(*request).result()
-
-
-def rows_sent(calls):
-    """Number of parameter rows of every pub of the only call."""
-    ((pubs, _),) = calls
-    return [EstimatorPub.coerce(pub).parameter_values.shape for pub in pubs]
-
-
-def assert_same(ours, theirs):
-    assert len(ours.gradients) == len(theirs.gradients)
-    for mine, other in zip(ours.gradients, theirs.gradients, strict=True):
-        assert mine.shape == other.shape
-        np.testing.assert_allclose(mine, other, atol=1e-8)
-    assert ours.metadata == theirs.metadata
-    assert ours.options == theirs.options
-
-
-VALUES = np.random.default_rng(1).uniform(-3, 3, (3, 3))
+from tests.quantum.gradients.requests import (
+    VALUES,
+    XX,
+    Z0,
+    Z1,
+    A,
+    B,
+    assert_same,
+    rows_sent,
+    stock,
+    two_qubits,
+)
 
 
 def test_one_call_and_one_pub_for_all_vectors_and_observables(counting_statevector):
@@ -76,81 +42,6 @@ def test_one_call_and_one_pub_for_all_vectors_and_observables(counting_statevect
     assert rows_sent(counting_statevector.calls) == [(24,)]
     pub = EstimatorPub.coerce(counting_statevector.calls[0][0][0])
     assert pub.observables.shape == (2, 1)
-    assert_same(ours, stock(request))
-
-
-def test_mixed_circuits_make_one_pub_each_and_keep_their_places(counting_statevector):
-    first, second = two_qubits(), other_circuit()
-    request = (
-        [first, second, first, second, first],
-        [Z0, XX, XX, Z1, Z0],
-        [VALUES[0], [0.3, 0.4], VALUES[1], [0.3, 0.4], VALUES[0]],
-        [None, [B[1], B[0]], [A[2], A[0]], None, []],
-    )
-    ours = BatchedEstimatorGradient(counting_statevector).run(*request).result()
-    # two vectors × four angles × 2, but the second vector is not asked for A[1]; 2 + 4
-    assert rows_sent(counting_statevector.calls) == [(14,), (6,)]
-    assert ours.gradients[4].shape == (0,)
-    assert ours.metadata[1]["parameters"] == [B[1], B[0]]
-    # stock fails on an empty list of parameters
-    rest = tuple(column[:4] for column in request)
-    theirs = stock(rest)
-    for mine, other in zip(ours.gradients[:4], theirs.gradients, strict=True):
-        np.testing.assert_allclose(mine, other, atol=1e-8)
-
-
-def test_equal_circuits_share_a_pub_and_unequal_ones_do_not(counting_statevector):
-    different = two_qubits()
-    different.data[2] = different.data[2].replace(qubits=different.qubits[::-1])
-    circuits = [two_qubits(), two_qubits(), different]
-    request = (circuits, [XX] * 3, [VALUES[0]] * 3)
-    ours = BatchedEstimatorGradient(counting_statevector).run(*request).result()
-    assert rows_sent(counting_statevector.calls) == [(8,), (8,)]
-    assert_same(ours, stock(request))
-    assert np.abs(ours.gradients[0] - ours.gradients[2]).max() > 0.1
-
-
-def test_circuits_that_print_alike_are_not_confused():
-    """The keys of stock's caches are texts; ours are not."""
-    circuits = []
-    for sign in (1, -1):
-        inner = QuantumCircuit(1, name="block")
-        inner.ry(sign * A[0], 0)
-        circuit = QuantumCircuit(1)
-        circuit.h(0)
-        circuit.append(inner.to_gate(), [0])
-        circuits.append(circuit)
-    gradient = BatchedEstimatorGradient(StatevectorEstimator())
-    result = gradient.run(circuits, [SparsePauliOp("X")] * 2, [[0.3]] * 2).result()
-    np.testing.assert_allclose(result.gradients, [[-np.sin(0.3)]] * 2, atol=1e-12)
-    result = gradient.run(circuits, [SparsePauliOp("Z")] * 2, [[0.3]] * 2).result()
-    np.testing.assert_allclose(result.gradients, [[-np.cos(0.3)], [np.cos(0.3)]], atol=1e-12)
-
-
-def test_observables_that_differ_slightly_are_told_apart():
-    near = SparsePauliOp(["IZ"], [1.0 + 5e-6])
-    assert near == Z0  # what Qiskit calls equal
-    request = ([two_qubits()] * 2, [Z0, near], [VALUES[0]] * 2)
-    first, second = BatchedEstimatorGradient(QMLEstimator()).run(*request).result().gradients
-    np.testing.assert_allclose(second, first * (1.0 + 5e-6), rtol=1e-10)
-
-
-def test_a_circuit_changed_in_place_is_built_again():
-    circuit = two_qubits()
-    gradient = BatchedEstimatorGradient(StatevectorEstimator())
-    request = ([circuit], [XX], [VALUES[0]])
-    before = gradient.run(*request).result().gradients[0]
-    circuit.h(0)
-    after = gradient.run(*request).result()
-    assert np.abs(before - after.gradients[0]).max() > 0.1
-    assert_same(after, stock(request))
-
-
-def test_equal_vectors_are_sent_once(counting_statevector):
-    values = np.array([[0.0, 1.0, 2.0], [-0.0, 1.0, 2.0], [0.0, 1.0, 2.0]])
-    request = ([two_qubits()] * 3, [Z0] * 3, values)
-    ours = BatchedEstimatorGradient(counting_statevector).run(*request).result()
-    assert rows_sent(counting_statevector.calls) == [(8,)]
     assert_same(ours, stock(request))
 
 
@@ -246,59 +137,6 @@ def test_the_precision_reaches_the_estimator(counting_statevector, method):
     assert sent(chosen) == 0.125
     assert sent(chosen, precision=0.25) == 0.25
     assert sent(chosen) == 0.125
-
-
-NETWORK_ESTIMATORS = {
-    "qml": QMLEstimator,
-    "statevector": StatevectorEstimator,
-    "torch": lambda: TorchEstimator(dtype="complex128"),
-    "aer": AerEstimator,
-}
-
-
-@pytest.mark.parametrize("input_gradients", [True, False])
-@pytest.mark.parametrize("name", NETWORK_ESTIMATORS)
-@pytest.mark.parametrize("method", ["param_shift", "adjoint"])
-def test_the_backward_pass_of_a_network(
-    make_network, weights, counting_statevector, name, method, input_gradients
-):
-    rows = np.random.default_rng(2).uniform(-2, 2, (3, 2))
-    estimator = NETWORK_ESTIMATORS[name]()
-    ours = make_network(
-        estimator=estimator,
-        gradient=BatchedEstimatorGradient(estimator, method),
-        input_gradients=input_gradients,
-    ).backward(rows, weights)
-    reference = QMLEstimator()
-    theirs = make_network(estimator=reference, input_gradients=input_gradients).backward(
-        rows, weights
-    )
-    assert (ours[0] is None) == (not input_gradients)
-    for mine, other in zip(ours, theirs, strict=True):
-        if other is not None:
-            assert mine.shape == other.shape
-            np.testing.assert_allclose(mine, other, atol=1e-8)
-
-
-def test_a_backward_pass_is_one_pub(make_network, weights, counting_statevector):
-    network = make_network(gradient=BatchedEstimatorGradient(counting_statevector))
-    network.backward(np.ones((4, 2)) * np.arange(4)[:, None], weights)
-    # 4 samples, 7 gate angles
-    assert rows_sent(counting_statevector.calls) == [(4 * 7 * 2,)]
-
-
-def test_a_layer_trains_through_it_and_can_be_copied(make_network, weights):
-    import torch
-
-    estimator = StatevectorEstimator()
-    network = make_network(estimator=estimator, gradient=BatchedEstimatorGradient(estimator))
-    layer = QuantumLayer(network, initial_weights=weights)
-    exact = QuantumLayer(make_network(), initial_weights=weights).double()
-    inputs = torch.tensor([[0.3, -0.8]], dtype=torch.float64)
-    for module in (exact, layer, copy.deepcopy(layer)):
-        module.zero_grad()
-        module(inputs).sum().backward()
-        torch.testing.assert_close(module.weight.grad, exact.weight.grad, check_dtype=False)
 
 
 def test_a_used_gradient_can_be_pickled():

@@ -1,3 +1,5 @@
+"""The promise of the method "spsa" of batched gradients: its mean, its variance and its price."""
+
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit

@@ -23,90 +23,17 @@ from qvlm_qiskit.quantum import AmplitudeEncoding, TorchEstimator
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector import engine as statevector
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
-
-X = ParameterVector("x", 2)
-W = ParameterVector("w", 2)
-PARAMETERS = [*X, *W]
-
-# what may stand in a gate: constants, affine and other expressions of inputs and weights
-ANGLES = {
-    "constant": lambda c: c,
-    "x0": lambda c: X[0],
-    "w0": lambda c: W[0],
-    "scaled": lambda c: 2 * X[1] + c,
-    "negated": lambda c: -W[1] / 2,
-    "sum": lambda c: X[0] - W[0] + c,
-    "product": lambda c: 2 * W[0] * X[0],
-    "feature map": lambda c: (np.pi - X[0]) * (np.pi - X[1]),
-    "sine": lambda c: X[0].sin() + W[1],
-    "weights only": lambda c: W[0] * W[1] + W[0].cos(),
-}
-
-# name → (qubits, angles, gate of those angles)
-GATES = {
-    "h": (1, 0, lib.HGate),
-    "s": (1, 0, lib.SGate),
-    "tdg": (1, 0, lib.TdgGate),
-    "sx": (1, 0, lib.SXGate),
-    "y": (1, 0, lib.YGate),
-    "id": (1, 0, lib.IGate),
-    "rx": (1, 1, lib.RXGate),
-    "ry": (1, 1, lib.RYGate),
-    "rz": (1, 1, lib.RZGate),
-    "p": (1, 1, lib.PhaseGate),
-    "u1": (1, 1, lib.U1Gate),
-    "u2": (1, 2, lib.U2Gate),
-    "u3": (1, 3, lib.U3Gate),
-    "u": (1, 3, lib.UGate),
-    "r": (1, 2, lib.RGate),
-    "cx": (2, 0, lib.CXGate),
-    "cx_o0": (2, 0, lambda: lib.CXGate(ctrl_state=0)),
-    "cy": (2, 0, lib.CYGate),
-    "cz": (2, 0, lib.CZGate),
-    "ch": (2, 0, lib.CHGate),
-    "csx": (2, 0, lib.CSXGate),
-    "ecr": (2, 0, lib.ECRGate),
-    "dcx": (2, 0, lib.DCXGate),
-    "swap": (2, 0, lib.SwapGate),
-    "iswap": (2, 0, lib.iSwapGate),
-    "crx": (2, 1, lib.CRXGate),
-    "cry": (2, 1, lib.CRYGate),
-    "crz": (2, 1, lib.CRZGate),
-    "cp": (2, 1, lib.CPhaseGate),
-    "cu1": (2, 1, lib.CU1Gate),
-    "cu3": (2, 3, lib.CU3Gate),
-    "cu": (2, 4, lib.CUGate),
-    "crx_o0": (2, 1, lambda a: lib.CRXGate(a, ctrl_state=0)),
-    "cry_o0": (2, 1, lambda a: lib.CRYGate(a, ctrl_state=0)),
-    "crz_o0": (2, 1, lambda a: lib.CRZGate(a, ctrl_state=0)),
-    "cp_o0": (2, 1, lambda a: lib.CPhaseGate(a, ctrl_state=0)),
-    "cu_o0": (2, 4, lambda *a: lib.CUGate(*a, ctrl_state=0)),
-    "rxx": (2, 1, lib.RXXGate),
-    "ryy": (2, 1, lib.RYYGate),
-    "rzz": (2, 1, lib.RZZGate),
-    "rzx": (2, 1, lib.RZXGate),
-    "xx_plus_yy": (2, 2, lib.XXPlusYYGate),
-    "xx_minus_yy": (2, 2, lib.XXMinusYYGate),
-    "ccx": (3, 0, lib.CCXGate),
-    "ccx_o1": (3, 0, lambda: lib.CCXGate(ctrl_state=1)),
-    "ccz": (3, 0, lib.CCZGate),
-    "cswap": (3, 0, lib.CSwapGate),
-    "mcp": (3, 1, lambda a: lib.MCPhaseGate(a, 2)),
-    "mcp_o1": (3, 1, lambda a: lib.MCPhaseGate(a, 2, ctrl_state=1)),
-    "ccry": (3, 1, lambda a: lib.RYGate(a).control(2, annotated=False)),
-}
-
-
-@st.composite
-def gate_applications(draw, num_qubits, names):
-    name = draw(st.sampled_from([n for n in names if GATES[n][0] <= num_qubits]))
-    width, num_angles, gate = GATES[name]
-    qubits = draw(st.permutations(range(num_qubits)))[:width]
-    angles = [
-        ANGLES[draw(st.sampled_from(list(ANGLES)))](draw(st.sampled_from([0.0, 0.37, -1.9])))
-        for _ in range(num_angles)
-    ]
-    return gate(*angles), qubits
+from tests.quantum.problems import (
+    ANGLES,
+    GATES,
+    PARAMETERS,
+    W,
+    X,
+    check_jacobian,
+    check_values,
+    gate_applications,
+    pauli_sums,
+)
 
 
 @st.composite
@@ -123,20 +50,6 @@ def circuits(draw, max_qubits=4, max_gates=10):
         if draw(st.integers(0, 9)) == 0:
             circuit.barrier()
     return circuit
-
-
-@st.composite
-def pauli_sums(draw, num_qubits):
-    labels = draw(
-        st.lists(
-            st.text("IXYZ", min_size=num_qubits, max_size=num_qubits),
-            min_size=1,
-            max_size=4,
-            unique=True,
-        )
-    )
-    coefficients = [draw(st.sampled_from([1.0, -0.5, 0.25])) / len(labels) for _ in labels]
-    return SparsePauliOp(labels, coefficients)
 
 
 @st.composite
@@ -158,17 +71,6 @@ def running_on(executor):
     return mock.patch.object(statevector, "MAX_SWEEP_QUBITS", EXECUTORS[executor])
 
 
-def check_values(problem, twin, engine):
-    circuit, observables, rows = problem
-    expected = twin(circuit, observables, rows, PARAMETERS)
-    shared = engine(circuit, observables, rows, PARAMETERS, len(X))
-    np.testing.assert_allclose(shared, expected, atol=1e-10, rtol=0)
-    all_batched = engine(circuit, observables, rows, PARAMETERS)
-    np.testing.assert_allclose(all_batched, expected, atol=1e-10, rtol=0)
-    none_batched = engine(circuit, observables, rows[:1], PARAMETERS, 0)
-    np.testing.assert_allclose(none_batched, expected[:1], atol=1e-10, rtol=0)
-
-
 def check_single_precision(problem, twin):
     circuit, observables, rows = problem
     expected = twin(circuit, observables, rows, PARAMETERS)
@@ -177,20 +79,6 @@ def check_single_precision(problem, twin):
     values = engine.expectations(single[:, : len(X)], single[0, len(X) :])
     assert values.dtype == torch.float32
     np.testing.assert_allclose(values.numpy(), expected, atol=1e-5, rtol=0)
-
-
-def check_jacobian(problem, twin_jacobian):
-    circuit, observables, rows = problem
-    engine = StatevectorEngine(compile_circuit(circuit, PARAMETERS), observables, len(X))
-
-    def values(inputs, weights):
-        return engine.expectations(inputs[None], weights)[0]
-
-    row = torch.as_tensor(rows[0])
-    blocks = torch.autograd.functional.jacobian(values, (row[: len(X)], row[len(X) :]))
-    jacobian = torch.cat(blocks, dim=-1).numpy()
-    expected = twin_jacobian(circuit, observables, rows[0], PARAMETERS)
-    np.testing.assert_allclose(jacobian, expected, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
@@ -242,48 +130,6 @@ def test_jacobians_equal_central_differences_of_the_twin(problem, twin_jacobian,
 def test_jacobians_equal_central_differences_on_many_circuits(problem, twin_jacobian, executor):
     with running_on(executor):
         check_jacobian(problem, twin_jacobian)
-
-
-# gates that an engine may merge, move past each other or apply as index tables and phases
-MERGING = ["h", "tdg", "sx", "rx", "ry", "rz", "cx", "cx_o0", "cz", "swap", "iswap", "ccx", "ccz"]
-MERGING += ["cswap", "rzz", "rxx", "dcx", "id", "y"]
-
-
-@st.composite
-def merging_problems(draw, num_qubits, max_gates):
-    circuit = QuantumCircuit(num_qubits)
-    for gate, qubits in draw(
-        st.lists(gate_applications(num_qubits, MERGING), min_size=10, max_size=max_gates)
-    ):
-        circuit.append(gate, qubits)
-    observables = [draw(pauli_sums(num_qubits)) for _ in range(2)]
-    rows = np.random.default_rng(draw(st.integers(0, 2**16))).uniform(-1.5, 1.5, (3, 4))
-    rows[:, len(X) :] = rows[0, len(X) :]
-    return circuit, observables, rows
-
-
-def check_merging(problem, twin, engine, twin_jacobian):
-    check_values(problem, twin, engine)
-    check_jacobian(problem, twin_jacobian)
-
-
-@pytest.mark.parametrize("num_qubits", [3, 4])
-@settings(max_examples=25, deadline=None, derandomize=True)
-@given(data=st.data())
-def test_merged_gates_equal_the_slow_twin(data, num_qubits, twin, engine, twin_jacobian):
-    problem = data.draw(merging_problems(num_qubits, max_gates=24))
-    check_merging(problem, twin, engine, twin_jacobian)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("num_qubits", [3, 4, 5])
-@settings(max_examples=250, deadline=None, derandomize=True)
-@given(data=st.data())
-def test_merged_gates_equal_the_slow_twin_on_many_circuits(
-    data, num_qubits, twin, engine, twin_jacobian
-):
-    problem = data.draw(merging_problems(num_qubits, max_gates=40))
-    check_merging(problem, twin, engine, twin_jacobian)
 
 
 def dressed(num_qubits, gate, qubits):

@@ -1,40 +1,16 @@
 import csv
 import dataclasses
 import json
-import re
 import sys
 
 import pytest
 
-from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.errors import InputError, NoiseModelError, QVLMError
-from qvlm_qiskit.evaluation.loss import answer_loss
-from qvlm_qiskit.runs import Run
-from qvlm_qiskit.studies.grid_study import Execution, computed_row
-from qvlm_qiskit.studies.noise import NoiseStudy, run_noise_study
+from qvlm_qiskit.errors import InputError, QVLMError
+from qvlm_qiskit.studies.grid_study import Execution
 from qvlm_qiskit.studies.noise import cells as noise_cells
-from qvlm_qiskit.studies.noise.cells import open_cell
-from qvlm_qiskit.studies.noise.grid import NoiseGrid, NoiseOptions
-from qvlm_qiskit.studies.noise.models import study_cells, study_models
-
-DEVICE = "noisy:fake_manila"
-SMALL = {"strengths": (0.0, 2.0), "questions": 4, "rows": 3, "shots": 50}
-
-
-@pytest.fixture(scope="module")
-def study(short_run, tmp_path_factory):
-    """A finished study with every dimension, its folder and its results."""
-    out = tmp_path_factory.mktemp("study") / "s"
-    grid = NoiseGrid(
-        DEVICE, mitigations=("none", "readout"), seeds=2, twins=True, trained_at=(1.0,), **SMALL
-    )
-    return grid, out, run_noise_study(grid, [short_run.path], out)
-
-
-def key_of(grid, run, out):
-    """The key of a grid's first cell."""
-    study = NoiseStudy(NoiseOptions.of(grid, [run.path]), out)
-    return study.key(study.cells()[0])
+from qvlm_qiskit.studies.noise import run_noise_study
+from qvlm_qiskit.studies.noise.grid import NoiseGrid
+from tests.studies.noise.small import DEVICE, SMALL, key_of
 
 
 def test_a_study_has_every_cell_of_its_grid_once(study):
@@ -91,46 +67,6 @@ def test_a_table_that_can_not_be_written_is_refused_first(short_run, tmp_path, m
                 NoiseGrid(DEVICE), [short_run.path], tmp_path / "s", Execution(table=table)
             )
     assert not (tmp_path / "s").exists()
-
-
-def test_the_method_is_part_of_what_was_computed(short_run, tmp_path):
-    keys = {}
-    for method in ("auto", "aer", "density"):
-        grid = NoiseGrid(DEVICE, method=method, max_age_days=10**5)
-        cell = study_cells(grid, study_models(grid, [short_run], tmp_path))[0]
-        keys[method] = key_of(grid, short_run, tmp_path)
-        assert open_cell(cell, grid).estimator().inner.method == method
-    assert len(set(keys.values())) == 3
-    # an age limit changes no numbers
-    assert key_of(NoiseGrid(DEVICE), short_run, tmp_path) == keys["auto"]
-
-
-def test_models_are_trained_where_the_grid_says(study):
-    _, out, _ = study
-    found = {path.name: Run.open(path) for path in (out / "models").iterdir()}
-    assert set(found) == {
-        "quantum-seed-1",
-        "classical-seed-0",
-        "classical-seed-1",
-        "quantum-trained-at-1-seed-0",
-        "quantum-trained-at-1-seed-1",
-    }
-    about = found["quantum-trained-at-1-seed-1"].info["backend"]
-    assert about["name"] == DEVICE and about["device"]["noise_scale"] == 1.0
-    assert found["quantum-seed-1"].info["backend"] == {"name": "statevector"}
-    assert found["quantum-seed-1"].seed == 1
-
-
-def test_a_row_is_what_a_cell_gives_by_hand(study, short_run):
-    grid, out, results = study
-    study = NoiseStudy(NoiseOptions.of(grid, [short_run.path]), out)
-    cell = study.cells()[1]
-    again = computed_row(study, cell)
-    (row,) = [dict(r) for r in results["rows"] if r["key"] == study.key(cell)]
-    del again["seconds"], row["seconds"]
-    assert again == row
-    assert row["strength"] == 2.0
-    assert all(entry["rms"] > 0 for entry in row["expectations"])
 
 
 def test_a_finished_study_computes_nothing_again(study, short_run, monkeypatch):
@@ -206,51 +142,8 @@ def test_other_weights_are_another_cell(study, short_run, tiny_run):
     assert keys[0] != keys[1]
 
 
-@pytest.mark.parametrize(
-    ("changes", "error"),
-    [
-        ({"strengths": (1e9,)}, NoiseModelError),
-        ({"mitigations": ("magic",)}, QVLMError),
-        ({"device": "noisy:fake_nowhere"}, QVLMError),
-        ({"seeds": 1, "trained_at": (1e9,)}, NoiseModelError),
-        ({"max_age_days": 1.0}, NoiseModelError),
-        ({"max_age_days": -1.0}, InputError),
-        ({"method": "magic"}, InputError),
-    ],
-)
-def test_a_machine_that_cannot_be_is_refused_before_anything_is_written(
-    changes, error, short_run, tmp_path
-):
-    with pytest.raises(error):
-        run_noise_study(
-            NoiseGrid(**{"device": DEVICE, **changes}), [short_run.path], tmp_path / "s"
-        )
-    assert not (tmp_path / "s").exists()
-
-
 def test_a_folder_of_something_else_is_left_alone(short_run, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="not a study"):
         run_noise_study(NoiseGrid(DEVICE, **SMALL), [short_run.path], tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
-
-
-def test_the_loss_is_the_models_own_on_one_batch(model, processor, samples):
-    from qvlm_qiskit.data.batch import collate, encode_training
-
-    whole = float(model(**collate(encode_training(processor, samples))).loss.detach())
-    for size in (7, 40):
-        found = answer_loss(model, processor, samples, batch_size=size)
-        assert found == pytest.approx(whole, rel=1e-5)
-    with model.run_on(open_backend("noisy:depolarizing(0.5)", precision=0)):
-        assert answer_loss(model, processor, samples) != pytest.approx(whole, rel=1e-4)
-
-
-def test_the_report_says_what_was_seen_and_what_was_not(study):
-    _, out, results = study
-    page = (out / "report.html").read_text()
-    assert page.count("<svg") == 3
-    assert not re.search(r'(?:src|href)="(?!#)', page)  # nothing is loaded from elsewhere
-    for point in results["points"]:
-        assert point["kind"] in page
-    assert "no difference seen" in page or "worse" in page or "better" in page

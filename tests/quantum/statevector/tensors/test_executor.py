@@ -17,7 +17,7 @@ from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector import engine as statevector
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from qvlm_qiskit.quantum.statevector.tensors import executor as tensor
-from qvlm_qiskit.quantum.statevector.tensors import steps
+from tests.quantum.statevector.tensors.everything import everything
 
 
 class Recorder(TorchDispatchMode):
@@ -49,26 +49,6 @@ class Recorder(TorchDispatchMode):
 
 def key_of(x):
     return x.untyped_storage()._cdata
-
-
-def everything(n=3):
-    """A circuit with every kind of step and of expression."""
-    x, w = ParameterVector("x", n), ParameterVector("w", n)
-    circuit = QuantumCircuit(n)
-    for q in range(n):
-        circuit.ry(x[q], q)
-        circuit.rz((np.pi - x[q]) * (np.pi - x[0]), q)
-    circuit.rx(w[0] * w[1], 1)
-    circuit.h(0)
-    circuit.cx(0, 1)
-    circuit.swap(1, 2)
-    circuit.cz(0, 2)
-    circuit.ch(0, 2)
-    circuit.rzz(x[0] * w[0], 0, 2)
-    circuit.rxx(w[1], 0, 1)
-    circuit.ry(w[2] + 1, 0)
-    circuit.rx(x[1], 1)
-    return circuit, x, w
 
 
 def loaded(kind, n=3):
@@ -190,33 +170,6 @@ def test_number_of_operations_grows_with_layers_and_not_with_gates():
     two, three, wide = counts
     assert three - two <= 4  # matrix product, gather, and what reshaping copies
     assert wide - three <= 15  # a block more, and more factors of the first product state
-
-
-def test_gates_stay_matrices_where_tables_would_be_too_large(twin):
-    circuit, x, w = everything()
-    rng = np.random.default_rng(3)
-    rows = rng.uniform(-3, 3, (2, 6))
-    rows[1, 3:] = rows[0, 3:]
-    observables = [SparsePauliOp("XYZ"), SparsePauliOp("ZIZ")]
-    with (
-        mock.patch.object(steps, "MAX_TABLE_QUBITS", 2),
-        mock.patch.object(statevector, "MAX_SWEEP_QUBITS", -1),
-    ):
-        engine = StatevectorEngine(compile_circuit(circuit, [*x, *w]), observables, 3)
-        kinds = {type(step) for step in engine.tensor_executor._steps}
-        values = engine.expectations(torch.as_tensor(rows[:, :3]), torch.as_tensor(rows[0, 3:]))
-    assert kinds.isdisjoint({steps.Permutation, steps.Diagonal})
-    expected = twin(circuit, observables, rows, [*x, *w])
-    np.testing.assert_allclose(values.numpy(), expected, atol=1e-12, rtol=0)
-
-
-def test_every_kind_of_step_occurs():
-    circuit, x, w = everything()
-    found = [type(step).__name__ for step in steps.steps_of(compile_circuit(circuit, [*x, *w]))]
-    assert found == [
-        *("Layer", "Permutation", "Diagonal", "FixedUnitary"),
-        *("PauliRotation", "PauliRotation", "Layer"),
-    ]
 
 
 @pytest.mark.parametrize("precision", ["highest", "high"])

@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from qvlm_qiskit.jobs import JobStore
+from qvlm_qiskit.jobs.ledger.runs import new_run
+from tests.cli.small_runs import STORE
+from tests.cli.tables import cells
+
+REQUEST = {"run": "run", "backend": {"name": "aer"}, "options": {"limit": 7}}
+
+
+@pytest.fixture
+def waiting(place):
+    """A run of which nothing was sent."""
+    store = JobStore(place / "ledger")
+    run = new_run(store, REQUEST)
+    store.close()
+    return run
+
+
+def test_a_run_without_jobs_is_listed_with_what_it_asked_for(qvlm, waiting):
+    found = qvlm("jobs", "list", *STORE)
+    assert (found.status, found.err) == (0, "")
+    ((identifier, state, machine, jobs, right, _),) = cells(found.out)
+    assert (identifier, state, machine) == (waiting.id, "waiting", "aer")
+    assert (jobs, right) == ("0/0", "–/7")
+    (entry,) = json.loads(qvlm("jobs", "list", *STORE, "--json").out)
+    assert (entry["id"], entry["jobs"], entry["accuracy"]) == (waiting.id, 0, None)
+    assert "result" not in entry
+
+
+def test_results_that_are_not_there_yet_are_refused(qvlm, waiting):
+    found = qvlm("jobs", "results", "last", *STORE)
+    assert (found.status, found.out) == (2, "")
+    assert found.err == f"qvlm: run {waiting.id} is waiting and has no result yet\n"
+
+
+def test_what_cost_nothing_is_no_row_of_the_bill(qvlm, waiting):
+    found = qvlm("jobs", "usage", *STORE)
+    assert (found.status, cells(found.out)) == (0, [])
+    assert json.loads(qvlm("jobs", "usage", *STORE, "--json").out) == {"usage": [], "saved": {}}
+
+
+def test_a_run_is_shown_with_its_record(qvlm, waiting):
+    shown = json.loads(qvlm("jobs", "show", waiting.id, *STORE, "--json").out)
+    assert (shown["id"], shown["request"], shown["submissions"]) == (waiting.id, REQUEST, [])
+    assert f"{waiting.id} on aer: waiting" in qvlm("jobs", "show", "last", *STORE).out

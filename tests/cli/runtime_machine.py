@@ -1,0 +1,3 @@
+"""The machine of the loopback Runtime service."""
+
+MACHINE = "ibm:fake_manila"

@@ -1,0 +1,23 @@
+import json
+
+from qvlm_qiskit.jobs.ledger.runs import list_runs
+from tests.cli.small_runs import MACHINE, STORE
+
+
+def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(qvlm, ledger):
+    found = qvlm("submit", "run", *MACHINE, *STORE, "--prefetch", "--dry-run", "--json")
+    plan = json.loads(found.out)
+    assert (plan["prefetch"], plan["with_prefetch"]["jobs"], plan["waits"]["with"]) == (True, 2, 1)
+    assert plan["without_prefetch"]["jobs"] == plan["waits"]["without"] > 2
+    assert plan["with_prefetch"]["executions"] == 100 * plan["with_prefetch"]["rows"]
+    assert (ledger().count_jobs(), list_runs(ledger())) == (0, [])
+
+
+def test_a_budget_is_one_line_and_nothing_is_sent(qvlm, ledger):
+    found = qvlm("submit", "run", *MACHINE, *STORE, "--budget-executions", "10", "--json")
+    assert (found.status, found.out) == (2, "")
+    progress, line = found.err.splitlines()
+    assert "rehearsal" in progress
+    assert line.startswith("qvlm: the run needs about ")
+    assert line.endswith("nothing was sent")
+    assert (ledger().count_jobs(), list_runs(ledger())) == (0, [])

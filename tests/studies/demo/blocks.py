@@ -1,0 +1,1 @@
+BLOCKS = ["vision.embeddings.patch_embeddings.qcnn.core.layer", "paqm.core.layer"]
