@@ -4,25 +4,39 @@ The stack is Compiled( Mitigated( Recorded( device ) ) ), each a Qiskit `BaseEst
 one thing. Compilation is outermost: mitigation folds, and records hold, the circuits that run.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 if __name__ != "qvlm_qiskit.backends":
     raise ImportError("this package is imported as qvlm_qiskit.backends, not as backends")
 
-# Importing the openers enters them in the registry, in the order of the table of backends.
-from qvlm_qiskit.backends.devices import statevector  # isort: skip
-from qvlm_qiskit.backends.devices import aer  # isort: skip
-from qvlm_qiskit.backends.devices import noisy  # isort: skip
-from qvlm_qiskit.backends.devices import fake  # isort: skip
-from qvlm_qiskit.backends.devices import ibm  # isort: skip
-from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import BackendRow, list_backends, open_backend, register
-from qvlm_qiskit.backends.compilation.compiled import Compiled
-from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
-from qvlm_qiskit.backends.devices.noise_by_name import open_noise
-from qvlm_qiskit.backends.mitigation.names import MITIGATIONS, parse_mitigation
-from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.preflight.preflight import Preflight
+if TYPE_CHECKING:
+    from qvlm_qiskit.backends.backend import Backend
+    from qvlm_qiskit.backends.catalog import list_backends, open_backend, register
+    from qvlm_qiskit.backends.compilation.compiled import Compiled
+    from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
+    from qvlm_qiskit.backends.devices.noise_by_name import open_noise
+    from qvlm_qiskit.backends.mitigation.names import MITIGATIONS, parse_mitigation
+    from qvlm_qiskit.backends.options import BackendOptions
+    from qvlm_qiskit.backends.preflight.preflight import Preflight
+    from qvlm_qiskit.backends.table import BackendRow
 
-_OPENERS = (statevector, aer, noisy, fake, ibm)
+_HOMES = {
+    "Backend": "backend",
+    "BackendOptions": "options",
+    "BackendRow": "table",
+    "Compiled": "compilation.compiled",
+    "CompiledCircuit": "compilation.compiler",
+    "Compiler": "compilation.compiler",
+    "MITIGATIONS": "mitigation.names",
+    "Preflight": "preflight.preflight",
+    "list_backends": "catalog",
+    "open_backend": "catalog",
+    "open_noise": "devices.noise_by_name",
+    "parse_mitigation": "mitigation.names",
+    "register": "catalog",
+}
 
 __all__ = [
     "MITIGATIONS",
@@ -39,3 +53,12 @@ __all__ = [
     "parse_mitigation",
     "register",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use: names and options are refused without Qiskit."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qvlm_qiskit.backends' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"qvlm_qiskit.backends.{_HOMES[name]}"), name)

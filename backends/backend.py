@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Literal
+from inspect import signature
+from typing import Any, Literal
 
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2
@@ -15,10 +16,11 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qvlm_qiskit.backends.compilation.compiled import Compiled
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.errors import MitigationError
-
-if TYPE_CHECKING:
-    from qvlm_qiskit.backends.preflight.preflight import Preflight
+from qvlm_qiskit.backends.preflight.limits import NO_LIMITS, JobLimits
+from qvlm_qiskit.backends.preflight.preflight import Preflight, preflight
+from qvlm_qiskit.backends.pubs.stack import stack_of
+from qvlm_qiskit.backends.service import JobService
+from qvlm_qiskit.errors import BackendError, InputError, MitigationError
 
 Kind = Literal["exact", "simulated shots", "local runtime", "hardware"]
 Wrapper = Callable[[BaseEstimatorV2], BaseEstimatorV2]
@@ -48,8 +50,12 @@ class Backend:
         device_options: What determines the raw values of `device`, JSON-able.
         noise: A summary of the noise, JSON-able; None where there is none or it is unknown.
         mitigations: The mitigations that this backend offers.
-        rep_delay_seconds: The pause before every execution on the IBM machine that this backend
-            is, or imitates; None where there is no such machine, or it states none.
+        rep_delay_seconds: The pause before every execution on the machine that this backend is, or
+            imitates; None where there is no such machine, or it states none: the time on it is not
+            estimated then.
+        limits: What that machine documents about the size of jobs.
+        service: Makes the service that runs this machine's jobs, of the keyword arguments that
+            `jobs.Recording` has for it; None: the jobs are run on this computer, by `device`.
         reopen: Opens the same machine with other options.
         notes: What was done otherwise than asked for, and why.
     """
@@ -66,8 +72,22 @@ class Backend:
     noise: Mapping[str, Any] | None = None
     mitigations: tuple[str, ...] = ("none",)
     rep_delay_seconds: float | None = None
+    limits: JobLimits = NO_LIMITS
+    service: Callable[..., JobService] | None = None
     reopen: Callable[[BackendOptions], Backend] | None = None
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a real machine whose jobs nobody would count or pay for.
+
+        Raises:
+            BackendError: Hardware without a service.
+        """
+        if self.kind == "hardware" and self.service is None:
+            raise BackendError(
+                f"backend {self.name!r} is hardware and says nothing about its jobs: give "
+                "Backend(service=…), see qvlm_qiskit.backends.service"
+            )
 
     @cached_property
     def _stack(self) -> BaseEstimatorV2:
@@ -115,6 +135,23 @@ class Backend:
         opened = self.reopen(options)
         return opened if opened.reopen else replace(opened, reopen=self.reopen)
 
+    def job_service(self, **options: Any) -> JobService | None:
+        """A new service for this machine's jobs, for one thread; None: this computer runs them.
+
+        Args:
+            options: What the machine's service takes.
+
+        Raises:
+            InputError: It takes no such option.
+        """
+        if self.service is None:
+            return None
+        try:
+            signature(self.service).bind(**options)
+        except TypeError as ex:
+            raise InputError(f"the service of backend {self.name!r} has {ex}") from ex
+        return self.service(**options)
+
     def preflight(
         self, subject: Any, batch: Any = 1, *, mitigations: Sequence[str] | None = None
     ) -> Preflight:
@@ -122,8 +159,6 @@ class Backend:
 
         See `qvlm_qiskit.backends.preflight.preflight.preflight` for the arguments.
         """
-        from qvlm_qiskit.backends.preflight.preflight import preflight
-
         return preflight(self, subject, batch, mitigations=mitigations)
 
     def device_description(self) -> dict[str, Any]:
@@ -166,12 +201,10 @@ class Backend:
 
     def _choices(self) -> list[dict[str, Any]]:
         """What an automatic mitigation has chosen so far, and why."""
-        estimator: Any = self.__dict__.get("_stack")
-        while estimator is not None:
-            if hasattr(estimator, "describe"):
-                found: list[dict[str, Any]] = estimator.describe()
+        for layer in stack_of(self.__dict__.get("_stack")):
+            if hasattr(layer, "describe"):
+                found: list[dict[str, Any]] = layer.describe()
                 return found
-            estimator = getattr(estimator, "inner", None)
         return []
 
     def recorded(self, recorder: Recorder) -> Backend:

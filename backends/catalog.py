@@ -11,34 +11,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
-from qvlm_qiskit.backends.backend import Backend, Kind
-from qvlm_qiskit.backends.mitigation.names import Auto, combined, mitigation_name, parse_mitigation
-from qvlm_qiskit.backends.mitigation.techniques import Step
+from qvlm_qiskit.backends.mitigation.names import combined, mitigation_name, parse_mitigation
+from qvlm_qiskit.backends.mitigation.step import Step
+from qvlm_qiskit.backends.mitigation.techniques.auto import Auto
 from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.backends.table import OWN as OWN
+from qvlm_qiskit.backends.table import BackendRow
 from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.backends.backend import Backend, Kind
 
 ENTRY_POINT_GROUP = "qvlm_qiskit.backends"
 
-Opener = Callable[[str, BackendOptions], Backend]
-
-
-@dataclass(frozen=True)
-class BackendRow:
-    """One line of the table of backends.
-
-    Attributes:
-        name: What to give to `open_backend`.
-        kind: The kind of the opened backend.
-        qubits: Number of qubits; None where only opening it tells.
-        what: What it is, in a phrase.
-    """
-
-    name: str
-    kind: str
-    qubits: int | None
-    what: str
+Opener = Callable[[str, BackendOptions], "Backend"]
 
 
 @dataclass(frozen=True)
@@ -51,14 +41,18 @@ _registry: dict[str, _Entry] = {}
 
 
 def register(
-    key: str, *, kind: Kind, what: str, rows: Callable[[], Iterable[BackendRow]] | None = None
+    key: str,
+    *,
+    kind: Kind | None = None,
+    what: str = "",
+    rows: Callable[[], Iterable[BackendRow]] | None = None,
 ) -> Callable[[Opener], Opener]:
     """Decorator: enter an opener under a name, or under a prefix that ends in ":" or "_".
 
     Args:
         key: The name ("aer") or the prefix ("noisy:").
         kind: The kind of the backends that it opens.
-        what: A phrase for the table.
+        what: A phrase for the table; this package's own backends are in `table` already.
         rows: Lists the names behind a prefix, cheaply; one row with the key when not given.
 
     Raises:
@@ -66,13 +60,34 @@ def register(
     """
 
     def enter(opener: Opener) -> Opener:
-        if key in _registry:
+        if key in _registry or (key in OWN and opener.__module__ != _module_of(key)):
             raise InputError(f"the backend name {key!r} is registered already")
-        single = [BackendRow(key, kind, None, what)]
-        _registry[key] = _Entry(opener, rows or (lambda: single))
+        single = [BackendRow(key, kind or "unknown", None, what)]
+        _registry[key] = _Entry(opener, OWN[key].rows if key in OWN else rows or (lambda: single))
         return opener
 
     return enter
+
+
+def check_backend(name: str, options: BackendOptions | None = None) -> None:
+    """Refuse what can be refused without opening anything; Qiskit is not imported.
+
+    Third parties' backends are known by name only: their options are refused when they are opened.
+
+    Args:
+        name: As `open_backend` takes it.
+        options: What is asked of it.
+
+    Raises:
+        UnknownNameError: No such backend; the message names the nearest.
+        InputError: It doesn't take one of the options.
+        NoiseModelError: A noise formula that can't be read.
+    """
+    key = _key(name)
+    if key in OWN:
+        if options is not None:
+            options.only_options(name, OWN[key].accepted)
+        OWN[key].check(name)
 
 
 def open_backend(
@@ -111,10 +126,9 @@ def open_backend(
         precision: Target standard error instead of shots; 0 asks a noisy:* backend for exact
             values, which can be differentiated.
         mitigation: Techniques joined by "+", with parameters in parentheses:
-            "readout+zne(scales=1,3,5,factory=exp)"; or objects of `backends.mitigation.techniques`.
-            "readout", "zne", "learned-zne", "cdr", "twirling", "auto" (noisy:*, fake_*, ibm:*),
-            "pec" (noisy:*, fake_*), "dd", "resilience-0|1|2" (fake_*, ibm:*). docs/mitigation.md
-            says what each does.
+            "readout+zne(scales=1,3,5,factory=exp)"; or `Step` objects, "none" for none. Their names
+            are in `backends.MITIGATIONS`, what a backend offers in `Backend.mitigations`, and what
+            each does in docs/mitigation.md.
         budget: Executions that "auto" may take to choose, per circuit.
         seed: Makes simulation and compilation repeatable: equal pubs then give equal samples,
             different pubs independent ones.
@@ -150,6 +164,9 @@ def open_backend(
         method=method,
         max_age_days=max_age_days,
     )
+    check_backend(name, options)
+    from qvlm_qiskit.backends.backend import Backend
+
     opener = _find_opener(name)
     opened = opener(name, options)
     if not isinstance(opened, Backend):
@@ -178,10 +195,12 @@ def list_backends() -> list[BackendRow]:
 
     Third parties' entry points are imported; one that fails is listed with what is wrong with it.
     """
-    listed = [row for entry in _registry.values() for row in entry.rows()]
+    listed = [row for own in OWN.values() for row in own.rows()]
+    others = [entry for key, entry in _registry.items() if key not in OWN]
+    listed += [row for entry in others for row in entry.rows()]
     for point in _entry_points():
         kind, what = "third party", f"from {point.value}"
-        if point.name in _registry:
+        if point.name in OWN or point.name in _registry:
             kind, what = "broken", f"{what}: the name is taken by this package"
         else:
             try:
@@ -193,19 +212,30 @@ def list_backends() -> list[BackendRow]:
 
 
 def _find_opener(name: str) -> Opener:
+    key = _key(name)
+    if key in OWN:
+        import_module(_module_of(key))
+    if key in _registry:
+        return _registry[key].opener
+    return _load(next(point for point in _entry_points() if point.name == key))
+
+
+def _key(name: str) -> str:
+    """The known name, or the longest known prefix of it."""
     if not isinstance(name, str):
         raise InputError(f"a backend is opened by its name, not by {type(name).__name__}")
-    if name in _registry:
-        return _registry[name].opener
-    points = {point.name: point for point in _entry_points() if point.name not in _registry}
-    if name in points:
-        return _load(points[name])
-    keys = [*_registry, *points]
+    keys = [*OWN, *_registry, *(point.name for point in _entry_points())]
+    if name in keys:
+        return name
     prefixes = [key for key in keys if key[-1:] in (":", "_") and name.startswith(key)]
-    if prefixes:
-        longest = max(prefixes, key=len)
-        return _registry[longest].opener if longest in _registry else _load(points[longest])
-    raise UnknownNameError("backend", name, [row.name for row in list_backends()])
+    if not prefixes:
+        own = [row.name for entry in OWN.values() for row in entry.rows()]
+        raise UnknownNameError("backend", name, [*own, *(key for key in keys if key not in OWN)])
+    return max(prefixes, key=len)
+
+
+def _module_of(key: str) -> str:
+    return f"qvlm_qiskit.backends.devices.{OWN[key].module}"
 
 
 def _entry_points() -> list[EntryPoint]:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
-from qvlm_qiskit.backends.mitigation.names import Auto, mitigation_name, parse_mitigation
-from qvlm_qiskit.backends.mitigation.techniques import Step
+from qvlm_qiskit.backends.mitigation.names import mitigation_name, parse_mitigation
+from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.pubs.shots import precision_of_shots
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
 
@@ -118,17 +118,10 @@ class BackendOptions:
         """
         if self.precision == 0 and not exact:
             raise InputError(f"precision is 0; backend {backend!r} needs one above 0")
-        for field in fields(self):
-            given = getattr(self, field.name) != field.default
-            if given and field.name != "mitigation" and field.name not in accepted:
-                raise InputError(
-                    f"backend {backend!r} takes no option {field.name}= (it takes: "
-                    f"{', '.join(sorted(accepted))})"
-                )
+        self.only_options(backend, accepted)
         asked = list(self.steps)
         for step in self.steps:
-            if isinstance(step, Auto):
-                asked += [other for text in step.techniques for other in parse_mitigation(text)]
+            asked += [other for text in step.choices for other in parse_mitigation(text)]
         for step in asked:
             if step.name not in mitigations:
                 reason = (reasons or {}).get(step.name)
@@ -136,6 +129,24 @@ class BackendOptions:
                     f"backend {backend!r} offers no mitigation {step.name!r}"
                     + (f": {reason}" if reason else "")
                     + f" (it offers: {', '.join(mitigations)})"
+                )
+
+    def only_options(self, backend: str, accepted: Collection[str]) -> None:
+        """Refuse options that a backend doesn't take; its mitigations are not looked at.
+
+        Args:
+            backend: The backend's name, for the message.
+            accepted: Names of the options that it takes.
+
+        Raises:
+            InputError: Another option was given a value.
+        """
+        for field in fields(self):
+            given = getattr(self, field.name) != field.default
+            if given and field.name != "mitigation" and field.name not in accepted:
+                raise InputError(
+                    f"backend {backend!r} takes no option {field.name}= (it takes: "
+                    f"{', '.join(sorted(accepted))})"
                 )
 
 

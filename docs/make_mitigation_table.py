@@ -1,16 +1,58 @@
-"""Puts benchmarks/results/mitigation.json into docs/mitigation.md (make docs); a test compares."""
+"""Puts the techniques and benchmarks/results/mitigation.json into docs/mitigation.md (make docs).
+
+A test compares.
+"""
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
+
+from qvlm_qiskit.backends.mitigation.names import offered, technique_class
+from qvlm_qiskit.backends.mitigation.step import Step, written
+from qvlm_qiskit.mitigations import TECHNIQUES
 
 ROOT = Path(__file__).parent.parent
 PAGE = Path(__file__).with_name("mitigation.md")
 RESULTS = ROOT / "benchmarks" / "results" / "mitigation.json"
-BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->"
+PATTERNS = {"noisy": "noisy:*", "fake": "fake_*", "ibm": "ibm:*"}
+
+
+def techniques() -> str:
+    """This package's techniques, and what "auto" compares, as Markdown."""
+    lines = ["| technique | where | parameters | what it does |", "|---|---|---|---|"]
+    for name in TECHNIQUES.own:
+        found = technique_class(name)
+        text = inspect.getdoc(found) or ""
+        what, _, attributes = text.partition("\n\nAttributes:\n")
+        said = {
+            key: " ".join(value.split())
+            for key, value in re.findall(r"^    (\w+): (.*(?:\n        .*)*)", attributes, re.M)
+        }
+        parameters = " ".join(_parameter(field, said[field.name]) for field in fields(found))
+        cells = (f"`{name}`", _where(found), parameters, " ".join(what.split()))
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "Unless it is told which, `auto` compares", ""]
+    for family, pattern in PATTERNS.items():
+        lines.append(f"- on `{pattern}`: `{', '.join(offered(family).candidates)}`")
+    return "\n".join(lines) + "\n"
+
+
+def _where(found: type[Step]) -> str:
+    if found.name == "none":
+        return "everywhere"
+    return ", ".join(f"`{PATTERNS[family]}`" for family in PATTERNS if family in found.places.on)
+
+
+def _parameter(field: Any, said: str) -> str:
+    whole = isinstance(field.default, int)
+    default = f"{field.default:,}" if whole else written(field.default)
+    return f"`{field.name}`{f' ({default})' if default else ''}: {said}"
 
 
 def tables(results: Mapping[str, Any]) -> str:
@@ -39,9 +81,12 @@ def tables(results: Mapping[str, Any]) -> str:
 
 
 def page(text: str, results: Mapping[str, Any]) -> str:
-    """The page with its measured section replaced."""
-    head, rest = text.split(BEGIN)
-    return head + BEGIN + tables(results) + END + rest.split(END)[1]
+    """The page with its generated sections replaced."""
+    for name, content in {"techniques": techniques(), "results": tables(results)}.items():
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+        head, rest = text.split(begin)
+        text = head + begin + content + end + rest.split(end)[1]
+    return text
 
 
 def main() -> None:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qvlm_qiskit.studies.noise.noise_report import accuracy_plot, verdict
+from qvlm_qiskit.studies.intervals import verdict
+from qvlm_qiskit.studies.noise.noise_report import accuracy_plot
 from qvlm_qiskit.studies.noise.summary import summarise
 from qvlm_qiskit.studies.reports.plots import block_name
 from qvlm_qiskit.studies.reports.templates import interval
@@ -98,7 +99,7 @@ def _differences(results: Results) -> str:
     for entry in results["differences"]:
         lines.append(
             f"| {entry['what'].replace(' - ', ' − ')} | × {entry['strength']:g} "
-            f"| {interval(entry['accuracy'], 100, '', sign=True)} | {verdict(entry)} "
+            f"| {interval(entry['accuracy'], 100, '', sign=True)} | {verdict(entry['accuracy'])} "
             f"| {interval(entry['loss'], 1, '', sign=True, digits=3)} |"
         )
     return "\n".join(lines)

@@ -1,21 +1,38 @@
 """Jobs that are never lost, repeated or misread: the ledger, and the estimator in front of it.
 
 The way of a call: `recorded` (which rows are known?) → `rows` → `purchase` (intent) → `worker` →
-`submit` → `reconcile` → `follow` → `store`. `service` is what a machine has to offer; `local` and
-`ibm` offer it.
+`submit` → `reconcile` → `follow` → `store`. A machine brings its service (`backends.service`); one
+that has none is run on this computer by `services.local`.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 if __name__ != "qvlm_qiskit.jobs":
     raise ImportError("this package is imported as qvlm_qiskit.jobs, not as jobs")
 
-from qvlm_qiskit.jobs.costs.budget import Budget
-from qvlm_qiskit.jobs.ledger.records import Submission
-from qvlm_qiskit.jobs.ledger.states import State
-from qvlm_qiskit.jobs.ledger.store import JobStore
-from qvlm_qiskit.jobs.recorded import Recorded
-from qvlm_qiskit.jobs.recording import Recording, recorded_backend
-from qvlm_qiskit.jobs.worker.patience import Policy
-from qvlm_qiskit.jobs.worker.worker import Worker
+if TYPE_CHECKING:
+    from qvlm_qiskit.jobs.costs.budget import Budget
+    from qvlm_qiskit.jobs.ledger.records import Submission
+    from qvlm_qiskit.jobs.ledger.states import State
+    from qvlm_qiskit.jobs.ledger.store import JobStore
+    from qvlm_qiskit.jobs.recorded import Recorded
+    from qvlm_qiskit.jobs.recording import Recording, recorded_backend
+    from qvlm_qiskit.jobs.worker.patience import Policy
+    from qvlm_qiskit.jobs.worker.worker import Worker
+
+_HOMES = {
+    "Budget": "costs.budget",
+    "JobStore": "ledger.store",
+    "Policy": "worker.patience",
+    "Recorded": "recorded",
+    "Recording": "recording",
+    "State": "ledger.states",
+    "Submission": "ledger.records",
+    "Worker": "worker.worker",
+    "recorded_backend": "recording",
+}
 
 __all__ = [
     "Budget",
@@ -28,3 +45,12 @@ __all__ = [
     "Worker",
     "recorded_backend",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use: what only reads a ledger needs no Qiskit."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qvlm_qiskit.jobs' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"qvlm_qiskit.jobs.{_HOMES[name]}"), name)

@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.preflight.limits import JobTimer, broken_limits
+from qvlm_qiskit.backends.preflight.limits import JobTimer
+from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.pubs.work import StatesWork
 from qvlm_qiskit.errors import BudgetError
-from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.ledger.rows import Row, merge
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.ledger.store import new_id
-
-if TYPE_CHECKING:
-    from qvlm_qiskit.jobs.recorded import Recorded
+from qvlm_qiskit.jobs.worker.desk import Desk
 
 Pubs = list[tuple[EstimatorPub, list[Row]]]
 
 
-def purchase(buyer: Recorded, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[str]:
+@dataclass(frozen=True)
+class Buyer:
+    """Who buys rows, and of what.
+
+    Attributes:
+        device: Is asked what its jobs would execute.
+        context: What the answers depend on beside the pub.
+        desk: The ledger, the machine and the budget.
+        run: Id of the run that pays.
+        rep_delay_seconds: The machine's, for estimates; None: QPU time is not estimated.
+    """
+
+    device: BaseEstimatorV2
+    context: Mapping[str, Any]
+    desk: Desk
+    run: str | None = None
+    rep_delay_seconds: float | None = None
+
+
+def purchase(buyer: Buyer, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[str]:
     """Record the intent to buy every row that the ledger does not know; nothing is sent.
 
     Args:
-        buyer: Knows the store, the device and the run.
+        buyer: For which machine and run.
         rows: The rows of a call.
         pubs: The pubs that they come from.
 
@@ -38,19 +57,19 @@ def purchase(buyer: Recorded, rows: Sequence[Row], pubs: Sequence[EstimatorPub])
     """
     made: list[str] = []
     while True:
-        known = buyer.store.find_rows({row.key for row in rows})
+        known = buyer.desk.store.find_rows({row.key for row in rows})
         missing = list({row.key: row for row in rows if row.key not in known}.values())
         if not missing:
             return made
         for chunk in _chunks(buyer, missing, pubs):
             identifier = new_id("s-")
             # False: another worker has bought one of the rows meanwhile; all are looked up anew.
-            if not buyer.store.intend(*_intent(buyer, identifier, chunk)):
+            if not buyer.desk.store.intend(*_intent(buyer, identifier, chunk)):
                 break
             made.append(identifier)
 
 
-def _chunks(buyer: Recorded, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[Pubs]:
+def _chunks(buyer: Buyer, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[Pubs]:
     """Rows in jobs of one precision, each within the documented limits."""
     by_precision: dict[float | None, list[Row]] = {}
     for row in rows:
@@ -60,20 +79,21 @@ def _chunks(buyer: Recorded, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) 
     ]
 
 
-def _within_limits(
-    buyer: Recorded, rows: Sequence[Row], pubs: Sequence[EstimatorPub]
-) -> list[Pubs]:
+def _within_limits(buyer: Buyer, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[Pubs]:
     merged = merge(rows, pubs)
-    if not buyer.worker.service.charges:
+    service = buyer.desk.service
+    if not service.charges:
         return [merged]
     broken = [
-        text for job in _work(buyer, merged) for text in broken_limits(job, _seconds(buyer, job))
+        text
+        for job in _work(buyer, merged)
+        for text in service.limits.broken(job, _seconds(buyer, job))
     ]
     if not broken:
         return [merged]
     if len(rows) == 1:
         raise BudgetError(
-            f"one row alone is too much for {buyer.worker.service.machine}: {broken[0]}"
+            f"one row alone is too much for {buyer.desk.service.machine}: {broken[0]}"
         )
     half = len(rows) // 2
     return [
@@ -83,26 +103,26 @@ def _within_limits(
 
 
 def _intent(
-    buyer: Recorded, identifier: str, chunk: Pubs
+    buyer: Buyer, identifier: str, chunk: Pubs
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The columns of a submission, and its rows; the package is on disk when this returns."""
     package = Package(tuple(pub for pub, _ in chunk), buyer.context)
     executions, seconds = _estimate(buyer, chunk)
-    service, now = buyer.worker.service, buyer.store.now()
+    service, now = buyer.desk.service, buyer.desk.store.now()
     columns = {
         "id": identifier,
         "tag": f"qvlm-{uuid.uuid4().hex}",
-        "run": buyer.run_id,
+        "run": buyer.run,
         "state": State.INTENDED,
         "machine": service.machine,
         "decoder": service.decoder,
-        "package": buyer.store.blobs.put(package.to_bytes()),
-        "about": buyer.context,
+        "package": buyer.desk.store.blobs.put(package.to_bytes()),
+        "about": dict(buyer.context),
         "attempt": 1,
         "rows": sum(len(rows) for _, rows in chunk),
         "executions": executions,
         "seconds_estimated": seconds,
-        "max_seconds": buyer.worker.budget.max_seconds(seconds),
+        "max_seconds": buyer.desk.budget.max_seconds(seconds, service.limits),
         "posts": 0,
         "not_before": 0.0,
         "fetches": 0,
@@ -123,15 +143,15 @@ def _intent(
     return columns, rows
 
 
-def _estimate(buyer: Recorded, chunk: Pubs) -> tuple[int | None, float | None]:
+def _estimate(buyer: Buyer, chunk: Pubs) -> tuple[int | None, float | None]:
     """Executions and QPU seconds; None where nobody can say.
 
     Counting what the Runtime client would send takes as long as preparing it, so it is done only
     where something depends on it.
     """
-    budget = buyer.worker.budget
-    wanted = buyer.worker.service.charges or budget.seconds or budget.executions
-    if not wanted or not isinstance(buyer.inner, StatesWork):
+    budget = buyer.desk.budget
+    wanted = buyer.desk.service.charges or budget.seconds or budget.executions
+    if not wanted or not isinstance(buyer.device, StatesWork):
         return None, None
     jobs = _work(buyer, chunk)
     executions = sum(work.executions for job in jobs for work in job)
@@ -140,11 +160,11 @@ def _estimate(buyer: Recorded, chunk: Pubs) -> tuple[int | None, float | None]:
     return executions, sum(known) if len(known) == len(seconds) else None
 
 
-def _work(buyer: Recorded, chunk: Pubs) -> list[list[Any]]:
-    if not isinstance(buyer.inner, StatesWork):
+def _work(buyer: Buyer, chunk: Pubs) -> list[list[Any]]:
+    if not isinstance(buyer.device, StatesWork):
         return []
-    return buyer.inner.jobs([pub for pub, _ in chunk])
+    return buyer.device.jobs([pub for pub, _ in chunk])
 
 
-def _seconds(buyer: Recorded, job: Sequence[Any]) -> float | None:
+def _seconds(buyer: Buyer, job: Sequence[Any]) -> float | None:
     return JobTimer(buyer.rep_delay_seconds).seconds(job)

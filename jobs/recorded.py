@@ -19,7 +19,7 @@ from qvlm_qiskit.jobs.ledger.runs import note_wanted
 from qvlm_qiskit.jobs.ledger.same_row import SAME_ROW, snap
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.ledger.store import JobStore
-from qvlm_qiskit.jobs.purchase import purchase
+from qvlm_qiskit.jobs.purchase import Buyer, purchase
 from qvlm_qiskit.jobs.worker.worker import Report, Worker
 
 COSTS = ("circuits", "executions")
@@ -70,7 +70,7 @@ class Recorded(BaseEstimatorV2):
         worker.run = run
         self.run_id = run
         self.detach = detach
-        self.rep_delay_seconds = rep_delay_seconds
+        self.buyer = Buyer(estimator, self.context, worker, run, rep_delay_seconds)
         self.same_row = same_row
         self.report = report
         self.asked: set[str] = set()
@@ -97,7 +97,7 @@ class Recorded(BaseEstimatorV2):
         self.asked.update(row.key for row in rows)
         new: set[str] = set()
         while True:  # what its run withdraws while this one waits for it is bought anew
-            new.update(purchase(self, rows, coerced))
+            new.update(purchase(self.buyer, rows, coerced))
             known = self.store.find_rows({row.key for row in rows})
             waiting = sorted({r.submission for r in known.values() if r.evs is None})
             if len(known) == len({row.key for row in rows}) and not waiting:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from qvlm_qiskit.backends import Backend
-from qvlm_qiskit.backends.devices.runtime import HardwareEstimator
+from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.jobs.costs.budget import Budget
 from qvlm_qiskit.jobs.ledger.same_row import SAME_ROW
 from qvlm_qiskit.jobs.ledger.store import JobStore
 from qvlm_qiskit.jobs.recorded import Recorded
-from qvlm_qiskit.jobs.services.interface import JobService
 from qvlm_qiskit.jobs.services.local import LocalJobs
 from qvlm_qiskit.jobs.worker.patience import Policy
 from qvlm_qiskit.jobs.worker.sessions import Mode
@@ -31,13 +30,14 @@ class Recording:
         detach: Submit and stop waiting: the forward pass ends with `JobPending`.
         budget: What they may cost.
         policy: How patient the worker is.
-        mode: "batch" or "session" on machines that have them; "job" sends each by itself.
+        mode: "batch" (on machines that have batches), "session", or "job": each by itself.
         calibration: "any": an answer stays valid when the machine is calibrated again; another
             text is part of every key, such as the date of a calibration.
-        fresh: Part of every key: another text asks for new samples of the same values. same_row:
-        See `jobs.ledger.same_row`, in radians. service: Keyword arguments of
-        `jobs.services.ibm.RuntimeJobs`, such as ``generation="legacy"`` or
-            ``visible_after_seconds``; for IBM machines only.
+        fresh: Part of every key: another text asks for new samples of the same values.
+        same_row: See `jobs.ledger.same_row`, in radians.
+        service: Keyword arguments for the machine's `Backend.service`; for IBM machines
+            ``generation="legacy"``, ``visible_after_seconds`` and others of
+            `backends.ibm.runtime_jobs.RuntimeJobs`.
         report: Called with the submissions that are waited for.
     """
 
@@ -99,19 +99,23 @@ def row_context(about: Mapping[str, Any], recording: Recording) -> dict[str, Any
 def worker_for(backend: Backend, store: JobStore, recording: Recording) -> Worker:
     """A worker for a backend's jobs."""
     service = service_for(backend, store, recording)
-    mode: Mode = recording.mode if service.charges else "job"
+    mode = _mode(service, recording.mode)
     return Worker(store, service, recording.budget, recording.policy, mode, run=recording.run)
 
 
+def _mode(service: JobService, asked: Mode) -> Mode:
+    """A batch where there are batches; a session that a machine does not have is refused later."""
+    if not service.charges or (asked == "batch" and "batch" not in service.sessions):
+        return "job"
+    return asked
+
+
 def service_for(backend: Backend, store: JobStore, recording: Recording) -> JobService:
-    """The service that runs a backend's jobs: IBM's, or this computer."""
+    """The service that runs a backend's jobs: the machine's own, or this computer."""
     device = backend.device
     if isinstance(device, Recorded):
         return device.worker.service
-    if isinstance(device, HardwareEstimator):
-        from qvlm_qiskit.jobs.services.ibm import RuntimeJobs
-
-        service: JobService = RuntimeJobs.of(device, **recording.service)
+    if (service := backend.job_service(**recording.service)) is not None:
         return service
     reopen = reopening(backend) if recording.detach else None
     return LocalJobs(device, backend.name, Path(store.folder) / "local", reopen)

@@ -12,17 +12,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from qvlm_qiskit.backends.pubs.answer import PubAnswer
+from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.errors import LedgerError
-from qvlm_qiskit.jobs.ledger import schema
-from qvlm_qiskit.jobs.ledger.answer import PubAnswer
 from qvlm_qiskit.jobs.ledger.blobs import DamagedBlobError
-from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.ledger.records import StoredRow, Submission
 from qvlm_qiskit.jobs.ledger.rows import split
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.ledger.store import JobStore
-from qvlm_qiskit.jobs.services.interface import JobService
-from qvlm_qiskit.jobs.worker.follow import redecode
+from qvlm_qiskit.jobs.services.decode import redecode
 
 Place = tuple[int, int]
 """Pub of a package, and position among its rows."""
@@ -45,8 +44,7 @@ def verify(store: JobStore, submission: Submission | None = None) -> int:
         LedgerError: A raw result is damaged, can't be decoded by this release, or says something
             else than the ledger.
     """
-    answered = schema.submissions.c.state == State.ANSWERED.value
-    chosen = store.find(answered) if submission is None else [submission]
+    chosen = store.in_state(State.ANSWERED) if submission is None else [submission]
     return sum(_verified(store, one) for one in chosen)
 
 
@@ -117,7 +115,7 @@ def damaged_results(store: JobStore) -> list[Submission]:
     Damaged files are moved aside while they are found.
     """
     found = []
-    for one in store.find(schema.submissions.c.state == State.ANSWERED.value):
+    for one in store.in_state(State.ANSWERED):
         try:
             store.blobs.get(str(one.raw))
         except DamagedBlobError:

@@ -50,6 +50,16 @@ def check_times(t1_us: Any, t2_us: Any) -> None:
         )
 
 
+def check_factor(factor: float) -> None:
+    """Refuse a factor that is negative or not finite.
+
+    Raises:
+        NoiseModelError: It is.
+    """
+    if not math.isfinite(factor) or factor < 0:
+        raise NoiseModelError(f"noise scale is {factor!r}; it must be at least 0")
+
+
 def scaled_time(time_us: float | None, factor: float) -> float | None:
     """A time divided by the factor; None (no relaxation) for factor 0."""
     return None if time_us is None or factor == 0 else time_us / factor

@@ -6,13 +6,10 @@ is the least significant digit, as in Qiskit.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qvlm_qiskit.errors import NoiseModelError
 from qvlm_qiskit.noise_models.entries import GateNoise, QubitNoise
@@ -23,34 +20,7 @@ from qvlm_qiskit.noise_models.sources import (
     OverRotation,
     PhaseDamping,
 )
-
-Ptm = NDArray[np.float64]
-Matrix = NDArray[np.complex128]
-
-_PAULIS = np.array(
-    [[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], dtype=complex
-)
-
-
-@lru_cache(maxsize=4)
-def _pauli_strings(width: int) -> Matrix:
-    """All 4^k Pauli matrices of k qubits in index order, ``(4**k, 2**k, 2**k)``."""
-    strings = []
-    for digits in itertools.product(range(4), repeat=width):
-        matrix = np.eye(1, dtype=complex)
-        for digit in digits:  # the most significant qubit first
-            matrix = np.kron(matrix, _PAULIS[digit])
-        strings.append(matrix)
-    return np.array(strings)
-
-
-def unitary_ptm(unitary: Matrix) -> Ptm:
-    """The Pauli transfer matrix of ρ → UρU†."""
-    dim = len(unitary)
-    paulis = _pauli_strings(dim.bit_length() - 1)
-    moved = unitary @ paulis @ unitary.conj().T
-    ptm: Ptm = np.einsum("iab,jba->ij", paulis, moved).real / dim
-    return ptm
+from qvlm_qiskit.pauli_transfer import PAULIS, Matrix, Ptm, unitary_ptm
 
 
 def depolarizing_ptm(probability: float, width: int) -> Ptm:
@@ -136,17 +106,17 @@ def over_rotation_unitary(gate: str, fraction: float) -> Matrix:
     """
     if gate in _ONE:
         letter, angle = _ONE[gate]
-        return _exponential(_PAULIS["IXYZ".index(letter)], fraction * angle)
+        return _exponential(PAULIS["IXYZ".index(letter)], fraction * angle)
     if gate in ("cz", "cx"):
         # a controlled phase: on the first operand (the control, least significant) the projector
-        target = _PAULIS[3 if gate == "cz" else 1]
-        generator = np.kron((np.eye(2) - target) / 2, (np.eye(2) - _PAULIS[3]) / 2)
+        target = PAULIS[3 if gate == "cz" else 1]
+        generator = np.kron((np.eye(2) - target) / 2, (np.eye(2) - PAULIS[3]) / 2)
         phase = np.exp(1j * math.pi * fraction)
         unitary: Matrix = np.eye(4) + (phase - 1) * generator
         return unitary
     if gate == "ecr":
         # RZX(π/4)·(1 + ε), X on the control, RZX(−π/4)·(1 + ε): the X makes both errors add up
-        return _exponential(np.kron(_PAULIS[1], _PAULIS[3]), -math.pi / 2 * fraction)
+        return _exponential(np.kron(PAULIS[1], PAULIS[3]), -math.pi / 2 * fraction)
     raise NoiseModelError(
         f"over-rotation of {gate!r} is not defined (known: {', '.join(_ONE)}, cz, cx, ecr)"
     )

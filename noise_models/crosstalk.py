@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import RZGate, RZZGate
 
-from qvlm_qiskit.noise_models.sources import ZZCrosstalk
-from qvlm_qiskit.noise_models.spec import NoiseSpec
+from qvlm_qiskit.noise_models.description import NoiseDescription
+from qvlm_qiskit.noise_models.entries import GateNoise
+from qvlm_qiskit.noise_models.sources import NoiseSource, ZZCrosstalk
 
 LABEL = "zz_crosstalk"
 Disturbed = tuple[int, int | None]
@@ -18,9 +19,9 @@ Disturbed = tuple[int, int | None]
 _PASSIVE = ("barrier", "delay")
 
 
-def crosstalk_angle(spec: NoiseSpec) -> float:
+def crosstalk_angle(sources: Iterable[NoiseSource]) -> float:
     """φ of all crosstalk sources together, in radians."""
-    return sum(s.angle_rad for s in spec.sources if isinstance(s, ZZCrosstalk))
+    return sum(s.angle_rad for s in sources if isinstance(s, ZZCrosstalk))
 
 
 def disturbed_pairs(
@@ -45,15 +46,13 @@ def disturbed_pairs(
     return pairs
 
 
-def couplings_of(spec: NoiseSpec) -> frozenset[tuple[int, int]] | None:
+def couplings_of(gates: Iterable[GateNoise]) -> frozenset[tuple[int, int]] | None:
     """The pairs of the placed two-qubit gates; None where the description places none."""
-    pairs = frozenset(
-        (gate.qubits[0], gate.qubits[1]) for gate in spec.gates if len(gate.qubits) == 2
-    )
+    pairs = frozenset((gate.qubits[0], gate.qubits[1]) for gate in gates if len(gate.qubits) == 2)
     return pairs or None
 
 
-def with_crosstalk(circuit: QuantumCircuit, spec: NoiseSpec) -> QuantumCircuit:
+def with_crosstalk(circuit: QuantumCircuit, spec: NoiseDescription) -> QuantumCircuit:
     """The circuit with every crosstalk rotation written out behind its gate.
 
     The rotations are rzz and rz gates labelled "zz_crosstalk", which no noise model speaks of.
@@ -62,12 +61,12 @@ def with_crosstalk(circuit: QuantumCircuit, spec: NoiseSpec) -> QuantumCircuit:
         circuit: On all qubits of the device, before it is restricted to the active ones.
         spec: The device's noise; without crosstalk the circuit itself is returned.
     """
-    angle = crosstalk_angle(spec)
+    angle = crosstalk_angle(spec.sources)
     if not angle:
         return circuit
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
     acting = {index[b] for item in circuit.data if item.name not in _PASSIVE for b in item.qubits}
-    couplings = couplings_of(spec)
+    couplings = couplings_of(spec.gates)
     written = circuit.copy_empty_like()
     for item in circuit.data:
         written.append(item)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -14,20 +13,19 @@ from qiskit.transpiler import PassManager
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
 from qvlm_qiskit.errors import CircuitError
+from qvlm_qiskit.noise_models.bounds import check_factor
 from qvlm_qiskit.noise_models.channels import (
-    Ptm,
     anywhere_ptm,
     depolarizing_ptm,
     device_ptm,
     source_ptm,
-    unitary_ptm,
 )
 from qvlm_qiskit.noise_models.crosstalk import couplings_of, crosstalk_angle, disturbed_pairs
+from qvlm_qiskit.noise_models.description import NoiseDescription, readout_after
 from qvlm_qiskit.noise_models.entries import QubitNoise
 from qvlm_qiskit.noise_models.gates import noisy_instruction, standard_gates
-from qvlm_qiskit.noise_models.scaling import check_factor, scaled_gate, scaled_qubit
 from qvlm_qiskit.noise_models.sources import GATE_SOURCES, is_silent
-from qvlm_qiskit.noise_models.spec import NoiseSpec, readout_after
+from qvlm_qiskit.pauli_transfer import Ptm, unitary_ptm
 
 Qubits: TypeAlias = tuple[int, ...]
 Rotation = Callable[[int, str], QuantumCircuit]
@@ -52,16 +50,17 @@ class ChannelNoise:
     """
 
     def __init__(
-        self, spec: NoiseSpec, rotation: Rotation | None = None, factor: float = 1.0
+        self, spec: NoiseDescription, rotation: Rotation | None = None, factor: float = 1.0
     ) -> None:
         spec.check()
         check_factor(factor)
-        self.spec = replace(spec, sources=tuple(s.scaled(factor) for s in spec.sources))
+        self.spec = spec
+        self._sources = tuple(source.scaled(factor) for source in spec.sources)
         self._factor = factor
         self._rotation = rotation or self._shortest
         self._placed = {(gate.name, gate.qubits): gate for gate in spec.gates}
-        self._couplings = couplings_of(spec)
-        self._angle = crosstalk_angle(self.spec)
+        self._couplings = couplings_of(spec.gates)
+        self._angle = crosstalk_angle(self._sources)
         self._own: dict[tuple[str, Qubits], Ptm | None] = {}
         self._readings: dict[tuple[int, str], NDArray[np.float64]] = {}
         for source in spec.sources:
@@ -115,8 +114,8 @@ class ChannelNoise:
 
     def _readout(self, qubit: int) -> tuple[float, float]:
         self._check_qubit(qubit)
-        own = scaled_qubit(self.spec.qubits[qubit], self._factor) if self.spec.qubits else None
-        return readout_after(own or QubitNoise(), self.spec.sources)
+        own = self.spec.qubits[qubit].scaled(self._factor) if self.spec.qubits else None
+        return readout_after(own or QubitNoise(), self._sources)
 
     def _check_qubit(self, qubit: int) -> None:
         if self.spec.qubits and qubit >= len(self.spec.qubits):
@@ -141,11 +140,11 @@ class ChannelNoise:
         ptm = None
         gate = self._placed.get((name, qubits))
         if gate is not None:
-            own = [scaled_qubit(self.spec.qubits[qubit], self._factor) for qubit in qubits]
-            ptm = device_ptm(scaled_gate(gate, self._factor), own)
+            own = [self.spec.qubits[qubit].scaled(self._factor) for qubit in qubits]
+            ptm = device_ptm(gate.scaled(self._factor), own)
         elif (name, ()) in self._placed:
-            ptm = anywhere_ptm(scaled_gate(self._placed[name, ()], self._factor))
-        for source in self.spec.sources:
+            ptm = anywhere_ptm(self._placed[name, ()].scaled(self._factor))
+        for source in self._sources:
             if isinstance(source, GATE_SOURCES) and name in source.gates and not is_silent(source):
                 step = source_ptm(source, name, len(qubits))
                 ptm = step if ptm is None else step @ ptm

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from qvlm_qiskit.errors import NoiseModelError
-from qvlm_qiskit.noise_models.bounds import check_duration, check_probability, check_times
+from qvlm_qiskit.noise_models.bounds import (
+    check_duration,
+    check_probability,
+    check_times,
+    scaled_time,
+    scaled_value,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,19 @@ class QubitNoise:
         for name in ("p_meas1_prep0", "p_meas0_prep1"):
             check_probability(name, getattr(self, name))
         check_times(self.t1_us, self.t2_us)
+
+    def scaled(self, factor: float) -> QubitNoise:
+        """The entry with times divided and readout errors multiplied by a factor.
+
+        Raises:
+            NoiseModelError: A readout error would go beyond 1/2.
+        """
+        return QubitNoise(
+            t1_us=scaled_time(self.t1_us, factor),
+            t2_us=scaled_time(self.t2_us, factor),
+            p_meas1_prep0=scaled_value(self.p_meas1_prep0, factor, 0.5, "readout error p(1|0)"),
+            p_meas0_prep1=scaled_value(self.p_meas0_prep1, factor, 0.5, "readout error p(0|1)"),
+        )
 
 
 @dataclass(frozen=True)
@@ -64,6 +83,15 @@ class GateNoise:
     def max_error(self) -> float:
         """The infidelity d/(d + 1) of the worst depolarising channel, d = 2^width."""
         return 1.0 - 1.0 / (2.0**self.width + 1.0)
+
+    def scaled(self, factor: float) -> GateNoise:
+        """The entry with its infidelity multiplied by a factor.
+
+        Raises:
+            NoiseModelError: It would go beyond `max_error`.
+        """
+        what = f"error of {self.name} on {list(self.qubits) or 'any qubits'}"
+        return replace(self, error=scaled_value(self.error, factor, self.max_error, what))
 
 
 @dataclass(frozen=True)

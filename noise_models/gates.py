@@ -6,9 +6,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from qiskit.circuit import Gate, Reset
-from qiskit.circuit.library.standard_gates import get_standard_gate_name_mapping
-
 from qvlm_qiskit.errors import NoiseModelError
 
 # Changes of frame in software, and waiting: no pulse, so no parametric error.
@@ -18,6 +15,10 @@ _FREE = {"rz", "u1", "p", "z", "s", "sdg", "t", "tdg", "id", "delay"}
 @lru_cache(maxsize=1)
 def standard_gates() -> dict[str, Any]:
     """Qiskit's standard gates and reset by name, with parameters where they have some."""
+    # Formulas are read without Qiskit, so that a wrong one is refused in a moment.
+    from qiskit.circuit import Gate, Reset
+    from qiskit.circuit.library.standard_gates import get_standard_gate_name_mapping
+
     mapping = get_standard_gate_name_mapping()
     return {name: item for name, item in mapping.items() if isinstance(item, Gate | Reset)}
 
@@ -44,6 +45,8 @@ def physical_gates(basis: Iterable[str], width: int, fixed: bool = False) -> tup
         width: Number of qubits.
         fixed: Only gates without parameters.
     """
+    from qiskit.circuit import Gate
+
     known = standard_gates()
     return tuple(
         name

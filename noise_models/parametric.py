@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Sequence
 
 from qvlm_qiskit.errors import NoiseModelError, UnknownNameError
@@ -19,6 +18,7 @@ from qvlm_qiskit.noise_models.sources import (
     ZZCrosstalk,
 )
 from qvlm_qiskit.noise_models.spec import NoiseSpec
+from qvlm_qiskit.terms import NamedTerm, TermError, split
 
 BASIS_GATES = ("rz", "sx", "x", "cz")
 Basis = Sequence[str]
@@ -151,9 +151,20 @@ def parse_parametric(text: str, basis: Basis = BASIS_GATES) -> NoiseSpec:
     return combined(*parts) if len(parts) > 1 else parts[0]
 
 
+def check_formula(text: str) -> None:
+    """Refuse a formula that `parse_parametric` can't read; its values are not looked at.
+
+    Raises:
+        UnknownNameError: Another family.
+        NoiseModelError: An unknown or missing argument, or one that is no number.
+    """
+    for part in split_terms(text):
+        _read(part)
+
+
 def split_terms(text: str) -> list[str]:
     """The terms between the "+" signs that stand outside parentheses."""
-    return [part.strip() for part in re.split(r"\+(?![^(]*\))", text)]
+    return split(text)
 
 
 def combined(first: NoiseSpec, *others: NoiseSpec) -> NoiseSpec:
@@ -183,27 +194,41 @@ def combined(first: NoiseSpec, *others: NoiseSpec) -> NoiseSpec:
 
 
 def _one(text: str, basis: Basis) -> NoiseSpec:
-    match = re.fullmatch(r"(\w+)\s*\(([^()]*)\)", text)
-    if match is None or match.group(1) not in FAMILIES:
-        raise UnknownNameError("noise", text, signatures())
-    make = FAMILIES[match.group(1)]
+    make, given = _read(text)
+    return make(**given, basis=basis)
+
+
+def _read(text: str) -> tuple[Callable[..., NoiseSpec], dict[str, float]]:
+    """The family of one term, and its arguments."""
+    term = _term(text)
+    make = FAMILIES[term.name]
     known = _arguments(make)
     given: dict[str, float] = {}
-    listed = [item.strip() for item in match.group(2).split(",")] if match.group(2).strip() else []
-    for position, item in enumerate(listed):
-        name, value = item.split("=", 1) if "=" in item else (None, item)
-        if name is None and position < len(known):
-            name = known[position]
-        if name is None or name.strip() not in known or name.strip() in given:
-            raise NoiseModelError(f"{text!r}: {item!r} is none of its arguments {', '.join(known)}")
+    for position, item in enumerate(term.arguments or ()):
+        name = known[position] if item.name is None and position < len(known) else item.name
+        if name not in known or name in given:
+            raise NoiseModelError(
+                f"{text!r}: {str(item)!r} is none of its arguments {', '.join(known)}"
+            )
         try:
-            given[name.strip()] = float(value)
+            given[name] = float(item.value)
         except ValueError as ex:
-            raise NoiseModelError(f"{text!r}: {value.strip()!r} is no number") from ex
+            raise NoiseModelError(f"{text!r}: {item.value!r} is no number") from ex
     missing = [name for name in _arguments(make, required=True) if name not in given]
     if missing:
         raise NoiseModelError(f"{text!r}: {', '.join(missing)} is missing")
-    return make(**given, basis=basis)
+    return make, given
+
+
+def _term(text: str) -> NamedTerm:
+    """A family's name with arguments in parentheses."""
+    try:
+        term = NamedTerm.read(text)
+    except TermError as ex:
+        raise UnknownNameError("noise", text, signatures()) from ex
+    if term.name not in FAMILIES or term.arguments is None:
+        raise UnknownNameError("noise", text, signatures())
+    return term
 
 
 def _arguments(make: Callable[..., NoiseSpec], required: bool = False) -> list[str]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
-from qvlm_qiskit.errors import NoiseModelError
-from qvlm_qiskit.noise_models.bounds import scaled_time, scaled_value
-from qvlm_qiskit.noise_models.entries import GateNoise, QubitNoise
+from qvlm_qiskit.noise_models.bounds import check_factor
 from qvlm_qiskit.noise_models.spec import NoiseSpec
 
 
@@ -32,33 +29,7 @@ def scaled(spec: NoiseSpec, factor: float) -> NoiseSpec:
     return replace(
         spec,
         name=f"{spec.name}×{factor:g}",
-        qubits=tuple(scaled_qubit(qubit, factor) for qubit in spec.qubits),
-        gates=tuple(scaled_gate(gate, factor) for gate in spec.gates),
+        qubits=tuple(qubit.scaled(factor) for qubit in spec.qubits),
+        gates=tuple(gate.scaled(factor) for gate in spec.gates),
         sources=tuple(source.scaled(factor) for source in spec.sources),
     )
-
-
-def check_factor(factor: float) -> None:
-    """Refuse a factor that is negative or not finite.
-
-    Raises:
-        NoiseModelError: It is.
-    """
-    if not math.isfinite(factor) or factor < 0:
-        raise NoiseModelError(f"noise scale is {factor!r}; it must be at least 0")
-
-
-def scaled_qubit(qubit: QubitNoise, factor: float) -> QubitNoise:
-    """One qubit's entry scaled."""
-    return QubitNoise(
-        t1_us=scaled_time(qubit.t1_us, factor),
-        t2_us=scaled_time(qubit.t2_us, factor),
-        p_meas1_prep0=scaled_value(qubit.p_meas1_prep0, factor, 0.5, "readout error p(1|0)"),
-        p_meas0_prep1=scaled_value(qubit.p_meas0_prep1, factor, 0.5, "readout error p(0|1)"),
-    )
-
-
-def scaled_gate(gate: GateNoise, factor: float) -> GateNoise:
-    """One gate's entry scaled."""
-    what = f"error of {gate.name} on {list(gate.qubits) or 'any qubits'}"
-    return replace(gate, error=scaled_value(gate.error, factor, gate.max_error, what))

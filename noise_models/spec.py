@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from qvlm_qiskit.errors import NoiseModelError
 from qvlm_qiskit.files import write_text
+from qvlm_qiskit.noise_models.description import readout_after
+from qvlm_qiskit.noise_models.engine import ChannelNoise
 from qvlm_qiskit.noise_models.entries import GateNoise, QubitNoise, Snapshot
 from qvlm_qiskit.noise_models.gates import noisy_instruction
 from qvlm_qiskit.noise_models.sources import (
     GATE_SOURCES,
     NoiseSource,
-    Readout,
     is_silent,
     source_from_dict,
     source_to_dict,
 )
-
-if TYPE_CHECKING:
-    from qvlm_qiskit.noise_models.engine import ChannelNoise
 
 FORMAT = "qvlm-noise"
 VERSION = 2
@@ -101,8 +99,6 @@ class NoiseSpec:
             NoiseModelError: An unknown instruction, or an over-rotation of a gate that has no
                 fixed angle.
         """
-        from qvlm_qiskit.noise_models.engine import ChannelNoise
-
         return ChannelNoise(self)
 
     def check(self) -> None:
@@ -211,19 +207,6 @@ class NoiseSpec:
         made = cls.from_dict(data)
         made.check_age(max_age_days)
         return made
-
-
-def readout_after(qubit: QubitNoise, sources: Iterable[NoiseSource]) -> tuple[float, float]:
-    """p(1|0) and p(0|1) of a qubit's own readout error followed by those of readout sources."""
-    up, down = qubit.p_meas1_prep0, qubit.p_meas0_prep1
-    for source in sources:
-        if isinstance(source, Readout):
-            more_up, more_down = source.p_meas1_prep0, source.p_meas0_prep1
-            up, down = (
-                up * (1 - more_down) + (1 - up) * more_up,
-                down * (1 - more_up) + (1 - down) * more_down,
-            )
-    return up, down
 
 
 def _known(cls: Any, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,12 @@ from typing import Any
 
 from qvlm_qiskit.errors import InputError
 
+PRIVATE = 0o600
+"""The mode of a file that only its user may read."""
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file by temporary name, fsync and rename."""
+
+def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Write a file by temporary name, fsync and rename; `mode` says who may read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -23,7 +26,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
+        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -9,13 +9,16 @@ registry's decorator, or is the object that the entry point leads to.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Mapping
-from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from qvlm_qiskit.errors import InputError, QVLMError, UnknownNameError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 PACKAGE = "qvlm_qiskit"
 ROOT = Path(__file__).parent
@@ -27,6 +30,28 @@ class RegistryError(QVLMError, RuntimeError):
     """What a name leads to can't be loaded, or is not what the name should lead to."""
 
 
+def entry_points(group: str) -> Iterable[EntryPoint]:
+    """The installed distributions' entry points of a group."""
+    # Only here: a command's help names this package's own items in a tenth of a second.
+    from importlib.metadata import entry_points as installed
+
+    return installed(group=group)
+
+
+@lru_cache
+def _by_name(
+    find: Callable[..., Iterable[EntryPoint]], group: str, path: tuple[str, ...]
+) -> Mapping[str, EntryPoint]:
+    """Name → entry point; looked for once, since it takes tens of milliseconds.
+
+    Args:
+        find: `entry_points`.
+        group: Whose.
+        path: Where Python looks for distributions: another one has others.
+    """
+    return {point.name: point for point in find(group=group)}
+
+
 class Registry(Generic[Item]):
     """Items by name, found by file names and entry points, imported on demand.
 
@@ -36,15 +61,23 @@ class Registry(Generic[Item]):
         folder: The folder of this package's own, below the package ("blocks"); each module in it
             holds the item of its name, and so does each subpackage.
         besides: Modules of the folder that hold no item.
+        first: Names with which lists begin, in this order; the others follow in theirs.
     """
 
     def __init__(
-        self, kind: str, group: str, folder: str, *, besides: Collection[str] = ()
+        self,
+        kind: str,
+        group: str,
+        folder: str,
+        *,
+        besides: Collection[str] = (),
+        first: Sequence[str] = (),
     ) -> None:
         self.kind = kind
         self.group = group
         self.folder = folder
         self.besides = frozenset(besides)
+        self.first = tuple(first)
         self._items: dict[str, Item] = {}
 
     @cached_property
@@ -57,13 +90,14 @@ class Registry(Generic[Item]):
                 module = f"{PACKAGE}.{self.folder.replace('/', '.')}.{path.stem}"
                 if path.stem not in self.besides:
                     found[path.stem.replace("_", "-")] = module
-        return found
+        ordered = [name for name in self.first if name in found]
+        return {name: found[name] for name in dict.fromkeys([*ordered, *found])}
 
     @property
     def foreign(self) -> Mapping[str, EntryPoint]:
         """Name → entry point of other distributions; this package's own names can't be taken."""
-        points = entry_points(group=self.group)
-        return {point.name: point for point in points if point.name not in self.own}
+        points = _by_name(entry_points, self.group, tuple(sys.path))
+        return {name: point for name, point in points.items() if name not in self.own}
 
     def names(self) -> list[str]:
         """All names, this package's own first; nothing is imported."""

@@ -4,6 +4,8 @@ RUN/
   run.json       format name and version, options, data, training figures
   model/         configuration, weights (safetensors), processor
   history.json   loss, learning rate and gate values by training step
+
+A folder is opened and checked without torch or transformers; only its model needs them.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError
-from transformers.utils.logging import disable_progress_bar, enable_progress_bar
+from typing import TYPE_CHECKING, Any
 
 from qvlm_qiskit.errors import RunFolderError
 from qvlm_qiskit.files import write_json
-from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.data import DataSet, Sample
+    from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 
 FORMAT = "qvlm-run"
 VERSION = 1
@@ -87,12 +89,38 @@ class Run:
         """The run's seed."""
         return int(self.info["options"]["seed"])
 
+    @property
+    def data(self) -> DataSet:
+        """The data set that it was trained on.
+
+        Raises:
+            RunFolderError: ``run.json`` names none.
+            UnknownNameError: It is of a distribution that is not installed.
+        """
+        from qvlm_qiskit.data.registry import find_data
+
+        about = self.info.get("data", {"name": "digits"})
+        if not isinstance(about, dict) or not isinstance(about.get("name"), str):
+            raise RunFolderError(f"{self.path} is damaged: run.json names no data set")
+        return find_data(about["name"])
+
+    def samples(self, split: str, size: int) -> list[Sample]:
+        """Samples of its data set, drawn with its seed.
+
+        Args:
+            split: ``"train"`` or ``"test"``.
+            size: How many.
+        """
+        return list(self.data.open(split, size, self.seed))
+
     def model(self) -> HybridVLM:
         """The trained model, in evaluation mode, on the CPU.
 
         Raises:
             RunFolderError: The weights or the configuration are damaged.
         """
+        from qvlm_qiskit.model import HybridVLM
+
         model: HybridVLM
         with no_transformers_bars(), self._damage_reported("model"):
             model, report = HybridVLM.from_pretrained(
@@ -112,6 +140,8 @@ class Run:
         Raises:
             RunFolderError: One of its files is damaged.
         """
+        from qvlm_qiskit.model import HybridVLMProcessor
+
         processor: HybridVLMProcessor
         with self._damage_reported("processor"):
             processor = HybridVLMProcessor.from_pretrained(
@@ -133,6 +163,8 @@ class Run:
     @contextmanager
     def _damage_reported(self, what: str) -> Iterator[None]:
         """Whatever a library raises on a damaged file becomes one error that names the folder."""
+        from safetensors import SafetensorError
+
         try:
             yield
         except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
@@ -145,6 +177,8 @@ class Run:
 @contextmanager
 def no_transformers_bars() -> Iterator[None]:
     """Keeps transformers' own bars for writing and loading small files off the screen."""
+    from transformers.utils.logging import disable_progress_bar, enable_progress_bar
+
     disable_progress_bar()
     try:
         yield

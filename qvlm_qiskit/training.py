@@ -12,7 +12,6 @@ import platform
 import shutil
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,56 +21,14 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from qvlm_qiskit import __version__
 from qvlm_qiskit.data.batch import collate, encode_training
-from qvlm_qiskit.data.digits import DigitCanvases, vocabulary_texts
+from qvlm_qiskit.data.registry import find_data, open_data
 from qvlm_qiskit.errors import BackendError, InputError, RunFolderError
 from qvlm_qiskit.files import check_new_folder, new_folder, write_json
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
 from qvlm_qiskit.progress import Reporter, Track, silent
+from qvlm_qiskit.recipes import LATER
+from qvlm_qiskit.recipes import TrainingOptions as TrainingOptions
 from qvlm_qiskit.runs import Run, no_transformers_bars, write_run
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """What decides a training run, together with the package versions.
-
-    Attributes:
-        recipe: Model recipe.
-        blocks: ``"quantum"``, ``"classical"``, ``"frozen"`` or ``"none"``.
-        steps: Optimiser steps.
-        batch_size: Samples per step.
-        learning_rate: Peak of the cosine schedule.
-        weight_decay: Of AdamW.
-        warmup_steps: Linear warm-up; by default a tenth of the steps.
-        train_samples: Size of the training set.
-        checkpoint_every: Steps between checkpoints for ``--resume``.
-        seed: Of the weights, the data and the order of batches.
-    """
-
-    recipe: str = "small"
-    blocks: str = "quantum"
-    steps: int = 1000
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    warmup_steps: int | None = None
-    train_samples: int = 16000
-    checkpoint_every: int = 250
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what can't be trained with.
-
-        Raises:
-            InputError: A number out of range, or an unknown recipe or kind of block.
-        """
-        for name in ("steps", "batch_size", "train_samples", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.learning_rate < math.inf:
-            raise InputError(f"learning_rate must be positive and finite, got {self.learning_rate}")
-        HybridVLMConfig.recipe(self.recipe, blocks=self.blocks)  # refuses unknown names
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed must be in 0 … 2³²-1, got {self.seed}")
 
 
 class TrainingBackend(Protocol):
@@ -104,7 +61,7 @@ def train(
     resume: bool = False,
     track: Track = silent,
 ) -> Run:
-    """Train a model on the digit canvases and leave a run folder.
+    """Train a model on a data set and leave a run folder.
 
     While it trains, everything lies in ``<out>.partial``; an interrupted training goes on from its
     last checkpoint with ``resume``.
@@ -137,9 +94,8 @@ def train(
         started = time.perf_counter()
         # encoding the samples takes seconds: the bar is up before it
         with track("training", options.steps) as report:
-            rows = encode_training(
-                processor, DigitCanvases("train", options.train_samples, options.seed)
-            )
+            samples = open_data(options.data, "train", options.train_samples, options.seed)
+            rows = encode_training(processor, samples)
             log = _Log(report)
             trainer = _trainer(model, rows, options, checkpoints, log)
             with no_transformers_bars():
@@ -151,7 +107,7 @@ def train(
             "python": platform.python_version(),
             "options": dataclasses.asdict(options),
             "backend": {"name": "statevector"} if backend is None else backend.describe(),
-            "data": {"name": "digits", "train_samples": options.train_samples},
+            "data": {"name": options.data, "train_samples": options.train_samples},
             "parameters": sum(p.numel() for p in model.parameters()),
             "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
             "seconds": round(time.perf_counter() - started, 2),
@@ -191,13 +147,20 @@ def _asked(options: TrainingOptions, backend: TrainingBackend | None) -> dict[st
     return {**dataclasses.asdict(options), "backend": where}
 
 
+def configuration(options: TrainingOptions, vocab_size: int = 64) -> HybridVLMConfig:
+    """The configuration of the model that options ask for.
+
+    Args:
+        options: What to train.
+        vocab_size: Of the tokenizer.
+    """
+    return HybridVLMConfig.recipe(options.recipe, vocab_size, options.blocks, options.chosen_blocks)
+
+
 def build_model(options: TrainingOptions) -> tuple[HybridVLM, HybridVLMProcessor]:
     """An untrained model and its processor, the same for the same seed."""
-    config = HybridVLMConfig.recipe(options.recipe, blocks=options.blocks)
-    processor = build_processor(config, vocabulary_texts())
-    config = HybridVLMConfig.recipe(
-        options.recipe, vocab_size=len(processor.tokenizer), blocks=options.blocks
-    )
+    processor = build_processor(configuration(options), find_data(options.data).vocabulary())
+    config = configuration(options, len(processor.tokenizer))
     set_seed(options.seed)
     return HybridVLM(config), processor
 
@@ -214,7 +177,8 @@ def _prepare_partial(partial: Path, now: dict[str, Any], resume: bool) -> None:
         before = dict(json.loads(record.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise RunFolderError(f"nothing to resume at {partial}: options.json is damaged") from error
-    before.setdefault("backend", "statevector")  # a training that an older release began
+    # a training that an older release began
+    before = {"backend": "statevector", **LATER, **before}
     changed = [f"{k}={before.get(k)}" for k in now if now[k] != before.get(k)]
     if changed:
         raise InputError(f"the training at {partial} was started with {', '.join(changed)}")

@@ -233,7 +233,7 @@ def test_the_wheel_holds_one_package_with_its_data(wheel, project):
         if path.is_file() and path.suffix != ".pyc"
     }
     assert {name for name in names if name.startswith(f"{PACKAGE}/")} == packaged
-    assert {f"{PACKAGE}/py.typed", f"{PACKAGE}/studies/report.html.j2"} <= packaged
+    assert {f"{PACKAGE}/py.typed", f"{PACKAGE}/studies/reports/study.html.j2"} <= packaged
 
 
 @pytest.mark.slow

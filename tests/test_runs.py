@@ -1,11 +1,13 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers.utils.logging import is_progress_bar_enabled
 
-from qvlm_qiskit.errors import RunFolderError
+from qvlm_qiskit.data import open_data
+from qvlm_qiskit.errors import RunFolderError, UnknownNameError
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 from qvlm_qiskit.runs import FORMAT, VERSION, Run, no_transformers_bars, write_run
 
@@ -49,6 +51,27 @@ def test_a_written_run_reads_back_the_same_weights(tiny_run, tmp_path):
         torch.testing.assert_close(tensor, model.state_dict()[name], rtol=0, atol=0)
     question = "what is the sum?"
     assert again.processor().tokenizer(question) == processor.tokenizer(question)
+
+
+def test_its_samples_are_those_of_its_data_set_and_seed(tiny_run):
+    assert tiny_run.info["data"]["name"] == tiny_run.data.name == "digits"
+    drawn = [s.sources for s in tiny_run.samples("test", 5)]
+    assert drawn == [s.sources for s in open_data("digits", "test", 5, tiny_run.seed)]
+
+
+def test_a_record_without_a_data_set_is_about_digits():
+    assert Run(Path("run"), {"options": {"seed": 0}}).data.name == "digits"
+
+
+@pytest.mark.parametrize("about", ["digits", {}, {"name": 3}, None])
+def test_a_record_whose_data_set_has_no_name_is_damaged(about):
+    with pytest.raises(RunFolderError, match="names no data set"):
+        Run(Path("run"), {"data": about}).samples("test", 5)
+
+
+def test_a_data_set_that_is_not_installed_is_named():
+    with pytest.raises(UnknownNameError, match="did you mean 'digits'"):
+        Run(Path("run"), {"data": {"name": "digit"}}).samples("test", 5)
 
 
 def test_a_missing_folder_says_how_to_make_one(tmp_path):

@@ -79,7 +79,7 @@ def test_the_largest_seed_works():
     assert model.quantum_layers
 
 
-@pytest.mark.parametrize("wrong", [{"recipe": "medium"}, {"blocks": "quantun"}])
+@pytest.mark.parametrize("wrong", [{"recipe": "medium"}, {"blocks": "quantun"}, {"data": "digit"}])
 def test_a_wrong_name_is_refused_and_leaves_nothing(tmp_path, tree, wrong):
     with pytest.raises(UnknownNameError):
         train(TrainingOptions(**{"recipe": "tiny", **wrong}), tmp_path / "run")
@@ -213,6 +213,24 @@ def test_resuming_with_other_options_is_refused(place, tree, change):
     with pytest.raises(InputError, match=f"was started with {name}="):
         train(dataclasses.replace(SHORT, **change), place, resume=True)
     assert tree(place.parent) == before
+
+
+def test_a_training_that_version_0_1_0_began_is_gone_on_with(place, short):
+    """It knew neither data sets, blocks by name, nor noise."""
+    record = place.with_name("run.partial") / "options.json"
+    options = json.loads(record.read_text())
+    for later in ("data", "vision_block", "text_block", "backend"):
+        del options[later]
+    record.write_text(json.dumps(options))
+    run = train(SHORT, place, resume=True)
+    assert_same(weights(run.path), weights(short.path))
+
+
+def test_what_tells_trainings_apart_is_as_it_was_in_version_0_1_0():
+    later = {"data", "vision_block", "text_block"}
+    assert set(SHORT.facts()) == {f.name for f in dataclasses.fields(SHORT)} - later
+    named = dataclasses.replace(SHORT, text_block="paqm")
+    assert named.facts() == {**SHORT.facts(), "text_block": "paqm"}
 
 
 def test_resuming_nothing_is_refused_and_leaves_nothing(tmp_path, tree):
@@ -367,7 +385,8 @@ def test_what_cannot_be_trained_is_refused_before_it_starts(
     from qvlm_qiskit.model.configuration import RECIPES
 
     # a circuit that is too large in a model that is built in a moment
-    monkeypatch.setitem(RECIPES, "wide", {**RECIPES["tiny"], "qcnn": {"num_qubits": 11}})
+    blocks = {**RECIPES["tiny"]["blocks"], "vision": {"name": "qcnn", "num_qubits": 11}}
+    monkeypatch.setitem(RECIPES, "wide", {**RECIPES["tiny"], "blocks": blocks})
     with pytest.raises(QVLMError, match=says):
         train(
             dataclasses.replace(QUICK, **change),

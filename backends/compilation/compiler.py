@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,6 +21,7 @@ from qvlm_qiskit.backends.compilation.placement import (
     states_errors,
 )
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, target_digest
+from qvlm_qiskit.caches import LruCache
 from qvlm_qiskit.errors import CapacityError, CircuitError
 
 DEFAULT_TRIALS = 4
@@ -82,7 +82,7 @@ class IsaCircuit:
         }
 
 
-_cache: OrderedDict[tuple[str, str], IsaCircuit] = OrderedDict()
+_cache: LruCache[Any, IsaCircuit] = LruCache(CACHE_SIZE)
 
 
 class Compiler:
@@ -160,12 +160,7 @@ class Compiler:
         """The transpiled circuit, from the cache when an equal one was compiled before."""
         self._check(circuit)
         key = (self.fingerprint, circuit_digest(circuit))
-        if key not in _cache:
-            _cache[key] = self._best(circuit)
-            while len(_cache) > CACHE_SIZE:
-                _cache.popitem(last=False)
-        _cache.move_to_end(key)
-        return _cache[key]
+        return _cache.get(key, lambda: self._best(circuit))
 
     def _check(self, circuit: QuantumCircuit) -> None:
         available = self.target.num_qubits

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 from typing import Any
 
 from qiskit import QuantumCircuit
@@ -12,15 +11,13 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.primitives import EstimatorV2 as AerEstimator
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import BackendRow, register
+from qvlm_qiskit.backends.catalog import OWN, register
 from qvlm_qiskit.backends.devices.sampling import (
     PARALLEL,
-    SAMPLING,
     ReducedSimulator,
     SampledEstimator,
     compiler_for,
 )
-from qvlm_qiskit.backends.devices.statevector import memory_qubits
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.errors import BackendError, FallbackWarning, InputError
 
@@ -30,12 +27,7 @@ AER_GATES_2Q = ("cx", "cy", "cz", "swap", "rxx", "ryy", "rzz")
 AER_DEVICES = ("cpu", "gpu", "auto")
 
 
-def _aer_rows() -> Iterable[BackendRow]:
-    what = "Aer statevectors on the CPU; real shots with shots="
-    yield BackendRow("aer", "exact", memory_qubits(), what)
-
-
-@register("aer", kind="exact", what="Aer statevectors", rows=_aer_rows)
+@register("aer")
 def open_aer(name: str, options: BackendOptions) -> Backend:
     """Aer without noise: on the CPU, or with device="auto" on a GPU where one answers.
 
@@ -58,10 +50,10 @@ def open_aer(name: str, options: BackendOptions) -> Backend:
     return _noise_free(name, options, "GPU")
 
 
-@register("aer-gpu", kind="exact", what="Aer statevectors on a CUDA GPU (needs qiskit-aer-gpu)")
+@register("aer-gpu")
 def open_aer_gpu(name: str, options: BackendOptions) -> Backend:
     """Aer without noise on a GPU; never on the CPU instead."""
-    options.only(name, SAMPLING, ("none",))
+    options.only(name, OWN["aer-gpu"].accepted, ("none",))
     check_gpu()
     return _noise_free(name, options, "GPU")
 
@@ -89,7 +81,7 @@ def check_gpu() -> None:
 def _noise_free(
     name: str, options: BackendOptions, device: str, notes: tuple[str, ...] = ()
 ) -> Backend:
-    options.only(name, (*SAMPLING, "device") if name == "aer" else SAMPLING, ("none",))
+    options.only(name, OWN[name].accepted, ("none",))
     configuration = {"method": "statevector", "device": device, **PARALLEL}
     simulator = AerSimulator(**configuration)
     target = Target.from_configuration(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from qiskit_ibm_runtime import fake_provider
@@ -22,27 +20,6 @@ def fake_classes() -> dict[str, Any]:
         if isinstance(item, type) and issubclass(item, FakeBackendV2) and item is not FakeBackendV2
     ]
     return {cls.backend_name: cls for cls in sorted(found, key=lambda cls: str(cls.backend_name))}
-
-
-@lru_cache(maxsize=1)
-def _configurations() -> dict[str, tuple[int, tuple[str, ...]]]:
-    """Device name → qubits and gates, read from the configuration files alone."""
-    found = {}
-    for name, cls in fake_classes().items():
-        path = Path(cls.dirname) / cls.conf_filename
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found[name] = (int(content["n_qubits"]), tuple(content["basis_gates"]))
-    return found
-
-
-def fake_qubits() -> dict[str, int]:
-    """Device name → number of qubits."""
-    return {name: qubits for name, (qubits, _) in _configurations().items()}
-
-
-def fake_gates() -> dict[str, tuple[str, ...]]:
-    """Device name → names of its gates."""
-    return {name: gates for name, (_, gates) in _configurations().items()}
 
 
 @lru_cache(maxsize=8)

@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import BackendRow, register
+from qvlm_qiskit.backends.catalog import OWN, register
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     rep_delay_seconds,
 )
 from qvlm_qiskit.backends.devices.runtime import (
-    BY_RUNTIME,
-    CANDIDATES,
-    DEFAULT_SHOTS,
-    WRAPPED,
+    DEFAULT_PRECISION,
     HardwareEstimator,
     runtime_settings,
 )
-from qvlm_qiskit.backends.devices.sampling import SAMPLING, compiler_for
+from qvlm_qiskit.backends.devices.sampling import compiler_for
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
+from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.pubs.shots import precision_of_shots
 from qvlm_qiskit.noise_models import calibrated
 
-ON_HARDWARE = (*WRAPPED, *BY_RUNTIME)
-NOT_ON_HARDWARE = {
-    "pec": "its random circuits need another number of shots than the circuit itself, and one "
-    "Runtime job has one"
-}
 
-
-def _ibm_rows() -> Iterable[BackendRow]:
-    what = "IBM hardware of the saved account"
-    yield BackendRow("ibm:least_busy", "hardware", None, what)
-    yield BackendRow("ibm:<name>", "hardware", None, what)
-
-
-@register("ibm:", kind="hardware", what="IBM hardware", rows=_ibm_rows)
+@register("ibm:")
 def open_ibm(name: str, options: BackendOptions) -> Backend:
     """IBM hardware of the account that is saved or in the environment.
 
@@ -50,15 +35,17 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
         CredentialsError: No usable account.
         BackendError: The service doesn't answer, or has no such machine.
     """
-    options.only(name, SAMPLING, ON_HARDWARE, reasons=NOT_ON_HARDWARE)
+    offer = offered("ibm")
+    options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
     return _on_machine(fetch_machine(name.removeprefix("ibm:")), options)
 
 
 def _on_machine(machine: Any, options: BackendOptions) -> Backend:
     name = f"ibm:{machine.name}"
-    options.only(name, SAMPLING, ON_HARDWARE, reasons=NOT_ON_HARDWARE)
+    offer = offered("ibm")
+    options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
     level, settings = runtime_settings(options.steps)
-    precision = options.sampling_precision or precision_of_shots(DEFAULT_SHOTS)
+    precision = options.sampling_precision or DEFAULT_PRECISION
     return Backend(
         name=name,
         kind="hardware",
@@ -68,13 +55,15 @@ def _on_machine(machine: Any, options: BackendOptions) -> Backend:
         compiler=compiler_for(machine.target, options, calibration_date(machine)),
         wrappers=mitigation_wrappers(
             options.steps,
-            MitigatedDevice(machine.target, None, options.seed, BY_RUNTIME, CANDIDATES),
+            MitigatedDevice(machine.target, None, options.seed, "ibm"),
         ),
         default_precision=precision,
         device_options={"resilience_level": level, **settings},
         noise=calibrated(machine.target, name=machine.name).summary(),
-        mitigations=ON_HARDWARE,
+        mitigations=offer.mitigations,
         rep_delay_seconds=rep_delay_seconds(machine),
+        limits=RuntimeJobs.limits,
+        service=partial(RuntimeJobs, machine, level, settings),
         # The same machine, also where "least busy" would be another one by now.
         reopen=lambda changed: _on_machine(machine, changed),
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qvlm_qiskit.backends.devices.fake_devices import fake_device, fake_qubits
+from qvlm_qiskit.backends.devices.fake_devices import fake_device
+from qvlm_qiskit.backends.devices.fake_files import fake_files
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
-from qvlm_qiskit.errors import UnknownNameError
+from qvlm_qiskit.backends.table import check_noise, is_noise_file
 from qvlm_qiskit.noise_models import (
     NoiseSpec,
     combined,
     parse_parametric,
-    signatures,
     snapshot,
     split_terms,
 )
@@ -37,6 +37,7 @@ def open_noise(source: str, *, max_age_days: float | None = None) -> NoiseSpec:
         NoiseModelError: A file that can't be read, an unphysical value, or a stale calibration.
         BackendError: IBM Quantum can't be asked.
     """
+    check_noise(source)
     terms = [source] if Path(source).is_file() else split_terms(source)
     first = _first(terms[0])
     first.check_age(max_age_days)
@@ -48,11 +49,6 @@ def open_noise(source: str, *, max_age_days: float | None = None) -> NoiseSpec:
 def _first(term: str) -> NoiseSpec:
     if term.startswith("ibm:"):
         return snapshot(fetch_machine(term.removeprefix("ibm:")))
-    if term in fake_qubits():
+    if term in fake_files():
         return snapshot(fake_device(term))
-    if "/" in term or term.endswith(".json") or Path(term).is_file():
-        return NoiseSpec.load(term)
-    if "(" in term:
-        return parse_parametric(term)
-    known = [*fake_qubits(), *signatures()]
-    raise UnknownNameError("noise", term, known, "A noise model file ends in .json.")
+    return NoiseSpec.load(term) if is_noise_file(term) else parse_parametric(term)

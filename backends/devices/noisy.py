@@ -15,26 +15,28 @@ from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import BackendRow, register
-from qvlm_qiskit.backends.devices.fake_devices import fake_device, fake_qubits, rep_delay_seconds
+from qvlm_qiskit.backends.catalog import OWN, register
+from qvlm_qiskit.backends.devices.fake_devices import fake_device, rep_delay_seconds
+from qvlm_qiskit.backends.devices.fake_files import fake_files
 from qvlm_qiskit.backends.devices.noise_by_name import open_noise
 from qvlm_qiskit.backends.devices.sampling import (
     DEFAULT_SHOTS,
     DENSITY_MATRIX_QUBITS,
     PARALLEL,
-    SAMPLING,
     ReducedSimulator,
     SampledEstimator,
     basis_change,
     compiler_for,
 )
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
 from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS, NO_LIMITS
 from qvlm_qiskit.backends.pubs.active_qubits import active_qubits, restrict_target
 from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots
 from qvlm_qiskit.backends.pubs.work import Work
+from qvlm_qiskit.backends.table import PARAMETRIC_QUBITS, noisy_names
 from qvlm_qiskit.errors import CapacityError, InputError, UnknownNameError
 from qvlm_qiskit.noise_models import (
     ChannelNoise,
@@ -185,41 +187,14 @@ def _acting(circuit: QuantumCircuit) -> int:
     return len({bit for item in circuit.data if item.name != "barrier" for bit in item.qubits})
 
 
-# Any placement; the parametric noise knows no device.
-PARAMETRIC_QUBITS = 20
-PARAMETRIC_EXAMPLE = "noisy:depolarizing(0.01)"
-WRAPPED = (
-    "none", "readout", "zne", "readout+zne", "learned-zne", "cdr", "pec", "twirling", "auto",
-)  # fmt: skip
-"""Mitigations by estimator wrappers of our own."""
-CANDIDATES = (
-    "none", "readout", "zne", "readout+zne", "readout+cdr", "readout+learned-zne", "readout+pec",
-)  # fmt: skip
-NOT_SIMULATED = {
-    "dd": "idle qubits have no noise in this simulator, so that pulses on them could only do harm"
-}
-ACCEPTED = (*SAMPLING, "noise_scale", "device", "dtype", "method", "max_age_days")
+ACCEPTED = OWN["noisy:"].accepted
 
 
-def _noisy_rows() -> Iterable[BackendRow]:
-    yield BackendRow(
-        PARAMETRIC_EXAMPLE,
-        "simulated shots",
-        PARAMETRIC_QUBITS,
-        "depolarising noise: p on cz, p/10 on sx and x; other formulas likewise",
-    )
-    yield BackendRow(
-        "noisy:<file>.json", "simulated shots", None, "noise of a file that qvlm noise save wrote"
-    )
-    for device, qubits in fake_qubits().items():
-        what = f"noise from the calibration of {device}"
-        yield BackendRow(f"noisy:{device}", "simulated shots", qubits, what)
-
-
-@register("noisy:", kind="simulated shots", what="simulation with noise", rows=_noisy_rows)
+@register("noisy:")
 def open_noisy(name: str, options: BackendOptions) -> Backend:
     """Density matrices, or shots on Aer, with noise from a calibration, a file or a formula."""
-    options.only(name, ACCEPTED, WRAPPED, exact=True, reasons=NOT_SIMULATED)
+    offer = offered("noisy")
+    options.only(name, ACCEPTED, offer.mitigations, exact=True, reasons=offer.reasons)
     exact = options.precision == 0
     if options.method == "aer":
         _check_aer(options, exact)
@@ -228,7 +203,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
     base = split_terms(source)[0]
     target = _target(spec, base)
     date = None if spec.snapshot is None else spec.snapshot.calibrated_utc
-    delay = rep_delay_seconds(fake_device(base)) if base in fake_qubits() else None
+    delay = rep_delay_seconds(fake_device(base)) if base in fake_files() else None
     precision = options.sampling_precision
     if precision is None:
         precision = precision_of_shots(DEFAULT_SHOTS)
@@ -245,7 +220,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
                 target,
                 lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
                 options.seed,
-                candidates=CANDIDATES,
+                "noisy",
             ),
         ),
         default_precision=precision,
@@ -257,8 +232,9 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
             "dtype": options.dtype or "complex128",
         },
         noise={**spec.summary(), "noise_scale": options.noise_scale},
-        mitigations=WRAPPED,
+        mitigations=offer.mitigations,
         rep_delay_seconds=delay,
+        limits=NO_LIMITS if delay is None else IBM_LIMITS,
     )
 
 
@@ -278,11 +254,11 @@ def _noise(name: str, source: str, max_age_days: float | None) -> NoiseSpec:
     except UnknownNameError as ex:
         if "(" in source:
             raise
-        raise UnknownNameError("backend", name, [row.name for row in _noisy_rows()]) from ex
+        raise UnknownNameError("backend", name, noisy_names()) from ex
 
 
 def _target(spec: NoiseSpec, base: str) -> Target:
-    if base in fake_qubits():
+    if base in fake_files():
         return fake_device(base).target
     if spec.qubits:
         return spec_target(spec)

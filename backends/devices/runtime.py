@@ -15,7 +15,8 @@ from qiskit.transpiler import Target
 from qiskit_ibm_runtime.executor_estimator import Estimator
 from qiskit_ibm_runtime.executor_estimator.prepare import prepare
 
-from qvlm_qiskit.backends.mitigation.techniques import Decoupling, Step, Twirling
+from qvlm_qiskit.backends.mitigation.names import done_by_runtime
+from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.pubs.active_qubits import (
     ReducedBackend,
     active_qubits,
@@ -26,13 +27,11 @@ from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob, MappedJob
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, shots_of_precision
 from qvlm_qiskit.backends.pubs.work import Work
+from qvlm_qiskit.caches import LruCache
 from qvlm_qiskit.errors import BackendError, CapacityError
 
-BY_RUNTIME = ("twirling", "dd", "resilience-0", "resilience-1", "resilience-2")
-"""Techniques that are options of the Runtime's own estimator."""
-WRAPPED = ("none", "readout", "zne", "readout+zne", "learned-zne", "cdr", "auto")
-CANDIDATES = ("none", "readout", "zne", "readout+zne", "readout+cdr")
 DEFAULT_SHOTS = 4096
+DEFAULT_PRECISION = precision_of_shots(DEFAULT_SHOTS)
 # Noisy local simulation beyond this runs into gigabytes and hours.
 MAX_LOCAL_QUBITS = 24
 
@@ -64,8 +63,8 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         self.settings = dict(settings or {})
         self.resilience_level = resilience_level
         self.seed = seed
-        self.default_precision = default_precision or precision_of_shots(DEFAULT_SHOTS)
-        self._reduced: dict[tuple[int, ...], ReducedBackend] = {}
+        self.default_precision = default_precision or DEFAULT_PRECISION
+        self._reduced: LruCache[Any, ReducedBackend] = LruCache(64)
 
     @property
     def technique(self) -> str:
@@ -97,7 +96,7 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         planned = []
         for qubits, members in _batches(pubs):
             reduced = self._reduce([pubs[i] for i in members], qubits)
-            device = self._reduced[qubits]
+            device = self._cut_down(qubits)
             estimator = Estimator(mode=device, options=self._options(None))
             program, _ = prepare(reduced, estimator.options, add_tags=True, backend=device)
             planned.append(_work(program, len(reduced), self._calibrates, device.target))
@@ -124,7 +123,7 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         reduced = self._reduce(pubs, qubits)
         digests = "".join(pub_digest(pub) for pub in pubs)
         seed = content_seed(self.seed, hashlib.sha256(digests.encode()).hexdigest())
-        estimator = Estimator(mode=self._reduced[qubits], options=self._options(seed))
+        estimator = Estimator(mode=self._cut_down(qubits), options=self._options(seed))
         job = estimator.run(reduced)
         counted = _executions(job.inputs, len(pubs), trex=self._calibrates)
         return [
@@ -132,8 +131,11 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
             for answer, pub, cost in zip(job.result(), pubs, counted, strict=True)
         ]
 
+    def _cut_down(self, qubits: tuple[int, ...]) -> ReducedBackend:
+        return self._reduced.get(qubits, lambda: ReducedBackend(self.device, qubits))
+
     def _reduce(self, pubs: Sequence[EstimatorPub], qubits: tuple[int, ...]) -> list[EstimatorPub]:
-        """The pubs on their active qubits, and the device cut down to them."""
+        """The pubs on their active qubits."""
         if len(qubits) > MAX_LOCAL_QUBITS:
             raise CapacityError(
                 f"the circuit uses {len(qubits)} qubits; a local noisy simulation takes at most "
@@ -141,8 +143,6 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
             )
         for pub in pubs:
             _check_parameters(pub.circuit)
-        if qubits not in self._reduced:
-            self._reduced[qubits] = ReducedBackend(self.device, qubits)
         return [
             EstimatorPub(
                 _equal_by_name(restrict_circuit(pub.circuit, qubits)),
@@ -177,7 +177,7 @@ class HardwareEstimator(BaseEstimatorV2):
         self.machine = machine
         self.settings = dict(settings or {})
         self.resilience_level = resilience_level
-        self.default_precision = default_precision or precision_of_shots(DEFAULT_SHOTS)
+        self.default_precision = default_precision or DEFAULT_PRECISION
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
         """Submit ISA pubs as one Runtime job.
@@ -244,27 +244,15 @@ def runtime_settings(steps: Iterable[Step]) -> tuple[int, dict[str, Any]]:
     Args:
         steps: Techniques; those that are our own wrappers are passed over.
     """
-    level = 0
     settings: dict[str, Any] = {}
     for step in steps:
-        if step.name.startswith("resilience-"):
-            level = int(step.name[-1])
-        elif isinstance(step, Twirling):
-            settings["twirling"] = {
-                "enable_gates": True,
-                "num_randomizations": step.randomizations,
-            }
-        elif isinstance(step, Decoupling):
-            settings["dynamical_decoupling"] = {"enable": True, "sequence_type": step.sequence}
-    return level, settings
+        settings.update(step.runtime_options())
+    return settings.pop("resilience_level", 0), settings
 
 
 def runtime_technique(level: int, settings: Mapping[str, Any]) -> str:
     """What the client does with a level and further options, in the words of `parse_mitigation`."""
-    names = [f"resilience-{level}"]
-    names += ["twirling"] if "twirling" in settings else []
-    names += ["dd"] if "dynamical_decoupling" in settings else []
-    return "+".join(names)
+    return "+".join([f"resilience-{level}", *done_by_runtime(frozenset(settings))])
 
 
 def _equal_by_name(circuit: QuantumCircuit) -> QuantumCircuit:

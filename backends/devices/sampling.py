@@ -6,9 +6,9 @@ errors never enter; here every value comes from counts.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,17 +36,21 @@ from qvlm_qiskit.backends.pubs.pauli_terms import (
 )
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, shots_of_precision
 from qvlm_qiskit.backends.pubs.work import Work
+from qvlm_qiskit.caches import LruCache
 from qvlm_qiskit.errors import BackendError, CapacityError, CircuitError
 
 # Rows side by side on the cores. Threads inside one small circuit wait for each other instead:
 # measured 14 times slower at 4 qubits on a busy machine.
 PARALLEL = {"max_parallel_experiments": 0}
-SAMPLING = ("shots", "precision", "seed", "optimization_level", "layout_trials")
 DEFAULT_SHOTS = 4096
 # A density matrix of this many qubits takes 16·4ⁿ bytes = 16 MiB and is sampled exactly; beyond,
 # Aer chooses between it and trajectories.
 DENSITY_MATRIX_QUBITS = 10
 MAX_ACTIVE_QUBITS = 28
+# What is remembered: a model has a handful of circuits, each on one set of qubits; mitigation makes
+# several of each, and a circuit is measured in a few bases.
+MAX_SIMULATORS = 64
+MAX_CIRCUITS = 256
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,8 @@ class SampledEstimator(BaseEstimatorV2):
         self._written_out = written_out or (lambda circuit: circuit)
         self.default_precision = default_precision or precision_of_shots(DEFAULT_SHOTS)
         self._reduced = reduced
-        self._simulators: OrderedDict[tuple[int, ...], ReducedSimulator] = OrderedDict()
-        self._circuits: OrderedDict[Any, QuantumCircuit] = OrderedDict()
+        self._simulators: LruCache[tuple[int, ...], ReducedSimulator] = LruCache(MAX_SIMULATORS)
+        self._circuits: LruCache[Any, QuantumCircuit] = LruCache(MAX_CIRCUITS)
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
         """Sample the pubs.
@@ -139,7 +143,10 @@ class SampledEstimator(BaseEstimatorV2):
         plan = _Plan.of(pub, qubits)
         seed = content_seed(self.seed, pub_digest(pub, digest))
         circuits = [self._measured(pub.circuit, digest, qubits, g.basis) for g in plan.groups]
-        counts = self._counts(circuits, plan, pub, qubits, shots, seed)
+        counts: list[list[dict[str, int]]] = []
+        if circuits:
+            run = partial(self._simulator(qubits).simulator.run, shots=shots, seed_simulator=seed)
+            counts = _counts(run, pub, plan, circuits)
         evs, stds = plan.estimate(counts, shots)
         executed = sum(len(rows) for rows in plan.rows)
         return PubResult(
@@ -156,58 +163,20 @@ class SampledEstimator(BaseEstimatorV2):
         )
 
     def _simulator(self, qubits: tuple[int, ...]) -> ReducedSimulator:
-        if qubits not in self._simulators:
-            self._simulators[qubits] = self._reduced(qubits)
-            if len(self._simulators) > 64:
-                self._simulators.popitem(last=False)
-        return self._simulators[qubits]
+        return self._simulators.get(qubits, lambda: self._reduced(qubits))
 
     def _measured(
         self, circuit: QuantumCircuit, digest: str, qubits: tuple[int, ...], basis: dict[int, str]
     ) -> QuantumCircuit:
         """The reduced circuit with the rotations into `basis` and its measurements."""
-        key = (digest, qubits, tuple(sorted(basis.items())))
-        if key not in self._circuits:
-            self._circuits[key] = _with_measurements(
+        return self._circuits.get(
+            (digest, qubits, tuple(sorted(basis.items()))),
+            lambda: _with_measurements(
                 restrict_circuit(self._written_out(circuit), qubits),
                 basis,
                 self._simulator(qubits).target,
-            )
-            if len(self._circuits) > 256:
-                self._circuits.popitem(last=False)
-        return self._circuits[key]
-
-    def _counts(
-        self,
-        circuits: Sequence[QuantumCircuit],
-        plan: _Plan,
-        pub: EstimatorPub,
-        qubits: tuple[int, ...],
-        shots: int,
-        seed: int,
-    ) -> list[list[dict[str, int]]]:
-        """Counts per group and row, from one Aer job."""
-        if not circuits:
-            return []
-        names = pub.circuit.parameters
-        # (rows, P)
-        values = pub.parameter_values.as_array(names).reshape(pub.parameter_values.size, -1)
-        runnable, binds = [], []
-        for circuit, rows in zip(circuits, plan.rows, strict=True):
-            # Without parameters there is nothing to broadcast over: the circuit is repeated.
-            copies = 1 if len(names) else len(rows)
-            runnable += [circuit] * copies
-            # The cached circuit may hold other Parameter objects of the same names.
-            bound = {p: values[rows, i] for i, p in enumerate(circuit.parameters)}
-            binds += [bound] * copies
-        simulator = self._simulator(qubits).simulator
-        arguments: dict[str, Any] = {"parameter_binds": binds} if len(names) else {}
-        job = simulator.run(runnable, shots=shots, seed_simulator=seed, **arguments)
-        result = job.result()
-        if not result.success:
-            raise BackendError(f"the Aer simulation failed: {result.status}")
-        flat = iter([experiment.data.counts for experiment in result.results])
-        return [[next(flat) for _ in rows] for rows in plan.rows]
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -295,6 +264,36 @@ class _Outcomes:
         means = np.add.reduceat(self.weights * combined, self.starts) / shots
         squares = np.add.reduceat(self.weights * combined**2, self.starts) / shots
         return means, np.maximum(squares - means**2, 0.0)
+
+
+def _counts(
+    run: Callable[..., Any], pub: EstimatorPub, plan: _Plan, circuits: Sequence[QuantumCircuit]
+) -> list[list[dict[str, int]]]:
+    """Counts per group and row, from one Aer job.
+
+    Args:
+        run: Of the simulator, with shots and seed.
+        pub: Whose parameter values are bound.
+        plan: Which rows a group needs.
+        circuits: The measured circuit of every group.
+    """
+    names = pub.circuit.parameters
+    # (rows, P)
+    values = pub.parameter_values.as_array(names).reshape(pub.parameter_values.size, -1)
+    runnable, binds = [], []
+    for circuit, rows in zip(circuits, plan.rows, strict=True):
+        # Without parameters there is nothing to broadcast over: the circuit is repeated.
+        copies = 1 if len(names) else len(rows)
+        runnable += [circuit] * copies
+        # The cached circuit may hold other Parameter objects of the same names.
+        bound = {p: values[rows, i] for i, p in enumerate(circuit.parameters)}
+        binds += [bound] * copies
+    arguments: dict[str, Any] = {"parameter_binds": binds} if len(names) else {}
+    result = run(runnable, **arguments).result()
+    if not result.success:
+        raise BackendError(f"the Aer simulation failed: {result.status}")
+    flat = iter([experiment.data.counts for experiment in result.results])
+    return [[next(flat) for _ in rows] for rows in plan.rows]
 
 
 def _signs(masked: NDArray[np.uint64]) -> NDArray[np.float64]:

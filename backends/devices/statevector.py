@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Iterable
 from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import BackendRow, register
+from qvlm_qiskit.backends.catalog import OWN, register
 from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.backends.table import memory_qubits
 from qvlm_qiskit.errors import BackendError, InputError, QVLMError
 
 
-def memory_qubits() -> int:
-    """How many qubits' amplitudes, at 16 bytes each, this machine's memory holds."""
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return int(math.log2(memory_bytes / 16))
-
-
-def _statevector_rows() -> Iterable[BackendRow]:
-    what = "this package's torch engine, exact and batched"
-    yield BackendRow("statevector", "exact", memory_qubits(), what)
-
-
-@register("statevector", kind="exact", what="torch engine", rows=_statevector_rows)
+@register("statevector")
 def open_statevector(name: str, options: BackendOptions) -> Backend:
     """The torch engine; sampled values when shots or a precision are given."""
-    options.only(name, ("shots", "precision", "seed", "device", "dtype"), ("none",))
+    options.only(name, OWN["statevector"].accepted, ("none",))
     try:
         from qvlm_qiskit.quantum import TorchEstimator
     except ImportError as ex:

@@ -2,4 +2,5 @@
 
 `account` finds the saved account, `transport` guards what the client sends, and `wire` is the one
 request underneath: a total deadline, one POST, a note of what left and what came back.
+`runtime_jobs` runs packages as jobs, `outcomes` says what a request led to, `decode` reads results.
 """

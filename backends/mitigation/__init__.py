@@ -1,24 +1,68 @@
 """Error mitigation as estimator wrappers around ISA estimators.
 
-Every technique is a `Mitigator`: it expands an ISA pub into the pubs that it needs, plans them for
-the preflight, and combines their results into values with standard errors that contain the
-mitigation's own. Their names and parameters are in `qvlm_qiskit.backends.mitigation.techniques`;
-`mitigation_wrappers` turns a name into wrappers. They nest, from the device outwards: twirling,
-readout, then one technique that goes to zero noise.
+A technique is one file in `techniques`: a `Step` under the decorator `technique`, with its
+parameters, where it works, and its estimator. Nearly every such estimator is a `Mitigator`: it
+expands an ISA pub into the pubs that it needs, plans them for the preflight, and combines their
+results into values with standard errors that contain the mitigation's own. `names` reads and
+writes the names, and `mitigation_wrappers` turns them into wrappers. They nest, from the device
+outwards: twirling, readout, then one technique that goes to zero noise.
 """
 
 from __future__ import annotations
 
-from qvlm_qiskit.backends.mitigation.auto import AutoMitigated, Choice, Trial
-from qvlm_qiskit.backends.mitigation.build import MitigatedDevice, mitigation_wrappers
-from qvlm_qiskit.backends.mitigation.cdr import CliffordRegressed
-from qvlm_qiskit.backends.mitigation.learned import LearnedExtrapolation
-from qvlm_qiskit.backends.mitigation.mitigator import Mitigator, Technique
-from qvlm_qiskit.backends.mitigation.pec import ErrorCancelled
-from qvlm_qiskit.backends.mitigation.readout import ReadoutMitigated
-from qvlm_qiskit.backends.mitigation.report import Cost, cost_of
-from qvlm_qiskit.backends.mitigation.twirling import PauliTwirled
-from qvlm_qiskit.backends.mitigation.zne import ZeroNoiseExtrapolated
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.backends.mitigation.mitigator import (
+        EstimatorWrapper,
+        Expansion,
+        Mitigator,
+        Training,
+        answer,
+        values,
+    )
+    from qvlm_qiskit.backends.mitigation.names import offered
+    from qvlm_qiskit.backends.mitigation.report import Cost, cost_of, mitigated_metadata
+    from qvlm_qiskit.backends.mitigation.step import (
+        MitigatedDevice,
+        Step,
+        mitigation_wrappers,
+        technique,
+    )
+    from qvlm_qiskit.backends.mitigation.techniques.auto import AutoMitigated
+    from qvlm_qiskit.backends.mitigation.techniques.cdr import CliffordRegressed
+    from qvlm_qiskit.backends.mitigation.techniques.learned_zne import LearnedExtrapolation
+    from qvlm_qiskit.backends.mitigation.techniques.pec import ErrorCancelled
+    from qvlm_qiskit.backends.mitigation.techniques.readout import ReadoutMitigated
+    from qvlm_qiskit.backends.mitigation.techniques.twirling import PauliTwirled
+    from qvlm_qiskit.backends.mitigation.techniques.zne import ZeroNoiseExtrapolated
+    from qvlm_qiskit.backends.mitigation.trials import Choice, Trial
+
+_HOMES = {
+    "AutoMitigated": "techniques.auto",
+    "Choice": "trials",
+    "CliffordRegressed": "techniques.cdr",
+    "Cost": "report",
+    "ErrorCancelled": "techniques.pec",
+    "EstimatorWrapper": "mitigator",
+    "Expansion": "mitigator",
+    "LearnedExtrapolation": "techniques.learned_zne",
+    "MitigatedDevice": "step",
+    "Mitigator": "mitigator",
+    "PauliTwirled": "techniques.twirling",
+    "ReadoutMitigated": "techniques.readout",
+    "Step": "step",
+    "Training": "mitigator",
+    "Trial": "trials",
+    "ZeroNoiseExtrapolated": "techniques.zne",
+    "answer": "mitigator",
+    "cost_of": "report",
+    "mitigated_metadata": "report",
+    "mitigation_wrappers": "step",
+    "offered": "names",
+    "technique": "step",
+    "values": "mitigator",
+}
 
 __all__ = [
     "AutoMitigated",
@@ -26,14 +70,31 @@ __all__ = [
     "CliffordRegressed",
     "Cost",
     "ErrorCancelled",
+    "EstimatorWrapper",
+    "Expansion",
     "LearnedExtrapolation",
     "MitigatedDevice",
     "Mitigator",
     "PauliTwirled",
     "ReadoutMitigated",
-    "Technique",
+    "Step",
+    "Training",
     "Trial",
     "ZeroNoiseExtrapolated",
+    "answer",
     "cost_of",
+    "mitigated_metadata",
     "mitigation_wrappers",
+    "offered",
+    "technique",
+    "values",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use: the names of mitigations are read without Qiskit."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qvlm_qiskit.backends.mitigation' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"qvlm_qiskit.backends.mitigation.{_HOMES[name]}"), name)

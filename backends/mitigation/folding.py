@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from qiskit import QuantumCircuit
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
 from qvlm_qiskit.errors import MitigationError
 
 SELF_INVERSE = ("cx", "cz", "ecr", "swap")
+
+
+def odd_scales(scales: Iterable[int]) -> tuple[int, ...]:
+    """Noise scale factors to which circuits can be folded.
+
+    Raises:
+        MitigationError: They are not distinct odd whole numbers that start with 1.
+    """
+    factors = tuple(scales)
+    whole = all(isinstance(s, int) and not isinstance(s, bool) for s in factors)
+    odd = whole and all(scale >= 1 and scale % 2 == 1 for scale in factors)
+    if not odd or factors[:1] != (1,) or len(set(factors)) != len(factors):
+        raise MitigationError(
+            f"scale factors {factors} can't be folded: they are distinct odd whole numbers that "
+            "start with 1"
+        )
+    return factors
 
 
 def fold_two_qubit_gates(circuit: QuantumCircuit, factor: int) -> QuantumCircuit:
@@ -48,3 +67,16 @@ class FoldedCircuits:
             if len(self._folded) > self._size:
                 self._folded.popitem(last=False)
         return self._folded[key]
+
+    def pubs(self, pub: EstimatorPub, factors: Iterable[int]) -> list[EstimatorPub]:
+        """The pub with its circuit folded to every scale factor."""
+        return [
+            EstimatorPub(
+                self.get(pub.circuit, factor),
+                pub.observables,
+                pub.parameter_values,
+                pub.precision,
+                validate=False,
+            )
+            for factor in factors
+        ]

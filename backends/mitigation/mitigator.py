@@ -1,4 +1,4 @@
-"""`Mitigator`: the common part of the techniques, which is everything but their mathematics."""
+"""`Mitigator`: the common part of the estimators that mitigate, all but their mathematics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResu
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
+from qvlm_qiskit.backends.mitigation.step import Options
 from qvlm_qiskit.backends.pubs.jobs import MappedJob
 from qvlm_qiskit.backends.pubs.shots import precision_of_shots, shots_of_precision
 from qvlm_qiskit.backends.pubs.work import Call
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 MAX_MODELS = 256
 
 
-class Technique(BaseEstimatorV2):
+class EstimatorWrapper(BaseEstimatorV2):
     """A wrapper around an ISA estimator that changes which circuits run.
 
     Attributes:
@@ -41,7 +42,7 @@ class Technique(BaseEstimatorV2):
         """The calls of `inner.run` that these calls of `run` lead to, in order; nothing is run.
 
         Shapes, bases, two-qubit gates and precisions are those that will be run; where circuits or
-        coefficients depend on measured values, any of the same shape will do. What the technique
+        coefficients depend on measured values, any of the same shape will do. What the wrapper
         remembers from earlier runs (calibrations, learned models) is not planned again.
 
         Args:
@@ -92,7 +93,7 @@ class Expansion:
     training: Training | None = None
 
 
-class Mitigator(Technique):
+class Mitigator(EstimatorWrapper, Generic[Options]):
     """Expands ISA pubs into those that a technique needs and combines their results.
 
     All pubs of a call run in one inner job. Training circuits that are new run before in a job of
@@ -100,10 +101,12 @@ class Mitigator(Technique):
 
     Args:
         inner: Runs ISA pubs.
+        options: The technique with its parameters.
     """
 
-    def __init__(self, inner: BaseEstimatorV2) -> None:
+    def __init__(self, inner: BaseEstimatorV2, options: Options) -> None:
         self.inner = inner
+        self.options = options
         self._learned: OrderedDict[Hashable, Any] = OrderedDict()
 
     @abstractmethod

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qvlm_qiskit.backends.mitigation.techniques import FACTORIES
 from qvlm_qiskit.errors import MissingDependencyError, MitigationError, UnknownNameError
 
-LINEAR_FACTORIES = tuple(name for name in FACTORIES if name != "exp")
+LINEAR_FACTORIES = ("linear", "richardson", "quadratic")
 """Extrapolations whose result is a weighted sum of the values."""
 
 

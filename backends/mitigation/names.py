@@ -1,4 +1,4 @@
-"""Names of mitigations: how they are read and written, and what goes together.
+"""Names of mitigations: how they are read and written, what goes together, what machines offer.
 
 A mitigation is one or more techniques joined by "+", each with parameters in parentheses:
 ``readout+zne(scales=1,3,5,factory=exp)``. What is not written keeps its default.
@@ -7,92 +7,54 @@ A mitigation is one or more techniques joined by "+", each with parameters in pa
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
-from qvlm_qiskit.backends.mitigation.techniques import (
-    Cdr,
-    Decoupling,
-    LearnedZne,
-    Pec,
-    Readout,
-    Resilience0,
-    Resilience1,
-    Resilience2,
-    Step,
-    Twirling,
-    Unmitigated,
-    Zne,
-)
-from qvlm_qiskit.errors import MitigationError, UnknownNameError
+from qvlm_qiskit.backends.mitigation.step import Step, parameter_kind
+from qvlm_qiskit.errors import MitigationError
+from qvlm_qiskit.mitigations import TECHNIQUES, mitigation_terms
+from qvlm_qiskit.registry import RegistryError
+from qvlm_qiskit.terms import NamedTerm
+
+MITIGATIONS = tuple(TECHNIQUES.names())
+"""Names of all techniques that are installed."""
 
 
-@dataclass(frozen=True)
-class Auto(Step):
-    """The technique that is best on calibration circuits, within a budget.
+def technique_class(name: str) -> type[Step]:
+    """The technique of a name.
 
-    Attributes:
-        budget: Executions that choosing may take, per circuit and set of observables.
-        circuits: Calibration circuits: near-Clifford versions of the circuit that will run.
-        keep: Probability that a calibration circuit keeps an angle of the circuit itself.
-        techniques: Candidates; empty for all that the backend offers.
+    Raises:
+        UnknownNameError: There is none.
+        RegistryError: Another distribution's can't be loaded, or is no technique of this name.
     """
-
-    name = "auto"
-    budget: int = 1_000_000
-    circuits: int = 8
-    keep: float = 0.75
-    techniques: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        self._whole("budget", 1, 10**15)
-        self._whole("circuits", 2)
-        self._fraction("keep")
-        names = tuple(mitigation_name(parse_mitigation(text)) for text in self.techniques)
-        object.__setattr__(self, "techniques", names)
-        if len(set(names)) != len(names):
-            self._refuse("techniques", "a candidate is named twice")
-        if any(isinstance(step, Auto) for text in names for step in parse_mitigation(text)):
-            self._refuse("techniques", "auto can't choose itself")
-
-    @property
-    def sentence(self) -> str:
-        """What it does, in a phrase for a report."""
-        return f"mitigated by what did best on {self.circuits} calibration circuits"
-
-
-_KNOWN: tuple[type[Step], ...] = (
-    Unmitigated, Readout, Zne, LearnedZne, Cdr, Pec, Twirling, Decoupling,
-    Resilience0, Resilience1, Resilience2, Auto,
-)  # fmt: skip
-TECHNIQUES: dict[str, type[Step]] = {cls.name: cls for cls in _KNOWN}
-MITIGATIONS = tuple(TECHNIQUES)
-"""Names of all techniques."""
-
-# Each of these turns values at the device's noise into values at none: one is enough.
-_FINAL = (Zne, LearnedZne, Cdr, Pec)
+    found = TECHNIQUES.load(name)
+    if not (isinstance(found, type) and issubclass(found, Step) and found.name == name):
+        raise RegistryError(
+            f"the mitigation {name!r} leads to {found!r}; it has to lead to a Step with "
+            f"name = {name!r} under the decorator technique"
+        )
+    return found
 
 
 @lru_cache(maxsize=256)
 def parse_mitigation(text: str) -> tuple[Step, ...]:
-    """Read "readout+zne(scales=1,3,5)" into its techniques, from the device outwards.
+    """Read "readout+zne(scales=1,3,5)" into its steps, from the device outwards.
 
     Raises:
         MitigationError: An unknown technique or parameter, a value out of range, or techniques
             that don't go together.
     """
-    steps = [_parse_one(part) for part in _split(text, "+", text)]
-    return combined(steps)
+    return combined([_step(term, text) for term in mitigation_terms(text)])
 
 
 def combined(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """Sort techniques from the device outwards, and refuse what doesn't go together.
+    """Sort steps from the device outwards, and refuse what doesn't go together.
 
     Raises:
         MitigationError: A technique twice, "none" or "auto" with others, two techniques that
-            each extrapolate to zero noise, or the Runtime's mitigation together with our own.
+            correct the same error, or the Runtime's mitigation together with our own.
     """
     ordered = tuple(sorted(steps, key=lambda step: step.rank))
     if not ordered:
@@ -101,95 +63,125 @@ def combined(steps: Iterable[Step]) -> tuple[Step, ...]:
     joined = "+".join(names)
     if len(set(names)) != len(names):
         raise MitigationError(f"mitigation {joined!r} names a technique twice")
-    alone = [name for name in names if name in ("none", "auto")]
+    alone = [step.name for step in ordered if step.alone]
     if alone and len(names) > 1:
         raise MitigationError(f"mitigation {joined!r}: {alone[0]!r} stands alone")
-    final = [step.name for step in ordered if isinstance(step, _FINAL)]
-    if len(final) > 1:
-        raise MitigationError(
-            f"mitigation {joined!r}: {' and '.join(final)} would correct the same error twice"
-        )
-    levels = [step.name for step in ordered if step.name.startswith("resilience-")]
+    correcting = [step for step in ordered if step.corrects]
+    for error in {step.corrects for step in correcting}:
+        same = [step.name for step in correcting if step.corrects == error]
+        if len(same) > 1:
+            raise MitigationError(
+                f"mitigation {joined!r}: {' and '.join(same)} would correct the same error twice"
+            )
+    levels = [step for step in ordered if step.level is not None]
     if len(levels) > 1:
         raise MitigationError(f"mitigation {joined!r} names two levels of the Runtime")
-    own = [step.name for step in ordered if isinstance(step, (*_FINAL, Readout))]
-    if levels and levels[0] != "resilience-0" and own:
+    if correcting and any(step.level for step in levels):
         raise MitigationError(
-            f"mitigation {joined!r}: {levels[0]} mitigates already, {own[0]} on top would correct "
-            "the same error twice"
+            f"mitigation {joined!r}: {levels[0].name} mitigates already, {correcting[0].name} on "
+            "top would correct the same error twice"
         )
     return ordered
 
 
 def mitigation_name(steps: Iterable[Step]) -> str:
-    """The name that `parse_mitigation` reads the techniques from."""
+    """The name that `parse_mitigation` reads the steps from."""
     return "+".join(str(step) for step in steps)
 
 
-def _parse_one(text: str) -> Step:
-    name, bracket, rest = text.partition("(")
-    name = name.strip()
-    if name not in TECHNIQUES:
-        unknown = UnknownNameError("mitigation", name, MITIGATIONS)
-        raise MitigationError(str(unknown)) from unknown
-    if bracket and not rest.rstrip().endswith(")"):
-        raise MitigationError(f"mitigation {text!r} has an open parenthesis")
-    technique = TECHNIQUES[name]
-    arguments: dict[str, list[str]] = {}
-    inside = rest.rstrip()[:-1]
-    for part in _split(inside, ",", text) if inside.strip() else ():
-        key, equals, value = part.partition("=")
-        if equals and "(" not in key:
-            if key.strip() in arguments:
-                raise MitigationError(f"mitigation {text!r} gives {key.strip()} twice")
-            arguments[key.strip()] = [value.strip()]
-        elif arguments:
-            arguments[next(reversed(arguments))].append(part.strip())
+@dataclass(frozen=True)
+class Offer:
+    """What the machines of a family offer.
+
+    Attributes:
+        mitigations: The techniques, and combinations of them that are worth a line.
+        candidates: What "auto" compares when it isn't told which.
+        reasons: Why they don't offer some of the other techniques.
+    """
+
+    mitigations: tuple[str, ...]
+    candidates: tuple[str, ...]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+def offered(family: str) -> Offer:
+    """What the machines of a family offer, in the order of `MITIGATIONS`.
+
+    A technique of another distribution that can't be loaded is left out; the reasons have why.
+
+    Args:
+        family: One of `step.FAMILIES`.
+    """
+    mitigations: list[str] = []
+    candidates: list[str] = []
+    reasons = {}
+    for name in TECHNIQUES.names():
+        try:
+            places = technique_class(name).places
+        except RegistryError as ex:
+            reasons[name] = str(ex)
+            continue
+        if family in places.on:
+            mitigations += [name, *places.also]
+            if family in places.candidates_on:
+                candidates += places.candidates
+        elif family in places.reasons:
+            reasons[name] = places.reasons[family]
+    return Offer(tuple(mitigations), tuple(candidates), reasons)
+
+
+@lru_cache(maxsize=32)
+def done_by_runtime(options: frozenset[str]) -> tuple[str, ...]:
+    """Names of the techniques that some options of the Runtime client are, its level apart.
+
+    Args:
+        options: Keys of `Step.runtime_options`.
+    """
+    names = []
+    for name in offered("ibm").mitigations:
+        for step in parse_mitigation(name):
+            needs = step.runtime_options().keys()
+            if needs and step.level is None and needs <= options:
+                names.append(step.name)
+    return tuple(dict.fromkeys(names))
+
+
+def _step(term: NamedTerm, text: str) -> Step:
+    technique = technique_class(term.name)
+    given: dict[str, list[str]] = {}
+    for argument in term.arguments or ():
+        if argument.name is not None:
+            if argument.name in given:
+                raise MitigationError(f"mitigation {text!r} gives {argument.name} twice")
+            given[argument.name] = [argument.value]
+        elif given:
+            given[next(reversed(given))].append(argument.value)
         else:
             raise MitigationError(f"mitigation {text!r}: parameters are written name=value")
-    known = {field.name: field for field in fields(technique)}
-    for key in arguments:
-        if key not in known:
-            _refuse_parameter(technique, key)
-    return technique(
-        **{key: _read(technique, known[key], values) for key, values in arguments.items()}
-    )
+    known = {parameter.name: parameter for parameter in fields(technique)}
+    for name in given:
+        if name not in known:
+            _refuse_parameter(technique, name)
+    return technique(**{name: _read(technique, known[name], v) for name, v in given.items()})
 
 
-def _refuse_parameter(technique: type[Step], key: str) -> None:
-    known = [field.name for field in fields(technique)]
-    near = difflib.get_close_matches(key, known, n=1)
+def _refuse_parameter(technique: type[Step], name: str) -> None:
+    known = [parameter.name for parameter in fields(technique)]
+    near = difflib.get_close_matches(name, known, n=1)
     hint = f": did you mean {near[0]!r}?" if near else ""
     takes = f"it takes: {', '.join(known)}" if known else "it takes none"
-    raise MitigationError(f"{technique.name} has no parameter {key!r}{hint} ({takes})")
+    raise MitigationError(f"{technique.name} has no parameter {name!r}{hint} ({takes})")
 
 
-def _read(technique: type[Step], field: Any, values: list[str]) -> Any:
-    kind = type(field.default)
-    if kind is not tuple and len(values) != 1:
-        raise MitigationError(f"{technique.name}: {field.name} takes one value, not {values}")
-    item = str if field.type == "tuple[str, ...]" else int if kind is tuple else kind
+def _read(technique: type[Step], parameter: Any, values: list[str]) -> Any:
+    kind, several = parameter_kind(parameter)
+    if not several and len(values) != 1:
+        raise MitigationError(f"{technique.name}: {parameter.name} takes one value, not {values}")
     try:
-        read = [item(value) for value in values]
+        read = [kind(value) for value in values]
     except ValueError as ex:
-        what = {int: "a whole number", float: "a number"}[item]
-        wrong = ",".join(values)
+        what = {int: "a whole number", float: "a number"}[kind]
         raise MitigationError(
-            f"{technique.name}: {field.name} is {wrong!r}; it must be {what}"
+            f"{technique.name}: {parameter.name} is {','.join(values)!r}; it must be {what}"
         ) from ex
-    return tuple(read) if kind is tuple else read[0]
-
-
-def _split(text: str, separator: str, whole: str) -> Iterator[str]:
-    """Split at a separator outside of parentheses."""
-    depth, start = 0, 0
-    for index, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if depth < 0:
-            break
-        if letter == separator and depth == 0:
-            yield text[start:index]
-            start = index + 1
-    if depth:
-        raise MitigationError(f"mitigation {whole!r} has unbalanced parentheses")
-    yield text[start:]
+    return tuple(read) if several else read[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +20,14 @@ from qvlm_qiskit.backends.pubs.active_qubits import (
     restrict_circuit,
     restrict_observables,
 )
-from qvlm_qiskit.backends.pubs.digest import observables_bytes
+from qvlm_qiskit.backends.pubs.digest import circuit_digest, observables_bytes
+from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.errors import MissingDependencyError, MitigationError
 
 Floats = NDArray[np.float64]
+TrainingKey = tuple[str, bytes, float | None]
+# How many pubs' training circuits are remembered.
+MAX_SETS = 256
 # Width in radians of the Gaussian with which a fixed angle is replaced by a multiple of π/2
 # (Czarnik et al.).
 SNAP_WIDTH = 0.5
@@ -57,16 +63,9 @@ class TrainingSet:
         )
 
 
-def near_clifford(
-    pub: EstimatorPub,
-    count: int,
-    keep: float,
-    rng: np.random.Generator,
-    technique: str,
-    *,
-    spread: bool = False,
-) -> TrainingSet:
-    """Near-Clifford versions of a pub's circuit.
+@dataclass(frozen=True)
+class NearClifford:
+    """How near-Clifford versions of a circuit are drawn.
 
     Each starts from a random parameter row of the pub. Every angle stays with the probability
     `keep`. Otherwise one that depends on parameters becomes any multiple of π/2, each as likely,
@@ -74,40 +73,84 @@ def near_clifford(
     with a probability proportional to exp(−(distance/0.5)²), after Czarnik et al., Quantum 5, 592
     (2021). All gates stay, and so does the noise.
 
-    Args:
-        pub: An ISA pub; its observables are flattened.
+    Attributes:
+        technique: Who asks, for messages.
         count: How many circuits, C.
         keep: Probability that an angle stays.
-        rng: Random numbers.
-        technique: Who asks, for messages.
         spread: Choose those circuits, of many more, whose exact values vary most for every
             observable, after arXiv:2204.07109; plain random ones often give 0 throughout.
-
-    Raises:
-        MitigationError: Gates that can't be varied, or too many qubits.
     """
-    template = AngleTemplate.of(pub.circuit, technique)
-    shape = pub.parameter_values.size, len(template.expressions)
-    rows = template.angles(pub.parameter_values).reshape(shape)  # (B, K)
-    large = len(active_qubits(pub.circuit, pub.observables)) > LARGE_QUBITS
-    drawn = count * (POOL_OF_LARGE if large else POOL) if spread else count
-    angles = _snapped(template, rows[rng.integers(len(rows), size=drawn)], keep, rng)
-    observables = pub.observables.ravel()
-    exact = exact_values(template, angles, observables, technique)
-    if spread:
-        chosen = _most_varied(exact, count)
-        angles, exact = angles[chosen], exact[:, chosen]
-    return TrainingSet(template, angles, observables, exact)
+
+    technique: str
+    count: int
+    keep: float
+    spread: bool = False
+
+    def versions(self, pub: EstimatorPub, rng: np.random.Generator) -> TrainingSet:
+        """Near-Clifford versions of an ISA pub's circuit, for its observables, flattened.
+
+        Raises:
+            MitigationError: Gates that can't be varied, or too many qubits.
+        """
+        template = AngleTemplate.of(pub.circuit, self.technique)
+        shape = pub.parameter_values.size, len(template.expressions)
+        rows = template.angles(pub.parameter_values).reshape(shape)  # (B, K)
+        large = len(active_qubits(pub.circuit, pub.observables)) > LARGE_QUBITS
+        pool = (POOL_OF_LARGE if large else POOL) if self.spread else 1
+        picked = rows[rng.integers(len(rows), size=self.count * pool)]
+        angles = _snapped(template, picked, self.keep, rng)
+        observables = pub.observables.ravel()
+        exact = exact_values(template, angles, observables, self.technique)
+        if self.spread:
+            chosen = _most_varied(exact, self.count)
+            angles, exact = angles[chosen], exact[:, chosen]
+        return TrainingSet(template, angles, observables, exact)
+
+    def seeded(self, pub: EstimatorPub, seed: int | None, salt: str = "") -> TrainingSet:
+        """`versions` with random numbers that depend on the circuit and the seed alone.
+
+        Args:
+            pub: An ISA pub.
+            seed: None counts as 0, so that stored results of these circuits are found again.
+            salt: Makes them other circuits than those of another salt.
+        """
+        digest = circuit_digest(pub.circuit)
+        if salt:
+            digest = hashlib.sha256(f"{salt} {digest}".encode()).hexdigest()
+        return self.versions(pub, np.random.default_rng(content_seed(seed or 0, digest)))
 
 
-def training_key(pub: EstimatorPub, circuit: str) -> tuple[str, bytes, float | None]:
-    """What a calibration belongs to: the circuit, the observables and the precision.
+class TrainingSets:
+    """The near-Clifford circuits of pubs, drawn once for a circuit, its observables and precision.
 
     Args:
-        pub: An ISA pub.
-        circuit: The circuit's digest.
+        draw: How they are drawn.
+        seed: Of the drawing.
     """
-    return circuit, observables_bytes(pub.observables.ravel()), pub.precision
+
+    def __init__(self, draw: NearClifford, seed: int | None) -> None:
+        self.draw = draw
+        self.seed = seed
+        self._sets: OrderedDict[TrainingKey, TrainingSet] = OrderedDict()
+
+    def of(self, pub: EstimatorPub) -> tuple[TrainingKey, TrainingSet]:
+        """What the training for a pub belongs to, and its circuits.
+
+        Raises:
+            MitigationError: Gates that can't be varied, or too many qubits.
+        """
+        key = training_key(pub)
+        if key not in self._sets:
+            self._sets[key] = self.draw.seeded(pub, self.seed)
+            if len(self._sets) > MAX_SETS:
+                self._sets.popitem(last=False)
+        return key, self._sets[key]
+
+
+def training_key(pub: EstimatorPub) -> TrainingKey:
+    """What a calibration belongs to: the circuit, the observables and the precision."""
+    observables = observables_bytes(pub.observables.ravel())
+    return circuit_digest(pub.circuit), observables, pub.precision
 
 
 def _snapped(

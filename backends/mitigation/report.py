@@ -8,7 +8,7 @@ from typing import Any
 
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.mitigation.mitigator import Technique
+from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork
 from qvlm_qiskit.errors import MitigationError
 
@@ -39,7 +39,7 @@ class Cost:
 
 
 def cost_of(estimator: Any, pub: EstimatorPub) -> Cost:
-    """What an estimator will run for an ISA pub, found through `Technique.plan`.
+    """What an estimator will run for an ISA pub, found through `EstimatorWrapper.plan`.
 
     Args:
         estimator: A stack of wrappers on a device that states its work.
@@ -50,7 +50,7 @@ def cost_of(estimator: Any, pub: EstimatorPub) -> Cost:
     """
     calls: Iterable[Call] = [Call((pub,))]
     while not isinstance(estimator, StatesWork):
-        if isinstance(estimator, Technique):
+        if isinstance(estimator, EstimatorWrapper):
             calls = estimator.plan(calls)
         elif not hasattr(estimator, "inner"):
             raise MitigationError(

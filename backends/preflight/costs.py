@@ -6,17 +6,56 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from qiskit import QuantumCircuit
+from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.compilation.compiled import Compiled
-from qvlm_qiskit.backends.mitigation.mitigator import Technique
-from qvlm_qiskit.backends.preflight.limits import OPEN_PLAN_SECONDS, JobTimer, broken_limits
+from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
+from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
+from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.backends.preflight.limits import JobLimits, JobTimer
 from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
+from qvlm_qiskit.backends.pubs.stack import to_device
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork, Work
-from qvlm_qiskit.errors import BackendError, QVLMError
+from qvlm_qiskit.errors import QVLMError
+
+
+class Machine(Protocol):
+    """What a preflight asks of a `backends.Backend`; its attributes are explained there."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def num_qubits(self) -> int: ...  # noqa: D102
+    @property
+    def options(self) -> BackendOptions: ...  # noqa: D102
+    @property
+    def compiler(self) -> Compiler | None: ...  # noqa: D102
+    @property
+    def default_precision(self) -> float | None: ...  # noqa: D102
+    @property
+    def mitigations(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def rep_delay_seconds(self) -> float | None: ...  # noqa: D102
+    @property
+    def limits(self) -> JobLimits: ...  # noqa: D102
+
+    def estimator(self) -> BaseEstimatorV2:
+        """The whole stack."""
+        ...
+
+    def compile(self, circuit: QuantumCircuit, observables: Any) -> CompiledCircuit:
+        """What will run on the device for this circuit."""
+        ...
+
+    def with_mitigation(self, mitigation: str) -> Machine:
+        """The same machine and options with another mitigation."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +114,7 @@ class LevelReport:
     refused: str | None = None
 
 
-def level_report(mitigation: str, backend: Backend, calls: Sequence[Call]) -> LevelReport:
+def level_report(mitigation: str, backend: Machine, calls: Sequence[Call]) -> LevelReport:
     """What these calls of a backend's estimator would execute; nothing is run.
 
     Args:
@@ -92,7 +131,7 @@ def level_report(mitigation: str, backend: Backend, calls: Sequence[Call]) -> Le
         return LevelReport(mitigation, backend.default_precision, refused=str(ex))
 
 
-def _measured(mitigation: str, backend: Backend, calls: Sequence[Call]) -> LevelReport:
+def _measured(mitigation: str, backend: Machine, calls: Sequence[Call]) -> LevelReport:
     layers, device = _stack(backend)
     timer = JobTimer(backend.rep_delay_seconds)
     found: dict[tuple[str, bool, int], int] = defaultdict(int)
@@ -107,13 +146,8 @@ def _measured(mitigation: str, backend: Backend, calls: Sequence[Call]) -> Level
                 found[call.block, call.calibration or work.calibration, work.shots] += work.circuits
             spent = timer.seconds(job)
             seconds = None if seconds is None or spent is None else seconds + spent
-            if backend.rep_delay_seconds is not None:
-                limits += broken_limits(job, spent)
-    if seconds is not None and seconds > OPEN_PLAN_SECONDS:
-        limits.append(
-            f"about {seconds:,.0f} s on the machine in all; the Open Plan has "
-            f"{OPEN_PLAN_SECONDS} s in 28 days"
-        )
+            limits += backend.limits.broken(job, spent)
+    limits += backend.limits.beyond_plan(seconds)
     work_done = tuple(
         WorkReport(block, calibration, circuits, shots, circuits * shots)
         for (block, calibration, shots), circuits in found.items()
@@ -129,33 +163,23 @@ def _measured(mitigation: str, backend: Backend, calls: Sequence[Call]) -> Level
         calibration_executions=sum(w.executions for w in work_done if w.calibration),
         seconds_qpu=seconds,
         work=work_done,
-        at_most=any(isinstance(layer, Technique) and layer.plan_is_bound for layer in layers),
+        at_most=any(isinstance(x, EstimatorWrapper) and x.plan_is_bound for x in layers),
         limits=tuple(dict.fromkeys(limits)),
     )
 
 
-def _stack(backend: Backend) -> tuple[list[Compiled | Technique], StatesWork]:
+def _stack(backend: Machine) -> tuple[list[Compiled | EstimatorWrapper], StatesWork]:
     """What changes calls on their way to the device, outermost first, and the device.
 
     An estimator that passes pubs on as they are, such as a recorder, is looked through by its
     attribute ``inner``: what it may answer from a store counts as if it had to be run.
     """
-    layers: list[Compiled | Technique] = []
-    estimator: Any = backend.estimator()
-    while not isinstance(estimator, StatesWork):
-        if isinstance(estimator, Compiled | Technique):
-            layers.append(estimator)
-        elif not hasattr(estimator, "inner"):
-            raise BackendError(
-                f"the estimator {type(estimator).__name__} doesn't say beforehand what it runs, so "
-                "nothing can be said about the costs of this backend"
-            )
-        estimator = estimator.inner
-    return layers, estimator
+    layers, device = to_device(backend.estimator())
+    return [layer for layer in layers if isinstance(layer, Compiled | EstimatorWrapper)], device
 
 
 def _jobs(
-    layers: Sequence[Compiled | Technique], device: StatesWork, calls: Iterable[Call]
+    layers: Sequence[Compiled | EstimatorWrapper], device: StatesWork, calls: Iterable[Call]
 ) -> Iterator[tuple[Call, list[list[Work]]]]:
     """Every call that reaches the device, with its jobs."""
     for layer in layers:
@@ -165,8 +189,8 @@ def _jobs(
 
 
 def _shots_for_precision(
-    backend: Backend,
-    layers: Sequence[Compiled | Technique],
+    backend: Machine,
+    layers: Sequence[Compiled | EstimatorWrapper],
     device: StatesWork,
     calls: Sequence[Call],
 ) -> int | None:
@@ -175,7 +199,7 @@ def _shots_for_precision(
     worst = 0.0
     for call in layers[0].plan(first.values()):
         for pub in call.pubs:
-            gains = [layer.error_gain(pub) for layer in layers if isinstance(layer, Technique)]
+            gains = [x.error_gain(pub) for x in layers if isinstance(x, EstimatorWrapper)]
             gains.append(device.error_gain(pub))
             if any(gain is None for gain in gains):
                 return None

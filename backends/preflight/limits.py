@@ -15,6 +15,7 @@ Sources, as documented in 2025 and 2026:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -23,10 +24,6 @@ from qiskit.transpiler import Target
 
 from qvlm_qiskit.backends.pubs.work import Work
 
-MAX_EXECUTIONS = 10_000_000
-MAX_INSTRUCTIONS_PER_QUBIT = 26_800_000
-MAX_JOB_SECONDS = 3 * 3600
-OPEN_PLAN_SECONDS = 600
 JOB_OVERHEAD_SECONDS = 2.0
 INSTRUCTIONS = {
     "rz": 1,
@@ -92,29 +89,6 @@ class JobTimer:
         return self._known[key][1]
 
 
-def broken_limits(job: Sequence[Work], seconds: float | None) -> list[str]:
-    """The documented limits that a job exceeds, each as a sentence with what to do."""
-    broken = []
-    executions = sum(work.executions for work in job)
-    if executions > MAX_EXECUTIONS:
-        broken.append(
-            f"{executions:,} executions in one job; at most {MAX_EXECUTIONS:,}: take fewer shots "
-            "or a smaller batch"
-        )
-    instructions = sum(work.circuits * _instructions_per_qubit(work.circuit) for work in job)
-    if instructions > MAX_INSTRUCTIONS_PER_QUBIT:
-        broken.append(
-            f"{instructions:,} control-system instructions on one qubit in one job; at most "
-            f"{MAX_INSTRUCTIONS_PER_QUBIT:,}: take a smaller batch or a smaller circuit"
-        )
-    if seconds is not None and seconds > MAX_JOB_SECONDS:
-        broken.append(
-            f"one job takes about {seconds:,.0f} s; at most {MAX_JOB_SECONDS:,} s: take fewer "
-            "shots or a smaller batch"
-        )
-    return broken
-
-
 def _instructions_per_qubit(circuit: QuantumCircuit) -> int:
     """Control-system instructions of the busiest qubit."""
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
@@ -124,3 +98,72 @@ def _instructions_per_qubit(circuit: QuantumCircuit) -> int:
             for bit in item.qubits:
                 counts[index[bit]] += INSTRUCTIONS.get(item.name, 5)
     return int(counts.max())
+
+
+@dataclass(frozen=True)
+class JobLimits:
+    """What a machine documents about the size of jobs; None: nothing.
+
+    Attributes:
+        executions: Executions of one job.
+        instructions: Control-system instructions on one qubit in one job.
+        seconds: Seconds on the machine of one job.
+        plan_seconds: Seconds on the machine that an account has.
+        plan: Which plan that is.
+        plan_days: For so many days.
+    """
+
+    executions: int | None = None
+    instructions: int | None = None
+    seconds: int | None = None
+    plan_seconds: int | None = None
+    plan: str = "the account"
+    plan_days: int = 28
+
+    def broken(self, job: Sequence[Work], seconds: float | None) -> list[str]:
+        """The limits that a job exceeds, each as a sentence with what to do.
+
+        Args:
+            job: What it executes.
+            seconds: How long it takes; None: not known.
+        """
+        broken = []
+        executions = sum(work.executions for work in job)
+        if self.executions is not None and executions > self.executions:
+            broken.append(
+                f"{executions:,} executions in one job; at most {self.executions:,}: take fewer "
+                "shots or a smaller batch"
+            )
+        instructions = sum(work.circuits * _instructions_per_qubit(work.circuit) for work in job)
+        if self.instructions is not None and instructions > self.instructions:
+            broken.append(
+                f"{instructions:,} control-system instructions on one qubit in one job; at most "
+                f"{self.instructions:,}: take a smaller batch or a smaller circuit"
+            )
+        if self.seconds is not None and seconds is not None and seconds > self.seconds:
+            broken.append(
+                f"one job takes about {seconds:,.0f} s; at most {self.seconds:,} s: take fewer "
+                "shots or a smaller batch"
+            )
+        return broken
+
+    def beyond_plan(self, seconds: float | None) -> list[str]:
+        """A sentence where jobs together take longer than an account may."""
+        if self.plan_seconds is None or seconds is None or seconds <= self.plan_seconds:
+            return []
+        return [
+            f"about {seconds:,.0f} s on the machine in all; {self.plan} has {self.plan_seconds} s "
+            f"in {self.plan_days} days"
+        ]
+
+
+NO_LIMITS = JobLimits()
+IBM_LIMITS = JobLimits(
+    executions=10_000_000,
+    instructions=26_800_000,
+    seconds=3 * 3600,
+    plan_seconds=600,
+    plan="the Open Plan",
+    plan_days=28,
+)
+"""Those of IBM Quantum."""

@@ -7,14 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from qiskit import ClassicalRegister
-from qiskit.primitives import BaseEstimatorV2
 
-from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit
 from qvlm_qiskit.backends.preflight.advice import advice
-from qvlm_qiskit.backends.preflight.costs import LevelReport, level_report
+from qvlm_qiskit.backends.preflight.costs import LevelReport, Machine, level_report
 from qvlm_qiskit.backends.preflight.limits import FORMULA, circuit_seconds
-from qvlm_qiskit.backends.preflight.rehearse import Block, blocks_of, rehearse
+from qvlm_qiskit.backends.preflight.rehearse import Block, blocks_of, exact_estimator, rehearse
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import QVLMError
 
@@ -110,7 +108,7 @@ class Preflight:
 
 
 def preflight(
-    backend: Backend,
+    backend: Machine,
     subject: Any,
     batch: Any = 1,
     *,
@@ -141,14 +139,14 @@ def preflight(
     return preflight_calls(backend, subject, calls, mitigations)
 
 
-def compared_mitigations(backend: Backend) -> tuple[str, ...]:
+def compared_mitigations(backend: Machine) -> tuple[str, ...]:
     """The backend's own mitigation, where it has one, or all that it offers."""
     own = backend.options.mitigation
     return tuple(backend.mitigations) if own == "none" else (own,)
 
 
 def preflight_calls(
-    backend: Backend,
+    backend: Machine,
     subject: Any,
     calls: Sequence[Call],
     mitigations: Sequence[str],
@@ -185,14 +183,7 @@ def preflight_calls(
     )
 
 
-def exact_estimator() -> BaseEstimatorV2:
-    """What answers instead of the machine while a batch is rehearsed."""
-    from qvlm_qiskit.backends.catalog import open_backend
-
-    return open_backend("statevector").estimator()
-
-
-def _block_report(backend: Backend, block: Block) -> BlockReport:
+def _block_report(backend: Machine, block: Block) -> BlockReport:
     known: dict[str, Any] = {
         "block": block.name,
         "qubits": block.circuit.num_qubits,
@@ -214,7 +205,7 @@ def _block_report(backend: Backend, block: Block) -> BlockReport:
     )
 
 
-def _duration_us(backend: Backend, compiled: CompiledCircuit) -> float | None:
+def _duration_us(backend: Machine, compiled: CompiledCircuit) -> float | None:
     if backend.compiler is None:
         return None
     measured = compiled.circuit.copy()

@@ -11,7 +11,6 @@ the class of a gate that has a definition, and the order of sums and products.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +20,7 @@ from qiskit.circuit import Barrier, Delay, Measure, Parameter, ParameterExpressi
 from qiskit.circuit.library import UnitaryGate
 
 from qvlm_qiskit.backends.pubs.expressions import expression_bytes
+from qvlm_qiskit.caches import LruCache
 from qvlm_qiskit.errors import CircuitError
 
 # Bumped when the same bytes would come to mean something else: old keys then never meet new ones.
@@ -30,7 +30,7 @@ SCHEME = b"qvlm-identity-1"
 # Their class and parameters say everything; the walk doesn't ask for a definition.
 _PRIMITIVE = (Barrier, Delay, Measure, Reset, UnitaryGate)
 
-_targets: OrderedDict[int, tuple[Any, str]] = OrderedDict()
+_targets: LruCache[Any, tuple[Any, str]] = LruCache(16)
 
 
 def circuit_digest(circuit: QuantumCircuit) -> str:
@@ -45,9 +45,12 @@ def circuit_digest(circuit: QuantumCircuit) -> str:
 
 def target_digest(target: Any) -> str:
     """The SHA-256 (hex) of what a target states: gates, connections, errors, durations, T1, T2."""
-    known = _targets.get(id(target))
-    if known is not None:
-        return known[1]
+    # 0.2 s on a device of 133 qubits; a new calibration comes as a new target. Targets take no weak
+    # references: the few that are remembered are kept alive, so that their ids stay theirs.
+    return _targets.get(id(target), lambda: (target, _target_digest(target)))[1]
+
+
+def _target_digest(target: Any) -> str:
     digest = hashlib.sha256(SCHEME)
     digest.update(repr((target.num_qubits, target.dt)).encode())
     for name in sorted(target.operation_names):
@@ -60,11 +63,6 @@ def target_digest(target: Any) -> str:
     for properties in target.qubit_properties or ():
         times = tuple(getattr(properties, key, None) for key in ("t1", "t2", "frequency"))
         digest.update(_framed(repr(times).encode()))
-    # 0.2 s on a device of 133 qubits; a new calibration comes as a new target. Targets take no weak
-    # references: the few that are remembered are kept alive, so that their ids stay theirs.
-    _targets[id(target)] = (target, digest.hexdigest())
-    if len(_targets) > 16:
-        _targets.popitem(last=False)
     return digest.hexdigest()
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from qvlm_qiskit.errors import InputError
 
 
@@ -38,5 +36,7 @@ def content_seed(seed: int | None, digest: str) -> int:
         seed: The user's seed.
         digest: Hex digest of the work.
     """
+    import numpy as np  # options are checked without it
+
     entropy = None if seed is None else [seed, *bytes.fromhex(digest[:32])]
     return int(np.random.SeedSequence(entropy).generate_state(1)[0]) >> 1

@@ -1,8 +1,8 @@
 """What running pubs would make a device execute, found without running anything.
 
 `Call` is one call of an estimator's `run`. A mitigation wrapper says which calls of its inner
-estimator a call leads to (`Technique.plan`); a device says which circuits it would run for one
-(`StatesWork.jobs`). Preflight chains them in the order of the stack.
+estimator a call leads to (`EstimatorWrapper.plan`); a device says which circuits it would run for
+one (`StatesWork.jobs`). Preflight chains them in the order of the stack.
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import and_, or_, update
 
+from qvlm_qiskit.backends.service import JobService, NoSuchJobError, UnreachableError
 from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.ledger.store import JobStore
-from qvlm_qiskit.jobs.services.interface import JobService, NoSuchJobError, UnreachableError
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from qvlm_qiskit.backends.preflight.limits import MAX_EXECUTIONS, MAX_JOB_SECONDS
+from qvlm_qiskit.backends.preflight.limits import JobLimits
+from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.errors import BudgetError, InputError, JobPending
 from qvlm_qiskit.jobs.costs import bills
 from qvlm_qiskit.jobs.costs.usage import UNSENT
@@ -19,11 +20,12 @@ from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.ledger.store import JobStore
-from qvlm_qiskit.jobs.services.interface import JobService
 
 MARGIN = 2.0
 """A job may take so many times its estimate before the server stops it."""
 LEAST_SECONDS = 30
+LONGEST_SECONDS = 3 * 3600
+"""No job may take longer, also on a machine that documents no limit."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +45,24 @@ class Budget:
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise InputError(f"the budget of {name} is {value!r}; it must be above 0")
 
-    def max_seconds(self, estimated: float | None, left: float | None = None) -> int:
+    def max_seconds(
+        self, estimated: float | None, limits: JobLimits, left: float | None = None
+    ) -> int:
         """The maximum execution time that a job is sent with, in whole QPU seconds.
 
         Args:
             estimated: What it is estimated to take.
+            limits: The machine's.
             left: What it may take of the budget; by default all of it.
         """
+        longest = limits.seconds or LONGEST_SECONDS
         if estimated is None:
-            return MAX_JOB_SECONDS
+            return longest
         wanted = max(math.ceil(MARGIN * estimated), LEAST_SECONDS)
         limit = self.seconds if left is None else left
         if limit is not None:
             wanted = min(wanted, max(int(limit), 1))
-        return min(wanted, MAX_JOB_SECONDS)
+        return min(wanted, longest)
 
     def cap(self, store: JobStore, service: JobService, held: Submission) -> int:
         """The maximum execution time that a submission is sent with now.
@@ -66,12 +72,12 @@ class Budget:
         """
         needed = held.seconds_estimated
         if self.seconds is None or needed is None or not service.charges:
-            return self.max_seconds(needed)
+            return self.max_seconds(needed, service.limits)
         left = self.left(store, held)
         intended = [s for s in _others(store, held) if s.state is State.INTENDED]
         together = needed + sum(s.seconds_estimated or 0.0 for s in intended)
         share = left * needed / together if needed < together <= left else left
-        return self.max_seconds(needed, min(max(share, math.ceil(needed)), left))
+        return self.max_seconds(needed, service.limits, min(max(share, math.ceil(needed)), left))
 
     def left(self, store: JobStore, held: Submission) -> float:
         """What the run's other jobs leave of the budget's QPU seconds, whatever they will take."""
@@ -99,11 +105,7 @@ class Budget:
                 f"submission {held.id}: nothing says beforehand what it would cost on "
                 f"{held.machine}, so it is not sent"
             )
-        if executions > MAX_EXECUTIONS or needed > MAX_JOB_SECONDS:
-            raise BudgetError(
-                f"submission {held.id} has {executions:,} executions in about {needed:,.0f} s; one "
-                f"job has at most {MAX_EXECUTIONS:,} and {MAX_JOB_SECONDS:,} s"
-            )
+        _check_size(service.limits, held.id, executions, needed)
         at = store.now()
         unpaid = bills.unpaid(store, service)
         allowance = service.allowance()
@@ -211,6 +213,22 @@ class Reading:
             raise BudgetError(
                 f"submission {held.id} needs about {needed:,.1f} QPU s{also}; the account has "
                 f"{self.seconds:,.1f} s left"
+            )
+
+
+def _check_size(limits: JobLimits, name: str, executions: int, seconds: float) -> None:
+    """Refuse a job that is larger than the machine's documented limits.
+
+    Raises:
+        BudgetError: It is.
+    """
+    for what, needed, most in (
+        ("executions", executions, limits.executions),
+        ("s", seconds, limits.seconds or LONGEST_SECONDS),
+    ):
+        if most is not None and needed > most:
+            raise BudgetError(
+                f"submission {name} has about {needed:,.0f} {what}; one job has at most {most:,}"
             )
 
 

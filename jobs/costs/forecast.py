@@ -11,8 +11,9 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.backends.compilation.compiled import Compiled
-from qvlm_qiskit.backends.mitigation.mitigator import Technique
+from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
 from qvlm_qiskit.backends.preflight.limits import JobTimer
+from qvlm_qiskit.backends.pubs.stack import stack_of
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork
 from qvlm_qiskit.jobs.ledger.records import StoredRow
 from qvlm_qiskit.jobs.ledger.rows import merge, split
@@ -105,8 +106,8 @@ def _living(store: JobStore, keys: Iterable[str]) -> dict[str, StoredRow]:
 
 def _device_calls(backend: Backend, calls: Iterable[Call]) -> Iterable[Call]:
     """The calls that reach the device."""
-    estimator = backend.estimator()
-    while isinstance(estimator, Compiled | Technique):
-        calls = estimator.plan(calls)
-        estimator = estimator.inner
+    for layer in stack_of(backend.estimator()):
+        if not isinstance(layer, Compiled | EstimatorWrapper):
+            break
+        calls = layer.plan(calls)
     return calls

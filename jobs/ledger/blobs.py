@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from qvlm_qiskit.errors import LedgerError
+from qvlm_qiskit.files import PRIVATE, write_bytes
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 
@@ -52,7 +53,7 @@ class Blobs:
         try:
             path.parent.mkdir(exist_ok=True)
             if not (path.exists() and _sum(path.read_bytes()) == name):
-                self._write(path, content)
+                write_bytes(path, content, mode=PRIVATE)
             # Also for a blob that was there: its writer may have died before this.
             for folder in (path.parent, self.folder):
                 _sync_folder(folder)
@@ -105,18 +106,6 @@ class Blobs:
         except OSError:
             Path(aside).unlink()
             raise
-
-    def _write(self, path: Path, content: bytes) -> None:
-        descriptor, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as handle:
-                handle.write(content)
-                handle.flush()
-                os.fsync(handle.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _sum(content: bytes) -> str:

@@ -9,20 +9,24 @@ paid for would not be found again. A run therefore keeps what was compiled for i
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Iterable, Mapping
 
-from qiskit import QuantumCircuit, qpy
+from qiskit import QuantumCircuit
 
 from qvlm_qiskit.backends.compilation.compiler import Compiler, IsaCircuit
+from qvlm_qiskit.backends.pubs.archive import (
+    UNREADABLE,
+    circuit_bytes,
+    read_circuit,
+    unzipped,
+    zipped,
+)
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
 from qvlm_qiskit.errors import LedgerError
 
 FORMAT = 1
 INDEX = "circuits.json"
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class PinnedCompiler(Compiler):
@@ -53,29 +57,26 @@ def compiled_bytes(compiler: Compiler, circuits: Iterable[QuantumCircuit]) -> by
 
     Raises:
         CapacityError: A circuit has more qubits than the device.
-        CircuitError: A circuit can't be compiled.
+        CircuitError: A circuit can't be compiled, or QPY can't hold it.
     """
-    buffer, entries = io.BytesIO(), []
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for number, circuit in enumerate(circuits):
-            isa, content = compiler.isa(circuit), io.BytesIO()
-            qpy.dump(isa.circuit, content)
-            name = f"circuit-{number}.qpy"
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content.getvalue())
-            entries.append(
-                {
-                    "source": circuit_digest(circuit),
-                    "file": name,
-                    "isa": circuit_digest(isa.circuit),
-                    "layout": [int(qubit) for qubit in isa.final_layout],
-                    "two_qubit_gates": isa.two_qubit_gates,
-                    "depth": isa.depth,
-                    "log_success": isa.log_success,
-                }
-            )
-        index = json.dumps({"format": FORMAT, "circuits": entries}, allow_nan=False)
-        archive.writestr(zipfile.ZipInfo(INDEX, _EPOCH), index)
-    return buffer.getvalue()
+    files, entries = {}, []
+    for number, circuit in enumerate(circuits):
+        isa, name = compiler.isa(circuit), f"circuit-{number}.qpy"
+        digest = circuit_digest(isa.circuit)
+        files[name] = circuit_bytes(isa.circuit, digest)
+        entries.append(
+            {
+                "source": circuit_digest(circuit),
+                "file": name,
+                "isa": digest,
+                "layout": [int(qubit) for qubit in isa.final_layout],
+                "two_qubit_gates": isa.two_qubit_gates,
+                "depth": isa.depth,
+                "log_success": isa.log_success,
+            }
+        )
+    index = json.dumps({"format": FORMAT, "circuits": entries}, allow_nan=False)
+    return zipped({**files, INDEX: index.encode()})
 
 
 def pinned(compiler: Compiler, content: bytes) -> PinnedCompiler:
@@ -86,23 +87,20 @@ def pinned(compiler: Compiler, content: bytes) -> PinnedCompiler:
     """
     known = {}
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            index = json.loads(archive.read(INDEX))
-            if index["format"] != FORMAT:
-                raise LedgerError(
-                    f"compiled circuits of format {index['format']!r}; this release reads {FORMAT}"
-                )
-            for entry in index["circuits"]:
-                (circuit,) = qpy.load(io.BytesIO(archive.read(entry["file"])))
-                if circuit_digest(circuit) != entry["isa"]:
-                    raise LedgerError("a compiled circuit reads differently from what was written")
-                known[entry["source"]] = IsaCircuit(
-                    circuit=circuit,
-                    final_layout=tuple(entry["layout"]),
-                    two_qubit_gates=entry["two_qubit_gates"],
-                    depth=entry["depth"],
-                    log_success=entry["log_success"],
-                )
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, qpy.QpyError) as ex:
+        files, index = unzipped(content, INDEX, FORMAT, "compiled circuits")
+        for entry in index["circuits"]:
+            circuit = read_circuit(files[entry["file"]])
+            if circuit_digest(circuit) != entry["isa"]:
+                raise LedgerError("a compiled circuit reads differently from what was written")
+            known[entry["source"]] = IsaCircuit(
+                circuit=circuit,
+                final_layout=tuple(entry["layout"]),
+                two_qubit_gates=entry["two_qubit_gates"],
+                depth=entry["depth"],
+                log_success=entry["log_success"],
+            )
+    except LedgerError:
+        raise
+    except UNREADABLE as ex:
         raise LedgerError(f"compiled circuits can't be read: {ex}") from ex
     return PinnedCompiler(compiler, known)

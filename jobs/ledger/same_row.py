@@ -16,11 +16,9 @@ again gets the same values, also when somebody has bought a nearer row, or the r
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter, ParameterExpression
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from scipy.spatial import KDTree
 from sqlalchemy import delete, select
@@ -29,13 +27,27 @@ from sqlalchemy.dialects import postgresql, sqlite
 from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.ledger.rows import Floats, Row
 from qvlm_qiskit.jobs.ledger.store import CHUNK, JobStore
+from qvlm_qiskit.same_row import SAME_ROW as SAME_ROW
+from qvlm_qiskit.same_row import parameter_tolerance
 
-SAME_ROW = 7.5e-7
-"""Largest difference of a parameter, in radians: three units in the last place of a float32 near π.
 
-Smaller than the step of 2⁻²⁰ = 9.5e-7 to which `studies.known_rows` rounds: neighbours there are
-meant to be different rows. This constant and not the step gives way, because keys depend on the
-step: with another one, every row of a run that is gone on with would be bought again."""
+@dataclass(frozen=True)
+class _Asked:
+    """Rows of one kind that are asked for, and what the ledger knows of them.
+
+    Attributes:
+        kind: The group of all of them.
+        rows: By key.
+        bound: How far the parameters of an answering row may be from theirs.
+        chosen: By key, the row that was written down as the answer.
+        own: Keys that the ledger knows.
+    """
+
+    kind: str
+    rows: Mapping[str, Row]
+    bound: float
+    chosen: Mapping[str, str]
+    own: Container[str]
 
 
 def snap(
@@ -67,8 +79,9 @@ def snap(
     answers: dict[str, tuple[str, Floats]] = {}
     for kind, members in kinds.items():
         circuit = pubs[next(iter(members.values())).pub].circuit
-        if bound := tolerance / max(1.0, largest_rate(circuit)):
-            answers.update(_answers(store, kind, members, chosen, bound, own, remember))
+        if bound := parameter_tolerance(circuit, tolerance):
+            asked = _Asked(kind, members, bound, chosen, own)
+            answers.update(_answers(store, asked, remember))
     found = []
     for row in rows:
         key, values = answers.get(row.key, (row.key, row.values))
@@ -76,34 +89,29 @@ def snap(
     return found
 
 
-def _answers(
-    store: JobStore,
-    kind: str,
-    rows: Mapping[str, Row],
-    chosen: Mapping[str, str],
-    bound: float,
-    own: Container[str],
-    remember: bool,
-) -> dict[str, tuple[str, Floats]]:
+def _answers(store: JobStore, asked: _Asked, remember: bool) -> dict[str, tuple[str, Floats]]:
     """Key and values of the row that answers each of the asked ones; without those of their own."""
-    answers = {key: chosen[key] for key in rows if key in chosen}
-    known = _known(store, kind)
+    rows = asked.rows
+    answers = {key: asked.chosen[key] for key in rows if key in asked.chosen}
+    known = _known(store, asked.kind)
     if lost := {key: other for key, other in answers.items() if other not in known}:
         # A row without results has answered nobody; nothing holds to it.
         answers = {key: other for key, other in answers.items() if key not in lost}
         if remember:
             _forget(store, lost)
-    new = {key: row.values for key, row in rows.items() if key not in answers and key not in own}
-    nearest = _nearest(known, new, bound)
+    new = {
+        key: row.values for key, row in rows.items() if key not in answers and key not in asked.own
+    }
+    nearest = _nearest(known, new, asked.bound)
     if nearest and remember:
         nearest = _remember(store, nearest)
         if not set(nearest.values()) <= known.keys():
-            known = _known(store, kind)  # another worker chose a row that is newer
+            known = _known(store, asked.kind)  # another worker chose a row that is newer
     answers.update(nearest)
     return {
         key: (other, known[other])
         for key, other in answers.items()
-        if other in known and np.abs(known[other] - rows[key].values).max() < bound
+        if other in known and np.abs(known[other] - rows[key].values).max() < asked.bound
     }
 
 
@@ -167,31 +175,3 @@ def _parts(keys: Iterable[str]) -> Iterator[list[str]]:
     whole = list(keys)
     for first in range(0, len(whole), CHUNK):
         yield whole[first : first + CHUNK]
-
-
-def largest_rate(circuit: QuantumCircuit) -> float:
-    """How much an angle of the circuit changes with a parameter, at most; ∞ where that depends.
-
-    Angles must be linear in the parameters, and only gates of Qiskit's standard set, also inside
-    definitions, have angles: the duration of a delay, say, is no angle.
-    """
-    rates = [0.0]
-    for item in circuit.data:
-        symbolic = [value for value in item.params if isinstance(value, ParameterExpression)]
-        if not symbolic:
-            continue
-        if item.is_standard_gate():
-            rates += [_rate(value) for value in symbolic]
-            continue
-        definition = getattr(item.operation, "definition", None)
-        rates.append(np.inf if definition is None else largest_rate(definition))
-    return max(rates)
-
-
-def _rate(angle: ParameterExpression) -> float:
-    if isinstance(angle, Parameter):
-        return 1.0
-    slopes = [angle.gradient(parameter) for parameter in angle.parameters]
-    if any(isinstance(slope, ParameterExpression) for slope in slopes):
-        return np.inf
-    return float(sum(abs(slope) for slope in slopes))

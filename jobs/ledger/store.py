@@ -31,9 +31,9 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from qvlm_qiskit.backends.pubs.answer import PubAnswer
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger import schema
-from qvlm_qiskit.jobs.ledger.answer import PubAnswer
 from qvlm_qiskit.jobs.ledger.blobs import Blobs
 from qvlm_qiskit.jobs.ledger.database import alone, open_engine, parsed, shown
 from qvlm_qiskit.jobs.ledger.records import (
@@ -252,6 +252,10 @@ class JobStore:
         query = select(table).where(*conditions).order_by(table.c.created_at, table.c.id)
         with self.transaction() as connection:
             return [submission_from(line) for line in connection.execute(query)]
+
+    def in_state(self, state: State) -> list[Submission]:
+        """Submissions in a state, oldest first."""
+        return self.find(schema.submissions.c.state == state.value)
 
     def history(self, identifier: str) -> list[Event]:
         """What happened to a submission, in order."""

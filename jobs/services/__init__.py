@@ -1,5 +1,5 @@
-"""What runs packages as jobs: `interface` says what such a service is.
+"""What runs packages as jobs where a machine brings no service of its own, and reads results.
 
-`local` is this computer (`local_process` its detached process), `ibm` IBM Quantum through the
-unmodified client (`ibm_outcomes` reads what a request led to), and `decode` reads raw results.
+`local` is this computer (`local_process` its detached process), `decode` reads raw results.
+`backends.service` says what a service is.
 """

@@ -21,33 +21,36 @@ import json
 import os
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from qiskit.primitives import BaseEstimatorV2
 
-from qvlm_qiskit.clocks import boot_id
-from qvlm_qiskit.errors import JobError, QVLMError
-from qvlm_qiskit.jobs.ledger.answer import PubAnswer, plain
-from qvlm_qiskit.jobs.ledger.package import Package
-from qvlm_qiskit.jobs.services import decode
-from qvlm_qiskit.jobs.services.interface import (
-    Allowance,
+from qvlm_qiskit.backends.pubs.answer import PubAnswer, plain
+from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.backends.service import (
+    LOCAL,
+    JobService,
     NoSuchJobError,
     RefusedError,
     ServerJob,
+    encode_local,
 )
+from qvlm_qiskit.clocks import boot_id
+from qvlm_qiskit.errors import JobError, QVLMError
+from qvlm_qiskit.files import PRIVATE, write_bytes
 
+HERE = "here"
+"""The account of jobs of this computer."""
 CANCELLED = "cancelled by the user"
 STARTS = 3
 """A detached job whose process dies so often without a word is given up."""
 
 
-class LocalJobs:
+class LocalJobs(JobService):
     """Runs packages with an estimator.
 
     Args:
@@ -58,11 +61,10 @@ class LocalJobs:
             opens the same device; given, jobs run in a process of their own.
     """
 
-    account = "here"
-    decoder = decode.LOCAL
+    account = HERE
+    decoder = LOCAL
     post_seconds = 0.0
     visible_after_seconds = 0.0
-    posts_per_minute: int | None = None
     charges = False
 
     def __init__(
@@ -143,21 +145,6 @@ class LocalJobs:
             with suppress(ProcessLookupError):  # it has ended meanwhile
                 os.kill(started["id"], 15)
 
-    def allowance(self) -> Allowance:
-        """No limit."""
-        return Allowance()
-
-    def open_session(self, kind: Literal["batch", "session"], max_seconds: int | None) -> str:
-        """There is none to open."""
-        raise RefusedError(f"{self.machine} runs on this computer and has no {kind}")
-
-    def session_accepts(self, session: str) -> bool:
-        """There is none."""
-        return False
-
-    def close_session(self, session: str) -> None:
-        """There is none to close."""
-
     def _folder(self, server_id: str) -> Path:
         folder = self.spool / server_id
         if not folder.is_dir():
@@ -213,21 +200,12 @@ def run_package(estimator: BaseEstimatorV2, package: Package) -> bytes:
         )
         for answer in result
     ]
-    return decode.encode_local(answers)
+    return encode_local(answers)
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, and flush it to the disk."""
-    descriptor, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a file of a job whole or not at all."""
+    write_bytes(path, content, mode=PRIVATE)
 
 
 def _process(folder: Path) -> dict[str, Any] | None:

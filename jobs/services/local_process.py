@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.errors import QVLMError
-from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.services.local import run_package, write
 
 

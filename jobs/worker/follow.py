@@ -6,21 +6,15 @@ is kept and fetched again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from qvlm_qiskit.backends.pubs.answer import DamagedResultError
+from qvlm_qiskit.backends.service import NoSuchJobError, UnreachableError
 from qvlm_qiskit.errors import JobError, LedgerError
-from qvlm_qiskit.jobs.ledger.answer import DamagedResultError, PubAnswer
 from qvlm_qiskit.jobs.ledger.blobs import DamagedBlobError
-from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.states import State
-from qvlm_qiskit.jobs.ledger.store import JobStore
-from qvlm_qiskit.jobs.services.decode import decode
-from qvlm_qiskit.jobs.services.interface import NoSuchJobError, UnreachableError
+from qvlm_qiskit.jobs.services.decode import redecode
 from qvlm_qiskit.jobs.worker import reconcile
-
-if TYPE_CHECKING:
-    from qvlm_qiskit.jobs.worker.worker import Worker
+from qvlm_qiskit.jobs.worker.desk import Desk
 
 GONE = "the service does not know this job any more"
 
@@ -33,7 +27,7 @@ STATES = {
 }
 
 
-def ask(worker: Worker, held: Submission) -> Submission:
+def ask(desk: Desk, held: Submission) -> Submission:
     """Ask the server what the job is doing.
 
     Raises:
@@ -41,15 +35,15 @@ def ask(worker: Worker, held: Submission) -> Submission:
         NoSuchJobError: The server lists the job and does not know it; nothing has changed.
     """
     try:
-        job = worker.service.status(_server_id(held))
+        job = desk.service.status(_server_id(held))
     except NoSuchJobError as ex:
-        return _gone(worker, held, ex)
+        return _gone(desk, held, ex)
     state = STATES[job.status]
     if state is held.state:
         return held
-    return worker.store.move(
+    return desk.store.move(
         held,
-        worker.owner,
+        desk.owner,
         state,
         job.reason or "",
         reason=job.reason,
@@ -58,23 +52,23 @@ def ask(worker: Worker, held: Submission) -> Submission:
     )
 
 
-def fetch(worker: Worker, held: Submission) -> Submission:
+def fetch(desk: Desk, held: Submission) -> Submission:
     """Bring a completed job's raw result to disk.
 
     Raises:
         UnreachableError: No complete answer; nothing has changed.
         NoSuchJobError: The server lists the job and has no result; nothing has changed.
     """
-    if worker.policy.wait_seconds(held.not_before, worker.store.now()) > 0:
+    if desk.policy.wait_seconds(held.not_before, desk.store.now()) > 0:
         return held
     try:
-        raw = worker.service.fetch(_server_id(held))
+        raw = desk.service.fetch(_server_id(held))
     except NoSuchJobError as ex:
-        return _gone(worker, held, ex)
-    name = worker.store.blobs.put(raw)
-    return worker.store.move(
+        return _gone(desk, held, ex)
+    name = desk.store.blobs.put(raw)
+    return desk.store.move(
         held,
-        worker.owner,
+        desk.owner,
         State.STORED,
         f"{len(raw):,} bytes, sha256 {name[:12]}…",
         raw=name,
@@ -82,40 +76,28 @@ def fetch(worker: Worker, held: Submission) -> Submission:
     )
 
 
-def read(worker: Worker, held: Submission) -> Submission:
+def read(desk: Desk, held: Submission) -> Submission:
     """Decode a stored result and answer the rows; what can't be read is fetched again.
 
     Raises:
         JobError: It was fetched as often as the policy allows; the raw bytes are kept.
         LedgerError: The package is damaged, which no download mends.
     """
-    package = _package(worker.store, held)
     try:
-        answers = _decoded(worker.store, held, package)
+        answers = redecode(desk.store, held)
     except (DamagedBlobError, DamagedResultError) as ex:
-        if held.fetches >= worker.policy.fetches:
+        if held.fetches >= desk.policy.fetches:
             raise JobError(
                 f"the result of submission {held.id} (server job {held.server_id}) can't be read "
                 f"after {held.fetches} downloads: {ex}. Its bytes are kept"
             ) from ex
-        due = worker.store.now() + worker.policy.retry_seconds(held.fetches)
+        due = desk.store.now() + desk.policy.retry_seconds(held.fetches)
         note = f"fetched again: {ex}"
-        return worker.store.move(held, worker.owner, State.COMPLETED, note, not_before=due)
-    return worker.store.answer(held, worker.owner, answers)
+        return desk.store.move(held, desk.owner, State.COMPLETED, note, not_before=due)
+    return desk.store.answer(held, desk.owner, answers)
 
 
-def redecode(store: JobStore, submission: Submission) -> list[PubAnswer]:
-    """The answers of a submission from its raw bytes on disk, without any machine.
-
-    Raises:
-        DamagedBlobError: The bytes are missing or have changed.
-        DamagedResultError: They don't answer the package.
-        LedgerError: Nothing was fetched yet, or this release can't decode it.
-    """
-    return _decoded(store, submission, _package(store, submission))
-
-
-def _gone(worker: Worker, held: Submission, error: NoSuchJobError) -> Submission:
+def _gone(desk: Desk, held: Submission, error: NoSuchJobError) -> Submission:
     """A job that the server does not know any more is lost: it has failed, and may be retried.
 
     As in `jobs.worker.reconcile`, only a complete search by tag that begins after the grace period
@@ -125,27 +107,14 @@ def _gone(worker: Worker, held: Submission, error: NoSuchJobError) -> Submission
         UnreachableError: It may be too early to say, or the search got no answer.
         NoSuchJobError: The server lists it nevertheless.
     """
-    settled = reconcile.is_settled(worker, held)
-    found = worker.service.find(held.tag)
+    settled = reconcile.is_settled(desk, held)
+    found = desk.service.find(held.tag)
     if not settled:
         raise UnreachableError(f"{error}; it is asked for again") from error
     if found:
         raise error
     note = f"{GONE} ({error}), and lists none with its tag"
-    return worker.store.move(held, worker.owner, State.FAILED, note, reason=GONE)
-
-
-def _decoded(store: JobStore, submission: Submission, package: Package) -> list[PubAnswer]:
-    if submission.raw is None:
-        raise LedgerError(f"submission {submission.id} has no stored result")
-    return decode(submission.decoder, store.blobs.get(submission.raw), package)
-
-
-def _package(store: JobStore, submission: Submission) -> Package:
-    try:
-        return Package.from_bytes(store.blobs.get(submission.package))
-    except DamagedBlobError as ex:
-        raise LedgerError(f"what submission {submission.id} asked can't be read: {ex}") from ex
+    return desk.store.move(held, desk.owner, State.FAILED, note, reason=GONE)
 
 
 def _server_id(held: Submission) -> str:

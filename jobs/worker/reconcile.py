@@ -9,79 +9,68 @@ fails, or one among another account's jobs, proves nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qvlm_qiskit import clocks
+from qvlm_qiskit.backends.service import AnotherAccountError
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.states import State
-from qvlm_qiskit.jobs.services.interface import AnotherAccountError
-
-if TYPE_CHECKING:
-    from qvlm_qiskit.jobs.worker.worker import Worker
+from qvlm_qiskit.jobs.worker.desk import Desk
 
 
-def interrupted(worker: Worker, held: Submission) -> Submission:
+def interrupted(desk: Desk, held: Submission) -> Submission:
     """A submission that is ``posting`` under a lease that has ended: its worker died on the way."""
     note = "its worker stopped while it was being sent"
-    return worker.store.move(held, worker.owner, State.UNKNOWN, note)
+    return desk.store.move(held, desk.owner, State.UNKNOWN, note)
 
 
-def search(worker: Worker, held: Submission) -> Submission:
+def search(desk: Desk, held: Submission) -> Submission:
     """Look for the job by its tag.
 
     Raises:
         UnreachableError: No complete answer; it stays unknown.
     """
-    settled = is_settled(worker, held)
-    found = worker.service.find(held.tag)
+    settled = is_settled(desk, held)
+    found = desk.service.find(held.tag)
     if found:
         server_id = found[0].server_id
         note = f"found by its tag as {server_id}"
         if len(found) > 1:
             others = ", ".join(job.server_id for job in found[1:])
             note += f"; the server has more jobs with this tag ({others})"
-        return worker.store.move(held, worker.owner, State.QUEUED, note, server_id=server_id)
+        return desk.store.move(held, desk.owner, State.QUEUED, note, server_id=server_id)
     if not settled:
         return held
     note = "a search after the grace period found no job: it may be sent again"
-    return worker.store.move(held, worker.owner, State.INTENDED, note)
+    return desk.store.move(held, desk.owner, State.INTENDED, note)
 
 
-def check_account(worker: Worker, held: Submission) -> None:
+def check_account(desk: Desk, held: Submission) -> None:
     """Refuse to ask one account about the jobs of another.
 
     Raises:
         AnotherAccountError: The submission was sent by another account or instance.
     """
-    if held.account not in (None, worker.service.account):
+    if held.account not in (None, desk.service.account):
         raise AnotherAccountError(
             f"submission {held.id} was sent to {held.machine} by another account or instance: only "
             "that one can be asked for its job"
         )
 
 
-def grace_seconds(worker: Worker) -> float:
-    """How long after its mark a request can still be on its way, or accepted and not listed."""
-    service = worker.service
-    # `submit.post` sends within `start_seconds` of the mark or not at all.
-    return worker.policy.start_seconds + service.post_seconds + service.visible_after_seconds
-
-
-def certain_at(worker: Worker, held: Submission) -> float:
+def certain_at(desk: Desk, held: Submission) -> float:
     """From when on, by the store's clock, a search that finds nothing proves something.
 
     The sender's patience and the searcher's may differ; the longer one counts.
     """
     if held.posted_at is None:
         raise LedgerError(f"submission {held.id} is {held.state} but was never sent")
-    return max(held.posted_at + grace_seconds(worker), held.certain_at or 0.0)
+    return max(held.posted_at + desk.grace_seconds(), held.certain_at or 0.0)
 
 
-def is_settled(worker: Worker, held: Submission) -> bool:
+def is_settled(desk: Desk, held: Submission) -> bool:
     """Whether a search that begins now can prove that there is no job."""
-    settled = certain_at(worker, held)
-    if worker.store.now() < settled:
+    settled = certain_at(desk, held)
+    if desk.store.now() < settled:
         return False
     booted, since = clocks.boot()
     if held.boot is None or booted is None or held.boot_seconds is None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from qvlm_qiskit.backends.service import JobService, UnreachableError
 from qvlm_qiskit.jobs.costs.budget import Budget
 from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.store import JobStore
-from qvlm_qiskit.jobs.services.interface import JobService, UnreachableError
 
 Mode = Literal["job", "batch", "session"]
 

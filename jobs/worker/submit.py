@@ -10,34 +10,25 @@ states.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
-
-from sqlalchemy import delete, func, insert, select
 
 from qvlm_qiskit import clocks
-from qvlm_qiskit.errors import BudgetError, JobError, JobPending, LedgerError
-from qvlm_qiskit.jobs.ledger import schema
-from qvlm_qiskit.jobs.ledger.database import alone
-from qvlm_qiskit.jobs.ledger.package import Package
-from qvlm_qiskit.jobs.ledger.records import Submission
-from qvlm_qiskit.jobs.ledger.run_states import RunEndedError
-from qvlm_qiskit.jobs.ledger.runs import check_run_lives
-from qvlm_qiskit.jobs.ledger.states import State
-from qvlm_qiskit.jobs.ledger.store import JobStore, now_in
-from qvlm_qiskit.jobs.services.interface import (
+from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.backends.service import (
     AmbiguousError,
-    JobService,
     NotAcceptedError,
     RefusedError,
     SessionClosedError,
 )
-from qvlm_qiskit.jobs.worker import reconcile
+from qvlm_qiskit.errors import BudgetError, JobError, JobPending, LedgerError
+from qvlm_qiskit.jobs.ledger.records import Submission
+from qvlm_qiskit.jobs.ledger.run_states import RunEndedError
+from qvlm_qiskit.jobs.ledger.runs import check_run_lives
+from qvlm_qiskit.jobs.ledger.states import State
+from qvlm_qiskit.jobs.worker.desk import Desk
+from qvlm_qiskit.jobs.worker.pacing import take_turn
 
-if TYPE_CHECKING:
-    from qvlm_qiskit.jobs.worker.worker import Worker
 
-
-def post(worker: Worker, held: Submission) -> Submission:
+def post(desk: Desk, held: Submission) -> Submission:
     """Send an intended submission once, if it is due, affordable, and its turn has come.
 
     One whose run has ended is withdrawn instead, so that a run that goes on can buy its rows.
@@ -49,73 +40,71 @@ def post(worker: Worker, held: Submission) -> Submission:
         UnreachableError: The machine did not say what is left to use; it stays intended.
         LedgerError: Its package is damaged; it stays intended.
     """
-    store, service = worker.store, worker.service
+    store, service = desk.store, desk.service
     try:
         check_run_lives(store, held)
     except RunEndedError as ex:
-        return store.move(held, worker.owner, State.WITHDRAWN, f"not sent: {ex}")
-    if worker.policy.wait_seconds(held.not_before, store.now()) > 0:
+        return store.move(held, desk.owner, State.WITHDRAWN, f"not sent: {ex}")
+    if desk.policy.wait_seconds(held.not_before, store.now()) > 0:
         return held
     package = Package.from_bytes(store.blobs.get(held.package))
-    paid = replace(held, run=worker.payer(held))
-    reading = worker.budget.check(store, service, paid)
+    paid = replace(held, run=desk.payer(held))
+    reading = desk.budget.check(store, service, paid)
     if paid.run != held.run:
         note = f"sent and paid by {paid.run or 'no run'}; was recorded by {held.run or 'no run'}"
-        held = store.move(held, worker.owner, State.INTENDED, note, run=paid.run)
+        held = store.move(held, desk.owner, State.INTENDED, note, run=paid.run)
     try:
-        session = worker.sessions.current(held)
+        session = desk.sessions.current(held)
     except RefusedError as ex:
-        raise JobError(f"submission {held.id} can't be sent in a {worker.mode}: {ex}") from ex
+        raise JobError(f"submission {held.id} can't be sent in a {desk.mode}: {ex}") from ex
     if (wait := take_turn(store, service, held.id)) > 0:
         due = store.now() + wait
-        return store.move(
-            held, worker.owner, State.INTENDED, f"paced: {wait:.0f} s", not_before=due
-        )
+        return store.move(held, desk.owner, State.INTENDED, f"paced: {wait:.0f} s", not_before=due)
     booted, since = clocks.boot()
     now = store.now()
     held = store.move(
         held,
-        worker.owner,
+        desk.owner,
         State.POSTING,
         f"request {held.posts + 1}",
         posts=held.posts + 1,
         posted_at=now,
-        certain_at=now + reconcile.grace_seconds(worker),
+        certain_at=now + desk.grace_seconds(),
         boot=booted,
         boot_seconds=since,
         account=service.account,
         session=session,
-        max_seconds=worker.budget.cap(store, service, held),
+        max_seconds=desk.budget.cap(store, service, held),
     )
     try:
-        worker.budget.check_again(store, service, held, reading)
+        desk.budget.check_again(store, service, held, reading)
         # A cancellation may not have seen the mark.
         check_run_lives(store, held)
     except (BudgetError, JobPending, RunEndedError) as ex:
         note = f"not sent: {ex}"
-        held = store.move(held, worker.owner, State.INTENDED, note, posts=held.posts - 1)
+        held = store.move(held, desk.owner, State.INTENDED, note, posts=held.posts - 1)
         if isinstance(ex, RunEndedError):
             return held  # the next step withdraws it
         raise
     late = max(store.now() - _posted_at(held), clocks.boot()[1] - since)
-    if late > worker.policy.start_seconds:
+    if late > desk.policy.start_seconds:
         # A search may count from `posted_at` by now: nothing may leave any more.
         note = f"not sent: {late:.1f} s passed before the request could leave"
-        return store.move(held, worker.owner, State.INTENDED, note, posts=held.posts - 1)
+        return store.move(held, desk.owner, State.INTENDED, note, posts=held.posts - 1)
     try:
         server_id = service.submit(package, held.tag, max_seconds=held.max_seconds, session=session)
     except RefusedError as ex:
-        return store.move(held, worker.owner, State.REFUSED, str(ex), reason=str(ex))
+        return store.move(held, desk.owner, State.REFUSED, str(ex), reason=str(ex))
     except NotAcceptedError as ex:
         if isinstance(ex, SessionClosedError):
-            worker.sessions.forget(session)
-        wait = max(worker.policy.retry_seconds(held.posts), ex.retry_after_seconds or 0.0)
-        due = store.now() + min(wait, worker.policy.longest_wait_seconds)
-        return store.move(held, worker.owner, State.INTENDED, f"not accepted: {ex}", not_before=due)
+            desk.sessions.forget(session)
+        wait = max(desk.policy.retry_seconds(held.posts), ex.retry_after_seconds or 0.0)
+        due = store.now() + min(wait, desk.policy.longest_wait_seconds)
+        return store.move(held, desk.owner, State.INTENDED, f"not accepted: {ex}", not_before=due)
     except AmbiguousError as ex:
-        return store.move(held, worker.owner, State.UNKNOWN, str(ex))
+        return store.move(held, desk.owner, State.UNKNOWN, str(ex))
     return store.move(
-        held, worker.owner, State.QUEUED, f"accepted as {server_id}", server_id=server_id
+        held, desk.owner, State.QUEUED, f"accepted as {server_id}", server_id=server_id
     )
 
 
@@ -123,34 +112,3 @@ def _posted_at(held: Submission) -> float:
     if held.posted_at is None:
         raise LedgerError(f"submission {held.id} is {held.state} but was never sent")
     return held.posted_at
-
-
-WINDOW_SECONDS = 60.0
-
-
-def take_turn(store: JobStore, service: JobService, submission: str) -> float:
-    """Take one of the service's requests of this minute.
-
-    Returns:
-        0 when it was taken; otherwise the seconds until one is free.
-    """
-    if service.posts_per_minute is None:
-        return 0.0
-    table = schema.posts
-    with store.transaction() as connection:
-        alone(connection, f"posts to {service.machine}")  # counting and inserting are one step
-        now = now_in(connection)
-        since = now - WINDOW_SECONDS
-        connection.execute(delete(table).where(table.c.at < since - WINDOW_SECONDS))
-        # One further ahead than the window was noted before the clock was set back.
-        current = (table.c.at > since) & (table.c.at <= now + WINDOW_SECONDS)
-        mine = (table.c.machine == service.machine) & current
-        taken, oldest = connection.execute(
-            select(func.count(), func.min(table.c.at)).where(mine)
-        ).one()
-        if taken >= service.posts_per_minute:
-            return min(max(float(oldest) + WINDOW_SECONDS - now, 0.1), WINDOW_SECONDS)
-        connection.execute(
-            insert(table).values(machine=service.machine, submission=submission, at=now)
-        )
-    return 0.0

@@ -7,25 +7,19 @@ work, and one that is killed is replaced when its lease ends.
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
+from qvlm_qiskit.backends.service import UnreachableError
 from qvlm_qiskit.errors import BudgetError, JobPending, LedgerError, QVLMError
 from qvlm_qiskit.jobs.costs import bills
-from qvlm_qiskit.jobs.costs.budget import Budget
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.states import State
-from qvlm_qiskit.jobs.ledger.store import JobStore, LeaseLostError
-from qvlm_qiskit.jobs.services.interface import JobService, UnreachableError
+from qvlm_qiskit.jobs.ledger.store import LeaseLostError
 from qvlm_qiskit.jobs.worker import follow, reconcile, submit
-from qvlm_qiskit.jobs.worker.patience import Policy
-from qvlm_qiskit.jobs.worker.sessions import Mode, Sessions
+from qvlm_qiskit.jobs.worker.desk import Desk
 
 Report = Callable[[list[Submission]], None]
 
@@ -43,43 +37,8 @@ ASKED_FOR = (State.UNKNOWN, State.QUEUED, State.RUNNING, State.COMPLETED)
 """States in which the server is asked for a job that was sent before."""
 
 
-@dataclass
-class Worker:
-    """Works on the submissions of one store, on one machine, in one thread.
-
-    Attributes:
-        store: The ledger.
-        service: The machine.
-        budget: What a submission may cost.
-        policy: Patience.
-        mode: Whether jobs are sent one by one, in batches or in a session.
-        run: Id of the run that pays for what is sent; None: the one that recorded it.
-        owner: Its name in leases and histories; by default host, process and a random part. A
-            process that was forked takes another one.
-        sleep: Waits; tests replace it.
-    """
-
-    store: JobStore
-    service: JobService
-    budget: Budget = field(default_factory=Budget)
-    policy: Policy = field(default_factory=Policy)
-    mode: Mode = "job"
-    run: str | None = field(default=None, kw_only=True)
-    owner: str = field(default_factory=lambda: _name())
-    sleep: Callable[[float], None] = time.sleep
-
-    def __post_init__(self) -> None:
-        self._process = os.getpid()
-        self.sessions = Sessions(self.store, self.service, self.mode, self.budget)
-
-    def _own_name(self) -> None:
-        """Take another name after a fork: two processes of one name would share their leases."""
-        if os.getpid() != self._process:
-            self.owner, self._process = _name(), os.getpid()
-
-    def payer(self, submission: Submission) -> str | None:
-        """The run that pays for a submission if this worker sends it, whoever recorded it."""
-        return self.run or submission.run
+class Worker(Desk):
+    """Works on the submissions of one store, on one machine, in one thread."""
 
     def close(self, run: str | None = None) -> None:
         """Close the batches and sessions of a run that ends; see `Sessions.close`.
@@ -101,7 +60,7 @@ class Worker:
             BudgetError: It may not be sent; nothing has changed.
             JobError: It can't be gone on with; nothing has changed.
         """
-        self._own_name()
+        self.take_own_name()
         held = self.store.acquire(identifier, self.owner, self.policy.lease_seconds)
         if held is None or held.state.final:
             return self.store.submission(identifier)
@@ -243,11 +202,6 @@ class Worker:
         finally:
             done.set()
             thread.join()
-
-
-def _name() -> str:
-    """A name that no other worker has, within the 64 characters of its column."""
-    return f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
 
 
 def _place(submission: Submission) -> tuple[State, int, int]:

@@ -1,20 +1,28 @@
 """Quantum blocks, one file each, with their classical twins and learned gates."""
 
+from qvlm_qiskit.blocks.block import PLACES, Block, Place
+from qvlm_qiskit.blocks.circuit_block import CircuitBlock, CircuitConfig
 from qvlm_qiskit.blocks.core import BLOCK_KINDS, build_core
 from qvlm_qiskit.blocks.gate import GatedResidual, Readout
 from qvlm_qiskit.blocks.paqm import PAQM, PAQMConfig
 from qvlm_qiskit.blocks.qcnn import QCNN, QCNNConfig
-from qvlm_qiskit.blocks.registry import BLOCKS, build_block, register_block
+from qvlm_qiskit.blocks.registry import BLOCKS, build_at, build_block, register_block
 
 __all__ = [
     "BLOCKS",
     "BLOCK_KINDS",
     "PAQM",
+    "PLACES",
     "QCNN",
+    "Block",
+    "CircuitBlock",
+    "CircuitConfig",
     "GatedResidual",
     "PAQMConfig",
+    "Place",
     "QCNNConfig",
     "Readout",
+    "build_at",
     "build_block",
     "build_core",
     "register_block",

@@ -13,49 +13,26 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from qvlm_qiskit.blocks.core import build_core
-from qvlm_qiskit.blocks.gate import GatedResidual, Readout
+from qvlm_qiskit.blocks.circuit_block import CircuitBlock, CircuitConfig
 from qvlm_qiskit.blocks.registry import register_block
 
 
 @dataclass(frozen=True)
-class PAQMConfig:
-    """Sizes and variant of a PAQM block.
-
-    Attributes:
-        num_qubits: n; the embedding is reduced to 2ⁿ amplitudes.
-        num_layers: Variational layers.
-        kind: ``"quantum"``, ``"classical"`` (the twin) or ``"frozen"``.
-        gate: ``"scalar"`` or ``"channel"``.
-        initial_gate: γ before training.
-    """
+class PAQMConfig(CircuitConfig):
+    """:class:`.CircuitConfig` with the source's 6 qubits."""
 
     num_qubits: int = 6
-    num_layers: int = 2
-    kind: str = "quantum"
-    gate: str = "scalar"
-    initial_gate: float = 0.5
 
 
-@register_block("paqm", PAQMConfig)
-class PAQM(nn.Module):
+@register_block("paqm")
+class PAQM(CircuitBlock):
     """Token embeddings ``(B, T, width)`` and positions → mixed embeddings of the same shape."""
 
-    def __init__(self, config: PAQMConfig, width: int) -> None:
-        """Create the block.
-
-        Args:
-            config: Sizes and variant.
-            width: Embedding width.
-        """
-        super().__init__()
-        self.config = config
-        self.reduce = nn.Linear(width, 2**config.num_qubits)
-        self.core = build_core(config.kind, config.num_qubits, config.num_layers, positional=True)
-        self.expand = Readout(config.num_qubits, width)
-        self.gate = GatedResidual(config.gate, width, config.initial_gate)
+    place = "text"
+    config_class = PAQMConfig
+    positional = True
 
     def forward(self, embeddings: Tensor, position_ids: Tensor) -> Tensor:
         """Mix embeddings with their positions.
@@ -67,10 +44,7 @@ class PAQM(nn.Module):
         Returns:
             ``(B, T, width)``: γ·q + (1-γ)·norm(embeddings), see :class:`.GatedResidual`.
         """
-        angles = position_angles(position_ids, self.config.num_qubits)  # (B|1, T, n)
-        expectations = self.core(self.reduce(embeddings), angles)  # (B, T, n)
-        mixed: Tensor = self.gate(self.expand(expectations), embeddings)
-        return mixed
+        return self.mixed(embeddings, position_angles(position_ids, self.config.num_qubits))
 
 
 def position_angles(position_ids: Tensor, num_qubits: int) -> Tensor:

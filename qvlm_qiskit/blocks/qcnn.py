@@ -10,52 +10,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from qvlm_qiskit.blocks.core import build_core
-from qvlm_qiskit.blocks.gate import GatedResidual, Readout
+from qvlm_qiskit.blocks.circuit_block import CircuitBlock, CircuitConfig
 from qvlm_qiskit.blocks.registry import register_block
 
 
 @dataclass(frozen=True)
-class QCNNConfig:
-    """Sizes and variant of a QCNN vision embedding.
-
-    Attributes:
-        num_qubits: n; the patch embedding is reduced to 2ⁿ amplitudes.
-        num_layers: Variational layers.
-        kind: ``"quantum"``, ``"classical"`` (the twin) or ``"frozen"``.
-        gate: ``"scalar"`` or ``"channel"``.
-        initial_gate: γ before training.
-    """
+class QCNNConfig(CircuitConfig):
+    """:class:`.CircuitConfig` with the source's 12 qubits."""
 
     num_qubits: int = 12
-    num_layers: int = 2
-    kind: str = "quantum"
-    gate: str = "scalar"
-    initial_gate: float = 0.5
 
 
-@register_block("qcnn", QCNNConfig)
-class QCNN(nn.Module):
+@register_block("qcnn")
+class QCNN(CircuitBlock):
     """Patch embeddings ``(B, P, width)`` → embeddings of the same shape."""
 
-    def __init__(self, config: QCNNConfig, width: int) -> None:
-        """Create the block.
-
-        Args:
-            config: Sizes and variant.
-            width: Patch embedding width.
-        """
-        super().__init__()
-        self.config = config
-        self.reduce = nn.Linear(width, 2**config.num_qubits)
-        self.core = build_core(config.kind, config.num_qubits, config.num_layers, positional=False)
-        self.expand = Readout(config.num_qubits, width)
-        self.gate = GatedResidual(config.gate, width, config.initial_gate)
+    place = "vision"
+    config_class = QCNNConfig
 
     def forward(self, patches: Tensor) -> Tensor:
         """γ·q + (1-γ)·norm(patches), ``(B, P, width)``; see :class:`.GatedResidual`."""
-        expectations = self.core(self.reduce(patches))  # (B, P, n)
-        embedded: Tensor = self.gate(self.expand(expectations), patches)
-        return embedded
+        return self.mixed(patches)

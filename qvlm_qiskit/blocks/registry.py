@@ -1,4 +1,8 @@
-"""Blocks by name: a dict and a decorator."""
+"""Blocks by name: the files of this folder, and those that other distributions add.
+
+A block is a :class:`~qvlm_qiskit.blocks.Block`. Another distribution's is found by its entry point
+of the group ``qvlm_qiskit.blocks``.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +10,48 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from torch import nn
+from qvlm_qiskit.blocks.block import PLACES, Block
+from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.recipes import BLOCKS as BLOCKS
+from qvlm_qiskit.registry import RegistryError
 
-from qvlm_qiskit.errors import UnknownNameError
-
-BLOCKS: dict[str, tuple[type[nn.Module], type[Any]]] = {}
-"""Name → (block class, its config dataclass)."""
-
-_Block = TypeVar("_Block", bound=type[nn.Module])
+_Block = TypeVar("_Block", bound=type[Block])
 
 
-def register_block(name: str, config: type[Any]) -> Callable[[_Block], _Block]:
-    """Class decorator that makes a block known by a name, with its config dataclass."""
+def register_block(name: str) -> Callable[[_Block], _Block]:
+    """Class decorator that makes a block known by a name: that of its file."""
 
     def register(block: _Block) -> _Block:
-        BLOCKS[name] = (block, config)
+        BLOCKS.enter(name, block)
         return block
 
     return register
 
 
-def build_block(name: str, width: int, options: Mapping[str, Any]) -> nn.Module:
+def find_block(name: str) -> type[Block]:
+    """The class of a block.
+
+    Raises:
+        UnknownNameError: There is none; the message has the nearest.
+        RegistryError: It can't be imported, or is no block that says its place and configuration.
+    """
+    found = BLOCKS.load(name)
+    if not (isinstance(found, type) and issubclass(found, Block)):
+        raise RegistryError(f"the entry point {name!r} leads to no block: make it a Block")
+    if getattr(found, "place", None) not in PLACES:
+        raise RegistryError(f"block {name!r} must say its place, one of {', '.join(PLACES)}")
+    if "kind" not in options_of(found):
+        raise RegistryError(f"block {name!r} must have a config_class with a field 'kind'")
+    return found
+
+
+def options_of(block: type[Block]) -> list[str]:
+    """The fields of a block's configuration."""
+    config = getattr(block, "config_class", None)
+    return [f.name for f in dataclasses.fields(config)] if dataclasses.is_dataclass(config) else []
+
+
+def build_block(name: str, width: int, options: Mapping[str, Any]) -> Block:
     """Build a block from plain options, as a model's configuration stores them.
 
     Args:
@@ -36,12 +61,33 @@ def build_block(name: str, width: int, options: Mapping[str, Any]) -> nn.Module:
 
     Raises:
         UnknownNameError: An unknown block or option.
+        RegistryError: The block can't be imported.
     """
-    if name not in BLOCKS:
-        raise UnknownNameError("block", name, BLOCKS)
-    block, config = BLOCKS[name]
-    fields = [f.name for f in dataclasses.fields(config)]
+    block = find_block(name)
+    known = options_of(block)
     for option in options:
-        if option not in fields:
-            raise UnknownNameError(f"option of block {name}", option, fields)
-    return block(config(**options), width)
+        if option not in known:
+            raise UnknownNameError(f"option of block {name}", option, known)
+    built = block(block.config_class(**options), width)
+    built.freeze()
+    return built
+
+
+def build_at(place: str, width: int, options: Mapping[str, Any]) -> Block:
+    """Build the block of a place from a model configuration's entry for it.
+
+    Args:
+        place: Key of :data:`PLACES`.
+        width: Channels of the block's input and output.
+        options: ``"name"``, and fields of that block's config dataclass.
+
+    Raises:
+        UnknownNameError: An unknown block or option.
+        InputError: No name, or a block of another place.
+    """
+    name = options.get("name")
+    if not isinstance(name, str):
+        raise InputError(f"the {place} block of a model configuration needs a name, got {name!r}")
+    if (own := find_block(name).place) != place:
+        raise InputError(f"block {name!r} stands at {own!r}, not at {place!r}")
+    return build_block(name, width, {k: v for k, v in options.items() if k != "name"})

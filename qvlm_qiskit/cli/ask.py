@@ -2,80 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from qvlm_qiskit.cli import common
+from qvlm_qiskit.cli.grouped import Takes, grouped
+from qvlm_qiskit.cli.options import MachineOptions
 
 ImagePath = Annotated[Path, typer.Argument(help="A PNG, JPEG or other image file.")]
+Machine = Annotated[MachineOptions, Takes(only=("backend", "shots", "mitigation", "seed"))]
 
 
+@grouped
 def ask(
     image: ImagePath,
     question: Annotated[str, typer.Option(help="In the words of the training questions.")],
+    machine: Machine,
     run: common.RunFolder = common.DEFAULT_RUN,
-    backend: common.BackendName = "statevector",
-    shots: common.Shots = None,
-    mitigation: common.Mitigation = "none",
-    seed: common.Seed = None,
     as_json: common.AsJson = False,
 ) -> None:
     """Ask a trained model a question about an image."""
-    _answer(image, question, run, backend, shots, mitigation, seed, as_json)
+    _answer(image, question, run, machine, as_json)
 
 
+@grouped
 def caption(
     image: ImagePath,
+    machine: Machine,
     run: common.RunFolder = common.DEFAULT_RUN,
-    backend: common.BackendName = "statevector",
-    shots: common.Shots = None,
-    mitigation: common.Mitigation = "none",
-    seed: common.Seed = None,
     as_json: common.AsJson = False,
 ) -> None:
     """Let a trained model describe an image."""
-    from qvlm_qiskit.data import DIGIT_QUESTIONS
-
-    question = DIGIT_QUESTIONS["caption"][0]
-    _answer(image, question, run, backend, shots, mitigation, seed, as_json)
+    _answer(image, None, run, machine, as_json)
 
 
 def _answer(
-    image: Path,
-    question: str,
-    run: Path,
-    backend: str,
-    shots: int | None,
-    mitigation: str,
-    seed: int | None,
-    as_json: bool,
+    image: Path, question: str | None, run: Path, machine: MachineOptions, as_json: bool
 ) -> None:
+    """Print the answer; without a question, the image's description."""
     from qvlm_qiskit.data.images import open_image
-    from qvlm_qiskit.evaluation import answer
     from qvlm_qiskit.runs import Run
 
-    common.use_threads(1)
-    picture = open_image(image)
     opened = Run.open(run)
-    machine = common.open_machine(
-        backend, shots=shots, mitigation=mitigation, seed=opened.seed if seed is None else seed
-    )
+    machine.check()
+    picture = open_image(image)
+    common.use_threads(1)
+    from qvlm_qiskit.evaluation import answer
+
+    backend = machine.open(opened.seed)
     model, processor = opened.model(), opened.processor()
-    _check_words(processor, question)
-    running = common.console().status(f"running on {machine.name}")
-    with common.through_ledger(machine) as kept, running, model.run_on(kept):
-        text = answer(model, processor, [picture], [question])[0]
+    known = opened.data.questions
+    asked = _caption(known) if question is None else question
+    _check_words(processor, asked, known.values())
+    running = common.console().status(f"running on {backend.name}")
+    with common.through_ledger(backend) as kept, running, model.run_on(kept):
+        text = answer(model, processor, [picture], [asked])[0]
     if as_json:
-        common.print_json({"question": question, "answer": text, "backend": kept.describe()})
+        common.print_json({"question": asked, "answer": text, "backend": kept.describe()})
     else:
         typer.echo(text)
 
 
-def _check_words(processor: Any, question: str) -> None:
+def _caption(known: Mapping[str, str]) -> str:
+    """The question that asks a data set's models for a description."""
+    from qvlm_qiskit.errors import InputError
+
+    if "caption" not in known:
+        raise InputError("the model was trained on a data set without captions: use qvlm ask")
+    return known["caption"]
+
+
+def _check_words(processor: Any, question: str, trained_on: Iterable[str]) -> None:
     """Refuse words that the model has never seen, rather than answer to something else."""
-    from qvlm_qiskit.data import DIGIT_QUESTIONS
     from qvlm_qiskit.errors import InputError
 
     tokenizer = processor.tokenizer
@@ -87,6 +88,6 @@ def _check_words(processor: Any, question: str) -> None:
         if token in tokenizer.all_special_ids
     ]
     if unknown or not encoded["input_ids"]:
-        known = " ".join(repr(text) for text, _ in DIGIT_QUESTIONS.values())
+        known = " ".join(repr(text) for text in trained_on)
         what = f"the model doesn't know {', '.join(map(repr, unknown))}" if unknown else "empty"
         raise InputError(f"question: {what}; it was trained on {known}")

@@ -15,6 +15,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from qvlm_qiskit.mitigations import TECHNIQUES
+
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder of qvlm train or demo.")]
 BackendName = Annotated[
     str, typer.Option("--backend", help="Where circuits run; qvlm backends lists the names.")
@@ -28,11 +30,10 @@ Precision = Annotated[
     ),
 ]
 Mitigation = Annotated[
-    str,
+    str | None,
     typer.Option(
-        help="Joined by +, parameters in parentheses, readout+zne(scales=1,3): none, readout, zne, "
-        "learned-zne, cdr, twirling, auto; pec (noisy:*, fake_*); dd, resilience-0|1|2 (fake_*, "
-        "ibm:*)."
+        help="Joined by +, parameters in parentheses, readout+zne(scales=1,3): "
+        f"{', '.join(TECHNIQUES.own)}. qvlm preflight compares those that a backend offers."
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Of compilation and sampling.", show_default=False)]
@@ -97,6 +98,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 DEFAULT_RUN = Path("runs/demo")
 
 
+def check_threads(count: int) -> None:
+    """Refuse a number of threads that can't be.
+
+    Raises:
+        InputError: A count below 1.
+    """
+    from qvlm_qiskit.errors import InputError
+
+    if count < 1:
+        raise InputError(f"threads must be at least 1, got {count}")
+
+
 def use_threads(count: int) -> None:
     """Set torch's CPU threads.
 
@@ -106,12 +119,9 @@ def use_threads(count: int) -> None:
     Raises:
         InputError: A count below 1.
     """
+    check_threads(count)
     import torch
 
-    from qvlm_qiskit.errors import InputError
-
-    if count < 1:
-        raise InputError(f"threads must be at least 1, got {count}")
     torch.set_num_threads(count)
 
 
@@ -154,7 +164,8 @@ def through_ledger(machine: Any) -> Iterator[Any]:
     Others stay as they are. A job that this process does not live to see is found again by the
     same command.
     """
-    if machine.kind != "hardware":
+    service = machine.job_service()
+    if service is None or not service.charges:
         yield machine
         return
     from qvlm_qiskit.jobs import recorded_backend

@@ -2,48 +2,78 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from qvlm_qiskit.cli import common
+from qvlm_qiskit.cli.grouped import grouped
 
 
-def demo(
-    out: Annotated[Path, typer.Option(help="Run folder to make.")] = common.DEFAULT_RUN,
-    device: Annotated[str, typer.Option(help="A fake IBM device.")] = "fake_torino",
-    shots: Annotated[int, typer.Option(help="Shots per circuit.")] = 1000,
+@dataclass(frozen=True, kw_only=True)
+class Stages:
+    """What the demo runs, and how much of it."""
+
+    device: Annotated[str, typer.Option(help="A fake IBM device.")] = "fake_torino"
+    shots: Annotated[int, typer.Option(help="Shots per circuit.")] = 1000
     mitigation: Annotated[
         str, typer.Option(help="Compared with raw values; docs/mitigation.md has the names.")
-    ] = "readout+zne",
-    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1000,
-    test_samples: Annotated[int, typer.Option(help="Held-out questions.")] = 500,
-    noisy_samples: Annotated[int, typer.Option(help="How many also run under noise.")] = 200,
+    ] = "readout+zne"
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1000
+    test_samples: Annotated[int, typer.Option(help="Held-out questions.")] = 500
+    noisy_samples: Annotated[int, typer.Option(help="How many also run under noise.")] = 200
     runtime_samples: Annotated[
         int, typer.Option(help="How many go through the Runtime client.")
-    ] = 40,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    ] = 40
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0
+
+    def check(self) -> None:
+        """Refuse what can be refused before Qiskit or torch are imported.
+
+        Raises:
+            QVLMError: An unknown device or mitigation, or a number out of range.
+        """
+        from qvlm_qiskit.backends.catalog import check_backend
+        from qvlm_qiskit.backends.options import BackendOptions
+        from qvlm_qiskit.recipes import TrainingOptions
+
+        TrainingOptions(steps=self.steps, seed=self.seed)
+        check_backend(
+            f"noisy:{self.device}", BackendOptions(shots=self.shots, mitigation=self.mitigation)
+        )
+
+
+@grouped
+def demo(
+    stages: Stages,
+    out: Annotated[Path, typer.Option(help="Run folder to make.")] = common.DEFAULT_RUN,
     threads: common.Threads = 1,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run folder if it exists.")
     ] = False,
 ) -> None:
     """Train, evaluate exactly and under noise, run inference, and write report.html."""
+    from qvlm_qiskit.files import check_new_folder
+
+    common.check_threads(threads)
+    stages.check()
+    check_new_folder(out, overwrite)
+    common.use_threads(threads)
     from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.studies import DemoOptions, run_demo
     from qvlm_qiskit.studies.reports.report import accuracy_rows
     from qvlm_qiskit.training import TrainingOptions
 
-    common.use_threads(threads)
     options = DemoOptions(
-        training=TrainingOptions(steps=steps, seed=seed),
-        device=device,
-        mitigation=mitigation,
-        shots=shots,
-        test_samples=test_samples,
-        noisy_samples=noisy_samples,
-        runtime_samples=runtime_samples,
+        training=TrainingOptions(steps=stages.steps, seed=stages.seed),
+        device=stages.device,
+        mitigation=stages.mitigation,
+        shots=stages.shots,
+        test_samples=stages.test_samples,
+        noisy_samples=stages.noisy_samples,
+        runtime_samples=stages.runtime_samples,
     )
     screen = common.console()
     results = run_demo(options, out, overwrite=overwrite, track=on_console(screen))

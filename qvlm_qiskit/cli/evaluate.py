@@ -8,57 +8,38 @@ from typing import Annotated
 import typer
 
 from qvlm_qiskit.cli import common
+from qvlm_qiskit.cli.grouped import grouped
+from qvlm_qiskit.cli.options import MachineOptions, QuestionOptions
 
 
+@grouped
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder of qvlm train or demo.")],
-    backend: common.BackendName = "statevector",
-    limit: Annotated[int, typer.Option(help="Number of held-out questions.")] = 200,
-    batch: common.Batch = 100,
-    shots: common.Shots = None,
-    precision: common.Precision = None,
-    mitigation: common.Mitigation = "none",
-    noise_scale: common.NoiseScale = 1.0,
-    method: common.Method = "auto",
-    max_age_days: common.MaxAgeDays = None,
-    optimization_level: common.Level = 2,
-    layout_trials: common.LayoutTrials = None,
-    device: common.Device = None,
-    seed: common.Seed = None,
+    machine: MachineOptions,
+    questions: QuestionOptions,
     threads: common.Threads = 1,
     as_json: common.AsJson = False,
 ) -> None:
     """Ask held-out questions on a backend and print the exact-match accuracy."""
-    from qvlm_qiskit.data import DigitCanvases
-    from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.runs import Run
+
+    common.check_threads(threads)
+    opened = Run.open(run)
+    machine.check()
+    common.use_threads(threads)
+    from qvlm_qiskit.evaluation import Exam
+    from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.studies.measure import circuits_on, evaluate_on
 
-    common.use_threads(threads)
-    opened = Run.open(run)
-    machine = common.open_machine(
-        backend,
-        shots=shots,
-        precision=precision,
-        mitigation=mitigation,
-        noise_scale=noise_scale,
-        method=method,
-        max_age_days=max_age_days,
-        optimization_level=optimization_level,
-        layout_trials=layout_trials,
-        device=device,
-        seed=opened.seed if seed is None else seed,
-    )
-    samples = list(DigitCanvases("test", limit, opened.seed))
+    backend = machine.open(opened.seed)
+    samples = opened.samples("test", questions.limit)
     model, processor = opened.model(), opened.processor()
-    circuits_on(model, machine)  # what doesn't fit on the device is refused before it runs
-    with common.through_ledger(machine) as kept:
+    circuits_on(model, backend)  # what doesn't fit on the device is refused before it runs
+    with common.through_ledger(backend) as kept:
         _, record = evaluate_on(
-            model,
-            processor,
-            samples,
+            Exam(model, processor, samples),
             kept,
-            batch_size=batch,
+            batch_size=questions.batch,
             track=on_console(common.console()),
         )
     if as_json:

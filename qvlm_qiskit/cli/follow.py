@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -136,23 +137,28 @@ def carry_on(
     run: Any,
     step: Callable[..., Any],
     hint: str,
-    **options: Any,
+    policy: Any = None,
 ) -> Any:
     """Go on with a run while its jobs are shown; Ctrl-C says how to go on later.
 
     Args:
         store: The ledger.
         run: The run's record.
-        step: `continue_evaluation` or `retry_evaluation`.
+        step: `continue_evaluation` or `retry_evaluation`, with what is asked of it.
         hint: Options behind the id in the command that goes on.
-        **options: Of the step.
+        policy: How patient to be; by default as `jobs.Policy` is.
 
     Returns:
         The run's record.
     """
+    from qvlm_qiskit.inference import Waiting
+
     try:
         with board(store, run) as report:
-            return step(store, run.id, report=report, **options)
+            waiting = Waiting(report=report)
+            if policy is not None:
+                waiting = replace(waiting, policy=policy)
+            return step(store, run.id, waiting=waiting)
     except KeyboardInterrupt:
         typer.echo(f"qvlm: nothing is lost; go on with: qvlm jobs resume {run.id}{hint}", err=True)
         raise

@@ -6,24 +6,23 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
-from qvlm_qiskit.cli import (
-    ask,
-    backends,
-    demo,
-    evaluate,
-    jobs,
-    noise,
-    preflight,
-    study,
-    submit,
-    train,
-)
 from qvlm_qiskit.errors import QVLMError
 
 _INTERRUPTED = 130
+
+COMMANDS = {
+    "demo": "demo", "train": "train", "evaluate": "evaluate", "preflight": "preflight",
+    "submit": "submit", "ask": "ask", "caption": "ask", "jobs": "jobs", "backends": "backends",
+    "noise": "noise", "study": "study",
+}  # fmt: skip
+"""Command → its module in this package, in the order of work.
+
+A module has a function of the command's name, or, for a command with commands of its own, `app`.
+"""
 
 app = typer.Typer(
     name="qvlm",
@@ -34,17 +33,12 @@ app = typer.Typer(
     help="Hybrid quantum-classical vision-language models on Qiskit: train on statevectors, run "
     "the same weights on noisy simulators and IBM Quantum.",
 )
-app.command("demo")(demo.demo)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("preflight")(preflight.preflight)
-app.command("submit")(submit.submit)
-app.command("ask")(ask.ask)
-app.command("caption")(ask.caption)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(backends.app, name="backends")
-app.add_typer(noise.app, name="noise")
-app.add_typer(study.app, name="study")
+for _name, _module in COMMANDS.items():
+    _found = import_module(f"qvlm_qiskit.cli.{_module}")
+    if hasattr(_found, "app"):
+        app.add_typer(_found.app, name=_name)
+    else:
+        app.command(_name)(getattr(_found, _name))
 
 
 @app.callback(invoke_without_command=True)

@@ -27,9 +27,7 @@ def show(
     source: Source, max_age_days: common.MaxAgeDays = None, as_json: common.AsJson = False
 ) -> None:
     """Show where a noise comes from, its medians and its sources."""
-    from qvlm_qiskit.backends import open_noise
-
-    spec = open_noise(source, max_age_days=max_age_days)
+    (spec,) = _opened(source, max_age_days=max_age_days)
     if as_json:
         common.print_json(spec.to_dict())
         return
@@ -64,14 +62,13 @@ def save(
     ] = False,
 ) -> None:
     """Write a noise to a file, with the date of its calibration."""
-    from qvlm_qiskit.backends import open_noise
     from qvlm_qiskit.errors import InputError
 
     if path.suffix != ".json":
         raise InputError(f"a noise model file ends in .json, got {path}")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists already; choose another name or pass --overwrite")
-    spec = open_noise(source, max_age_days=max_age_days)
+    (spec,) = _opened(source, max_age_days=max_age_days)
     spec.save(path)
     dated = "" if spec.snapshot is None else f", calibrated {spec.snapshot.calibrated_utc}"
     common.console().print(f"{spec.name}{dated}: {path}")
@@ -82,10 +79,10 @@ def diff(first: Source, second: Source, as_json: common.AsJson = False) -> None:
     """List what differs between two noises."""
     from dataclasses import asdict
 
-    from qvlm_qiskit.backends import open_noise
+    opened = _opened(first, second)
     from qvlm_qiskit.noise_models import diff as differences
 
-    found = differences(open_noise(first), open_noise(second))
+    found = differences(*opened)
     if as_json:
         common.print_json([{**asdict(d), "change": d.change} for d in found])
         return
@@ -102,6 +99,17 @@ def diff(first: Source, second: Source, as_json: common.AsJson = False) -> None:
         for d in found
     ]
     common.print_table(f"{len(found)} differences", ("what", "first", "second", ">change"), rows)
+
+
+def _opened(*sources: str, max_age_days: float | None = None) -> list[Any]:
+    """The noises; an unknown name is refused before Qiskit is imported."""
+    from qvlm_qiskit.backends.table import check_noise
+
+    for source in sources:
+        check_noise(source)
+    from qvlm_qiskit.backends import open_noise
+
+    return [open_noise(source, max_age_days=max_age_days) for source in sources]
 
 
 def _shown(value: Any) -> str:

@@ -9,58 +9,38 @@ from typing import Annotated, Any
 import typer
 
 from qvlm_qiskit.cli import common
+from qvlm_qiskit.cli.grouped import Takes, grouped
+from qvlm_qiskit.cli.options import MachineOptions, QuestionOptions
 
 
+@grouped
 def preflight(
     run: Annotated[Path, typer.Argument(help="Run folder of qvlm train or demo.")],
-    backend: common.BackendName = "statevector",
-    limit: Annotated[int, typer.Option(help="Number of held-out questions.")] = 200,
-    batch: common.Batch = 100,
-    shots: common.Shots = None,
-    precision: common.Precision = None,
-    mitigation: Annotated[
-        str | None,
-        typer.Option(help="One mitigation; by default all that the backend offers."),
-    ] = None,
-    noise_scale: common.NoiseScale = 1.0,
-    method: common.Method = "auto",
-    max_age_days: common.MaxAgeDays = None,
-    optimization_level: common.Level = 2,
-    layout_trials: common.LayoutTrials = None,
-    device: common.Device = None,
-    seed: common.Seed = None,
+    machine: Annotated[MachineOptions, Takes(defaults={"mitigation": None})],
+    questions: QuestionOptions,
     as_json: common.AsJson = False,
 ) -> None:
-    """Say what qvlm evaluate would cost on a backend, and what its circuits become; run nothing."""
-    from qvlm_qiskit.data import DigitCanvases
+    """Say what qvlm evaluate would cost on a backend, and what its circuits become; run nothing.
+
+    Without --mitigation, all that the backend offers are compared.
+    """
+    from qvlm_qiskit.runs import Run
+
+    opened = Run.open(run)
+    machine.check()
+    common.use_threads(1)
+    from qvlm_qiskit.evaluation import Exam
     from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
     from qvlm_qiskit.inference.preflight import jobs_in_a_row, preflight_evaluation
     from qvlm_qiskit.progress import on_console
-    from qvlm_qiskit.runs import Run
 
-    common.use_threads(1)
-    opened = Run.open(run)
-    model = opened.model()
-    machine = common.open_machine(
-        backend,
-        shots=shots,
-        precision=precision,
-        mitigation=mitigation or "none",
-        noise_scale=noise_scale,
-        method=method,
-        max_age_days=max_age_days,
-        optimization_level=optimization_level,
-        layout_trials=layout_trials,
-        device=device,
-        seed=opened.seed if seed is None else seed,
-    )
+    backend, model = machine.open(opened.seed), opened.model()
+    samples = opened.samples("test", questions.limit)
     report, instead = preflight_evaluation(
-        model,
-        opened.processor(),
-        list(DigitCanvases("test", limit, opened.seed)),
-        machine,
-        batch_size=batch,
-        mitigations=None if mitigation is None else [mitigation],
+        Exam(model, opened.processor(), samples),
+        backend,
+        batch_size=questions.batch,
+        mitigations=None if machine.mitigation is None else [machine.mitigation],
         track=on_console(common.console()),
     )
     longest = jobs_in_a_row(model, MAX_NEW_TOKENS)
@@ -71,7 +51,7 @@ def preflight(
                 **report.as_dict(),
                 "instead": instead,
                 "generation": generation,
-                "machine": machine.describe(),
+                "machine": backend.describe(),
             }
         )
         return

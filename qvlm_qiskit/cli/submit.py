@@ -2,110 +2,123 @@
 
 from __future__ import annotations
 
-import shlex
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
 from qvlm_qiskit.cli import common, follow
+from qvlm_qiskit.cli.grouped import Takes, grouped
+from qvlm_qiskit.cli.options import BudgetOptions, LedgerOptions, MachineOptions
 from qvlm_qiskit.cli.preflight import print_report
+from qvlm_qiskit.errors import InputError
+
+Machine = Annotated[
+    MachineOptions, Takes(without=("method", "max_age_days"), defaults={"backend": ...})
+]
 
 
-def submit(
-    run: Annotated[Path, typer.Argument(help="Run folder of qvlm train or demo.")],
-    backend: common.BackendName,
-    limit: Annotated[int, typer.Option(help="Number of held-out questions, in one batch.")] = 200,
-    shots: common.Shots = None,
-    precision: common.Precision = None,
-    mitigation: common.Mitigation = "none",
-    noise_scale: common.NoiseScale = 1.0,
-    optimization_level: common.Level = 2,
-    layout_trials: common.LayoutTrials = None,
-    device: common.Device = None,
-    seed: common.Seed = None,
-    budget_seconds: common.BudgetSeconds = None,
-    budget_executions: common.BudgetExecutions = None,
+@dataclass(frozen=True, kw_only=True)
+class Purchase(BudgetOptions):
+    """What is bought, see `qvlm_qiskit.inference.SubmitOptions`, and where it is kept."""
+
+    limit: Annotated[int, typer.Option(help="Number of held-out questions, in one batch.")] = 200
     mode: Annotated[
         str,
         typer.Option(
             help="On IBM machines: batch, session (bills elapsed time; --budget-seconds counts "
             "jobs and limits each session's length), or job (each by itself)."
         ),
-    ] = "batch",
+    ] = "batch"
     prefetch: Annotated[
         bool,
         typer.Option(
             "--prefetch", help="Buy every PAQM row that generation may need in one job first."
         ),
-    ] = False,
+    ] = False
     calibration: Annotated[
         str,
         typer.Option(
             help="any: answers stay valid after a calibration; another text, such as a date: "
             "answers of that one only."
         ),
-    ] = "any",
+    ] = "any"
     fresh: Annotated[
         str, typer.Option(help="Another text asks for new samples of rows that are known.")
-    ] = "",
-    store: common.StorePlace = None,
-    blobs: common.Blobs = None,
+    ] = ""
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise InputError(f"an evaluation needs at least 1 question, got {self.limit}")
+
+    def options(self) -> Any:
+        """The same as the evaluation's options.
+
+        Raises:
+            InputError: No questions, another mode, or a limit that is not above 0.
+        """
+        from qvlm_qiskit.inference import SubmitOptions
+        from qvlm_qiskit.jobs import Budget
+
+        return SubmitOptions(
+            limit=self.limit,
+            prefetch=self.prefetch,
+            budget=self.budget() or Budget(),
+            mode=cast(Any, self.mode),  # checked there
+            calibration=self.calibration,
+            fresh=self.fresh,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How far to go, and what to print."""
+
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would cost, and stop.")
-    ] = False,
+    ] = False
     detach: Annotated[
         bool, typer.Option("--detach", help="Return as soon as the first jobs are accepted.")
-    ] = False,
-    as_json: common.AsJson = False,
+    ] = False
+    as_json: common.AsJson = False
+
+
+@grouped
+def submit(
+    run: Annotated[Path, typer.Argument(help="Run folder of qvlm train or demo.")],
+    machine: Machine,
+    purchase: Purchase,
+    kept: LedgerOptions,
+    outcome: Outcome,
 ) -> None:
     """Evaluate by jobs that are never lost or paid for twice; say first what they cost."""
-    from qvlm_qiskit.inference import (
-        SubmitOptions,
-        continue_evaluation,
-        plan_evaluation,
-        start_evaluation,
-    )
-    from qvlm_qiskit.jobs import Budget
-    from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.runs import Run
 
-    common.use_threads(1)
     opened = Run.open(run)
-    options = SubmitOptions(
-        limit=limit,
-        prefetch=prefetch,
-        budget=Budget(budget_seconds, budget_executions),
-        mode=cast(Any, mode),  # checked there
-        calibration=calibration,
-        fresh=fresh,
-    )
-    machine = common.open_machine(
-        backend,
-        shots=shots,
-        precision=precision,
-        mitigation=mitigation,
-        noise_scale=noise_scale,
-        optimization_level=optimization_level,
-        layout_trials=layout_trials,
-        device=device,
-        seed=opened.seed if seed is None else seed,
-    )
-    ledger = common.open_store(store, blobs, create=True)
+    machine.check()
+    options = purchase.options()
+    common.use_threads(1)
+    from qvlm_qiskit.inference import continue_evaluation, plan_evaluation, start_evaluation
+    from qvlm_qiskit.progress import on_console
+
+    backend = machine.open(opened.seed)
+    ledger = kept.open(create=True)
     track = on_console(common.console())
-    plan = plan_evaluation(opened, machine, options, ledger, track=track)
-    if not as_json:
+    plan = plan_evaluation(opened, backend, options, ledger, track=track)
+    if not outcome.as_json:
         print_report(plan.report, plan.instead)
         _print_plan(plan)
-    if dry_run:
-        if as_json:
+    if outcome.dry_run:
+        if outcome.as_json:
             common.print_json(plan.as_dict())
         return
-    begun = start_evaluation(opened, machine, ledger, options, plan)
-    typer.echo(f"run {begun.id} in {ledger.place}", err=as_json)
-    hint = "" if store is None else f" --store {shlex.quote(ledger.place)}"
-    found = follow.carry_on(ledger, begun, continue_evaluation, hint, detach=detach)
-    follow.print_outcome(found, as_json)
+    begun = start_evaluation(opened, backend, ledger, options, plan)
+    typer.echo(f"run {begun.id} in {ledger.place}", err=outcome.as_json)
+    step = partial(continue_evaluation, detach=outcome.detach)
+    found = follow.carry_on(ledger, begun, step, kept.hint(ledger))
+    follow.print_outcome(found, outcome.as_json)
 
 
 def _print_plan(plan: Any) -> None:

@@ -1,13 +1,44 @@
 """Data sets, one file each, and the way of their samples into a batch."""
 
-from qvlm_qiskit.data.batch import PromptBatch, encode_prompts, encode_training
-from qvlm_qiskit.data.digits import DIGIT_QUESTIONS, DigitCanvases, Sample
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.data.batch import PromptBatch, encode_prompts, encode_training
+    from qvlm_qiskit.data.digits import DIGIT_QUESTIONS, DigitCanvases
+    from qvlm_qiskit.data.registry import DataSet, data_set, open_data
+    from qvlm_qiskit.data.sample import Sample
+
+_HOMES = {
+    "DIGIT_QUESTIONS": "digits",
+    "DataSet": "registry",
+    "DigitCanvases": "digits",
+    "PromptBatch": "batch",
+    "Sample": "sample",
+    "data_set": "registry",
+    "encode_prompts": "batch",
+    "encode_training": "batch",
+    "open_data": "registry",
+}
 
 __all__ = [
     "DIGIT_QUESTIONS",
+    "DataSet",
     "DigitCanvases",
     "PromptBatch",
     "Sample",
+    "data_set",
     "encode_prompts",
     "encode_training",
+    "open_data",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use: an image file is read without torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qvlm_qiskit.data' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"qvlm_qiskit.data.{_HOMES[name]}"), name)

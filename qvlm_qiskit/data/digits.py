@@ -10,8 +10,6 @@ image of a training canvas is on a test canvas.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +17,10 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from qvlm_qiskit.data.registry import data_set
+from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
 
-Split = Literal["train", "test"]
 CANVAS = 16
 GLYPH = 8
 TEST_FRACTION = 0.25
@@ -39,29 +38,10 @@ DIGIT_QUESTIONS: dict[str, tuple[str, Callable[[int, int], str]]] = {
 """Kind → (question, answer as a function of the left and the right digit)."""
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One question about one canvas.
-
-    Attributes:
-        image: 16×16 greyscale canvas.
-        kind: Key of :data:`DIGIT_QUESTIONS`.
-        question: Text without the image token.
-        answer: The one accepted answer.
-        sources: Indices of the digit images in ``load_digits``, left and right.
-    """
-
-    image: Image.Image
-    kind: str
-    question: str
-    answer: str
-    sources: tuple[int, int]
-
-
 class DigitCanvases:
     """A fixed number of samples, deterministic from a seed."""
 
-    def __init__(self, split: Split, size: int, seed: int = 0) -> None:
+    def __init__(self, split: str, size: int, seed: int = 0) -> None:
         """Choose digits, rows and questions; canvases are painted on access.
 
         Args:
@@ -116,7 +96,17 @@ def vocabulary_texts() -> list[str]:
     ]
 
 
-def source_indices(split: Split) -> npt.NDArray[np.int64]:
+@data_set(
+    "digits",
+    vocabulary=vocabulary_texts,
+    questions={kind: question for kind, (question, _) in DIGIT_QUESTIONS.items()},
+)
+def digits(split: str, size: int | None, seed: int) -> DigitCanvases:
+    """The canvases; by default as many as the split has digit images."""
+    return DigitCanvases(split, len(source_indices(split)) if size is None else size, seed)
+
+
+def source_indices(split: str) -> npt.NDArray[np.int64]:
     """Indices of the digit images that a split may use, stratified by class."""
     _, labels = _load()
     train, test = train_test_split(

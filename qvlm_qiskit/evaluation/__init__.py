@@ -1,6 +1,13 @@
 """Answers from a trained model, and what they are worth, with confidence intervals."""
 
-from qvlm_qiskit.evaluation.evaluate import Evaluation, evaluate, majority_baseline, shuffle_images
+from qvlm_qiskit.evaluation.evaluate import (
+    Evaluation,
+    evaluate,
+    evaluate_exam,
+    majority_baseline,
+    shuffle_images,
+)
+from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.evaluation.expectations import ExpectationError, capture_rows, expectation_errors
 from qvlm_qiskit.evaluation.generate import answer
 from qvlm_qiskit.evaluation.metrics import Accuracy, Difference, paired_difference
@@ -9,10 +16,12 @@ __all__ = [
     "Accuracy",
     "Difference",
     "Evaluation",
+    "Exam",
     "ExpectationError",
     "answer",
     "capture_rows",
     "evaluate",
+    "evaluate_exam",
     "expectation_errors",
     "majority_baseline",
     "paired_difference",

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from qvlm_qiskit.data.digits import Sample
+from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.evaluation.generate import answer
 from qvlm_qiskit.evaluation.metrics import Accuracy
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
@@ -68,25 +69,44 @@ def evaluate(
     Raises:
         InputError: No samples, or a batch size below 1.
     """
-    if not samples or batch_size < 1:
+    exam = Exam(model, processor, samples)
+    return evaluate_exam(exam, batch_size=batch_size, track=track, what=what)
+
+
+def evaluate_exam(
+    exam: Exam, *, batch_size: int = 100, track: Track = silent, what: str = "evaluation"
+) -> Evaluation:
+    """`evaluate` of what belongs together.
+
+    Args:
+        exam: The model and its questions.
+        batch_size: Questions per forward pass.
+        track: Opens progress bars.
+        what: The bar's name.
+
+    Raises:
+        InputError: No samples, or a batch size below 1.
+    """
+    if not exam.samples or batch_size < 1:
         raise InputError(
             f"evaluation needs at least 1 sample and a batch size of at least 1, got "
-            f"{len(samples)} and {batch_size}"
+            f"{len(exam)} and {batch_size}"
         )
     answers: list[str] = []
-    with track(what, len(samples)) as report:
-        for start in range(0, len(samples), batch_size):
-            rows = samples[start : start + batch_size]
-            answers += answer(model, processor, [s.image for s in rows], [s.question for s in rows])
+    with track(what, len(exam)) as report:
+        for start in range(0, len(exam), batch_size):
+            rows = exam.samples[start : start + batch_size]
+            images, questions = [s.image for s in rows], [s.question for s in rows]
+            answers += answer(exam.model, exam.processor, images, questions)
             report(len(answers))
-    return judge(answers, samples)
+    return judge(answers, exam.samples)
 
 
 def judge(answers: Sequence[str], samples: Sequence[Sample]) -> Evaluation:
     """Compare answers with samples."""
     return Evaluation(
         answers=tuple(answers),
-        correct=tuple(a == s.answer for a, s in zip(answers, samples, strict=True)),
+        correct=tuple(s.accepts(a) for a, s in zip(answers, samples, strict=True)),
         kinds=tuple(s.kind for s in samples),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from qvlm_qiskit.data.batch import IGNORED, collate, encode_training
-from qvlm_qiskit.data.digits import Sample
+from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 

@@ -1,7 +1,8 @@
 """Paid inference: an evaluation of a model as jobs that survive whoever began it.
 
-`request` is what was asked, `preflight` says what it costs, `plan` writes it down and starts it,
-`drive` goes on with it until it is answered, `cancel` stops it, `prefetch` asks for what it may
+`request` is what is asked; `preflight` and `plan` say what it costs, and `afford` refuses what
+costs too much. `start` writes it down, `drive` goes on with it until all is answered by one
+`batch`, and `result` is what is kept of it. `cancel` stops it, `prefetch` asks for what it may
 need next, `same_rows` makes it the same numbers on every computer, and `export` gives it away as
 files.
 """
@@ -12,30 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qvlm_qiskit.inference.cancel import cancel_evaluation
-    from qvlm_qiskit.inference.drive import (
-        continue_evaluation,
-        retry_evaluation,
-        submit_evaluation,
-    )
+    from qvlm_qiskit.inference.drive import Waiting, continue_evaluation, retry_evaluation
     from qvlm_qiskit.inference.export import export_run
-    from qvlm_qiskit.inference.plan import EvaluationPlan, plan_evaluation, start_evaluation
+    from qvlm_qiskit.inference.plan import EvaluationPlan, plan_evaluation
     from qvlm_qiskit.inference.request import SubmitOptions
+    from qvlm_qiskit.inference.start import start_evaluation, submit_evaluation
 
 _HOMES = {
     "EvaluationPlan": "plan",
     "SubmitOptions": "request",
+    "Waiting": "drive",
     "cancel_evaluation": "cancel",
     "continue_evaluation": "drive",
     "export_run": "export",
     "plan_evaluation": "plan",
     "retry_evaluation": "drive",
-    "start_evaluation": "plan",
-    "submit_evaluation": "drive",
+    "start_evaluation": "start",
+    "submit_evaluation": "start",
 }
 
 __all__ = [
     "EvaluationPlan",
     "SubmitOptions",
+    "Waiting",
     "cancel_evaluation",
     "continue_evaluation",
     "export_run",

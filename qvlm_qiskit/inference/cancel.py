@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from qvlm_qiskit.backends.service import (
+    AnotherAccountError,
+    NoSuchJobError,
+    UnreachableError,
+)
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.inference.request import Request
 from qvlm_qiskit.jobs import JobStore, State
 from qvlm_qiskit.jobs.ledger.runs import JobRun, close_run, living_for, load_run, withdraw
 from qvlm_qiskit.jobs.recording import worker_for
-from qvlm_qiskit.jobs.services.interface import (
-    AnotherAccountError,
-    NoSuchJobError,
-    UnreachableError,
-)
 from qvlm_qiskit.jobs.worker.reconcile import check_account
 from qvlm_qiskit.jobs.worker.worker import Worker
 

@@ -3,7 +3,7 @@
 run.json          the request, its state, its result
 result.json       the result alone
 submissions.json  every job that answered a row: its columns, rows and history
-packages/ID.zip   what was sent (`jobs.ledger.package` describes the format)
+packages/ID.zip   what was sent (`backends.pubs.package` describes the format)
 raw/ID.bin        what the machine sent back, byte for byte
 SHA256SUMS        of all these, for ``sha256sum -c SHA256SUMS``
 """

@@ -1,9 +1,9 @@
-"""Every PAQM row that a generation may need, asked for before it begins.
+"""Every row of a text block that a generation may need, asked for before it begins.
 
-PAQM's circuit depends on a token and its position alone. A prompt's tokens and positions are
-known. A new token can be any of the vocabulary that is not suppressed, at the positions that follow
-the prompts. So the rows are known before the first word is, and one job buys them all, where a
-generation without it waits for a job per word.
+The circuits of a text block depend on a token and its position alone. A prompt's tokens and
+positions are known. A new token can be any of the vocabulary that is not suppressed, at the
+positions that follow the prompts. So the rows are known before the first word is, and one job buys
+them all, where a generation without it waits for a job per word.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TokenAt = tuple[int, int]
 def tokens_needed(
     model: HybridVLM, batch: PromptBatch, max_new_tokens: int = MAX_NEW_TOKENS
 ) -> list[TokenAt]:
-    """Every (token, position) that PAQM can meet while answers to a batch are generated.
+    """Every (token, position) that a text block can meet while answers to a batch are generated.
 
     Those of the prompts, padding included, and every token that can be generated at every
     position that is read again; the last new token is not.
@@ -49,7 +49,7 @@ def tokens_needed(
 def prefetch(model: HybridVLM, processor: HybridVLMProcessor, samples: Sequence[Sample]) -> None:
     """Ask for all rows of an evaluation at once, through the model's own layers.
 
-    The rows stay with the layers' estimators: meant for `known_rows.asked_once`, or a ledger.
+    The rows stay with the layers' estimators: meant for `same_rows.asked_once`, or a ledger.
 
     Args:
         model: On the estimators that shall know the rows.
@@ -73,11 +73,12 @@ def prefetch(model: HybridVLM, processor: HybridVLMProcessor, samples: Sequence[
 
 def _words(model: HybridVLM, batch: PromptBatch) -> Callable[[], None]:
     def ask() -> None:
-        if model.paqm is None:
+        block = model.block_at("text")
+        if block is None:
             return
         needed = torch.tensor(tokens_needed(model, batch))  # (N, 2)
         embeddings = model.decoder.embed_tokens(needed[None, :, 0])  # (1, N, D)
-        model.paqm(embeddings, needed[None, :, 1])
+        block(embeddings, needed[None, :, 1])
 
     return ask
 

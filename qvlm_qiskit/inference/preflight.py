@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from qiskit_machine_learning.neural_networks import EstimatorQNN
+
 from qvlm_qiskit.backends import Backend, Preflight
 from qvlm_qiskit.backends.preflight.advice import largest_encoding
 from qvlm_qiskit.backends.preflight.preflight import (
     compared_mitigations,
-    exact_estimator,
     preflight_calls,
 )
-from qvlm_qiskit.backends.preflight.rehearse import rehearse
-from qvlm_qiskit.data import Sample
-from qvlm_qiskit.errors import QVLMError
-from qvlm_qiskit.evaluation import evaluate
-from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.backends.preflight.rehearse import exact_estimator, rehearse
+from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.errors import BackendError, QVLMError
+from qvlm_qiskit.evaluation import Exam, evaluate_exam
+from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.model.configuration import RECIPES
 from qvlm_qiskit.progress import Track, silent
 
 
 def preflight_evaluation(
-    model: HybridVLM,
-    processor: HybridVLMProcessor,
-    samples: Sequence[Sample],
+    exam: Exam,
     backend: Backend,
     *,
     batch_size: int = 100,
@@ -32,13 +31,11 @@ def preflight_evaluation(
 ) -> tuple[Preflight, list[str]]:
     """What `evaluate` with the same arguments would execute on a backend.
 
-    The answers are generated on exact values, so the words that go back into PAQM are the exact
+    The answers are generated on exact values, so the words that are read again are the exact
     model's. Under noise an answer can be another one, and then other rows are sent.
 
     Args:
-        model: Trained, in evaluation mode.
-        processor: The one it was trained with.
-        samples: The questions.
+        exam: A trained model, its processor and the questions.
         backend: The machine.
         batch_size: Questions per forward pass; equal rows of one pass are sent once.
         mitigations: By default the backend's own, or all that it offers.
@@ -48,50 +45,76 @@ def preflight_evaluation(
         The report, and what this project offers instead of blocks that won't do there.
     """
     calls = rehearse(
-        model,
-        lambda: evaluate(
-            model, processor, samples, batch_size=batch_size, track=track, what="rehearsal"
-        ),
+        exam.model,
+        lambda: evaluate_exam(exam, batch_size=batch_size, track=track, what="rehearsal"),
         exact_estimator(),
     )
     names = compared_mitigations(backend) if mitigations is None else mitigations
     with track("costs", len(names)) as counted:
-        report = preflight_calls(backend, model, calls, names, counted)
+        report = preflight_calls(backend, exam.model, calls, names, counted)
+    return report, smaller_recipes(exam.model, backend)
+
+
+def priced(
+    backend: Backend, model: HybridVLM, calls: Sequence[Call]
+) -> tuple[Preflight, list[str]]:
+    """What calls of a model's layers cost on a backend, with the mitigation that it has.
+
+    Args:
+        backend: The machine.
+        model: The model that was rehearsed.
+        calls: What `rehearse` has noted.
+
+    Returns:
+        As `preflight_evaluation`.
+
+    Raises:
+        BackendError: A block or the mitigation can't run there.
+    """
+    report = preflight_calls(backend, model, calls, [backend.options.mitigation])
+    refusals = [block.refused for block in report.blocks]
+    if refused := [text for text in (*refusals, report.levels[0].refused) if text]:
+        raise BackendError(f"{backend.name} can't run it: {refused[0]}")
     return report, smaller_recipes(model, backend)
 
 
 def jobs_in_a_row(model: HybridVLM, tokens: int) -> int:
     """How many jobs a generation waits for, one after the other, without prefetch.
 
-    QCNN asks once, for the images. PAQM asks for the prompts, and again for every token that is
-    read again, which the last one is not. Mitigation that calibrates adds jobs of its own.
+    A vision block asks once, for the images. A text block asks for the prompts, and again for every
+    token that is read again, which the last one is not. Mitigation that calibrates adds jobs of its
+    own.
 
     Args:
         model: Its blocks, of which some are quantum.
         tokens: Length of the longest answer of a batch, its end included.
     """
-    blocks = [name.removesuffix(".core.layer") for name in model.quantum_layers]
-    asked = {"paqm": tokens}  # any other block: once
-    return sum(asked.get(block.rsplit(".", 1)[-1], 1) for block in blocks)
+    return sum(block.rounds(tokens) for block in model.blocks.values())
 
 
 def smaller_recipes(model: HybridVLM, backend: Backend) -> list[str]:
     """Recipes whose blocks are small enough for a machine on which the model's are too large."""
     said = []
-    for name, layer in model.quantum_layers.items():
-        network = layer.neural_network
-        width = network.circuit.num_qubits
-        try:
-            compiled = backend.compile(network.circuit, network.observables)
-        except QVLMError:
-            fitting: int | None = backend.num_qubits
-        else:
-            fitting = largest_encoding(network.circuit, compiled)
-        if fitting is None or fitting >= width:
-            continue
-        block = name.removesuffix(".core.layer").rsplit(".", 1)[-1]
-        sizes = {r: parts[block]["num_qubits"] for r, parts in RECIPES.items() if block in parts}
-        found = [f"{recipe} ({size} qubits)" for recipe, size in sizes.items() if size <= fitting]
-        if found:
-            said.append(f"{name}: qvlm train --recipe {' or '.join(found)} has a smaller {block}")
+    for path, block in model.blocks.items():
+        name = model.config.blocks[block.place]["name"]
+        own = {r: parts["blocks"][block.place] for r, parts in RECIPES.items()}
+        sizes = {r: of["num_qubits"] for r, of in own.items() if of["name"] == name}
+        for layer_name, layer in block.layers.items():
+            fitting = _fitting_qubits(layer.neural_network, backend)
+            found = [f"{recipe} ({size} qubits)" for recipe, size in sizes.items()
+                     if fitting is not None and size <= fitting]  # fmt: skip
+            if found:
+                smaller = f"qvlm train --recipe {' or '.join(found)} has a smaller {name}"
+                said.append(f"{path}.{layer_name}: {smaller}")
     return said
+
+
+def _fitting_qubits(network: EstimatorQNN, backend: Backend) -> int | None:
+    """Qubits of the largest encoding that a machine does; None where it does the network's own."""
+    try:
+        compiled = backend.compile(network.circuit, network.observables)
+    except QVLMError:
+        fitting: int | None = backend.num_qubits
+    else:
+        fitting = largest_encoding(network.circuit, compiled)
+    return None if fitting is None or fitting >= network.circuit.num_qubits else fitting

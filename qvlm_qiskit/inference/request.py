@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from qvlm_qiskit.backends import Backend, open_backend
+from qvlm_qiskit.backends.preflight.rehearse import blocks_of
 from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import InputError, LedgerError, RunFolderError, UnknownNameError
 from qvlm_qiskit.jobs import Budget, JobStore
-from qvlm_qiskit.jobs.ledger.pinned import pinned
+from qvlm_qiskit.jobs.ledger.pinned import compiled_bytes, pinned
 from qvlm_qiskit.jobs.ledger.runs import JobRun
-from qvlm_qiskit.jobs.recording import ANY_CALIBRATION, Recording
+from qvlm_qiskit.jobs.recording import ANY_CALIBRATION, Recording, reopening
 from qvlm_qiskit.jobs.worker.sessions import Mode
 from qvlm_qiskit.runs import Run
 
@@ -96,6 +97,38 @@ class Request:
         return {"format": FORMAT, "version": VERSION, **asdict(self)}
 
     @classmethod
+    def begin(
+        cls,
+        run: Run,
+        backend: Backend,
+        options: SubmitOptions,
+        store: JobStore,
+        expected: Mapping[str, Any],
+    ) -> Request:
+        """The record of an evaluation that begins; its circuits are compiled and kept.
+
+        Args:
+            run: The trained run.
+            backend: From `open_backend`, not recorded.
+            options: What is asked.
+            store: Takes the compiled circuits.
+            expected: What is planned.
+        """
+        circuits = None
+        if backend.compiler is not None:
+            sources = [block.circuit for block in blocks_of(run.model())]
+            circuits = store.blobs.put(compiled_bytes(backend.compiler, sources))
+        return cls(
+            run=str(run.path.resolve()),
+            model=model_digests(run),
+            backend=dict(reopening(backend)),
+            options=options,
+            circuits=circuits,
+            expected=expected,
+            questions=questions_digest(questions(run, options.limit)),
+        )
+
+    @classmethod
     def of(cls, run: JobRun) -> Request:
         """Read a run's request.
 
@@ -163,6 +196,11 @@ class Request:
         if self.circuits is None or backend.compiler is None:
             return backend
         return replace(backend, compiler=pinned(backend.compiler, store.blobs.get(self.circuits)))
+
+
+def questions(run: Run, limit: int) -> list[Sample]:
+    """The held-out questions of an evaluation."""
+    return run.samples("test", limit)
 
 
 def model_digests(run: Run) -> dict[str, str]:

@@ -4,7 +4,7 @@ A run that is gone on with is a forward pass made again, perhaps on another proc
 threads or in batches of another shape. In single precision the same token then differs in the last
 bits, and a ledger, which tells values apart to the last bit, would buy it again. So what enters
 circuits is computed in double precision here and rounded to a grid that is far finer than any
-machine's angles.
+machine's angles (:func:`qvlm_qiskit.same_row.on_grid`).
 """
 
 from __future__ import annotations
@@ -23,30 +23,27 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from torch import Tensor, nn
 
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
-from qvlm_qiskit.blocks.paqm import PAQM
-from qvlm_qiskit.blocks.qcnn import QCNN
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLM
-
-GRID = 2.0**-20
-"""Radians, 1e-6. Double precision differs by 1e-15 between processors: one value in 10⁹ would fall
-on two sides of a boundary."""
+from qvlm_qiskit.same_row import GRID, largest_rate, on_grid
 
 Floats = NDArray[np.float64]
 
 
 class KnownRows(BaseEstimatorV2):
-    """Rounds parameter values to `GRID`, and asks the estimator behind it for each row once.
+    """Rounds angles to a grid, and asks the estimator behind it for each row once.
 
     Serves one quantum layer: pubs of one circuit, with the observables along the first axis and
     the rows along the second.
 
     Args:
         inner: Answers rows that are not known.
+        grid: Radians between neighbouring values.
     """
 
-    def __init__(self, inner: BaseEstimatorV2) -> None:
+    def __init__(self, inner: BaseEstimatorV2, grid: float = GRID) -> None:
         self.inner = inner
+        self.grid = grid
         self._known: dict[bytes, tuple[Floats, Floats]] = {}
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
@@ -62,7 +59,8 @@ class KnownRows(BaseEstimatorV2):
         if pub.parameter_values.ndim != 1 or pub.observables.ndim != 2:
             raise InputError(f"rows and observables of a layer are expected, got {pub.shape}")
         names = tuple(pub.circuit.parameters)
-        values = rounded(pub.parameter_values.as_array(names))
+        rate = largest_rate(pub.circuit)
+        values = on_grid(pub.parameter_values.as_array(names), rate, self.grid)
         keys = [row.tobytes() for row in values]
         new = {key: row for key, row in zip(keys, values, strict=True) if key not in self._known}
         if new:
@@ -77,24 +75,21 @@ class KnownRows(BaseEstimatorV2):
         return PubResult(DataBin(evs=evs, stds=stds, shape=evs.shape))
 
 
-def rounded(values: Floats) -> Floats:
-    """Values on the grid; minus zero becomes zero."""
-    grid: Floats = np.round(values / GRID) * GRID + 0.0
-    return grid
-
-
 @contextmanager
 def asked_once(model: HybridVLM) -> Iterator[None]:
     """Until the end of the block, a model asks its estimators for rows on the grid, each once."""
     with ExitStack() as stack:
         for module in model.modules():
-            if isinstance(module, QCNN | PAQM):
-                stack.enter_context(_hooked(module.reduce, _linear_in_double))
-                stack.enter_context(_hooked(module.core, _in_single))
-            elif isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv2d):
                 stack.enter_context(_hooked(module, _convolution_in_double))
-        for layer in model.quantum_layers.values():
-            stack.enter_context(layer.run_on(KnownRows(layer.active_estimator)))
+        for block in model.blocks.values():
+            for name in block.angle_maps:
+                stack.enter_context(_hooked(block.get_submodule(name), _linear_in_double))
+            for name in block.circuits:
+                stack.enter_context(_hooked(block.get_submodule(name), _in_single))
+            for layer in block.layers.values():
+                known = KnownRows(layer.active_estimator, block.angle_grid)
+                stack.enter_context(layer.run_on(known))
         yield
 
 
@@ -109,7 +104,8 @@ def _hooked(module: nn.Module, hook: Any) -> Iterator[None]:
 
 def _linear_in_double(module: nn.Linear, given: tuple[Tensor], _: Tensor) -> Tensor:
     """Stays in double precision: it becomes angles."""
-    return F.linear(given[0].double(), module.weight.double(), module.bias.double())
+    bias = None if module.bias is None else module.bias.double()
+    return F.linear(given[0].double(), module.weight.double(), bias)
 
 
 def _convolution_in_double(module: nn.Conv2d, given: tuple[Tensor], out: Tensor) -> Tensor:

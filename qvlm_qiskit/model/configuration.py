@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
@@ -9,20 +10,23 @@ from transformers import PretrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 from transformers.models.auto.configuration_auto import AutoConfig
 
-from qvlm_qiskit.blocks import BLOCK_KINDS
-from qvlm_qiskit.errors import UnknownNameError
+from qvlm_qiskit.blocks import PLACES
+from qvlm_qiskit.blocks.registry import find_block, options_of
+from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.recipes import check_recipe
 
 
 @strict
 class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
-    """Sizes of the vision tower, the decoder, and the two quantum blocks between them.
+    """Sizes of the vision tower, the decoder, and the quantum blocks in their places.
 
     Attributes:
         vision_config: A ``ViTConfig`` (or its dictionary).
         text_config: A ``DeepseekV3Config``: MLA attention, and MoE from layer
             ``first_k_dense_replace`` on.
-        qcnn: Options of :class:`~qvlm_qiskit.blocks.QCNNConfig`; None leaves the block out.
-        paqm: Options of :class:`~qvlm_qiskit.blocks.PAQMConfig`; None leaves the block out.
+        blocks: Place (a key of ``PLACES``) → ``{"name": …}`` and options of the block of that
+            name; a place that is not there has no block. ``qcnn`` and ``paqm``, which version
+            0.1.0 wrote instead, are read too.
         image_token_id: The token that stands for one image patch in ``input_ids``.
     """
 
@@ -34,10 +38,25 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
 
     vision_config: dict[str, Any] | PretrainedConfig | None = None
     text_config: dict[str, Any] | PretrainedConfig | None = None
-    qcnn: dict[str, Any] | None = None
-    paqm: dict[str, Any] | None = None
+    blocks: dict[str, dict[str, Any]] | None = None
     image_token_id: int = 3
     tie_word_embeddings: bool = False
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        """Bring what version 0.1.0 stored into today's form.
+
+        Raises:
+            UnknownNameError: Blocks at an unknown place.
+        """
+        blocks = dict(self.blocks or {})
+        for place, name in _BEFORE_PLACES.items():
+            if (options := kwargs.pop(name, None)) is not None:
+                blocks[place] = {"name": name, **options}
+        for place in blocks:
+            if place not in PLACES:
+                raise UnknownNameError("place", place, PLACES)
+        self.blocks = blocks
+        super().__post_init__(**kwargs)
 
     @property
     def num_image_tokens(self) -> int:
@@ -47,7 +66,13 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
         return int(side * side)
 
     @classmethod
-    def recipe(cls, name: str, vocab_size: int = 64, blocks: str = "quantum") -> HybridVLMConfig:
+    def recipe(
+        cls,
+        name: str,
+        vocab_size: int = 64,
+        blocks: str = "quantum",
+        chosen: Mapping[str, str] | None = None,
+    ) -> HybridVLMConfig:
         """A named configuration.
 
         Args:
@@ -56,23 +81,44 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
             vocab_size: Of the tokenizer.
             blocks: ``"quantum"``, ``"classical"``, ``"frozen"``, or ``"none"`` to leave the blocks
                 out.
+            chosen: Place → name of the block that stands there instead of the recipe's. It gets
+                those of the recipe's sizes for the place that it has options for.
 
         Raises:
-            UnknownNameError: An unknown recipe or kind of block.
+            UnknownNameError: An unknown recipe, kind of block, place or block.
+            InputError: A block of another place.
         """
-        if name not in RECIPES:
-            raise UnknownNameError("recipe", name, RECIPES)
-        if blocks not in (*BLOCK_KINDS, "none"):
-            raise UnknownNameError("kind of block", blocks, (*BLOCK_KINDS, "none"))
+        check_recipe(name, blocks)
         recipe = RECIPES[name]
         text = {**_TEXT_DEFAULTS, **recipe["text"], "vocab_size": vocab_size}
+        placed = _blocks(recipe["blocks"], blocks, chosen or {})
         return cls(
             vision_config={"model_type": "vit", **recipe["vision"]},
             text_config={"model_type": "deepseek_v3", **text},
-            qcnn=None if blocks == "none" else {**recipe["qcnn"], "kind": blocks},
-            paqm=None if blocks == "none" else {**recipe["paqm"], "kind": blocks},
+            blocks={} if blocks == "none" else placed,
         )
 
+
+def _blocks(
+    sizes: Mapping[str, Mapping[str, Any]], kind: str, chosen: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """A recipe's blocks by place, of one kind."""
+    for place in chosen:
+        if place not in sizes:
+            raise UnknownNameError("place", place, sizes)
+    found = {}
+    for place, own in sizes.items():
+        name = chosen.get(place, own["name"])
+        block = find_block(name)
+        if block.place != place:
+            raise InputError(f"block {name!r} stands at {block.place!r}, not at {place!r}")
+        known = {key: size for key, size in own.items() if key in options_of(block)}
+        found[place] = {"name": name, **known, "kind": kind}
+    return found
+
+
+_BEFORE_PLACES = {"vision": "qcnn", "text": "paqm"}
+"""Version 0.1.0 knew one block for each place, by its name."""
 
 _TEXT_DEFAULTS: dict[str, Any] = {
     "n_group": 1,
@@ -89,7 +135,7 @@ _TEXT_DEFAULTS: dict[str, Any] = {
     "eos_token_id": 2,
 }
 
-RECIPES: dict[str, dict[str, dict[str, Any]]] = {
+RECIPES: dict[str, dict[str, Any]] = {
     "tiny": {
         "vision": {
             "image_size": 16,
@@ -113,8 +159,10 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
             "n_routed_experts": 2,
             "max_position_embeddings": 64,
         },
-        "qcnn": {"num_qubits": 2, "num_layers": 1},
-        "paqm": {"num_qubits": 2, "num_layers": 1},
+        "blocks": {
+            "vision": {"name": "qcnn", "num_qubits": 2, "num_layers": 1},
+            "text": {"name": "paqm", "num_qubits": 2, "num_layers": 1},
+        },
     },
     "small": {
         "vision": {
@@ -141,8 +189,10 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
             "n_routed_experts": 4,
             "max_position_embeddings": 128,
         },
-        "qcnn": {"num_qubits": 4, "num_layers": 2},
-        "paqm": {"num_qubits": 4, "num_layers": 2},
+        "blocks": {
+            "vision": {"name": "qcnn", "num_qubits": 4, "num_layers": 2},
+            "text": {"name": "paqm", "num_qubits": 4, "num_layers": 2},
+        },
     },
     "paper": {
         "vision": {
@@ -167,7 +217,9 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
             "n_routed_experts": 4,
             "max_position_embeddings": 1024,
         },
-        "qcnn": {"num_qubits": 12, "num_layers": 2},
-        "paqm": {"num_qubits": 6, "num_layers": 2},
+        "blocks": {
+            "vision": {"name": "qcnn", "num_qubits": 12, "num_layers": 2},
+            "text": {"name": "paqm", "num_qubits": 6, "num_layers": 2},
+        },
     },
 }

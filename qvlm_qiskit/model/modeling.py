@@ -1,4 +1,4 @@
-"""The hybrid vision-language model: patches → QCNN → ViT → projector → tokens → PAQM → decoder."""
+"""The hybrid model: patches → vision block → ViT → projector → tokens → text block → decoder."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from transformers.models.deepseek_v3.modeling_deepseek_v3 import (
 )
 from transformers.models.vit.modeling_vit import ViTModel, ViTPatchEmbeddings
 
-from qvlm_qiskit.blocks import GatedResidual, Readout, build_block
-from qvlm_qiskit.blocks.core import ClassicalCore, QuantumCore
+from qvlm_qiskit.blocks import Block, GatedResidual, Readout, build_at
+from qvlm_qiskit.blocks.core import ClassicalCore
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
 from qvlm_qiskit.quantum import QuantumLayer, run_on
@@ -45,27 +45,28 @@ class HybridVLMOutput(ModelOutput):  # type: ignore[misc]
 
 
 class QuantumPatchEmbeddings(ViTPatchEmbeddings):  # type: ignore[misc]
-    """ViT's patch embeddings with the QCNN block behind them."""
+    """ViT's patch embeddings with a vision block behind them."""
 
-    def __init__(self, config: Any, qcnn: dict[str, Any]) -> None:
+    def __init__(self, config: Any, options: dict[str, Any]) -> None:
         """Create ViT's own projection and the block."""
         super().__init__(config)
-        self.qcnn = build_block("qcnn", config.hidden_size, qcnn)
+        self.block_name = _add_block(self, "vision", config.hidden_size, options)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """``(B, C, H, W)`` → ``(B, P, width)``."""
-        embedded: Tensor = self.qcnn(super().forward(pixel_values))
+        block = self.get_submodule(self.block_name)
+        embedded: Tensor = block(super().forward(pixel_values))
         return embedded
 
 
 class VisionTower(ViTModel):  # type: ignore[misc]
-    """transformers' ViT with the QCNN block in its patch embedding."""
+    """transformers' ViT with a vision block in its patch embedding."""
 
-    def __init__(self, config: Any, qcnn: dict[str, Any] | None) -> None:
-        """Create the tower; without options it is a plain ViT."""
+    def __init__(self, config: Any, options: dict[str, Any] | None) -> None:
+        """Create the tower; without a block's options it is a plain ViT."""
         super().__init__(config, add_pooling_layer=False)
-        if qcnn is not None:
-            self.embeddings.patch_embeddings = QuantumPatchEmbeddings(config, qcnn)
+        if options is not None:
+            self.embeddings.patch_embeddings = QuantumPatchEmbeddings(config, options)
             self.post_init()
 
     @torch.no_grad()
@@ -95,16 +96,16 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         super().__init__(config)
         vision: Any = config.vision_config
         text: Any = config.text_config
-        self.vision = VisionTower(vision, config.qcnn)
+        blocks = config.blocks or {}
+        self.vision = VisionTower(vision, blocks.get("vision"))
         self.projector = nn.Sequential(
             nn.Linear(vision.hidden_size, text.hidden_size),
             nn.GELU(),
             nn.Linear(text.hidden_size, text.hidden_size),
         )
         self.decoder = DeepseekV3Model(text)
-        self.paqm = (
-            None if config.paqm is None else build_block("paqm", text.hidden_size, config.paqm)
-        )
+        if "text" in blocks:
+            _add_block(self, "text", text.hidden_size, blocks["text"])
         self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
         self.loss_type = "ForCausalLM"
         self.post_init()
@@ -121,9 +122,8 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         """Load a model; see ``PreTrainedModel.from_pretrained``, whose arguments it takes."""
         loaded = super().from_pretrained(*args, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded
-        for module in model.modules():
-            if isinstance(module, QuantumCore):
-                module.freeze()  # loading makes every parameter trainable
+        for block in model.blocks.values():
+            block.freeze()  # loading makes every parameter trainable
         return loaded
 
     def save_pretrained(self, *args: Any, save_original_format: bool = False, **kwargs: Any) -> Any:
@@ -144,12 +144,25 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         self.decoder.embed_tokens = value
 
     @property
+    def blocks(self) -> dict[str, Block]:
+        """Every block by its module name."""
+        return {n: m for n, m in self.named_modules() if isinstance(m, Block)}
+
+    def block_at(self, place: str) -> Block | None:
+        """The block of a place; None where the configuration has none.
+
+        Args:
+            place: Key of ``PLACES``.
+        """
+        return next((b for b in self.blocks.values() if b.place == place), None)
+
+    @property
     def quantum_layers(self) -> dict[str, QuantumLayer]:
         """Every quantum layer by its module name."""
         return {n: m for n, m in self.named_modules() if isinstance(m, QuantumLayer)}
 
     def gate_values(self) -> dict[str, float]:
-        """γ of every block by name ("qcnn", "paqm"), the mean where it is per channel."""
+        """γ of every block by its name ("qcnn", "paqm", …), the mean where it is per channel."""
         return {
             name.removesuffix(".gate").rsplit(".", 1)[-1]: float(module.value.detach().mean())
             for name, module in self.named_modules()
@@ -203,8 +216,8 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         if position_ids is None:
             position_ids = _positions(input_ids, attention_mask, past_key_values)
         embeddings = self.decoder.embed_tokens(input_ids)  # (B, T, D)
-        if self.paqm is not None:
-            embeddings = self._mix_text(self.paqm, embeddings, position_ids, input_ids)
+        if (block := self.block_at("text")) is not None:
+            embeddings = self._mix_text(block, embeddings, position_ids, input_ids)
         image_features = None
         if pixel_values is not None and len(pixel_values):
             image_features = self.get_image_features(pixel_values)
@@ -231,12 +244,12 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         )
 
     def _mix_text(
-        self, paqm: nn.Module, embeddings: Tensor, position_ids: Tensor, input_ids: Tensor
+        self, block: Block, embeddings: Tensor, position_ids: Tensor, input_ids: Tensor
     ) -> Tensor:
-        """PAQM on text tokens; image tokens get no circuit, their features come from the tower."""
+        """The block on text tokens; image tokens get no circuit, their features are the tower's."""
         text = input_ids != self.config.image_token_id
         positions = position_ids.expand_as(input_ids)
-        mixed = paqm(embeddings[text][None], positions[text][None])[0]
+        mixed = block(embeddings[text][None], positions[text][None])[0]
         return embeddings.masked_scatter(text[..., None], mixed.to(embeddings.dtype))
 
     def _place_images(
@@ -275,6 +288,20 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             init.normal_(module.down_proj, mean=0.0, std=std)
         elif not _init_block(module):
             super()._init_weights(module)
+
+
+def _add_block(owner: nn.Module, place: str, width: int, options: dict[str, Any]) -> str:
+    """Give a module the block of a place under the block's own name, which weights are stored by.
+
+    Returns:
+        The block's name in the owner.
+    """
+    block = build_at(place, width, options)
+    name = str(options["name"]).replace("-", "_")
+    if hasattr(owner, name):
+        raise InputError(f"a {place} block can't be called {name!r}: the model has that part")
+    owner.add_module(name, block)
+    return name
 
 
 def _init_block(module: nn.Module) -> bool:

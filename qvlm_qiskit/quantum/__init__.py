@@ -1,18 +1,13 @@
 """The quantum engine: circuits, the compiled tensor program, and the estimators that run it.
 
 Reading order, which is also the way of one batch: :mod:`encoding` (features → angles),
-:mod:`circuits` (angles → ``EstimatorQNN``), :mod:`program` (circuit → Pauli rotations),
-:mod:`light_cone` (drops what no observable sees), :mod:`statevector` (binding; program →
-expectation values), :mod:`fusion` (program → passes),
-:mod:`cpu`, :mod:`sweeps`, :mod:`initial`, :mod:`one_qubit`, :mod:`kernels` and :mod:`readout`
-(passes on tiles of states), :mod:`warm_up` (compiles them), :mod:`tensor` (the same in torch
-operations, for other devices), :mod:`estimator` (the engine as a Qiskit primitive), :mod:`layer`
-(everything as one ``torch.nn.Module``) and :mod:`gradients` (for other estimators).
+:mod:`circuits` (angles → ``EstimatorQNN``), :mod:`program` (circuit → Pauli rotations, without what
+no observable sees, → passes), :mod:`statevector` (angles and passes → expectation values, compiled
+on the CPU, in torch operations elsewhere), :mod:`estimator` (the engine as a Qiskit primitive),
+:mod:`layer` (everything as one ``torch.nn.Module``) and :mod:`gradients` (for other estimators).
 
-Under noise: :mod:`noise` (what a noise description has to answer), :mod:`noisy_program` (ISA
-circuit and noise → real matrices, :mod:`superoperators`), :mod:`density_plan` (fusion),
-:mod:`binding` and :mod:`density` (states of Pauli components), :mod:`density_readout` (bases,
-readout error, shots).
+Under noise: :mod:`noise` (what a noise description has to answer) and :mod:`density` (ISA circuit
+and noise → real matrices → states of Pauli components → bases, readout error, shots).
 """
 
 from qvlm_qiskit.quantum.circuits import make_qnn, variational_layer, z_observables

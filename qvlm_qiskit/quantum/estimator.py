@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
@@ -18,16 +17,21 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPu
 from qiskit.primitives.primitive_job import PrimitiveJob
 from qiskit.quantum_info import SparsePauliOp
 
+from qvlm_qiskit.caches import LruCache
 from qvlm_qiskit.errors import BackendError, InputError
 from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.density.noisy_program import compile_noisy
 from qvlm_qiskit.quantum.density.readout import sampled
 from qvlm_qiskit.quantum.noise import NoiseChannels, NoiseSource
+from qvlm_qiskit.quantum.program.circuit_key import circuit_key
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
 MAX_ENGINES = 64
-"""How many circuits' noisy programs an estimator remembers."""
+"""How many circuits' compiled programs an estimator remembers."""
+LARGE_QUBITS = 12
+"""Of circuits with more qubits only the last one is remembered: a table of 2ⁿ numbers takes 32 KB
+at 12 qubits and 32 MB at 22, and a program has dozens."""
 
 _REAL = {"complex64": torch.float32, "complex128": torch.float64}
 
@@ -91,7 +95,9 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         self.default_precision = float(default_precision)
         self.noise = noise_model
         self._rng = np.random.default_rng(seed)
-        self._engines: OrderedDict[Hashable, DensityEngine] = OrderedDict()
+        self._exact_engines: LruCache[Hashable, StatevectorEngine] = LruCache(MAX_ENGINES)
+        self._large: LruCache[Hashable, StatevectorEngine] = LruCache(1)
+        self._engines: LruCache[Hashable, DensityEngine] = LruCache(MAX_ENGINES)
 
     @property
     def real_dtype(self) -> torch.dtype:
@@ -159,9 +165,7 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         """
         engine: StatevectorEngine | DensityEngine
         if self.noise is None:
-            engine = StatevectorEngine(
-                compile_circuit(circuit), observables, circuit.num_parameters
-            )
+            engine = self._exact_engine(circuit, observables)
             batched, shared = self._tensor(rows), self._tensor(np.zeros(0))
         else:
             engine, batched, shared = self._noisy(circuit, observables, rows)
@@ -223,41 +227,39 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
             },
         )
 
+    def _exact_engine(
+        self, circuit: QuantumCircuit, observables: Sequence[SparsePauliOp]
+    ) -> StatevectorEngine:
+        kept = self._large if circuit.num_qubits > LARGE_QUBITS else self._exact_engines
+        return kept.get(
+            (circuit_key(circuit), _labels(observables)),
+            lambda: StatevectorEngine(
+                compile_circuit(circuit), observables, circuit.num_parameters
+            ),
+        )
+
     def _noisy(
         self, circuit: QuantumCircuit, observables: Sequence[SparsePauliOp], rows: npt.NDArray[Any]
     ) -> tuple[DensityEngine, torch.Tensor, torch.Tensor]:
         """The engine for these rows; values that all rows have in common are shared."""
-        assert self.noise is not None
+        noise = self.noise
+        assert noise is not None
         varying = np.flatnonzero((rows != rows[:1]).any(axis=0)).tolist()
         common = sorted(set(range(rows.shape[1])) - set(varying))
-        labels = tuple(tuple(observable.to_list()) for observable in observables)
-        key = (_circuit_key(circuit), labels, tuple(varying))
-        if key not in self._engines:
-            order = [circuit.parameters[i] for i in [*varying, *common]]
-            self._engines[key] = DensityEngine(
-                compile_noisy(circuit, self.noise, order), observables, len(varying)
-            )
-            if len(self._engines) > MAX_ENGINES:
-                self._engines.popitem(last=False)
+        order = [circuit.parameters[i] for i in [*varying, *common]]
+        engine = self._engines.get(
+            (circuit_key(circuit), _labels(observables), tuple(varying)),
+            lambda: DensityEngine(compile_noisy(circuit, noise, order), observables, len(varying)),
+        )
         first = rows[0, common] if len(rows) else np.zeros(len(common))
-        return self._engines[key], self._tensor(rows[:, varying]), self._tensor(first)
+        return engine, self._tensor(rows[:, varying]), self._tensor(first)
 
     def _tensor(self, values: npt.NDArray[Any]) -> torch.Tensor:
         return torch.as_tensor(np.asarray(values), dtype=self.real_dtype, device=self.device)
 
 
-def _circuit_key(circuit: QuantumCircuit) -> Hashable:
-    """Equal for circuits of standard gates that do the same; other gates count as themselves."""
-    index = {bit: i for i, bit in enumerate(circuit.qubits)}
-    return circuit.num_qubits, tuple(
-        (
-            item.name,
-            tuple(index[bit] for bit in item.qubits),
-            tuple(item.params) if item.is_standard_gate() else id(item.operation),
-        )
-        for item in circuit.data
-        if item.name != "barrier"
-    )
+def _labels(observables: Sequence[SparsePauliOp]) -> Hashable:
+    return tuple(tuple(observable.to_list()) for observable in observables)
 
 
 def _distinct(

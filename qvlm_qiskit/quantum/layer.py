@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
-from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.quantum_info import SparseObservable, SparsePauliOp
 from qiskit_machine_learning.connectors import TorchConnector
 from qiskit_machine_learning.exceptions import QiskitMachineLearningError
@@ -25,16 +24,17 @@ from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.encoding import amplitude_angles
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
-from qvlm_qiskit.quantum.gradients.through_pubs import chose_no_gradient, through_primitive
+from qvlm_qiskit.quantum.gradients.through_pubs import (
+    Primitive,
+    chose_no_gradient,
+    through_primitive,
+)
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
 Array = npt.NDArray[np.float64]
 
 Engine = StatevectorEngine | DensityEngine
-
-SAME_ROW = 1e-6
-"""Radians: the same token in two places of a batch differs by float32 rounding, about 1e-7."""
 
 
 @runtime_checkable
@@ -197,7 +197,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         rows = inputs.reshape(lead.numel(), inputs.shape[-1])
         engine = self.differentiable_engine()
         if engine is None:
-            outputs = through_primitive(rows, weight, self)
+            outputs = through_primitive(rows, weight, self._primitive())
         else:
             outputs = self._exact(engine, rows, weight)
         return outputs.to(inputs.dtype).reshape(*lead, outputs.shape[-1])
@@ -306,8 +306,8 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     def evaluate_rows(self, rows: Array, weight: Array) -> Array:
         """Values through the primitive interface: one pub, all observables merged.
 
-        On an estimator set by :meth:`run_on`, rows that are equal within ``SAME_ROW`` are sent
-        once: there every row costs time or money. Their sampling error is then shared.
+        On an estimator set by :meth:`run_on`, rows that are equal to the last bit are sent once:
+        there every row costs time or money. Their sampling error is then shared.
 
         Args:
             rows: ``(B, n_inputs)``.
@@ -316,25 +316,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         Returns:
             ``(B, n_observables)``.
         """
-        network = self.neural_network
-        if len(rows) == 0:
-            return np.zeros((0, len(network.observables)))
-        own = self._override is None
-        copies: npt.NDArray[np.intp] = np.arange(len(rows))
-        if not own:
-            _, first, copies = np.unique(
-                np.round(rows / SAME_ROW), axis=0, return_index=True, return_inverse=True
-            )
-            rows = rows[first]
-        parameters = (*network.input_params, *network.weight_params)
-        values = np.concatenate([rows, np.broadcast_to(weight, (len(rows), len(weight)))], axis=1)
-        bindings = BindingsArray({parameters: values} if parameters else None, shape=(len(rows),))
-        pub = (network.circuit, [[o] for o in network.observables], bindings)
-        estimator = self.active_estimator
-        asks = own and type(estimator) is not TorchEstimator
-        job = estimator.run([pub], **({"precision": network.default_precision} if asks else {}))
-        outputs: Array = np.asarray(job.result()[0].data.evs, dtype=np.float64).T
-        return outputs[copies.reshape(-1)]
+        return self._primitive().values(rows, weight)
+
+    def _primitive(self) -> Primitive:
+        gradient = None if self.runs_elsewhere else self.gradient
+        return Primitive(self.neural_network, self.active_estimator, gradient)
 
     def __getstate__(self) -> dict[str, Any]:
         """Engines are compiled again on demand: they hold tensors of one device."""

@@ -8,9 +8,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from qvlm_qiskit.pauli_transfer import Ptm
+
 Qubits = tuple[int, ...]
-Ptm = NDArray[np.float64]
-"""A Pauli transfer matrix ``(4**k, 4**k)``: the first operand is the least significant digit."""
 
 
 @runtime_checkable

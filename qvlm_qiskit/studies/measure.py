@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from qvlm_qiskit.backends import Backend
-from qvlm_qiskit.data import Sample
-from qvlm_qiskit.evaluation import Evaluation, evaluate, expectation_errors
+from qvlm_qiskit.evaluation import Evaluation, Exam, evaluate_exam, expectation_errors
 from qvlm_qiskit.evaluation.expectations import Rows
-from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.progress import Track, silent
 
 
 def evaluate_on(
-    model: HybridVLM,
-    processor: HybridVLMProcessor,
-    samples: Sequence[Sample],
+    exam: Exam,
     backend: Backend,
     *,
     batch_size: int = 100,
@@ -30,15 +27,8 @@ def evaluate_on(
         The evaluation, and the same as plain data with the backend's description and the time.
     """
     started = time.perf_counter()
-    with model.run_on(backend):
-        found = evaluate(
-            model,
-            processor,
-            samples,
-            batch_size=batch_size,
-            track=track,
-            what=what or backend.name,
-        )
+    with exam.model.run_on(backend):
+        found = evaluate_exam(exam, batch_size=batch_size, track=track, what=what or backend.name)
     record = {
         "backend": backend.describe(),
         "seconds": round(time.perf_counter() - started, 2),

@@ -11,7 +11,7 @@ from qvlm_qiskit.backends import list_backends, open_backend
 from qvlm_qiskit.errors import BackendError, InputError, MitigationError, UnknownNameError
 
 DOCS = (Path(__file__).parents[2] / "docs" / "backends.md").read_text(encoding="utf-8")
-GUIDE = DOCS.split("## Adding a backend")[1]
+GUIDE = DOCS.split("## Adding a backend")[1].split("\n## ")[0]
 
 
 def documented(language):

@@ -14,7 +14,7 @@ MACHINE = "ibm:fake_manila"
 
 @pytest.fixture
 def server(monkeypatch, tmp_path):
-    monkeypatch.setattr("qvlm_qiskit.jobs.worker.submit.WINDOW_SECONDS", 0.01)
+    monkeypatch.setattr("qvlm_qiskit.jobs.worker.pacing.WINDOW_SECONDS", 0.01)
     monkeypatch.setenv("QVLM_STORE", str(tmp_path / "jobs"))
     with RuntimeServer(["fake_manila"], instant=True) as running:
         for name, value in running.environment().items():

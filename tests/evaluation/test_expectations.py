@@ -8,7 +8,6 @@ from qiskit.primitives import StatevectorEstimator
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.data import encode_prompts
 from qvlm_qiskit.evaluation import capture_rows, expectation_errors
-from qvlm_qiskit.quantum.layer import SAME_ROW
 from qvlm_qiskit.training import TrainingOptions, build_model
 
 LIMIT = 15
@@ -55,7 +54,7 @@ def test_the_rows_are_those_that_the_model_sends_each_once(model, batch):
         assert len({row.tobytes() for row in rows}) == len(rows) < len(sent[name])
         assert {row.tobytes() for row in rows} <= {row.tobytes() for row in sent[name]}
         distance = np.abs(sent[name][:, None] - rows[None]).max(axis=-1).min(axis=1)
-        assert distance.max() <= SAME_ROW
+        assert distance.max() == 0
 
 
 @pytest.mark.parametrize("limit", [1, 2, LIMIT])

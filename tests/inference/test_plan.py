@@ -24,6 +24,7 @@ from qvlm_qiskit.errors import (
 from qvlm_qiskit.evaluation import evaluate
 from qvlm_qiskit.inference import (
     SubmitOptions,
+    Waiting,
     cancel_evaluation,
     continue_evaluation,
     export_run,
@@ -32,8 +33,8 @@ from qvlm_qiskit.inference import (
     start_evaluation,
     submit_evaluation,
 )
-from qvlm_qiskit.inference.plan import answer_in_one_batch, questions
-from qvlm_qiskit.inference.request import questions_digest
+from qvlm_qiskit.inference.batch import answer_in_one_batch
+from qvlm_qiskit.inference.request import questions, questions_digest
 from qvlm_qiskit.jobs import Budget, JobStore
 from qvlm_qiskit.jobs.costs.usage import usage
 from qvlm_qiskit.jobs.ledger.runs import list_runs, living_for, load_run, new_run, submissions_of
@@ -122,7 +123,8 @@ def test_a_plan_is_what_is_bought(tiny_run, store):
     plan = plan_evaluation(tiny_run, machine, SMALL, store)
     assert plan.chosen is plan.without_prefetch
     assert plan.chosen.known == 0
-    found = submit_evaluation(tiny_run, machine, store, SMALL, plan=plan)
+    begun = start_evaluation(tiny_run, machine, store, SMALL, plan)
+    found = continue_evaluation(store, begun.id)
     assert found.result["costs"]["rows"] == plan.chosen.rows
     assert found.result["costs"]["jobs"] == plan.chosen.jobs == plan.waits["without"]
     again = plan_evaluation(tiny_run, machine, SMALL, store).chosen
@@ -380,7 +382,7 @@ def test_a_cancellation_stops_the_process_that_works_on_the_run(tiny_run, noisy,
             assert cancel_evaluation(elsewhere, begun.id)[1] == []
 
     with pytest.raises(JobFailedError, match=f"run {begun.id} was cancelled.*retry {begun.id}"):
-        continue_evaluation(store, begun.id, report=cancel)
+        continue_evaluation(store, begun.id, waiting=Waiting(report=cancel))
     assert load_run(store, begun.id).state == "cancelled"
     assert store.count_jobs() == sent[0] == 1
     assert retry_evaluation(store, begun.id).state == "done"
@@ -461,7 +463,8 @@ def test_a_job_that_fails_fails_the_run_with_its_reason(tiny_run, noisy, store):
 
 def test_report_sees_the_jobs(tiny_run, noisy, store):
     seen = []
-    submit_evaluation(tiny_run, noisy, store, SMALL, report=lambda jobs: seen.append(jobs))
+    begun = start_evaluation(tiny_run, noisy, store, SMALL)
+    continue_evaluation(store, begun.id, waiting=Waiting(report=seen.append))
     states = {job.state for jobs in seen for job in jobs}
     assert State.ANSWERED in states
     assert time.time() > max(job.updated_at for jobs in seen for job in jobs) - 1

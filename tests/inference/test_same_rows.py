@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 from qiskit.primitives import StatevectorEstimator
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
@@ -10,8 +12,9 @@ from qvlm_qiskit.data import encode_prompts
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import evaluate
 from qvlm_qiskit.inference.prefetch import prefetch, tokens_needed
-from qvlm_qiskit.inference.same_rows import GRID, KnownRows, asked_once, rounded
+from qvlm_qiskit.inference.same_rows import KnownRows, asked_once
 from qvlm_qiskit.quantum import TorchEstimator
+from qvlm_qiskit.same_row import on_grid
 
 
 class Listening(TorchEstimator):
@@ -96,20 +99,11 @@ def test_the_model_is_as_it_was_afterwards(model, processor, samples):
     assert not any(layer.runs_elsewhere for layer in model.quantum_layers.values())
 
 
-def test_values_are_on_the_grid_and_zero_has_one_sign():
-    values = np.random.default_rng(3).uniform(-7, 7, (5, 4))
-    grid = rounded(values)
-    assert np.all(np.abs(grid - values) <= GRID / 2)
-    assert np.array_equal(grid, rounded(grid))
-    assert np.array_equal(grid / GRID, np.round(grid / GRID))
-    assert rounded(np.array([-1e-9])).tobytes() == np.array([0.0]).tobytes()
-
-
 def test_known_rows_are_those_of_the_estimator_behind(model):
     layer = next(iter(model.quantum_layers.values()))
     network = layer.neural_network
     rng = np.random.default_rng(4)
-    values = rounded(rng.uniform(-1, 1, (6, network.circuit.num_parameters)))
+    values = on_grid(rng.uniform(-1, 1, (6, network.circuit.num_parameters)))
     observables = [[o] for o in network.observables]
     known = KnownRows(StatevectorEstimator())
     known.run([(network.circuit, observables, values[:3])])
@@ -117,6 +111,15 @@ def test_known_rows_are_those_of_the_estimator_behind(model):
     job = StatevectorEstimator().run([(network.circuit, observables, values[[1, 5, 1, 0]])])
     np.testing.assert_allclose(found.evs, job.result()[0].data.evs, atol=1e-12)
     assert found.stds.shape == found.evs.shape
+
+
+def test_a_steep_angle_is_rounded_and_not_its_parameter():
+    x = Parameter("x")
+    circuit = QuantumCircuit(1)
+    circuit.rx(1e6 * x, 0)
+    values = np.array([[0.0], [4e-7], [8e-7]])
+    found = KnownRows(StatevectorEstimator()).run([(circuit, [["Z"]], values)]).result()[0].data
+    np.testing.assert_allclose(found.evs[0], np.cos(1e6 * values[:, 0]), atol=1e-6)
 
 
 def test_pubs_of_another_shape_are_refused(model):

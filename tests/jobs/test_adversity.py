@@ -5,9 +5,9 @@ import os
 import pytest
 from sqlalchemy import create_engine, text
 
+from qvlm_qiskit.backends.service import NotAcceptedError
 from qvlm_qiskit.jobs import JobStore, Policy, State, Worker
-from qvlm_qiskit.jobs.services.interface import NotAcceptedError
-from qvlm_qiskit.jobs.worker.submit import WINDOW_SECONDS, take_turn
+from qvlm_qiskit.jobs.worker.pacing import WINDOW_SECONDS, take_turn
 from tests.jobs.conftest import HOURS, PATIENCE
 from tests.jobs.unreliable import Clock, Unreliable
 

@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
+from qvlm_qiskit.backends.preflight.limits import JobLimits
+from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.backends.service import Allowance, UnreachableError
 from qvlm_qiskit.errors import BudgetError, JobError, JobFailedError, JobPending, LedgerError
-from qvlm_qiskit.inference.same_rows import GRID
 from qvlm_qiskit.jobs import Budget, JobStore, State, Worker
-from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.ledger.runs import retry
-from qvlm_qiskit.jobs.services.interface import Allowance, UnreachableError
 from qvlm_qiskit.jobs.verify import verify
 from qvlm_qiskit.jobs.worker.reconcile import certain_at, is_settled
+from qvlm_qiskit.same_row import GRID
 from tests.jobs.conftest import HOURS, PATIENCE, sqlite_or_postgresql
 from tests.jobs.unreliable import POST_FAULTS, Clock, Server, Unreliable
 
@@ -370,17 +371,17 @@ def test_a_budget_holds_for_all_jobs_of_a_run(buy, store):
 
 
 def test_more_than_a_job_may_have_becomes_several_jobs(buy, store, monkeypatch):
-    monkeypatch.setattr("qvlm_qiskit.backends.preflight.limits.MAX_EXECUTIONS", 300)
+    monkeypatch.setattr(Unreliable, "limits", JobLimits(executions=300))
     service = Unreliable()
     np.testing.assert_allclose(buy(service, np.arange(10.0)), np.cos(np.arange(10.0)))
     assert sorted(s.executions for s in store.find()) == [200, 200, 300, 300]
-    monkeypatch.setattr("qvlm_qiskit.backends.preflight.limits.MAX_EXECUTIONS", 99)
+    monkeypatch.setattr(Unreliable, "limits", JobLimits(executions=99))
     with pytest.raises(BudgetError, match="one row"):
         buy(service, [11.0])
 
 
 def test_requests_are_paced_to_the_services_rate(buy, store, monkeypatch):
-    monkeypatch.setattr("qvlm_qiskit.jobs.worker.submit.WINDOW_SECONDS", 0.5)
+    monkeypatch.setattr("qvlm_qiskit.jobs.worker.pacing.WINDOW_SECONDS", 0.5)
     service = Unreliable(posts_per_minute=2)
     started = time.monotonic()
     for number in range(5):

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from qvlm_qiskit.jobs.ledger.answer import PubAnswer
-from qvlm_qiskit.jobs.services import decode
-from qvlm_qiskit.jobs.services.interface import (
+from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS
+from qvlm_qiskit.backends.pubs.answer import PubAnswer
+from qvlm_qiskit.backends.service import (
+    LOCAL,
     Allowance,
     AmbiguousError,
     NoSuchJobError,
@@ -25,6 +26,7 @@ from qvlm_qiskit.jobs.services.interface import (
     ServerJob,
     SessionClosedError,
     UnreachableError,
+    encode_local,
 )
 
 POST_FAULTS = {
@@ -117,8 +119,10 @@ class Unreliable:
 
     machine = "unreliable"
     account = "one"
-    decoder = decode.LOCAL
+    decoder = LOCAL
     charges = True
+    limits = IBM_LIMITS
+    sessions = ("batch", "session")
 
     def __init__(
         self, server=None, seed=0, rate=0.0, listing_lag=0.0, faults=None, script=(),
@@ -154,7 +158,7 @@ class Unreliable:
         accepts, error = POST_FAULTS[fault] if fault else (True, None)
         if fault == "session closed":
             self.open_sessions.discard(session)
-        raw = decode.encode_local(values(package))
+        raw = encode_local(values(package))
         if self.post_seconds and self.clock is not time:
             # the request is under way for a while; it arrives in time or never
             self.clock.sleep(self.random.random() * self.post_seconds)

@@ -1,10 +1,12 @@
+import json
+
 import pytest
 import torch
 from transformers import AutoConfig
 from transformers.models.deepseek_v3 import DeepseekV3Config
 from transformers.models.vit import ViTConfig
 
-from qvlm_qiskit.errors import UnknownNameError
+from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model import RECIPES, HybridVLM, HybridVLMConfig
 
 
@@ -53,20 +55,19 @@ def test_a_config_survives_being_stored(tmp_path, blocks):
     config.save_pretrained(tmp_path)
     for loaded in (HybridVLMConfig.from_pretrained(tmp_path), AutoConfig.from_pretrained(tmp_path)):
         assert isinstance(loaded, HybridVLMConfig)
-        assert loaded.qcnn == config.qcnn
-        assert loaded.paqm == config.paqm
+        assert loaded.blocks == config.blocks
         assert loaded.text_config.to_dict() == config.text_config.to_dict()
         assert loaded.vision_config.to_dict() == config.vision_config.to_dict()
 
 
 def test_recipes_do_not_share_what_they_hand_out():
     first = HybridVLMConfig.recipe("tiny")
-    first.qcnn["num_qubits"] = 7
+    first.blocks["vision"]["num_qubits"] = 7
     first.text_config.hidden_size = 1
     second = HybridVLMConfig.recipe("tiny")
-    assert second.qcnn["num_qubits"] == 2
+    assert second.blocks["vision"]["num_qubits"] == 2
     assert second.text_config.hidden_size == 16
-    assert "kind" not in RECIPES["tiny"]["qcnn"]
+    assert "kind" not in RECIPES["tiny"]["blocks"]["vision"]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,47 @@ def test_an_unknown_recipe_or_kind_of_block_names_the_nearest(arguments, nearest
 
 def test_an_unknown_block_option_names_the_nearest():
     config = HybridVLMConfig.recipe("tiny")
-    config.paqm = {"num_qubit": 2}
+    config.blocks["text"] = {"name": "paqm", "num_qubit": 2}
     with pytest.raises(UnknownNameError, match="did you mean 'num_qubits'"):
         HybridVLM(config)
+
+
+@pytest.mark.parametrize("blocks", ["quantum", "none"])
+def test_what_version_0_1_0_stored_is_read(tmp_path, blocks):
+    """It had a key for each of its two blocks, null where there was none."""
+    config = HybridVLMConfig.recipe("tiny", blocks=blocks)
+    config.save_pretrained(tmp_path)
+    stored = json.loads((tmp_path / "config.json").read_text())
+    assert stored.pop("blocks") == config.blocks
+    sizes = {"num_qubits": 2, "num_layers": 1, "kind": blocks}
+    stored["qcnn"] = stored["paqm"] = None if blocks == "none" else sizes
+    (tmp_path / "config.json").write_text(json.dumps(stored))
+    loaded = HybridVLMConfig.from_pretrained(tmp_path)
+    assert loaded.blocks == config.blocks
+    assert loaded.to_dict() == config.to_dict() | {"_name_or_path": loaded._name_or_path}
+
+
+def test_a_place_without_a_block_is_left_out():
+    config = HybridVLMConfig.recipe("tiny")
+    del config.blocks["text"]
+    model = HybridVLM(config)
+    assert list(model.gate_values()) == ["qcnn"]
+    assert model.block_at("text") is None
+    assert model.block_at("vision").place == "vision"
+
+
+def test_an_unknown_place_names_the_nearest():
+    with pytest.raises(UnknownNameError, match="did you mean 'vision'"):
+        HybridVLMConfig(blocks={"visio": {"name": "qcnn"}})
+    with pytest.raises(UnknownNameError, match="did you mean 'text'"):
+        HybridVLMConfig.recipe("tiny", chosen={"texts": "paqm"})
+
+
+def test_a_recipe_takes_another_block_at_its_place_only():
+    assert HybridVLMConfig.recipe("tiny", chosen={"text": "paqm"}).blocks == (
+        HybridVLMConfig.recipe("tiny").blocks
+    )
+    with pytest.raises(InputError, match="'qcnn' stands at 'vision', not at 'text'"):
+        HybridVLMConfig.recipe("tiny", chosen={"text": "qcnn"})
+    with pytest.raises(UnknownNameError, match="did you mean 'paqm'"):
+        HybridVLMConfig.recipe("tiny", chosen={"text": "pacm"})

@@ -289,7 +289,7 @@ def test_image_features_are_the_patches_in_reading_order_without_the_class_token
 def test_blocks_that_a_stored_model_lacks_start_like_new_ones(make_model, tmp_path, blocks):
     make_model("none").save_pretrained(tmp_path)
     config = make_model(blocks).config
-    config.paqm["initial_gate"] = config.qcnn["initial_gate"] = 0.9
+    config.blocks["text"]["initial_gate"] = config.blocks["vision"]["initial_gate"] = 0.9
     torch.manual_seed(1)
     loaded = HybridVLM.from_pretrained(tmp_path, config=config)
     assert loaded.gate_values() == pytest.approx({"qcnn": 0.9, "paqm": 0.9})

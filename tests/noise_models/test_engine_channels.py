@@ -20,7 +20,8 @@ from qvlm_qiskit.noise_models import (
     scaled,
     with_crosstalk,
 )
-from qvlm_qiskit.noise_models.channels import over_rotation_unitary, unitary_ptm
+from qvlm_qiskit.noise_models.channels import over_rotation_unitary
+from qvlm_qiskit.pauli_transfer import unitary_ptm
 
 FAMILIES = [
     "depolarizing(0.03,0.01)",

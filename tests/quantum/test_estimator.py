@@ -13,6 +13,8 @@ from qiskit.quantum_info import Pauli, SparseObservable, SparsePauliOp
 
 from qvlm_qiskit.errors import BackendError, InputError
 from qvlm_qiskit.quantum import TorchEstimator
+from qvlm_qiskit.quantum.estimator import LARGE_QUBITS
+from qvlm_qiskit.quantum.program.program import compile_circuit
 
 T = ParameterVector("t", 2)
 
@@ -225,3 +227,44 @@ def test_estimators_can_be_copied_and_pickled(duplicate):
     assert (estimator.dtype, estimator.seed, estimator.default_precision) == ("complex128", 5, 0.1)
     job = estimator.run([(circuit_of_two(), ["ZI"], ROWS)])
     np.testing.assert_allclose(job.result()[0].data.evs, sampled(5), atol=1e-5)
+
+
+@pytest.fixture
+def compilations(monkeypatch):
+    """The circuits that are compiled while the fixture is in use."""
+    found = []
+
+    def listening(circuit, *given):
+        found.append(circuit)
+        return compile_circuit(circuit, *given)
+
+    monkeypatch.setattr("qvlm_qiskit.quantum.estimator.compile_circuit", listening)
+    return found
+
+
+def test_a_circuit_is_compiled_once(compilations):
+    estimator, pub = TorchEstimator(), (circuit_of_two(), OBSERVABLES[0], ROWS[0])
+    first = estimator.run([pub, pub]).result()
+    again = estimator.run([(circuit_of_two(), OBSERVABLES[0], ROWS[0])]).result()
+    assert len(compilations) == 1
+    np.testing.assert_array_equal(first[1].data.evs, again[0].data.evs)
+    estimator.run([(circuit_of_two(), OBSERVABLES[1], ROWS[0])]).result()
+    assert len(compilations) == 2  # what an observable doesn't see is left out
+
+
+def test_a_circuit_that_is_changed_in_place_is_compiled_again(compilations):
+    estimator, circuit = TorchEstimator(), circuit_of_two()
+    before = estimator.run([(circuit, "ZI", ROWS[0])]).result()[0].data.evs
+    circuit.x(1)
+    after = estimator.run([(circuit, "ZI", ROWS[0])]).result()[0].data.evs
+    assert len(compilations) == 2
+    np.testing.assert_allclose(after, -before, atol=1e-6)
+
+
+def test_of_large_circuits_only_the_last_one_is_kept(compilations):
+    estimator = TorchEstimator()
+    for width in (LARGE_QUBITS + 1, LARGE_QUBITS + 1, LARGE_QUBITS + 2, LARGE_QUBITS + 1):
+        circuit = QuantumCircuit(width)
+        circuit.h(range(width))
+        estimator.run([(circuit, "X" * width)]).result()
+    assert [circuit.num_qubits - LARGE_QUBITS for circuit in compilations] == [1, 2, 1]

@@ -1,4 +1,7 @@
 import dataclasses
+import importlib
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -6,6 +9,7 @@ from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.data import encode_prompts
 from qvlm_qiskit.evaluation import capture_rows
 from qvlm_qiskit.studies import DemoOptions, run_demo
+from qvlm_qiskit.studies.registry import STUDIES
 
 SIZES = {
     "device": "fake_manila",
@@ -84,3 +88,19 @@ def rows(model, batch):
 @pytest.fixture
 def runtime():
     return open_backend("fake_manila", shots=100, mitigation="resilience-1", seed=2)
+
+
+@pytest.fixture
+def coins(tmp_path, monkeypatch):
+    """The module of a study that another distribution brings, installed for this test."""
+    site = tmp_path / "site"
+    about = site / "coins-1.0.dist-info"
+    about.mkdir(parents=True)
+    (site / "coins.py").write_bytes((Path(__file__).parent / "coins.py").read_bytes())
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: coins\nVersion: 1.0\n", "utf-8")
+    points = "[qvlm_qiskit.studies]\ncoins = coins:Coins\n"
+    (about / "entry_points.txt").write_text(points, "utf-8")
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setattr(STUDIES, "_items", dict(STUDIES._items))
+    yield importlib.import_module("coins")
+    del sys.modules["coins"]

@@ -18,11 +18,11 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from qvlm_qiskit.errors import CapacityError
+from qvlm_qiskit.pauli_transfer import Ptm
 from qvlm_qiskit.quantum.density.binding import AngleBinder
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
 from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
 from qvlm_qiskit.quantum.density.readout import measured_groups
-from qvlm_qiskit.quantum.density.superoperators import Ptm
 from qvlm_qiskit.quantum.transforms import constants
 
 CHUNK_BYTES = 2**26

@@ -10,7 +10,8 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from qvlm_qiskit.errors import CapacityError, CircuitError
-from qvlm_qiskit.quantum.density.superoperators import Ptm, rotation_ptm, unitary_ptm
+from qvlm_qiskit.pauli_transfer import Ptm, unitary_ptm
+from qvlm_qiskit.quantum.density.superoperators import rotation_ptm
 from qvlm_qiskit.quantum.noise import NoiseChannels
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
@@ -133,7 +134,7 @@ def _step(operation: Operation) -> Step:
         raise CircuitError("an amplitude load is no device's gate: compile the circuit first")
     if isinstance(operation, FixedUnitary):
         _check_width(len(operation.qubits))
-        return Step(operation.qubits, unitary_ptm(operation)[None])
+        return Step(operation.qubits, unitary_ptm(operation.matrix)[None])
     _check_width((operation.x | operation.z).bit_count())
     qubits, parts = rotation_ptm(operation)
     return Step(qubits, parts, operation.angle)

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from qvlm_qiskit.pauli_transfer import Ptm
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, Step
-from qvlm_qiskit.quantum.density.superoperators import Ptm, swapped
+from qvlm_qiskit.quantum.density.superoperators import swapped
 
 Pair = tuple[int, int]
 """Two active qubits, ascending; the first is the least significant digit of 16×16 matrices."""

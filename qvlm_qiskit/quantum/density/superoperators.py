@@ -1,32 +1,17 @@
-r"""Gates as Pauli transfer matrices :math:`R_{ij} = \mathrm{Tr}(P_i\, U P_j U^†)/d`.
+r"""Rotations as Pauli transfer matrices; conventions as in :mod:`qvlm_qiskit.pauli_transfer`.
 
 A state is the real vector of its :math:`4^n` Pauli components :math:`\mathrm{Tr}(P_i ρ)`, so every
-gate and every channel is a real matrix. The index of a Pauli string is :math:`Σ_q p_q 4^q` with
-I, X, Y, Z = 0 … 3: qubit 0 is the least significant digit.
+gate and every channel is a real matrix.
 """
 
 from __future__ import annotations
 
-import itertools
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from qvlm_qiskit.quantum.program.program import FixedUnitary, Matrix, PauliRotation
-
-Ptm = npt.NDArray[np.float64]
-
-_PAULIS = np.array(
-    [[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], dtype=complex
-)
-
-
-def unitary_ptm(operation: FixedUnitary) -> Ptm:
-    """The matrix of a constant gate on its own qubits."""
-    paulis = _strings(len(operation.qubits))
-    moved = operation.matrix @ paulis @ operation.matrix.conj().T
-    return _coefficients(paulis, moved)
+from qvlm_qiskit.pauli_transfer import Ptm, coefficients, pauli_strings
+from qvlm_qiskit.quantum.program.program import PauliRotation
 
 
 def rotation_ptm(rotation: PauliRotation) -> tuple[tuple[int, ...], Ptm]:
@@ -55,26 +40,9 @@ def swapped(ptm: Ptm) -> Ptm:
 def _rotation_parts(letters: tuple[int, ...]) -> Ptm:
     # x + 2z: 1 is X, 2 is Z, 3 is Y
     digits = [{1: 1, 2: 3, 3: 2}[letter] for letter in letters]
-    paulis = _strings(len(digits))
+    paulis = pauli_strings(len(digits))
     generator = paulis[sum(digit * 4**k for k, digit in enumerate(digits))]
-    same = _coefficients(paulis, generator @ paulis @ generator)
-    turned = _coefficients(paulis, -0.5j * (generator @ paulis - paulis @ generator))
+    same = coefficients(paulis, generator @ paulis @ generator)
+    turned = coefficients(paulis, -0.5j * (generator @ paulis - paulis @ generator))
     identity = np.eye(len(paulis))
     return np.stack([(identity + same) / 2, (identity - same) / 2, turned])
-
-
-def _coefficients(paulis: Matrix, moved: Matrix) -> Ptm:
-    ptm: Ptm = np.einsum("iab,jba->ij", paulis, moved).real / paulis.shape[-1]
-    return ptm
-
-
-@lru_cache(maxsize=4)
-def _strings(width: int) -> Matrix:
-    """All Pauli matrices of some qubits in index order, ``(4**k, 2**k, 2**k)``."""
-    strings = []
-    for digits in itertools.product(range(4), repeat=width):
-        matrix = np.eye(1, dtype=complex)
-        for digit in digits:  # the most significant qubit first
-            matrix = np.kron(matrix, _PAULIS[digit])
-        strings.append(matrix)
-    return np.array(strings)

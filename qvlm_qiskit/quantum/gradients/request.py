@@ -6,7 +6,7 @@ one :class:`Batch` per distinct circuit, and the answers put back into the order
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.primitives.containers.observables_array import ObservablesArray
+
+from qvlm_qiskit.caches import LruCache
+from qvlm_qiskit.quantum.program.circuit_key import circuit_key
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -117,22 +120,15 @@ def split_request(
 class CircuitCache(Generic[T]):
     """Remembers what was built for the most recent circuits.
 
-    A circuit is found again by equality with a copy made at the time, so one that was changed in
-    place since then is not mistaken for what it was.
+    A circuit is found again by its content, so one that was changed in place since then is not
+    mistaken for what it was.
     """
 
     def __init__(self, build: Callable[[QuantumCircuit], T], size: int = 16) -> None:
         """Create an empty cache of at most ``size`` circuits."""
         self._build = build
-        self._size = size
-        self._known: list[tuple[QuantumCircuit, T]] = []
+        self._known: LruCache[Hashable, T] = LruCache(size)
 
     def __call__(self, circuit: QuantumCircuit) -> T:
         """What was built for an equal circuit before, or is built now."""
-        for i, known in enumerate(self._known):
-            if known[0] == circuit:
-                self._known.insert(0, self._known.pop(i))
-                return known[1]
-        self._known.insert(0, (circuit.copy(), self._build(circuit)))
-        del self._known[self._size :]
-        return self._known[0][1]
+        return self._known.get(circuit_key(circuit), lambda: self._build(circuit))

@@ -1,18 +1,21 @@
 """A layer's way through the primitive interface: values by ``run``, gradients by a gradient object.
 
-Values are those of :meth:`~qvlm_qiskit.quantum.QuantumLayer.evaluate_rows`. Gradients come from the
-network's own gradient object; a network that was left to choose one gets the batched parameter
-shift in place of the stock one, which has the same values and sends one pub instead of thousands.
+Gradients come from the network's own gradient object; a network that was left to choose one gets
+the batched parameter shift in place of the stock one, which has the same values and sends one pub
+instead of thousands.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from qiskit_machine_learning.gradients import ParamShiftEstimatorGradient
+from qiskit.primitives.base import BaseEstimatorV2
+from qiskit.primitives.containers.bindings_array import BindingsArray
+from qiskit_machine_learning.gradients import BaseEstimatorGradient, ParamShiftEstimatorGradient
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor
 
@@ -20,14 +23,45 @@ from qvlm_qiskit.errors import CircuitError, InputError
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.transforms import is_transformed, require_single
-
-if TYPE_CHECKING:
-    from qvlm_qiskit.quantum.layer import QuantumLayer
+from qvlm_qiskit.same_row import distinct
 
 Array = npt.NDArray[np.float64]
 
 _CHAIN_RULES = ("bo,boi->bi", "bo,bow->w")
 """What a gradient of the values (B, n_obs) becomes: per sample for inputs, summed for weights."""
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """What answers a layer's pubs and differentiates the answers.
+
+    Attributes:
+        network: The circuit, its parameters and its observables.
+        estimator: Runs the pubs.
+        gradient: Differentiates; None where `estimator` was set by ``run_on``, which gives values
+            only, at the estimator's own precision.
+    """
+
+    network: EstimatorQNN
+    estimator: BaseEstimatorV2
+    gradient: BaseEstimatorGradient | None
+
+    def values(self, rows: Array, weight: Array) -> Array:
+        """One pub, all observables merged; see ``QuantumLayer.evaluate_rows``."""
+        network = self.network
+        if len(rows) == 0:
+            return np.zeros((0, len(network.observables)))
+        own = self.gradient is not None
+        sent, places = (rows, slice(None)) if own else distinct(rows)
+        parameters = (*network.input_params, *network.weight_params)
+        values = _with_weights(sent, weight)
+        bindings = BindingsArray({parameters: values} if parameters else None, shape=(len(sent),))
+        pub = (network.circuit, [[o] for o in network.observables], bindings)
+        asks = own and type(self.estimator) is not TorchEstimator
+        named = {"precision": network.default_precision} if asks else {}
+        job = self.estimator.run([pub], **named)
+        outputs: Array = np.asarray(job.result()[0].data.evs, dtype=np.float64).T
+        return outputs[places]
 
 
 def chose_no_gradient(network: EstimatorQNN) -> bool:
@@ -38,7 +72,7 @@ def chose_no_gradient(network: EstimatorQNN) -> bool:
     )
 
 
-def through_primitive(rows: Tensor, weight: Tensor, layer: QuantumLayer) -> Tensor:
+def through_primitive(rows: Tensor, weight: Tensor, primitive: Primitive) -> Tensor:
     """Values ``(B, n_observables)`` in float64, differentiable once by a backward pass.
 
     Raises:
@@ -47,33 +81,33 @@ def through_primitive(rows: Tensor, weight: Tensor, layer: QuantumLayer) -> Tens
     if is_transformed(rows, weight):
         raise InputError(
             "torch.func transforms and forward-mode derivatives need a TorchEstimator and the "
-            f"network's default gradient; through {type(layer.active_estimator).__name__} only "
+            f"network's default gradient; through {type(primitive.estimator).__name__} only "
             "backward() works"
         )
-    values: Tensor = _PrimitiveFunction.apply(rows, weight, layer)  # type: ignore[no-untyped-call]
+    values: Tensor = _PrimitiveFunction.apply(rows, weight, primitive)  # type: ignore[no-untyped-call]
     return values
 
 
 class _PrimitiveFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, weight: Tensor, layer: QuantumLayer) -> Tensor:
-        ctx.layer = layer
-        ctx.elsewhere = layer.runs_elsewhere
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, primitive: Primitive) -> Tensor:
+        ctx.primitive = primitive
         ctx.save_for_backward(rows, weight)
-        values = layer.evaluate_rows(_numpy(rows), _numpy(weight))
+        values = primitive.values(_numpy(rows), _numpy(weight))
         return torch.as_tensor(values, dtype=torch.float64, device=rows.device)
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         require_single(grad_output)
         rows, weight = ctx.saved_tensors
-        if ctx.elsewhere:
+        if ctx.primitive.gradient is None:
             raise CircuitError(
                 "gradients on a sampling estimator set by run_on are not available: train on the "
                 "network's own estimator, or on a noisy:* backend opened with precision=0"
             )
         needs_rows, needs_weight = ctx.needs_input_grad[:2]
-        found = jacobians(ctx.layer, _numpy(rows), _numpy(weight), needs_rows, needs_weight)
+        wanted = (needs_rows, needs_weight)
+        found = jacobians(ctx.primitive, _numpy(rows), _numpy(weight), *wanted)
         with torch.no_grad():
             outer = grad_output.double()
             grads = [
@@ -106,7 +140,7 @@ class _Once(torch.autograd.Function):
 
 
 def jacobians(
-    layer: QuantumLayer, rows: Array, weight: Array, by_inputs: bool, by_weights: bool
+    primitive: Primitive, rows: Array, weight: Array, by_inputs: bool, by_weights: bool
 ) -> tuple[Array | None, Array | None]:
     """Derivatives by the inputs ``(B, n_obs, n_inputs)``, by the weights ``(B, n_obs, n_weights)``.
 
@@ -114,14 +148,14 @@ def jacobians(
     network's ``default_precision`` unless it has one of its own. Any other gradient object is
     called by ``EstimatorQNN.backward``, which computes everything and passes no precision.
     """
-    network, gradient = layer.neural_network, layer.gradient
+    network, gradient = primitive.network, primitive.gradient
     if not isinstance(gradient, BatchedEstimatorGradient):
         both: tuple[Array | None, Array | None] = network.backward(rows, weight)
         return both
     circuit, observables = network.circuit, list(network.observables)
     inputs, weights = list(network.input_params), list(network.weight_params)
     wanted = [*(inputs if by_inputs else []), *(weights if by_weights else [])]
-    values = np.concatenate([rows, np.broadcast_to(weight, (len(rows), len(weight)))], axis=1)
+    values = _with_weights(rows, weight)
     place = {parameter: i for i, parameter in enumerate([*inputs, *weights])}
     values = values[:, [place[p] for p in circuit.parameters]]
     size = len(rows) * len(observables)
@@ -143,6 +177,10 @@ def _precision(network: EstimatorQNN, gradient: BatchedEstimatorGradient) -> dic
     samples = gradient.method != "adjoint" and type(gradient._estimator) is not TorchEstimator  # noqa: SLF001
     chosen = "precision" in gradient.options.__dict__
     return {} if chosen or not samples else {"precision": network.default_precision}
+
+
+def _with_weights(rows: Array, weight: Array) -> Array:
+    return np.concatenate([rows, np.broadcast_to(weight, (len(rows), len(weight)))], axis=1)
 
 
 def _like(array: Array, tensor: Tensor) -> Tensor:

@@ -1,5 +1,5 @@
 """``qvlm demo``.
 
-`demo` is its stages, `runtime_stage` the one through the Runtime client, and `demo_report` what it
-leaves.
+`demo` is a `rehearsal` and the `stages`, with the sizes of `options`; `runtime_stage` is the one
+through the Runtime client, and `demo_report` what it leaves.
 """

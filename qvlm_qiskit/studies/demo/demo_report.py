@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from jinja2 import UndefinedError
 
-from qvlm_qiskit.data import DigitCanvases
 from qvlm_qiskit.errors import RunFolderError
 from qvlm_qiskit.files import write_json, write_text
 from qvlm_qiskit.runs import Run
@@ -71,7 +70,7 @@ class DemoReport:
         """
         try:
             options = self.results["options"]
-            samples = list(DigitCanvases("test", options["test_samples"], self.run.seed))
+            samples = self.run.samples("test", options["test_samples"])
             return render_report(self.results, self.run.history(), samples, self.study)
         except (KeyError, IndexError, TypeError, UndefinedError) as error:
             raise RunFolderError(
@@ -89,6 +88,24 @@ class DemoReport:
         page = self.run.path / "report.html"
         write_text(page, self.render())
         return page
+
+
+def find_reports(runs: Sequence[Path]) -> tuple[list[DemoReport], list[str]]:
+    """The reports of those runs that have one, and why others can't be written again.
+
+    Raises:
+        RunFolderError: One of them is no run folder.
+    """
+    found, notes = [], []
+    for run in map(Run.open, runs):
+        try:
+            report = DemoReport.find(run)
+        except RunFolderError as error:
+            notes.append(f"{run.path}'s report gets no section: {error}")
+            continue
+        if report is not None:
+            found.append(report)
+    return found, notes
 
 
 def _read(path: Path) -> dict[str, Any]:

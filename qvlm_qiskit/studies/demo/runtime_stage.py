@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from qvlm_qiskit.backends import Backend
-from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import LedgerError
-from qvlm_qiskit.evaluation import Evaluation, evaluate
+from qvlm_qiskit.evaluation import Evaluation, Exam, evaluate_exam
 from qvlm_qiskit.jobs import JobStore, recorded_backend
 from qvlm_qiskit.jobs.verify import verify
-from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 from qvlm_qiskit.progress import Track, silent
 
 
 def recorded_inference(
-    model: HybridVLM,
-    processor: HybridVLMProcessor,
-    samples: Sequence[Sample],
-    backend: Backend,
-    folder: Path,
-    *,
-    track: Track = silent,
+    exam: Exam, backend: Backend, folder: Path, *, track: Track = silent
 ) -> tuple[Evaluation, dict[str, Any]]:
     """Answer questions on a backend, store every result, and answer them again from the store.
 
     Args:
-        model: Trained, in evaluation mode.
-        processor: The one it was trained with.
-        samples: The questions of the batch.
+        exam: A trained model and the questions of the batch.
         backend: Usually a Runtime one, such as ``open_backend("fake_torino")``.
         folder: The ledger's folder.
         track: Opens progress bars.
@@ -45,11 +34,10 @@ def recorded_inference(
     """
     store = JobStore(folder)
     jobs, rows = store.count_jobs(), store.count_rows()
-    first, seconds = _answer(model, processor, samples, backend, store, track, "Runtime inference")
+    first, seconds = _answer(exam, recorded_backend(backend, store), track, "Runtime inference")
     stored, values = store.count_rows(), verify(store)
-    second, seconds_again = _answer(
-        model, processor, samples, backend, JobStore(folder), track, "read back from the store"
-    )
+    again = recorded_backend(backend, JobStore(folder))
+    second, seconds_again = _answer(exam, again, track, "read back from the store")
     if store.count_rows() != stored or first.answers != second.answers:
         raise LedgerError(f"the store at {folder} did not give the answers that were put in")
     record = {
@@ -66,17 +54,8 @@ def recorded_inference(
     return second, record
 
 
-def _answer(
-    model: HybridVLM,
-    processor: HybridVLMProcessor,
-    samples: Sequence[Sample],
-    backend: Backend,
-    store: JobStore,
-    track: Track,
-    what: str,
-) -> tuple[Evaluation, float]:
+def _answer(exam: Exam, machine: Backend, track: Track, what: str) -> tuple[Evaluation, float]:
     started = time.perf_counter()
-    machine = recorded_backend(backend, store)
-    with model.run_on(machine):
-        found = evaluate(model, processor, samples, track=track, what=what)
+    with exam.model.run_on(machine):
+        found = evaluate_exam(exam, track=track, what=what)
     return found, time.perf_counter() - started

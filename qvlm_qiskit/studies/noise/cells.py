@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import time
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.backends.backend import Backend, installed_versions
-from qvlm_qiskit.data import DigitCanvases, encode_prompts
-from qvlm_qiskit.evaluation import capture_rows
+from qvlm_qiskit.backends import Backend, open_backend
+from qvlm_qiskit.evaluation import Exam, capture_rows
 from qvlm_qiskit.evaluation.loss import answer_loss
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.measure import errors_on, evaluate_on
-from qvlm_qiskit.studies.noise.grid import EXACT, Cell, NoiseGrid, StudyModel
-from qvlm_qiskit.training import train
+from qvlm_qiskit.studies.noise.grid import EXACT, NoiseGrid
+from qvlm_qiskit.studies.noise.models import Cell, StudyModel
+from qvlm_qiskit.training import build_model, check_trainable, train
 
 PROMPTS_FOR_ROWS = 32
 
 
-def train_model(model: StudyModel) -> float:
-    """Train a model of the study in this process; returns seconds."""
-    torch.set_num_threads(1)
-    started = time.perf_counter()
+def train_model(model: StudyModel) -> None:
+    """Train a model of the study in this process."""
     # what an interrupted study left of it has the same options, or would not be there
     partial = model.path.with_name(model.path.name + ".partial")
     checkpoints = partial / "checkpoints"
@@ -34,7 +32,6 @@ def train_model(model: StudyModel) -> float:
     if model.trained_on != EXACT:
         backend = training_backend(model.trained_on, model.trained_at, model.options.seed)
     train(model.options, model.path, backend=backend, resume=resume)
-    return time.perf_counter() - started
 
 
 def training_backend(
@@ -74,23 +71,19 @@ def evaluate_cell(cell: Cell, grid: NoiseGrid) -> dict[str, Any]:
     The seed of compilation and sampling is the model's. Accuracy and loss are on the same
     questions; expectation values are compared with exact ones for circuits of these questions.
     """
-    torch.set_num_threads(1)
-    started = time.perf_counter()
     run = Run.open(cell.model.path)
     model, processor = run.model(), run.processor()
-    samples = list(DigitCanvases("test", grid.questions, run.seed))
+    samples = run.samples("test", grid.questions)
     noisy = cell.strength is not None
     backend = open_cell(cell, grid) if noisy else open_backend(EXACT)
-    _, record = evaluate_on(model, processor, samples, backend)
+    _, record = evaluate_on(Exam(model, processor, samples), backend)
     with model.run_on(backend):
         loss = answer_loss(model, processor, samples)
     errors: list[dict[str, Any]] = []
     if noisy:
-        asked = samples[:PROMPTS_FOR_ROWS]
-        batch = encode_prompts(processor, [s.image for s in asked], [s.question for s in asked])
+        batch = Exam(model, processor, samples[:PROMPTS_FOR_ROWS]).prompts()
         errors = errors_on(model, capture_rows(model, batch, grid.rows), backend)
     return {
-        "key": cell.key(grid),
         "run": str(cell.model.path),
         "kind": cell.model.kind,
         "blocks": cell.model.options.blocks,
@@ -104,6 +97,27 @@ def evaluate_cell(cell: Cell, grid: NoiseGrid) -> dict[str, Any]:
         "loss": loss,
         "expectations": errors,
         "gates": {name: float(value) for name, value in model.gate_values().items()},
-        "seconds": round(time.perf_counter() - started, 2),
-        "versions": installed_versions(),
     }
+
+
+def rehearse(grid: NoiseGrid, cells: Sequence[Cell]) -> None:
+    """Run one row of every circuit on every machine, so that a refusal does not cost a training.
+
+    Raises:
+        QVLMError: A machine can't be opened, or can't run a circuit.
+    """
+    machines = {
+        (cell.strength, cell.mitigation): cell for cell in cells if cell.strength is not None
+    }
+    options = dataclasses.replace(cells[0].model.options, blocks="quantum")
+    model, _ = build_model(options)
+    opened = [open_cell(cell, grid) for cell in machines.values()]
+    for strength in grid.trained_at:
+        backend = training_backend(grid.device, strength, options.seed, grid.max_age_days)
+        check_trainable(model, backend)
+        opened.append(backend)
+    with torch.inference_mode():
+        for backend in opened:
+            for layer in model.quantum_layers.values():
+                with layer.run_on(backend):
+                    layer(torch.zeros(1, layer.neural_network.num_inputs))

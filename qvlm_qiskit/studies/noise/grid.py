@@ -1,18 +1,14 @@
-"""What a noise-robustness study consists of: models, machines, and one cell for each pair."""
+"""The options of a noise-robustness study."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.runs import Run
-from qvlm_qiskit.training import TrainingOptions
+from qvlm_qiskit.studies.grid_study import Option
 
 EXACT = "statevector"
 
@@ -36,17 +32,32 @@ class NoiseGrid:
         max_age_days: The oldest calibration that is accepted; None = any.
     """
 
-    device: str
-    strengths: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0)
-    mitigations: tuple[str, ...] = ("none",)
-    seeds: int = 0
-    twins: bool = False
-    trained_at: tuple[float, ...] = ()
-    questions: int = 200
-    rows: int = 50
-    shots: int = 1000
-    method: str = "auto"
-    max_age_days: float | None = None
+    device: Annotated[str, Option("A noisy:… backend.", "--backend")] = "noisy:fake_torino"
+    strengths: Annotated[tuple[float, ...], Option("Factors on the noise at evaluation.")] = (
+        0.0, 0.5, 1.0, 2.0, 4.0,
+    )  # fmt: skip
+    mitigations: Annotated[tuple[str, ...], Option("Techniques, separated by semicolons.")] = (
+        "none",
+    )
+    seeds: Annotated[
+        int, Option("Train so many seeds of every kind of model; 0 trains nothing.")
+    ] = 0
+    twins: Annotated[bool, Option("Train the classical twins too.")] = False
+    trained_at: Annotated[
+        tuple[float, ...],
+        Option("Noise strengths to train models at, such as 0.5,1,2.", "--train-at"),
+    ] = ()
+    questions: Annotated[int, Option("Held-out questions per evaluation.", "--limit")] = 200
+    rows: Annotated[int, Option("Circuits per block to compare with exact ones.")] = 50
+    shots: Annotated[int, Option("Shots per circuit.")] = 1000
+    method: Annotated[
+        str,
+        Option(
+            "How a noisy:* backend simulates: density (matrices, up to 10 qubits), aer (shots on "
+            "Aer), auto (density where it can, else aer)."
+        ),
+    ] = "auto"
+    max_age_days: Annotated[float | None, Option("Refuse an older calibration.")] = None
 
     def __post_init__(self) -> None:
         """Refuse a grid that makes no sense.
@@ -74,137 +85,18 @@ class NoiseGrid:
 
 
 @dataclass(frozen=True)
-class StudyModel:
-    """A model of the study: a run folder that is there, or is to be trained.
+class NoiseOptions(NoiseGrid):
+    """A grid and the trained models that it begins with.
 
     Attributes:
-        options: What it is or will be trained with.
-        trained_on: The backend that its circuits ran on while it was trained.
-        trained_at: The noise strength there; 0 for exact training.
-        path: Its run folder.
-        weights: Digest of its weights if the user named it; None if the study trains it.
+        runs: Run folders.
     """
 
-    options: TrainingOptions
-    trained_on: str
-    trained_at: float
-    path: Path
-    weights: str | None = None
+    runs: Annotated[
+        tuple[Path, ...], Option("Run folders of qvlm train or demo.", argument=True)
+    ] = field(kw_only=True)
 
-    @property
-    def given(self) -> bool:
-        """Whether the user named it."""
-        return self.weights is not None
-
-    @property
-    def kind(self) -> str:
-        """How tables and plots name models that differ by seed only."""
-        if self.options.blocks != "quantum":
-            return f"{self.options.blocks} blocks"
-        return f"trained at × {self.trained_at:g}" if self.trained_at else "trained exactly"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One evaluation: a model on a machine.
-
-    Attributes:
-        model: The model.
-        strength: Factor on the noise; None for a model without circuits, which no noise reaches.
-        mitigation: Name of the technique; None likewise.
-    """
-
-    model: StudyModel
-    strength: float | None
-    mitigation: str | None
-
-    def key(self, grid: NoiseGrid) -> str:
-        """Names the numbers that this cell will give: the same key, the same numbers."""
-        machine = {"device": grid.device, "shots": grid.shots, "strength": self.strength}
-        if grid.method != "auto":  # older studies know no other
-            machine["method"] = grid.method
-        facts: dict[str, Any] = {
-            "options": dataclasses.asdict(self.model.options),
-            "trained": [self.model.trained_on, self.model.trained_at],
-            "weights": self.model.weights,
-            "machine": machine if self.strength is not None else None,
-            "mitigation": self.mitigation,
-            "questions": grid.questions,
-            "rows": grid.rows,
-        }
-        text = json.dumps(facts, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def study_models(grid: NoiseGrid, runs: Sequence[Run], folder: Path) -> list[StudyModel]:
-    """The runs that were given, and those to be trained beside them.
-
-    Args:
-        grid: What to train.
-        runs: Trained runs.
-        folder: Where new run folders go.
-
-    Raises:
-        InputError: No runs, a run twice, runs that differ in more than seed, blocks and noise, or
-            that were trained under another noise or by a newer release.
-    """
-    if not runs:
-        raise InputError("a noise study needs at least one run folder")
-    given = [_given(run, grid) for run in runs]
-    alike = {dataclasses.replace(model.options, seed=0, blocks="quantum") for model in given}
-    if len(alike) > 1:
-        raise InputError("the runs differ in more than seed, blocks and noise: study them apart")
-    there = {_identity(model) for model in given}
-    if len(there) != len(given):
-        raise InputError("two of the runs were trained with the same options")
-    wanted: list[StudyModel] = []
-    for number in range(grid.seeds):
-        options = dataclasses.replace(
-            given[0].options, blocks="quantum", seed=given[0].options.seed + number
-        )
-        wanted.append(_to_train(options, EXACT, 0.0, folder))
-        if grid.twins:
-            twin = dataclasses.replace(options, blocks="classical")
-            wanted.append(_to_train(twin, EXACT, 0.0, folder))
-        wanted += [_to_train(options, grid.device, at, folder) for at in grid.trained_at]
-    return [*given, *(model for model in wanted if _identity(model) not in there)]
-
-
-def study_cells(grid: NoiseGrid, models: Sequence[StudyModel]) -> list[Cell]:
-    """Every model on every machine; a model without circuits once."""
-    cells = []
-    for model in models:
-        if model.options.blocks in ("classical", "none"):
-            cells.append(Cell(model, None, None))
-            continue
-        cells += [
-            Cell(model, strength, mitigation)
-            for mitigation in grid.mitigations
-            for strength in grid.strengths
-        ]
-    return cells
-
-
-def _given(run: Run, grid: NoiseGrid) -> StudyModel:
-    known = {field.name for field in dataclasses.fields(TrainingOptions)}
-    options = dict(run.info["options"])
-    if set(options) - known:
-        names = ", ".join(sorted(set(options) - known))
-        raise InputError(f"{run.path} was trained with options that this version lacks: {names}")
-    about = run.info.get("backend", {"name": EXACT})
-    name = str(about["name"])
-    strength = 0.0 if name == EXACT else float(about["device"]["noise_scale"])
-    if name not in (EXACT, grid.device):
-        raise InputError(f"{run.path} was trained on {name}; this study is about {grid.device}")
-    weights = hashlib.sha256((run.path / "model" / "model.safetensors").read_bytes()).hexdigest()
-    return StudyModel(TrainingOptions(**options), name, strength, run.path, weights)
-
-
-def _to_train(options: TrainingOptions, backend: str, strength: float, folder: Path) -> StudyModel:
-    noise = f"-trained-at-{strength:g}" if strength else ""
-    path = folder / f"{options.blocks}{noise}-seed-{options.seed}"
-    return StudyModel(options, backend, strength, path)
-
-
-def _identity(model: StudyModel) -> tuple[Any, ...]:
-    return model.options, model.trained_on, model.trained_at
+    @classmethod
+    def of(cls, grid: NoiseGrid, runs: Sequence[Path]) -> NoiseOptions:
+        """These runs in this grid."""
+        return cls(**vars(grid), runs=tuple(runs))

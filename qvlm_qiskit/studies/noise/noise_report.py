@@ -1,4 +1,4 @@
-"""``results.json`` of a noise study → plots, a section of a report, and a page of its own."""
+"""``results.json`` of a noise study → plots and a section of a report."""
 
 from __future__ import annotations
 
@@ -9,15 +9,10 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from qvlm_qiskit.studies.intervals import verdict
 from qvlm_qiskit.studies.reports.plots import STYLE, as_svg, block_name
-from qvlm_qiskit.studies.reports.templates import template
 
 PALETTE = ("#1b4f9c", "#c2571a", "#2f7d4f", "#7b3fa0", "#a3333d", "#5a6675")
-
-
-def render_noise_report(results: Mapping[str, Any]) -> str:
-    """Render a study's report: HTML without references to other files."""
-    return template("noise_report.html.j2").render(study=noise_section(results), heading="h2")
 
 
 def noise_section(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,18 +22,8 @@ def noise_section(results: Mapping[str, Any]) -> dict[str, Any]:
         "accuracy_svg": accuracy_plot(results["points"]),
         "loss_svg": loss_plot(results["points"]),
         "error_svg": error_plot(results["points"]),
-        "verdicts": [verdict(entry) for entry in results["differences"]],
+        "verdicts": [verdict(entry["accuracy"]) for entry in results["differences"]],
     }
-
-
-def verdict(entry: Mapping[str, Any]) -> str:
-    """What a difference of accuracies says, in words."""
-    found = entry["accuracy"]
-    if found["low"] is None:
-        return "one seed: nothing can be said"
-    if found["low"] <= 0 <= found["high"]:
-        return "no difference seen"
-    return "better" if found["mean"] > 0 else "worse"
 
 
 def accuracy_plot(points: Sequence[Mapping[str, Any]]) -> str:

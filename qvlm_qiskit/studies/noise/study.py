@@ -1,202 +1,177 @@
 """``qvlm study noise``: train what is missing, evaluate every cell once, summarise, report.
 
-STUDY/
-  grid.json       the grid
-  rows.jsonl      one line per finished cell; a study that is started again goes on behind them
-  models/         run folders of the models that the study trained
-  rows.csv        the same rows as a table
-  rows.parquet    the same table with types, where it was asked for
-  results.json    summaries over seeds, with intervals
-  report.html     tables and plots
+Beside the files of every study, STUDY/models has the run folders of the models that it trained.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import multiprocessing
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+from qvlm_qiskit.studies.grid_study import Execution, Printed, Study, run_study
+from qvlm_qiskit.studies.noise.grid import NoiseGrid, NoiseOptions
+from qvlm_qiskit.studies.registry import study
 
-from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.files import write_bytes, write_json, write_text
-from qvlm_qiskit.progress import Track, silent
-from qvlm_qiskit.runs import Run
-from qvlm_qiskit.studies.noise.cells import (
-    evaluate_cell,
-    open_cell,
-    train_model,
-    training_backend,
-)
-from qvlm_qiskit.studies.noise.grid import Cell, NoiseGrid, StudyModel, study_cells, study_models
-from qvlm_qiskit.studies.noise.noise_report import render_noise_report
-from qvlm_qiskit.studies.noise.summary import summarise
-from qvlm_qiskit.studies.noise.table import as_csv, as_parquet, check_format
-from qvlm_qiskit.training import build_model, check_trainable
+if TYPE_CHECKING:
+    from qvlm_qiskit.studies.noise.models import Cell, StudyModel
 
-FORMAT = "qvlm-noise-study"
-VERSION = 1
+Row = dict[str, Any]
+
+COLUMNS: Mapping[str, str] = {
+    "key": "string",
+    "run": "string",
+    "kind": "string",
+    "blocks": "string",
+    "seed": "int64",
+    "trained_at": "float64",
+    "device": "string",
+    "strength": "float64",
+    "mitigation": "string",
+    "shots": "int64",
+    "correct": "int64",
+    "total": "int64",
+    "accuracy": "float64",
+    "low": "float64",
+    "high": "float64",
+    "loss": "float64",
+    "seconds": "float64",
+}
+"""Columns that every row has, with their types as Arrow names them."""
+
+
+@study
+class NoiseStudy(Study[NoiseOptions, "Cell"]):
+    """How accuracy, loss and expectation values suffer under noise: a grid, row by row.
+
+    The reports of runs that qvlm demo made get the study as a section.
+    """
+
+    name = "noise"
+    title = "How noise hurts, and what helps"
+    options_type = NoiseOptions
+    template = "noise_section.html.j2"
+    grows = frozenset(entry.name for entry in fields(NoiseGrid))
+    columns = COLUMNS
+
+    def cells(self) -> list[Cell]:
+        """One for each model on each machine."""
+        from qvlm_qiskit.studies.noise.models import study_cells
+
+        return study_cells(self.options, self.models())
+
+    def models(self) -> list[StudyModel]:
+        """The runs that were given, and those to be trained beside them."""
+        from qvlm_qiskit.runs import Run
+        from qvlm_qiskit.studies.noise.models import study_models
+
+        runs = [Run.open(path) for path in self.options.runs]
+        return study_models(self.options, runs, self.folder / "models")
+
+    def identity(self, cell: Cell) -> dict[str, Any]:
+        """The model, the machine and the questions."""
+        return cell.identity(self.options)
+
+    def stored_options(self) -> dict[str, Any]:
+        """The grid; what the runs are, every cell's key says."""
+        stored = super().stored_options()
+        del stored["runs"]
+        return stored
+
+    def rehearse(self, cells: Sequence[Cell]) -> None:
+        """Run one row of every circuit on every machine."""
+        from qvlm_qiskit.studies.noise.cells import rehearse
+
+        rehearse(self.options, cells)
+
+    def missing_models(self) -> list[StudyModel]:
+        """Models of the grid that have no run folder yet."""
+        return [
+            model
+            for model in self.models()
+            if not model.given and not (model.path / "run.json").is_file()
+        ]
+
+    def train(self, model: StudyModel) -> None:
+        """Train a model into its run folder, or go on with it."""
+        from qvlm_qiskit.studies.noise.cells import train_model
+
+        train_model(model)
+
+    def compute(self, cell: Cell) -> Row:
+        """Evaluate a model on a machine."""
+        from qvlm_qiskit.studies.noise.cells import evaluate_cell
+
+        return evaluate_cell(cell, self.options)
+
+    def summarise(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Points, differences and gates."""
+        from qvlm_qiskit.studies.noise.summary import summarise
+
+        return summarise(rows)
+
+    def label(self, row: Row) -> str:
+        """The model and its accuracy."""
+        return f"{row['kind']}, seed {row['seed']}: {row['accuracy']:.1%}"
+
+    def flat(self, row: Row) -> dict[str, Any]:
+        """One column per number, blocks and gates spelled out."""
+        flat = {name: row[name] for name in self.columns}
+        for entry in row["expectations"]:
+            flat |= {f"{name} {entry['block']}": entry[name] for name in ("rows", "rms", "bias")}
+        return flat | {f"gate {name}": value for name, value in row["gates"].items()}
+
+    def context(self, results: Mapping[str, Any]) -> dict[str, Any]:
+        """Results, plots and words for the differences."""
+        from qvlm_qiskit.studies.noise.noise_report import noise_section
+
+        return noise_section(results)
+
+    def printed(self, results: Mapping[str, Any]) -> Printed:
+        """Accuracy and loss of every point."""
+        from qvlm_qiskit.studies.reports.templates import interval
+
+        rows = [
+            [
+                point["kind"],
+                point["mitigation"] or "–",
+                "–" if point["strength"] is None else f"{point['strength']:g}",
+                interval(point["accuracy"], 100, "%"),
+                f"{point['loss']['mean']:.3f}",
+            ]
+            for point in results["points"]
+        ]
+        title = f"{self.folder} on {self.options.device}, 95 % intervals over seeds"
+        return Printed(title, ("model", "mitigation", ">strength", ">accuracy", ">loss"), rows)
+
+    def notes(self) -> list[str]:
+        """Reports of runs that can't be written again, and are left alone."""
+        from qvlm_qiskit.studies.demo.demo_report import find_reports
+
+        return find_reports(self.options.runs)[1]
+
+    def publish(self, results: Mapping[str, Any]) -> list[Path]:
+        """The reports of the demo's runs, with a section about this study."""
+        from qvlm_qiskit.studies.demo.demo_report import find_reports
+
+        reports, _ = find_reports(self.options.runs)
+        return [report.with_study(results).write() for report in reports]
 
 
 def run_noise_study(
-    grid: NoiseGrid,
-    runs: Sequence[Path],
-    out: Path,
-    *,
-    processes: int = 1,
-    table: str = "csv",
-    track: Track = silent,
+    grid: NoiseGrid, runs: Sequence[Path], out: Path, execution: Execution | None = None
 ) -> dict[str, Any]:
-    """Fill a study folder, and return what its ``results.json`` holds.
-
-    A study that was interrupted, or whose grid has grown, goes on: rows that are there are kept,
-    and only missing ones are computed.
+    """Fill the folder of a noise study, and return what its ``results.json`` holds.
 
     Args:
         grid: What to do.
         runs: Trained run folders.
         out: The study's folder, new or of an earlier study.
-        processes: How many cells run at a time, each with one thread.
-        table: "csv", or "parquet" for a Parquet file beside the CSV one.
-        track: Opens progress bars.
+        execution: How to carry it out.
 
     Raises:
         InputError: A grid that does not fit the runs, a folder of something else.
-        MissingDependencyError: A Parquet file without pyarrow.
         QVLMError: Any refusal of a machine, before anything is trained.
     """
-    if processes < 1:
-        raise InputError(f"processes must be at least 1, got {processes}")
-    check_format(table)
-    models = study_models(grid, [Run.open(path) for path in runs], out / "models")
-    cells = study_cells(grid, models)
-    _rehearse(grid, cells, models)
-    done = _open_folder(out)
-    write_json(out / "grid.json", {**_header(), **dataclasses.asdict(grid)})
-    missing = [cell for cell in cells if cell.key(grid) not in done]
-    untrained = [m for m in models if not m.given and not (m.path / "run.json").is_file()]
-    with _Workers(processes) as workers:
-        if untrained:
-            with track("training", len(untrained)) as report:
-                workers.run(
-                    [(train_model, model) for model in untrained],
-                    lambda _, count: report(count),
-                )
-        with track("evaluating", len(missing)) as report:
-
-            def keep(row: dict[str, Any], count: int) -> None:
-                _append(out / "rows.jsonl", row)
-                done[row["key"]] = row
-                report(count, f"{row['kind']}, seed {row['seed']}: {row['accuracy']:.1%}")
-
-            workers.run([(evaluate_cell, cell, grid) for cell in missing], keep)
-    rows = [done[cell.key(grid)] for cell in cells]
-    results = {
-        **_header(),
-        "grid": dataclasses.asdict(grid),
-        "rows_of_other_grids": len(done) - len(rows),
-        **summarise(rows),
-        "rows": rows,
-    }
-    write_text(out / "rows.csv", as_csv(rows))
-    if table == "parquet":
-        write_bytes(out / "rows.parquet", as_parquet(rows, results["grid"]))
-    write_json(out / "results.json", results)
-    write_text(out / "report.html", render_noise_report(results))
-    return results
-
-
-def _rehearse(grid: NoiseGrid, cells: Sequence[Cell], models: Sequence[StudyModel]) -> None:
-    """Run one row of every circuit on every machine, so that a refusal does not cost a training."""
-    machines = {
-        (cell.strength, cell.mitigation): cell for cell in cells if cell.strength is not None
-    }
-    options = dataclasses.replace(models[0].options, blocks="quantum")
-    model, _ = build_model(options)
-    opened = [open_cell(cell, grid) for cell in machines.values()]
-    for strength in grid.trained_at:
-        backend = training_backend(grid.device, strength, options.seed, grid.max_age_days)
-        check_trainable(model, backend)
-        opened.append(backend)
-    with torch.inference_mode():
-        for backend in opened:
-            for layer in model.quantum_layers.values():
-                with layer.run_on(backend):
-                    layer(torch.zeros(1, layer.neural_network.num_inputs))
-
-
-class _Workers:
-    """Calls in this process, or in several others; errors come back as they are."""
-
-    def __init__(self, processes: int) -> None:
-        self._pool: ProcessPoolExecutor | None = None
-        if processes > 1:
-            # forked processes would inherit torch's threads in the middle of their work
-            self._pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
-
-    def __enter__(self) -> _Workers:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def run(self, calls: Sequence[tuple[Any, ...]], keep: Callable[[Any, int], None]) -> None:
-        """Make every call, and hand each result on as soon as it is there, with their count."""
-        if self._pool is None:
-            for count, (function, *arguments) in enumerate(calls, start=1):
-                keep(function(*arguments), count)
-            return
-        futures: list[Future[Any]] = [self._pool.submit(*call) for call in calls]
-        for count, future in enumerate(as_completed(futures), start=1):
-            keep(future.result(), count)
-
-
-def _open_folder(out: Path) -> dict[str, dict[str, Any]]:
-    """Rows that an earlier study left, by key; makes the folder if there is none."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        _check_is_study(out)
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "rows.jsonl"
-    rows: dict[str, dict[str, Any]] = {}
-    if not path.is_file():
-        return rows
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            rows[row["key"]] = row
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged at line {number}") from error
-    if whole != text:
-        write_text(path, whole)  # the process died while it wrote the last line
-    return rows
-
-
-def _check_is_study(out: Path) -> None:
-    record = out / "grid.json"
-    try:
-        found = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{out} is not a study's folder; choose another --out") from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise InputError(f"{out} is not a study's folder; choose another --out")
-    if found.get("version") != VERSION:
-        raise InputError(f"{out} is a study of version {found.get('version')}, not {VERSION}")
-
-
-def _append(path: Path, row: dict[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _header() -> dict[str, Any]:
-    return {"format": FORMAT, "version": VERSION}
+    return run_study(NoiseStudy(NoiseOptions.of(grid, runs), out), execution)

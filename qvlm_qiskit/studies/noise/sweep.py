@@ -2,60 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.evaluation import Exam
 from qvlm_qiskit.evaluation.expectations import Rows
-from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 from qvlm_qiskit.progress import Track, silent
 from qvlm_qiskit.studies.measure import errors_on, evaluate_on
 
 SCALES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
-def noise_sweep(
-    model: HybridVLM,
-    processor: HybridVLMProcessor,
-    samples: Sequence[Sample],
-    rows: Mapping[str, Rows],
-    backend: str,
-    *,
-    scales: Sequence[float] = SCALES,
-    shots: int = 1000,
-    seed: int = 0,
-    track: Track = silent,
-) -> list[dict[str, Any]]:
-    """Accuracy and expectation error as functions of the noise strength.
+@dataclass(frozen=True)
+class NoiseSweep:
+    """A noisy machine at several strengths.
 
-    Args:
-        model: Trained, in evaluation mode.
-        processor: The one it was trained with.
-        samples: The same questions at every strength.
-        rows: The same circuits at every strength, from
-            :func:`~qvlm_qiskit.evaluation.capture_rows`.
+    Attributes:
         backend: A ``noisy:…`` backend.
         scales: Factors on the noise; 0 leaves the shots only.
         shots: Per circuit.
         seed: Of compilation and sampling.
+    """
+
+    backend: str
+    scales: tuple[float, ...] = SCALES
+    shots: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what has no noise to sweep.
+
+        Raises:
+            InputError: The backend is not a ``noisy:…`` one, or there are no factors.
+        """
+        if not self.backend.startswith("noisy:") or not self.scales:
+            raise InputError(
+                f"a noise sweep needs a noisy:… backend and factors, got {self.backend!r}"
+            )
+
+
+def noise_sweep(
+    exam: Exam, rows: Mapping[str, Rows], sweep: NoiseSweep, *, track: Track = silent
+) -> list[dict[str, Any]]:
+    """Accuracy and expectation error as functions of the noise strength.
+
+    Args:
+        exam: A trained model, and the same questions at every strength.
+        rows: The same circuits at every strength, from
+            :func:`~qvlm_qiskit.evaluation.capture_rows`.
+        sweep: The machine and the strengths.
         track: Opens progress bars.
 
     Returns:
         One entry per factor: ``scale``, accuracy with its interval, ``expectations``.
-
-    Raises:
-        InputError: The backend is not a ``noisy:…`` one, or there are no factors.
     """
-    if not backend.startswith("noisy:") or not scales:
-        raise InputError(f"a noise sweep needs a noisy:… backend and factors, got {backend!r}")
     points = []
-    for scale in scales:
-        machine = open_backend(backend, shots=shots, seed=seed, noise_scale=scale)
-        _, record = evaluate_on(
-            model, processor, samples, machine, track=track, what=f"noise × {scale:g}"
-        )
-        expectations = errors_on(model, rows, machine)
+    for scale in sweep.scales:
+        machine = open_backend(sweep.backend, shots=sweep.shots, seed=sweep.seed, noise_scale=scale)
+        _, record = evaluate_on(exam, machine, track=track, what=f"noise × {scale:g}")
+        expectations = errors_on(exam.model, rows, machine)
         points.append({"scale": scale, **record, "expectations": expectations})
     return points

@@ -3,17 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    StrictUndefined,
+    Template,
+)
+from markupsafe import Markup
 
+from qvlm_qiskit.studies.intervals import verdict
 from qvlm_qiskit.studies.reports.plots import block_name
+
+SUFFIX = ".j2"
+
+
+def study_page(name: str, title: str, body: str, beside: Path, context: Mapping[str, Any]) -> str:
+    """The page of a study: a heading, and what its template shows.
+
+    Args:
+        name: The study's.
+        title: The heading.
+        body: Jinja2 text, or the name of a file ``*.j2``.
+        beside: Where this file and those that it includes are looked for first.
+        context: What the template knows as ``study``.
+
+    Returns:
+        HTML without references to other files.
+    """
+    environment = _environment(beside)
+    found = environment.get_template if body.endswith(SUFFIX) else environment.from_string
+    shown = Markup(found(body).render(study=context, heading="h2"))
+    return environment.get_template("study.html.j2").render(name=name, title=title, body=shown)
 
 
 def template(name: str) -> Template:
     """A template that escapes what it is given, and fails where something is missing."""
+    return _environment().get_template(name)
+
+
+def _environment(*folders: Path) -> Environment:
+    """Templates of some folders and of this one, with the filters that they share."""
     environment = Environment(
-        loader=PackageLoader("qvlm_qiskit.studies.reports", "."),
+        loader=ChoiceLoader(
+            [FileSystemLoader(folders), PackageLoader("qvlm_qiskit.studies.reports", ".")]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -29,8 +67,9 @@ def template(name: str) -> Template:
         nats_interval=lambda entry: interval(entry, 1, "", sign=True, digits=3),
         plain_interval=lambda entry: interval(entry, 1, "", digits=3),
         times=lambda value: "–" if value is None else f"× {value:g}",
+        verdict=verdict,
     )
-    return environment.get_template(name)
+    return environment
 
 
 def interval(

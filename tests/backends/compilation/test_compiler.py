@@ -52,7 +52,7 @@ def test_equal_circuits_are_compiled_once(make_circuit):
 
 
 def test_the_cache_is_bounded(monkeypatch):
-    monkeypatch.setattr(compile_module, "CACHE_SIZE", 2)
+    monkeypatch.setattr(compile_module._cache, "most", 2)
     compiler = Compiler(FakeManilaV2().target, 0)
     circuits = []
     for angle in (0.1, 0.2, 0.3):

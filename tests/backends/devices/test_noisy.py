@@ -270,3 +270,10 @@ def test_a_fetched_device_is_snapshotted(monkeypatch):
     )
     assert len(spec.sources) == 1
     assert open_backend("noisy:ibm:ibm_manila", shots=10).num_qubits == 5
+
+
+def test_the_engine_takes_as_many_qubits_as_the_backend_gives_it():
+    from qvlm_qiskit.backends.devices.noisy import DENSITY_QUBITS
+    from qvlm_qiskit.quantum.density.noisy_program import MAX_DENSITY_QUBITS
+
+    assert DENSITY_QUBITS == MAX_DENSITY_QUBITS

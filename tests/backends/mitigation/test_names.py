@@ -6,13 +6,15 @@ import pytest
 
 from qvlm_qiskit.backends import MITIGATIONS, open_backend
 from qvlm_qiskit.backends.mitigation.names import (
-    TECHNIQUES,
-    Auto,
     combined,
     mitigation_name,
     parse_mitigation,
+    technique_class,
 )
-from qvlm_qiskit.backends.mitigation.techniques import Cdr, Readout, Zne
+from qvlm_qiskit.backends.mitigation.techniques.auto import Auto
+from qvlm_qiskit.backends.mitigation.techniques.cdr import Cdr
+from qvlm_qiskit.backends.mitigation.techniques.readout import Readout
+from qvlm_qiskit.backends.mitigation.techniques.zne import Zne
 from qvlm_qiskit.errors import InputError, MitigationError
 
 
@@ -43,7 +45,7 @@ def test_names_have_one_canonical_form(text, canonical):
 @pytest.mark.parametrize("name", MITIGATIONS)
 def test_every_technique_is_its_own_name(name):
     (step,) = parse_mitigation(name)
-    assert (str(step), step.name, type(step)) == (name, name, TECHNIQUES[name])
+    assert (str(step), step.name, type(step)) == (name, name, technique_class(name))
     assert type(step)(**{k: tuple(v) if isinstance(v, list) else v
                          for k, v in step.parameters().items()}) == step  # fmt: skip
 

@@ -27,7 +27,7 @@ from qiskit_aer.noise import (
 )  # fmt: skip
 
 from qvlm_qiskit.backends.mitigation import near_clifford as module
-from qvlm_qiskit.backends.mitigation.near_clifford import exact_values, near_clifford
+from qvlm_qiskit.backends.mitigation.near_clifford import NearClifford, exact_values
 from qvlm_qiskit.backends.mitigation.pauli_frames import (
     AXES,
     CLIFFORDS,
@@ -37,8 +37,8 @@ from qvlm_qiskit.backends.mitigation.pauli_frames import (
     pauli_bits,
 )  # fmt: skip
 from qvlm_qiskit.backends.mitigation.pec_inverses import GateInverses, inverse_of
+from qvlm_qiskit.backends.mitigation.techniques.twirling import TWIRLED, twirled
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
-from qvlm_qiskit.backends.mitigation.twirling import TWIRLED, twirled
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import calibrated, depolarizing
 
@@ -224,7 +224,7 @@ def test_gates_without_angles_can_not_be_varied():
 
 def near(circuit, observables, values, count=12, keep=0.4, **options):
     pub = EstimatorPub.coerce((circuit, [[o] for o in observables], values))
-    return near_clifford(pub, count, keep, np.random.default_rng(3), "test", **options)
+    return NearClifford("test", count, keep, **options).versions(pub, np.random.default_rng(3))
 
 
 def test_near_clifford_circuits_keep_some_angles_and_snap_the_others(make_circuit, values_for):

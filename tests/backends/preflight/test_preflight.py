@@ -286,7 +286,7 @@ def test_documented_limits_are_named(make_circuit):
     for _ in range(1000):
         long.sx(0)
     long.measure(0, 0)
-    broken = limits.broken_limits([Work(long, 14_000, 1)], 20_000.0)
+    broken = limits.IBM_LIMITS.broken([Work(long, 14_000, 1)], 20_000.0)
     assert [text.split()[1] for text in broken] == ["control-system", "job"]
     assert "28,840,000" in broken[0]  # 14,000 × (50 + 1000·2 + 10)
 
@@ -300,7 +300,7 @@ def test_exact_backends_execute_nothing(make_circuit):
 def test_a_device_that_says_nothing_is_refused_and_not_guessed():
     target = FakeManilaV2().target
     backend = Backend(
-        "mine", "hardware", 5, BackendOptions(), StatevectorEstimator(), Compiler(target)
+        "mine", "simulated shots", 5, BackendOptions(), StatevectorEstimator(), Compiler(target)
     )
     circuit = QuantumCircuit(1)
     (level,) = backend.preflight({"c": (circuit, ["Z"])}).levels

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from qvlm_qiskit.backends.ibm.runtime_jobs import read_allowance
+from qvlm_qiskit.backends.preflight.limits import JobLimits
+from qvlm_qiskit.backends.service import Allowance, NoSuchJobError, UnreachableError
 from qvlm_qiskit.errors import BudgetError, JobPending
 from qvlm_qiskit.jobs import Budget, State, Worker
 from qvlm_qiskit.jobs.costs.bills import RECENT_SECONDS, settle
 from qvlm_qiskit.jobs.costs.usage import usage
-from qvlm_qiskit.jobs.services.ibm import read_allowance
-from qvlm_qiskit.jobs.services.interface import Allowance, NoSuchJobError, UnreachableError
 from tests.jobs.conftest import PATIENCE
 from tests.jobs.unreliable import Unreliable
 
@@ -60,7 +61,7 @@ def test_jobs_that_run_at_once_may_not_use_more_than_the_budget_together(buy, st
 
 def test_what_is_recorded_together_shares_the_budget(buy, store, monkeypatch):
     """Four jobs of one call: none has to wait for another one's bill."""
-    monkeypatch.setattr("qvlm_qiskit.backends.preflight.limits.MAX_EXECUTIONS", 100)
+    monkeypatch.setattr(Unreliable, "limits", JobLimits(executions=100))
     service = Charges()
     buy(service, range(4), run="r-1", budget=Budget(seconds=20.0))
     assert [cap for _, cap, _ in service.posts] == [5, 5, 5, 5]
@@ -76,7 +77,7 @@ def test_a_job_may_use_what_the_run_has_not_used(buy):
 
 
 def test_a_waiting_job_is_sent_when_the_others_were_charged_less(buy, store, monkeypatch):
-    monkeypatch.setattr("qvlm_qiskit.backends.preflight.limits.MAX_EXECUTIONS", 100)
+    monkeypatch.setattr(Unreliable, "limits", JobLimits(executions=100))
     service, budget = Bills(final="running"), Budget(seconds=6.0)
     with pytest.raises(JobPending):
         buy(service, [1], run="r-1", budget=budget, detach=True)

@@ -84,7 +84,7 @@ def test_what_was_put_is_got_and_written_once(tmp_path, monkeypatch):
     before = blobs._path(NAME).stat()
     assert blobs.put(CONTENT) == NAME
     assert blobs._path(NAME).stat().st_mtime_ns == before.st_mtime_ns
-    assert not list(tmp_path.rglob(".writing-*"))
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_the_names_of_a_blob_that_was_there_are_flushed_too(tmp_path, monkeypatch):
@@ -180,7 +180,7 @@ def test_a_read_only_disk_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(LedgerError, match="Read-only"):
         blobs.put(b"newer")
-    assert not list(tmp_path.rglob(".writing-*"))
+    assert not list(tmp_path.rglob(".*"))
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(LedgerError, match="can't read"):
         blobs.get(NAME)
@@ -211,4 +211,4 @@ def test_many_writers_of_one_blob(tmp_path):
     for number in range(4):
         content = CONTENT + bytes([number])
         assert Blobs(tmp_path).get(hashlib.sha256(content).hexdigest()) == content
-    assert len(list(tmp_path.rglob("*.blob"))) == 4 and not list(tmp_path.rglob(".writing-*"))
+    assert len(list(tmp_path.rglob("*.blob"))) == 4 and not list(tmp_path.rglob(".*"))

@@ -27,7 +27,6 @@ from qvlm_qiskit.backends.pubs.digest import circuit_digest
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import Recording, recorded_backend
 from qvlm_qiskit.jobs.ledger.rows import assemble, merge, row_key, split
-from qvlm_qiskit.jobs.ledger.same_row import largest_rate
 
 # Parameter values, observables: every way in which Qiskit lets them meet.
 SHAPES = [
@@ -659,30 +658,6 @@ def test_an_operator_is_the_same_in_all_of_its_forms():
     ]  # fmt: skip
     keys = {row_key(EstimatorPub.coerce((circuit, form, [0.1])), {}) for form in forms}
     assert len(keys) == 1
-
-
-@pytest.mark.parametrize(
-    ("angle", "rate"),
-    [
-        (lambda x, y: x, 1.0),
-        (lambda x, y: x + np.pi, 1.0),
-        (lambda x, y: 3 * x - 2 * y, 5.0),
-        (lambda x, y: 1e6 * x, 1e6),
-        (lambda x, y: x * y, np.inf),
-        (lambda x, y: x.sin(), np.inf),
-    ],
-)
-def test_how_fast_an_angle_grows_with_a_parameter(angle, rate):
-    x, y = Parameter("x"), Parameter("y")
-    plain = QuantumCircuit(1)
-    plain.rx(angle(x, y), 0)
-    nested = QuantumCircuit(1)
-    nested.append(plain.to_gate(), [0])
-    assert largest_rate(plain) == largest_rate(nested) == rate
-    delayed = QuantumCircuit(1)
-    delayed.delay(x, 0, unit="s")
-    assert largest_rate(delayed) == np.inf
-    assert largest_rate(QuantumCircuit(1)) == 0.0
 
 
 @pytest.mark.parametrize(("scale", "jobs"), [(1.0, 1), (1e6, 2)])

@@ -18,10 +18,10 @@ from qiskit.circuit import ParameterVector
 from sqlalchemy import create_engine, select, text
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.backends.pubs.answer import PubAnswer
 from qvlm_qiskit.errors import JobError, LedgerError
 from qvlm_qiskit.jobs import JobStore, State, Worker, recorded_backend
 from qvlm_qiskit.jobs.ledger import schema
-from qvlm_qiskit.jobs.ledger.answer import PubAnswer
 from qvlm_qiskit.jobs.ledger.runs import list_runs, new_run, retry
 from qvlm_qiskit.jobs.ledger.states import FINAL, NEXT
 from qvlm_qiskit.jobs.ledger.store import LeaseLostError

@@ -13,8 +13,8 @@ from qiskit import QuantumCircuit
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.errors import JobError
-from qvlm_qiskit.jobs.ledger.package import Package
 from qvlm_qiskit.jobs.recording import reopening
 from qvlm_qiskit.jobs.services import local
 from qvlm_qiskit.jobs.services.decode import decode

@@ -5,10 +5,11 @@ import time
 import numpy as np
 import pytest
 
+from qvlm_qiskit.backends.preflight.limits import JobLimits
+from qvlm_qiskit.backends.service import NoSuchJobError, UnreachableError
 from qvlm_qiskit.errors import BudgetError, JobFailedError, JobPending, LedgerError
 from qvlm_qiskit.jobs import Budget, State, Worker
 from qvlm_qiskit.jobs.ledger.runs import retry
-from qvlm_qiskit.jobs.services.interface import NoSuchJobError, UnreachableError
 from qvlm_qiskit.jobs.worker.follow import GONE
 from tests.jobs.conftest import PATIENCE
 from tests.jobs.unreliable import Unreliable
@@ -38,7 +39,7 @@ def test_a_job_over_the_budget_does_not_keep_a_paid_one_from_its_answers(
 
 
 def test_all_errors_are_told(buy, store, monkeypatch):
-    monkeypatch.setattr("qvlm_qiskit.backends.preflight.limits.MAX_EXECUTIONS", 100)
+    monkeypatch.setattr(Unreliable, "limits", JobLimits(executions=100))
     with pytest.raises(BudgetError) as raised:
         buy(Unreliable(), range(3), run="r-1", budget=Budget(executions=50))
     told = [str(raised.value), *raised.value.__notes__]

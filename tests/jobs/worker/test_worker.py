@@ -7,12 +7,11 @@ import time
 import numpy as np
 import pytest
 
+from qvlm_qiskit.backends.service import RefusedError, ServerJob, UnreachableError
 from qvlm_qiskit.errors import BudgetError, InputError, JobError, JobPending
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, State, Worker
 from qvlm_qiskit.jobs.ledger import schema
-from qvlm_qiskit.jobs.services.interface import RefusedError, ServerJob, UnreachableError
 from qvlm_qiskit.jobs.worker.reconcile import certain_at
-from qvlm_qiskit.jobs.worker.submit import take_turn
 from tests.jobs.conftest import PATIENCE
 from tests.jobs.unreliable import Unreliable
 
@@ -193,30 +192,6 @@ def test_a_search_counts_from_the_last_moment_at_which_a_request_can_leave(store
 
 
 # Pacing --------------------------------------------------------------------------------------
-
-
-def test_two_workers_share_the_services_rate(tmp_path, monkeypatch):
-    """Whatever the order of the calls, no window of a minute has more requests than allowed."""
-    clock = [1e9]
-    monkeypatch.setattr("qvlm_qiskit.jobs.ledger.store.time.time", lambda: clock[0])
-    service = Unreliable(posts_per_minute=5)
-    stores = [JobStore(tmp_path), JobStore(tmp_path)]
-    taken, random = [], np.random.default_rng(1)
-    for number in range(300):
-        wait = take_turn(stores[random.integers(2)], service, f"s-{number}")
-        if wait == 0:
-            taken.append(clock[0])
-        else:
-            assert 0 < wait <= 60
-        clock[0] += float(random.exponential(4.0)) if wait == 0 else wait * random.uniform(0.2, 1.1)
-    assert len(taken) > 50
-    for first, sixth in zip(taken, taken[5:], strict=False):
-        assert sixth - first >= 60.0
-    other = Unreliable(posts_per_minute=5)
-    other.machine = "another"
-    assert take_turn(stores[0], other, "s") == 0
-    for store in stores:
-        store.close()
 
 
 def test_a_paced_submission_is_not_sent_and_says_until_when(store, intended):

@@ -21,11 +21,12 @@ from qvlm_qiskit.noise_models import (
     restricted,
     with_crosstalk,
 )
+from qvlm_qiskit.pauli_transfer import unitary_ptm
 from qvlm_qiskit.quantum import BatchedEstimatorGradient, TorchEstimator
 from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.density.noisy_program import compile_noisy
-from qvlm_qiskit.quantum.density.superoperators import rotation_ptm, swapped, unitary_ptm
-from qvlm_qiskit.quantum.program.program import FixedUnitary, PauliRotation
+from qvlm_qiskit.quantum.density.superoperators import rotation_ptm, swapped
+from qvlm_qiskit.quantum.program.program import PauliRotation
 
 FAMILIES = [
     "depolarizing(0.03,0.01)",
@@ -174,14 +175,12 @@ def test_superoperators_are_those_of_the_gates():
         generator = Operator(SparsePauliOp(label)).data
         matrix = np.cos(angle / 2) * np.eye(len(generator)) - 1j * np.sin(angle / 2) * generator
         whole = parts[0] + np.cos(angle) * parts[1] + np.sin(angle) * parts[2]
-        np.testing.assert_allclose(whole, unitary_ptm(FixedUnitary(qubits, matrix)), atol=1e-12)
+        np.testing.assert_allclose(whole, unitary_ptm(matrix), atol=1e-12)
     gate = QuantumCircuit(2)
     gate.cx(0, 1)
     turned = QuantumCircuit(2)
     turned.cx(1, 0)
-    first, second = (
-        unitary_ptm(FixedUnitary((0, 1), Operator(circuit).data)) for circuit in (gate, turned)
-    )
+    first, second = (unitary_ptm(Operator(circuit).data) for circuit in (gate, turned))
     np.testing.assert_allclose(swapped(first), second, atol=1e-12)
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from qvlm_qiskit import __version__
 from qvlm_qiskit.data import DIGIT_QUESTIONS, DigitCanvases
-from qvlm_qiskit.errors import InputError, QVLMError, UnknownNameError
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import evaluate, majority_baseline, shuffle_images
 from qvlm_qiskit.jobs import JobStore
 from qvlm_qiskit.jobs.verify import verify
@@ -223,55 +223,6 @@ def test_every_stage_reports_its_progress_to_the_end(again):
     assert all(reported[-1] == total for _, total, reported in again[2])
 
 
-@pytest.mark.parametrize(
-    "sizes",
-    [
-        {"noisy_samples": 21},
-        {"noisy_samples": 1},
-        {"noisy_samples": -5},
-        {"runtime_samples": 21},
-        {"runtime_samples": 0},
-        {"test_samples": 0},
-        {"test_samples": 5},
-    ],
-)
-def test_sizes_that_do_not_fit_are_refused(demo_options, sizes):
-    with pytest.raises(InputError, match="must be between 2 and test_samples"):
-        demo_options(**sizes)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"device": "fake_manilla"},
-        {"device": "aer"},
-        {"device": "noisy:fake_manila"},
-        {"device": "depolarizing(0.01)"},
-        {"mitigation": "magic"},
-        {"mitigation": "resilience-1"},
-        {"mitigation": "none"},
-        {"shots": 0},
-        {"shots": -3},
-        {"scales": ()},
-        {"scales": (-1.0,)},
-        # more noise than is physical
-        {"scales": (0.0, 1e6)},
-        {"rows": 0},
-        # one qubit, and the blocks have two
-        {"device": "fake_armonk"},
-    ],
-    ids=str,
-)
-def test_what_can_not_run_is_refused_before_the_training_and_leaves_nothing(
-    short_demo_options, tmp_path, tree, watch, wrong
-):
-    seen = []
-    with pytest.raises(QVLMError):
-        run_demo(short_demo_options(**wrong), tmp_path / "run", track=watch(seen))
-    assert seen == []
-    assert tree(tmp_path) == {}
-
-
 def test_a_folder_that_exists_is_refused_and_kept(demo_options, run_copy, tree, watch):
     before, seen = tree(run_copy.parent), []
     with pytest.raises(InputError, match="--overwrite"):
@@ -304,8 +255,3 @@ def test_a_model_without_circuits_has_a_demo_too(short_demo_options, tmp_path):
     results = run_demo(short_demo_options(training=plain), tmp_path / "run")
     assert results["circuits"] == []
     assert results["runtime"]["new_rows"] == 0
-
-
-def test_a_device_with_a_typing_error_is_answered_with_the_nearest(demo_options, tmp_path):
-    with pytest.raises(UnknownNameError, match=r"did you mean '(noisy:)?fake_manila'"):
-        run_demo(demo_options(device="fake_manilla"), tmp_path / "run")

@@ -9,8 +9,8 @@ import pytest
 from qvlm_qiskit.errors import RunFolderError
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.demo.demo_report import DemoReport
+from qvlm_qiskit.studies.noise import run_noise_study
 from qvlm_qiskit.studies.noise.grid import NoiseGrid
-from qvlm_qiskit.studies.noise.study import run_noise_study
 
 GRID = NoiseGrid("noisy:fake_manila", strengths=(0.0, 3.0), questions=3, rows=2, shots=20)
 

@@ -1,34 +1,24 @@
 import csv
 import dataclasses
 import json
-import math
 import re
 import sys
 
-import numpy as np
 import pytest
-from scipy import stats
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import InputError, NoiseModelError, QVLMError
 from qvlm_qiskit.evaluation.loss import answer_loss
 from qvlm_qiskit.runs import Run
-from qvlm_qiskit.studies.noise import study as noise_study
-from qvlm_qiskit.studies.noise.cells import evaluate_cell, open_cell
-from qvlm_qiskit.studies.noise.grid import NoiseGrid, study_cells, study_models
-from qvlm_qiskit.studies.noise.study import run_noise_study
-from qvlm_qiskit.studies.noise.summary import accuracy_interval, mean_interval, summarise
-from qvlm_qiskit.training import train
+from qvlm_qiskit.studies.grid_study import Execution, computed_row
+from qvlm_qiskit.studies.noise import NoiseStudy, run_noise_study
+from qvlm_qiskit.studies.noise import cells as noise_cells
+from qvlm_qiskit.studies.noise.cells import open_cell
+from qvlm_qiskit.studies.noise.grid import NoiseGrid, NoiseOptions
+from qvlm_qiskit.studies.noise.models import study_cells, study_models
 
 DEVICE = "noisy:fake_manila"
 SMALL = {"strengths": (0.0, 2.0), "questions": 4, "rows": 3, "shots": 50}
-
-
-@pytest.fixture(scope="module")
-def short_run(tiny_options, tmp_path_factory):
-    """Trained just enough to be a run folder: the study trains others like it."""
-    options = dataclasses.replace(tiny_options, steps=2, train_samples=32)
-    return train(options, tmp_path_factory.mktemp("short") / "run")
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +29,12 @@ def study(short_run, tmp_path_factory):
         DEVICE, mitigations=("none", "readout"), seeds=2, twins=True, trained_at=(1.0,), **SMALL
     )
     return grid, out, run_noise_study(grid, [short_run.path], out)
+
+
+def key_of(grid, run, out):
+    """The key of a grid's first cell."""
+    study = NoiseStudy(NoiseOptions.of(grid, [run.path]), out)
+    return study.key(study.cells()[0])
 
 
 def test_a_study_has_every_cell_of_its_grid_once(study):
@@ -65,7 +61,7 @@ def test_a_study_has_every_cell_of_its_grid_once(study):
 def test_a_parquet_table_has_the_same_rows_with_types(study, short_run):
     parquet = pytest.importorskip("pyarrow.parquet")
     grid, out, _ = study
-    results = run_noise_study(grid, [short_run.path], out, table="parquet")
+    results = run_noise_study(grid, [short_run.path], out, Execution(table="parquet"))
     found = parquet.read_table(out / "rows.parquet")
     rows = found.to_pylist()
     table = list(csv.DictReader((out / "rows.csv").read_text("utf-8").splitlines()))
@@ -91,7 +87,9 @@ def test_a_table_that_can_not_be_written_is_refused_first(short_run, tmp_path, m
         ("xls", "csv, parq"),
     ):
         with pytest.raises(QVLMError, match=says):
-            run_noise_study(NoiseGrid(DEVICE), [short_run.path], tmp_path / "s", table=table)
+            run_noise_study(
+                NoiseGrid(DEVICE), [short_run.path], tmp_path / "s", Execution(table=table)
+            )
     assert not (tmp_path / "s").exists()
 
 
@@ -100,12 +98,11 @@ def test_the_method_is_part_of_what_was_computed(short_run, tmp_path):
     for method in ("auto", "aer", "density"):
         grid = NoiseGrid(DEVICE, method=method, max_age_days=10**5)
         cell = study_cells(grid, study_models(grid, [short_run], tmp_path))[0]
-        keys[method] = cell.key(grid)
+        keys[method] = key_of(grid, short_run, tmp_path)
         assert open_cell(cell, grid).estimator().inner.method == method
     assert len(set(keys.values())) == 3
-    plain = NoiseGrid(DEVICE)
-    cell = study_cells(plain, study_models(plain, [short_run], tmp_path))[0]
-    assert cell.key(plain) == keys["auto"]  # an age limit changes no numbers
+    # an age limit changes no numbers
+    assert key_of(NoiseGrid(DEVICE), short_run, tmp_path) == keys["auto"]
 
 
 def test_models_are_trained_where_the_grid_says(study):
@@ -126,10 +123,10 @@ def test_models_are_trained_where_the_grid_says(study):
 
 def test_a_row_is_what_a_cell_gives_by_hand(study, short_run):
     grid, out, results = study
-    models = study_models(grid, [short_run], out / "models")
-    cell = study_cells(grid, models)[1]
-    again = evaluate_cell(cell, grid)
-    (row,) = [dict(r) for r in results["rows"] if r["key"] == cell.key(grid)]
+    study = NoiseStudy(NoiseOptions.of(grid, [short_run.path]), out)
+    cell = study.cells()[1]
+    again = computed_row(study, cell)
+    (row,) = [dict(r) for r in results["rows"] if r["key"] == study.key(cell)]
     del again["seconds"], row["seconds"]
     assert again == row
     assert row["strength"] == 2.0
@@ -138,8 +135,8 @@ def test_a_row_is_what_a_cell_gives_by_hand(study, short_run):
 
 def test_a_finished_study_computes_nothing_again(study, short_run, monkeypatch):
     grid, out, results = study
-    monkeypatch.setattr(noise_study, "evaluate_cell", lambda *_: pytest.fail("computed again"))
-    monkeypatch.setattr(noise_study, "train_model", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(noise_cells, "evaluate_cell", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(noise_cells, "train_model", lambda *_: pytest.fail("trained again"))
     again = run_noise_study(grid, [short_run.path], out)
     assert again["rows"] == results["rows"]
 
@@ -149,7 +146,7 @@ def test_an_interrupted_study_goes_on_and_a_torn_line_is_computed_again(
 ):
     grid = NoiseGrid(DEVICE, **SMALL)
     out = tmp_path / "s"
-    real, calls = noise_study.evaluate_cell, []
+    real, calls = noise_cells.evaluate_cell, []
 
     def dies_at_the_second(cell, grid):
         if calls:
@@ -157,7 +154,7 @@ def test_an_interrupted_study_goes_on_and_a_torn_line_is_computed_again(
         calls.append(cell)
         return real(cell, grid)
 
-    monkeypatch.setattr(noise_study, "evaluate_cell", dies_at_the_second)
+    monkeypatch.setattr(noise_cells, "evaluate_cell", dies_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         run_noise_study(grid, [short_run.path], out)
     first = (out / "rows.jsonl").read_text()
@@ -165,7 +162,7 @@ def test_an_interrupted_study_goes_on_and_a_torn_line_is_computed_again(
     (out / "rows.jsonl").write_text(first + first[: len(first) // 2])
     calls.clear()
     seen = []
-    monkeypatch.setattr(noise_study, "evaluate_cell", lambda *a: (seen.append(a), real(*a))[1])
+    monkeypatch.setattr(noise_cells, "evaluate_cell", lambda *a: (seen.append(a), real(*a))[1])
     results = run_noise_study(grid, [short_run.path], out)
     assert len(seen) == 1
     assert (out / "rows.jsonl").read_text().startswith(first)
@@ -176,8 +173,8 @@ def test_a_grid_may_grow_and_keeps_its_rows(study, short_run, tmp_path, monkeypa
     out = tmp_path / "s"
     small = NoiseGrid(DEVICE, **{**SMALL, "strengths": (0.0,)})
     run_noise_study(small, [short_run.path], out)
-    real, seen = noise_study.evaluate_cell, []
-    monkeypatch.setattr(noise_study, "evaluate_cell", lambda *a: (seen.append(a), real(*a))[1])
+    real, seen = noise_cells.evaluate_cell, []
+    monkeypatch.setattr(noise_cells, "evaluate_cell", lambda *a: (seen.append(a), real(*a))[1])
     grown = run_noise_study(NoiseGrid(DEVICE, **SMALL), [short_run.path], out)
     assert [cell.strength for cell, _ in seen] == [2.0]
     assert [row["strength"] for row in grown["rows"]] == [0.0, 2.0]
@@ -192,7 +189,7 @@ def test_a_grid_may_grow_and_keeps_its_rows(study, short_run, tmp_path, monkeypa
 def test_processes_give_the_same_table(study, short_run, tmp_path):
     grid = dataclasses.replace(study[0], seeds=0, twins=False, trained_at=(), shots=100_000)
     here = run_noise_study(grid, [short_run.path], tmp_path / "one")
-    there = run_noise_study(grid, [short_run.path], tmp_path / "two", processes=2)
+    there = run_noise_study(grid, [short_run.path], tmp_path / "two", Execution(processes=2))
     # samples are drawn by the angles' last bits, which may differ from process to process
     for one, two in zip(here["rows"], there["rows"], strict=True):
         assert one["key"] == two["key"]
@@ -205,32 +202,8 @@ def test_processes_give_the_same_table(study, short_run, tmp_path):
 
 def test_other_weights_are_another_cell(study, short_run, tiny_run):
     grid, out, _ = study
-    keys = [
-        study_cells(grid, study_models(grid, [run], out))[0].key(grid)
-        for run in (short_run, tiny_run)
-    ]
+    keys = [key_of(grid, run, out) for run in (short_run, tiny_run)]
     assert keys[0] != keys[1]
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"device": "aer"}, "noisy:"),
-        ({"strengths": ()}, "strengths"),
-        ({"strengths": (1.0, 1.0)}, "distinct"),
-        ({"strengths": (-1.0,)}, "at least 0"),
-        ({"strengths": (math.nan,)}, "at least 0"),
-        ({"mitigations": ()}, "mitigations"),
-        ({"questions": 1}, "questions"),
-        ({"shots": 0}, "shots"),
-        ({"seeds": -1}, "seeds"),
-        ({"twins": True}, "seeds"),
-        ({"seeds": 1, "trained_at": (0.0,)}, "exact training"),
-    ],
-)
-def test_a_senseless_grid_is_refused(changes, says):
-    with pytest.raises(InputError, match=says):
-        NoiseGrid(**{"device": DEVICE, **changes})
 
 
 @pytest.mark.parametrize(
@@ -262,15 +235,6 @@ def test_a_folder_of_something_else_is_left_alone(short_run, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_runs_that_are_not_alike_are_refused(short_run, tiny_run, tmp_path):
-    with pytest.raises(InputError, match="differ"):
-        study_models(NoiseGrid(DEVICE), [short_run, tiny_run], tmp_path)
-    with pytest.raises(InputError, match="same options"):
-        study_models(NoiseGrid(DEVICE), [short_run, short_run], tmp_path)
-    with pytest.raises(InputError, match="at least one"):
-        study_models(NoiseGrid(DEVICE), [], tmp_path)
-
-
 def test_the_loss_is_the_models_own_on_one_batch(model, processor, samples):
     from qvlm_qiskit.data.batch import collate, encode_training
 
@@ -280,55 +244,6 @@ def test_the_loss_is_the_models_own_on_one_batch(model, processor, samples):
         assert found == pytest.approx(whole, rel=1e-5)
     with model.run_on(open_backend("noisy:depolarizing(0.5)", precision=0)):
         assert answer_loss(model, processor, samples) != pytest.approx(whole, rel=1e-4)
-
-
-def test_means_have_students_interval():
-    values = [0.1, 0.4, 0.35, 0.2, 0.25]
-    found = mean_interval(values)
-    low, high = stats.t.interval(0.95, 4, np.mean(values), stats.sem(values))
-    assert found == {
-        "mean": pytest.approx(0.26),
-        "low": pytest.approx(low),
-        "high": pytest.approx(high),
-        "seeds": 5,
-    }
-    assert mean_interval([0.3]) == {"mean": 0.3, "low": None, "high": None, "seeds": 1}
-
-
-def test_seeds_that_agree_have_the_interval_of_their_questions():
-    rows = [{"accuracy": 0.5, "correct": 5, "total": 10}] * 2
-    found = accuracy_interval(rows)
-    wilson = stats.binomtest(10, 20).proportion_ci(0.95, method="wilson")
-    assert (found["low"], found["high"]) == pytest.approx((wilson.low, wilson.high))
-    wide = [{"accuracy": a, "correct": int(10 * a), "total": 10} for a in (0.0, 1.0)]
-    assert (accuracy_interval(wide)["low"], accuracy_interval(wide)["high"]) == (0.0, 1.0)
-
-
-def made_up(kind, seed, accuracy, strength=1.0, mitigation="none"):
-    """A row whose loss is 1 - accuracy."""
-    return {
-        "kind": kind, "seed": seed, "strength": strength, "mitigation": mitigation,
-        "accuracy": accuracy, "correct": int(100 * accuracy), "total": 100, "loss": 1.0 - accuracy,
-        "expectations": [], "gates": {"qcnn": 0.1 * seed},
-    }  # fmt: skip
-
-
-def test_differences_are_paired_by_seed():
-    rows = [made_up("trained exactly", s, a) for s, a in ((0, 0.5), (1, 0.9), (2, 0.1))]
-    rows += [made_up("trained at × 1", s, a) for s, a in ((2, 0.2), (0, 0.6), (1, 1.0))]
-    rows += [made_up("trained exactly", 1, 0.8, mitigation="zne")]
-    rows += [made_up("classical blocks", 0, 0.7, None, None)]
-    differences = summarise(rows)["differences"]
-    for entry in differences:
-        assert entry["loss"]["mean"] == pytest.approx(-entry["accuracy"]["mean"])
-    found = {d["what"]: d["accuracy"] for d in differences}
-    assert found["trained at × 1 - trained exactly"]["mean"] == pytest.approx(0.1)
-    assert found["trained at × 1 - trained exactly"]["low"] == pytest.approx(0.1)
-    assert found["trained exactly: zne - none"]["mean"] == pytest.approx(-0.1)
-    assert found["trained exactly - classical twin"]["mean"] == pytest.approx(-0.2)
-    assert found["trained exactly - classical twin"]["seeds"] == 1
-    gates = {(g["kind"], g["gate"]): g["value"]["mean"] for g in summarise(rows)["gates"]}
-    assert gates["trained exactly", "qcnn"] == pytest.approx(0.1)
 
 
 def test_the_report_says_what_was_seen_and_what_was_not(study):

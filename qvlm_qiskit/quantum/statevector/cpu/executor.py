@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from qvlm_qiskit.quantum.program.fusion import Plan
 from qvlm_qiskit.quantum.statevector.cpu import one_qubit, sweeps
 from qvlm_qiskit.quantum.statevector.cpu.arrays import PlanArrays
-from qvlm_qiskit.quantum.statevector.cpu.warm_up import announce
+from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
 from qvlm_qiskit.quantum.transforms import require_single
 
 TILE_BYTES = 1 << 19
@@ -71,7 +72,7 @@ class CpuExecutor:
         start = empty if amplitudes is None else amplitudes
         return cast(
             Tensor,
-            _Sweep.apply(shared, batched, start, normalise, self),  # type: ignore[no-untyped-call]
+            _Sweep.apply(shared, batched, start, _Call(self, normalise)),  # type: ignore[no-untyped-call]
         )
 
     def lanes(self, dtype: np.dtype[Any], batch: int) -> int:
@@ -153,6 +154,14 @@ class CpuExecutor:
         list(_pool(threads).map(work, bounds[:-1], bounds[1:]))
 
 
+@dataclass(frozen=True)
+class _Call:
+    """What runs, and whether the rows of the amplitudes have any scale."""
+
+    executor: CpuExecutor
+    normalise: bool
+
+
 class _Sweep(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -160,13 +169,13 @@ class _Sweep(torch.autograd.Function):
         shared: Tensor,
         batched: Tensor,
         amplitudes: Tensor,
-        normalise: bool,
-        executor: CpuExecutor,
+        call: _Call,
     ) -> Tensor:
         keep = any(ctx.needs_input_grad[:3])
         angles, rows, start = _arrays(shared, batched, amplitudes)
-        values, ctx.states, ctx.saved = executor.run(angles, rows, start, normalise, keep)
-        ctx.normalise, ctx.executor = normalise, executor
+        run = call.executor.run
+        values, ctx.states, ctx.saved = run(angles, rows, start, call.normalise, keep)
+        ctx.call = call
         ctx.save_for_backward(shared, batched, amplitudes)
         return torch.from_numpy(np.ascontiguousarray(values))
 
@@ -176,25 +185,27 @@ class _Sweep(torch.autograd.Function):
         inputs = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph=True: the sweep itself has no derivative
             wanted = ctx.needs_input_grad[:3]
-            found = _differentiable(ctx.executor.twin, inputs, ctx.normalise, wanted, grad)
-            return (*found, None, None)
+            found = _differentiable(ctx.call, inputs, wanted, grad)
+            return (*found, None)
         if ctx.states is None:  # used up by an earlier backward pass (retain_graph=True)
             angles, rows, start = _arrays(*inputs)
-            _, ctx.states, ctx.saved = ctx.executor.run(angles, rows, start, ctx.normalise, True)
+            run = ctx.call.executor.run
+            _, ctx.states, ctx.saved = run(angles, rows, start, ctx.call.normalise, True)
         states, ctx.states = ctx.states, None
-        gradients = ctx.executor.gradient(
+        gradients = ctx.call.executor.gradient(
             *_arrays(grad), states, ctx.saved, ctx.needs_input_grad[2]
         )
         wanted = zip(gradients, inputs, ctx.needs_input_grad, strict=False)
         found = [torch.from_numpy(g).to(x.dtype) if need else None for g, x, need in wanted]
-        return (*found, None, None)
+        return (*found, None)
 
 
 def _differentiable(
-    twin: Twin, inputs: Sequence[Tensor], normalise: bool, needed: Sequence[bool], grad: Tensor
+    call: _Call, inputs: Sequence[Tensor], needed: Sequence[bool], grad: Tensor
 ) -> list[Tensor | None]:
     shared, batched, amplitudes = inputs
-    values = twin(shared, batched, amplitudes if amplitudes.shape[1] else None, normalise)
+    start = amplitudes if amplitudes.shape[1] else None
+    values = call.executor.twin(shared, batched, start, call.normalise)
     wanted = [x for x, need in zip(inputs, needed, strict=False) if need and x.numel()]
     found = iter(
         torch.autograd.grad(values, wanted, grad, create_graph=True, materialize_grads=True)

@@ -1,0 +1,93 @@
+"""What a block is: a module that says where in a model it stands and what its circuits are asked.
+
+Whoever buys or counts circuit rows learns it from the block: nothing outside of this package knows
+a block by its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import nn
+
+from qvlm_qiskit.quantum import QuantumLayer
+from qvlm_qiskit.same_row import GRID
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a model a block stands.
+
+    Attributes:
+        name: Key of a model configuration's ``blocks``.
+        takes: What the block's ``forward`` is given there, and returns the first of.
+        every_token: Whether its circuits are asked again for each token that is generated.
+    """
+
+    name: str
+    takes: str
+    every_token: bool
+
+
+PLACES = {
+    place.name: place
+    for place in (
+        Place("vision", "patch embeddings (B, P, width)", every_token=False),
+        Place("text", "token embeddings (B, T, width), position ids (B, T)", every_token=True),
+    )
+}
+"""The places of :class:`~qvlm_qiskit.model.HybridVLM`. What a block returns for a patch or a token
+may depend on that one, and its position, alone."""
+
+
+class Block(nn.Module):
+    """A module in a place of a model, made of a configuration and a width.
+
+    Attributes:
+        place: Key of :data:`PLACES`.
+        config_class: Its configuration, a frozen dataclass with a field ``kind``, one of
+            ``BLOCK_KINDS``.
+        rows_per_token: Circuit rows that one token or patch asks for.
+        angle_grid: Radians to which angles are rounded where rows are bought.
+        angle_maps: Linear maps inside the block whose values become angles; they are computed in
+            double precision where rows are bought.
+        circuits: The modules inside it that go from there to expectation values.
+    """
+
+    place: ClassVar[str]
+    config_class: ClassVar[type[Any]]
+    rows_per_token: ClassVar[int] = 1
+    angle_grid: ClassVar[float] = GRID
+    angle_maps: ClassVar[tuple[str, ...]] = ()
+    circuits: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, config: Any, width: int) -> None:
+        """Create the block.
+
+        Args:
+            config: Of `config_class`.
+            width: Channels of what it is given and returns.
+        """
+        super().__init__()
+        self.config = config
+        self.width = width
+
+    @property
+    def layers(self) -> dict[str, QuantumLayer]:
+        """Its quantum layers by their names inside it; a classical twin has none."""
+        return {n: m for n, m in self.named_modules() if isinstance(m, QuantumLayer)}
+
+    def freeze(self) -> None:
+        """Take a frozen block's angles out of training (again, after loading weights)."""
+        if self.config.kind == "frozen":
+            for layer in self.layers.values():
+                layer.weight.requires_grad_(False)
+
+    def rounds(self, tokens: int) -> int:
+        """How often a generation waits for its circuits.
+
+        Args:
+            tokens: Length of the answer, its end included.
+        """
+        return len(self.layers) * (tokens if PLACES[self.place].every_token else 1)

@@ -1,0 +1,22 @@
+"""How a run is named on the command line, and found in the ledger."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+LAST = "last"
+
+Identifier = Annotated[
+    str, typer.Argument(help="The run's id, the beginning of it, or last.", metavar="ID")
+]
+
+
+def load(ledger: Any, identifier: str) -> Any:
+    """The run of that id; "last" is the one that was begun last."""
+    from qvlm_qiskit.jobs.ledger.runs import list_runs as all_runs
+    from qvlm_qiskit.jobs.ledger.runs import load_run
+
+    found = all_runs(ledger) if identifier == LAST else []
+    return found[-1] if found else load_run(ledger, identifier)

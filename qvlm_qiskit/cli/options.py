@@ -1,0 +1,111 @@
+"""The options that several commands share, each group as one object."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+import typer
+
+from qvlm_qiskit.cli import common
+from qvlm_qiskit.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineOptions:
+    """A backend and what is asked of it; the fields' help texts are in `common`."""
+
+    backend: common.BackendName = "statevector"
+    shots: common.Shots = None
+    precision: common.Precision = None
+    mitigation: common.Mitigation = "none"
+    noise_scale: common.NoiseScale = 1.0
+    method: common.Method = "auto"
+    max_age_days: common.MaxAgeDays = None
+    optimization_level: common.Level = 2
+    layout_trials: common.LayoutTrials = None
+    device: common.Device = None
+    seed: common.Seed = None
+
+    def check(self) -> None:
+        """Refuse what can be refused without a model: names first, for which nothing is imported.
+
+        Raises:
+            QVLMError: An unknown backend or mitigation, an option that it doesn't take, or a value
+                out of range.
+        """
+        from qvlm_qiskit.backends.catalog import check_backend
+        from qvlm_qiskit.backends.options import BackendOptions
+        from qvlm_qiskit.mitigations import check_mitigation
+
+        given = self._given(None)
+        check_mitigation(given["mitigation"])
+        check_backend(self.backend, BackendOptions(**{**given, "mitigation": "none"}))
+        BackendOptions(**given)  # a technique's parameters are read by its own file
+
+    def open(self, seed: int) -> Any:
+        """The backend; with another seed where none was given."""
+        return common.open_machine(self.backend, **self._given(seed))
+
+    def _given(self, seed: int | None) -> dict[str, Any]:
+        given = {key: value for key, value in asdict(self).items() if key != "backend"}
+        return {
+            **given,
+            "mitigation": self.mitigation or "none",
+            "seed": seed if self.seed is None else self.seed,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionOptions:
+    """The held-out questions of an evaluation."""
+
+    limit: Annotated[int, typer.Option(help="Number of held-out questions.")] = 200
+    batch: common.Batch = 100
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise InputError(f"a data set needs at least 1 sample, got {self.limit}")
+        if self.batch < 1:
+            raise InputError(f"a batch needs at least 1 question, got {self.batch}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerOptions:
+    """Where the ledger is."""
+
+    store: common.StorePlace = None
+    blobs: common.Blobs = None
+
+    def open(self, *, create: bool = False) -> Any:
+        """Open the ledger.
+
+        Raises:
+            LedgerError: There is none yet, or it can't be used.
+        """
+        return common.open_store(self.store, self.blobs, create=create)
+
+    def hint(self, ledger: Any) -> str:
+        """What a command that goes on with a run needs behind its id."""
+        return "" if self.store is None else f" --store {shlex.quote(ledger.place)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetOptions:
+    """What all jobs of a run together may cost."""
+
+    budget_seconds: common.BudgetSeconds = None
+    budget_executions: common.BudgetExecutions = None
+
+    def budget(self) -> Any:
+        """The budget; None where nothing is limited.
+
+        Raises:
+            InputError: A limit below 0.
+        """
+        from qvlm_qiskit.jobs import Budget
+
+        if self.budget_seconds is None and self.budget_executions is None:
+            return None
+        return Budget(self.budget_seconds, self.budget_executions)

@@ -1,0 +1,100 @@
+"""Data sets by name: the files of this folder, and those that other distributions add.
+
+A data set is a function ``(split, size, seed) → samples`` with `data_set` in front of it. Another
+distribution's is found by its entry point of the group ``qvlm_qiskit.data``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from qvlm_qiskit.data.sample import Samples
+from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.recipes import DATA_SETS as DATA_SETS
+from qvlm_qiskit.registry import RegistryError
+
+Opener = Callable[[str, int | None, int], Samples]
+"""(split, size, seed) → samples; without a size, as many as the data set holds."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set, and what a model must know of it before it sees a sample.
+
+    Attributes:
+        name: What `open_data`, training options and run folders call it.
+        opener: Makes or reads the samples.
+        vocabulary: Texts that contain every word of its questions and answers.
+        questions: Kind → question, for the kinds that always ask in the same words.
+        splits: What can be opened.
+    """
+
+    name: str
+    opener: Opener
+    vocabulary: Callable[[], Iterable[str]]
+    questions: Mapping[str, str] = field(default_factory=dict)
+    splits: tuple[str, ...] = ("train", "test")
+
+    def open(self, split: str, size: int | None = None, seed: int = 0) -> Samples:
+        """The samples of a split; see `open_data`."""
+        if split not in self.splits:
+            raise UnknownNameError(f"split of {self.name}", split, self.splits)
+        if size is not None and size < 1:
+            raise InputError(f"a data set needs at least 1 sample, got {size}")
+        return self.opener(split, size, seed)
+
+
+def data_set(
+    name: str,
+    *,
+    vocabulary: Callable[[], Iterable[str]],
+    questions: Mapping[str, str] | None = None,
+    splits: tuple[str, ...] = ("train", "test"),
+) -> Callable[[Opener], DataSet]:
+    """Decorator that makes a data set of a function ``(split, size, seed) → samples``.
+
+    Args:
+        name: Of the data set: that of its file, or of its entry point.
+        vocabulary: Texts that contain every word of its questions and answers.
+        questions: Kind → question, for the kinds that always ask in the same words; ``qvlm
+            caption`` asks the kind "caption".
+        splits: What can be opened.
+    """
+
+    def enter(opener: Opener) -> DataSet:
+        found = DataSet(name, opener, vocabulary, questions or {}, splits)
+        DATA_SETS.enter(name, found)
+        return found
+
+    return enter
+
+
+def find_data(name: str) -> DataSet:
+    """The data set of a name.
+
+    Raises:
+        UnknownNameError: There is none; the message has the nearest.
+        RegistryError: It can't be imported, or its entry point leads to something else.
+    """
+    found = DATA_SETS.load(name)
+    if not isinstance(found, DataSet):
+        raise RegistryError(f"the entry point {name!r} leads to no data set: use @data_set")
+    return found
+
+
+def open_data(name: str, split: str, size: int | None = None, seed: int = 0) -> Samples:
+    """The samples of a data set, the same for the same seed.
+
+    Args:
+        name: ``"digits"``, or another distribution's.
+        split: Of most data sets, ``"train"`` or ``"test"``.
+        size: Number of samples; by default all that there are.
+        seed: Of whatever the data set draws.
+
+    Raises:
+        UnknownNameError: An unknown data set or split; the message has the nearest.
+        InputError: A size below 1.
+        RegistryError: The data set can't be imported.
+    """
+    return find_data(name).open(split, size, seed)

@@ -1,0 +1,54 @@
+"""What a circuit does, as a key of caches: circuits may be changed in place, keys may not."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from qiskit.circuit import ParameterExpression, QuantumCircuit
+
+from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
+from qvlm_qiskit.quantum.program.program import definition_of
+
+
+def circuit_key(circuit: QuantumCircuit) -> Hashable:
+    """Equal for circuits with the same instructions, numbers to the last bit, and parameters.
+
+    Names, metadata, layout and global phase don't count.
+
+    Raises:
+        CircuitError: A gate's definition can't be made without values for its parameters.
+    """
+    index = {bit: i for i, bit in enumerate(circuit.qubits)}
+    return circuit.num_qubits, tuple(
+        (_content(item), tuple(index[bit] for bit in item.qubits), len(item.clbits))
+        for item in circuit.data
+    )
+
+
+def _content(item: Any) -> Hashable:
+    """A standard gate's name and angles; of any other gate, also its matrix or its definition."""
+    if item.is_standard_gate():
+        return item.name, tuple(_number(value) for value in item.params)
+    operation = item.operation
+    given = getattr(operation, "params", ())
+    numbers = tuple(_number(value) for value in given)
+    symbolic = any(isinstance(value, ParameterExpression) for value in given)
+    kind = type(operation), numbers, getattr(operation, "unit", None)
+    if isinstance(operation, AmplitudeEncoding):
+        return kind  # its angles say everything, and its definition has 2ⁿ gates
+    if hasattr(operation, "__array__") and not symbolic:
+        return kind, np.asarray(operation).tobytes()
+    definition = definition_of(operation)
+    return kind, operation.name if definition is None else circuit_key(definition)
+
+
+def _number(value: Any) -> Hashable:
+    """Expressions by their operations: Qiskit's == lets their numbers differ by 1e-16."""
+    if isinstance(value, ParameterExpression):
+        steps = value._qpy_replay  # noqa: SLF001  (all that Qiskit says of an expression's inside)
+        made = tuple((str(step.op), step.lhs, step.rhs) for step in steps)
+        alone = None if value.parameters else value.numeric(strict=False)
+        return made, frozenset(value.parameters), alone
+    return value.tobytes() if isinstance(value, np.ndarray) else value

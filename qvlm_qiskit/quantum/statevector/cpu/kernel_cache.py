@@ -1,0 +1,28 @@
+"""Whether the compiled kernels lie on disk, and what is said where they don't.
+
+Numba keeps compiled kernels on disk, beside the source or in the user's cache folder, and every
+later process loads them. Whatever runs the engine first compiles them otherwise, and says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from pathlib import Path
+
+from qvlm_qiskit.quantum.statevector.cpu import sweeps
+
+_log = logging.getLogger(__name__)
+
+
+def is_compiled() -> bool:
+    """Whether compiled sweeps lie on disk (they may be of another precision)."""
+    folder = Path(sweeps.backward.stats.cache_path)
+    return any(folder.glob("sweeps.backward-*.nbi"))
+
+
+@cache
+def announce() -> None:
+    """Log a warning, once per process, where a call is about to compile for many seconds."""
+    if not is_compiled():
+        _log.warning("compiling the engine's kernels, once per installation: 10 to 30 seconds")

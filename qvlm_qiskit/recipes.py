@@ -1,0 +1,111 @@
+"""Names of recipes, blocks and data sets, and what a training is asked for.
+
+Nothing here needs torch, so that a wrong name or number is refused in a moment.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.registry import Registry
+
+RECIPE_NAMES = ("tiny", "small", "paper")
+"""Names of the recipes of `HybridVLMConfig.recipe`."""
+KINDS_OF_BLOCKS = ("quantum", "classical", "frozen", "none")
+"""What the blocks of a model can be; "none" leaves them out."""
+BLOCKS: Registry[Any] = Registry(
+    "block",
+    "qvlm_qiskit.blocks",
+    "blocks",
+    besides={"block", "circuit_block", "core", "gate", "registry"},
+)
+"""Names of blocks; `qvlm_qiskit.blocks.registry` says what a block is."""
+DATA_SETS: Registry[Any] = Registry(
+    "data set", "qvlm_qiskit.data", "data", besides={"batch", "images", "registry", "sample"}
+)
+"""Names of data sets; `qvlm_qiskit.data.registry` says what a data set is."""
+LATER = {"data": "digits", "vision_block": None, "text_block": None}
+"""Training options that version 0.1.0 did not have → what it did."""
+
+
+def check_recipe(name: str, blocks: str = "quantum") -> None:
+    """Refuse an unknown recipe or kind of block.
+
+    Raises:
+        UnknownNameError: One of them is unknown.
+    """
+    if name not in RECIPE_NAMES:
+        raise UnknownNameError("recipe", name, RECIPE_NAMES)
+    if blocks not in KINDS_OF_BLOCKS:
+        raise UnknownNameError("kind of block", blocks, KINDS_OF_BLOCKS)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What decides a training run, together with the package versions.
+
+    Attributes:
+        recipe: Model recipe.
+        blocks: ``"quantum"``, ``"classical"``, ``"frozen"`` or ``"none"``.
+        steps: Optimiser steps.
+        batch_size: Samples per step.
+        learning_rate: Peak of the cosine schedule.
+        weight_decay: Of AdamW.
+        warmup_steps: Linear warm-up; by default a tenth of the steps.
+        train_samples: Size of the training set.
+        checkpoint_every: Steps between checkpoints for ``--resume``.
+        seed: Of the weights, the data and the order of batches.
+        data: Name of the data set.
+        vision_block: Name of the block behind the patch embeddings; by default the recipe's.
+        text_block: Name of the block behind the token embeddings; by default the recipe's.
+    """
+
+    recipe: str = "small"
+    blocks: str = "quantum"
+    steps: int = 1000
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup_steps: int | None = None
+    train_samples: int = 16000
+    checkpoint_every: int = 250
+    seed: int = 0
+    data: str = "digits"
+    vision_block: str | None = None
+    text_block: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be trained with.
+
+        Raises:
+            InputError: A number out of range, or an unknown name.
+        """
+        for name in ("steps", "batch_size", "train_samples", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 < self.learning_rate < math.inf:
+            raise InputError(f"learning_rate must be positive and finite, got {self.learning_rate}")
+        check_recipe(self.recipe, self.blocks)
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed must be in 0 … 2³²-1, got {self.seed}")
+        DATA_SETS.check(self.data)
+        for name in self.chosen_blocks.values():
+            BLOCKS.check(name)
+
+    @property
+    def chosen_blocks(self) -> dict[str, str]:
+        """Place → name of the block that stands there instead of the recipe's."""
+        chosen = {"vision": self.vision_block, "text": self.text_block}
+        return {place: name for place, name in chosen.items() if name is not None}
+
+    def facts(self) -> dict[str, Any]:
+        """The options as plain data that tells trainings apart.
+
+        An option that version 0.1.0 did not have is left out where it is as it was there, so that
+        what was made then is recognised.
+        """
+        options = asdict(self)
+        return {k: v for k, v in options.items() if k not in LATER or v != LATER[k]}

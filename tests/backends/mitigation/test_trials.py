@@ -1,0 +1,29 @@
+"""Which candidate is taken, and the sentence that says why."""
+
+import numpy as np
+import pytest
+from qiskit.primitives import DataBin, PubResult
+
+from qvlm_qiskit.backends.mitigation.trials import Choice, Trial, best_of, reported
+
+
+def test_the_cheapest_that_is_not_clearly_worse_wins():
+    none, other = np.array([0.10, 0.02, 0.03, 0.05]), np.array([0.04, 0.05, 0.03, 0.04])
+    name, why = best_of({"none": none, "zne": other})
+    assert name == "none"
+    assert "within two standard errors" in why
+    assert "zne" in why
+    name, why = best_of({"none": none + 0.2, "zne": other, "cdr": other + 1e-4})
+    assert name == "zne"
+    assert "lowest" in why
+
+
+@pytest.mark.parametrize(("before", "first", "after"), [(5, True, 105), (5, False, 5)])
+def test_the_executions_of_a_choice_are_counted_once(before, first, after):
+    choice = Choice("none", "it is", 1000, 100, 8, 1, (Trial("none", 0.1, 0.01, 100),))
+    answer = PubResult(DataBin(evs=np.zeros(1)), {"calibration_executions": before})
+    metadata = reported(answer, choice, first).metadata
+    assert metadata["calibration_executions"] == after
+    assert metadata["auto"]["trials"] == [
+        {"mitigation": "none", "error": 0.1, "standard_error": 0.01, "executions": 100, "note": ""}
+    ]

@@ -1,0 +1,90 @@
+"""A study's options as the options of a command."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from qvlm_qiskit.cli import study as module
+from qvlm_qiskit.cli.study import command_of
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.studies.grid_study import Execution, Option, Study
+
+
+@dataclass(frozen=True)
+class Options:
+    runs: Annotated[tuple[Path, ...], Option("Run folders.", argument=True)]
+    sizes: Annotated[tuple[int, ...], Option("Sizes.", "--size")] = (1, 2)
+    names: Annotated[tuple[str, ...], Option("Names.")] = ("a(1,2)", "b")
+    scales: Annotated[tuple[float, ...], Option("Scales.")] = ()
+    quick: Annotated[bool, Option("In a hurry.")] = False
+    shuffled: Annotated[bool, Option("In another order.")] = True
+    most: int | None = None
+
+
+class Asked(Study):
+    """A study that is only asked."""
+
+    name, options_type, template = "asked", Options, ""
+
+    def cells(self):
+        return []
+
+    def compute(self, cell):
+        return {}
+
+    def summarise(self, rows):
+        return {}
+
+
+@pytest.fixture
+def ask(monkeypatch):
+    """Runs the command of the study, and returns what the study is asked for."""
+    seen = []
+    monkeypatch.setattr(module, "_run", lambda *given: seen.append(given))
+    app = typer.Typer()
+    app.command()(command_of(Asked))
+
+    def run(*words):
+        found = CliRunner().invoke(app, list(words))
+        if found.exception is not None and not isinstance(found.exception, SystemExit):
+            raise found.exception
+        assert found.exit_code == 0, found.output
+        return seen[-1]
+
+    return run
+
+
+def test_without_words_the_options_are_their_defaults(ask):
+    study, execution, as_json = ask("run", "--out", "s")
+    assert study == Asked(Options((Path("run"),)), Path("s"))
+    assert (execution.processes, execution.table, as_json) == (1, "csv", False)
+
+
+def test_every_type_is_read_from_its_words(ask):
+    study, execution, as_json = ask(
+        "one", "two", "--out", "s", "--size", "3, 4", "--names", "c(5,6);d", "--scales", "0.5",
+        "--quick", "--no-shuffled", "--most", "7", "--processes", "2", "--json",
+    )  # fmt: skip
+    assert study.options == Options(
+        (Path("one"), Path("two")), (3, 4), ("c(5,6)", "d"), (0.5,), True, False, 7
+    )
+    assert isinstance(execution, Execution) and execution.processes == 2
+    assert as_json
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--size", "1,x"), "--size takes whole numbers separated by commas, got '1,x'"),
+        (("--scales", "1;2"), "--scales takes numbers separated by commas, got '1;2'"),
+        (("--processes", "0"), "processes must be at least 1"),
+        (("--format", "xls"), "csv, parquet"),
+    ],
+)
+def test_words_that_are_no_such_thing_are_refused(ask, words, says):
+    with pytest.raises(InputError, match=says):
+        ask("run", "--out", "s", *words)

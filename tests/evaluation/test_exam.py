@@ -1,0 +1,25 @@
+import pytest
+import torch
+
+from qvlm_qiskit.data import encode_prompts
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.evaluation import Exam, evaluate, evaluate_exam
+
+
+def test_an_exam_is_evaluated_as_its_parts_are(model, processor, samples):
+    exam = Exam(model, processor, samples[:6])
+    assert len(exam) == 6
+    assert evaluate_exam(exam, batch_size=4) == evaluate(model, processor, samples[:6])
+
+
+def test_its_prompts_are_one_batch(model, processor, samples):
+    batch = Exam(model, processor, samples[:3]).prompts()
+    asked = encode_prompts(
+        processor, [s.image for s in samples[:3]], [s.question for s in samples[:3]]
+    )
+    assert all(torch.equal(batch.inputs()[name], value) for name, value in asked.inputs().items())
+
+
+def test_without_samples_there_are_no_prompts(model, processor):
+    with pytest.raises(InputError, match="0 questions"):
+        Exam(model, processor, []).prompts()

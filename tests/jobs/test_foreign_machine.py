@@ -1,0 +1,159 @@
+"""A paid machine of another distribution: its jobs are counted, limited and never bought twice."""
+
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+
+from qvlm_qiskit.backends import Backend, BackendOptions, open_backend
+from qvlm_qiskit.backends.service import Allowance
+from qvlm_qiskit.cli import common, main
+from qvlm_qiskit.errors import (
+    BackendError,
+    BudgetError,
+    InputError,
+    JobError,
+    JobPending,
+    LedgerError,
+)
+from qvlm_qiskit.jobs import Budget, Recorded, Recording, State, recorded_backend
+from qvlm_qiskit.jobs.verify import damaged_results, verify
+from tests.jobs import foreign_machine
+from tests.jobs.conftest import PATIENCE
+
+
+@pytest.fixture
+def acme(monkeypatch):
+    """The cloud of an installed distribution, and a way to ask its machine for rows."""
+    points = {
+        "qvlm_qiskit.backends": EntryPoint("acme", f"{foreign_machine.__name__}:open_acme", "b"),
+        "qvlm_qiskit.decoders": EntryPoint("acme-1", f"{foreign_machine.__name__}:decode", "d"),
+    }
+    for module in ("backends.catalog", "registry"):
+        monkeypatch.setattr(
+            f"qvlm_qiskit.{module}.entry_points",
+            lambda group: [points[group]] if group in points else [],
+        )
+    cloud = foreign_machine.Cloud()
+    monkeypatch.setattr(foreign_machine, "CLOUD", cloud)
+    return cloud
+
+
+def ask(store, *values, **recording):
+    """Ask for rows as a forward pass does; the ledger is all that is kept between two calls."""
+    circuit = QuantumCircuit(1)
+    circuit.ry(Parameter("a"), 0)
+    chosen = Recording(policy=PATIENCE, **recording)
+    backend = recorded_backend(open_backend("acme", shots=100), store, chosen)
+    pub = (circuit, "Z", np.array(values, dtype=float)[:, None])
+    return backend.estimator().run([pub]).result()[0].data.evs
+
+
+def test_its_rows_are_bought_once(acme, store):
+    first = ask(store, 0.1, 0.2)
+    assert len(acme.jobs) == 1
+    np.testing.assert_allclose(first, np.cos([0.1, 0.2]), atol=1e-12)
+    assert ask(store, 0.2, 0.1).tolist() == first[::-1].tolist()
+    assert len(acme.jobs) == 1
+    (job,) = store.find()
+    assert (job.machine, job.account, job.decoder) == ("acme", "ours", "acme-1")
+    assert (job.seconds_used, job.executions) == (1.5, 200)
+
+
+@pytest.mark.parametrize("budget", [Budget(executions=150), Budget(seconds=0.001)])
+def test_a_budget_refuses_before_anything_is_sent(acme, store, budget):
+    with pytest.raises(BudgetError, match="budget of"):
+        ask(store, 0.1, 0.2, budget=budget, run="r-1")
+    assert not acme.jobs
+
+
+@pytest.mark.parametrize("left", [Allowance(0.001), Allowance(limit_reached=True)])
+def test_an_allowance_refuses_before_anything_is_sent(acme, store, left):
+    acme.left = left
+    with pytest.raises(BudgetError, match="the account"):
+        ask(store, 0.1)
+    assert not acme.jobs
+    assert [job.state for job in store.find()] == [State.INTENDED]
+
+
+def test_its_own_limits_cut_jobs_and_nobody_elses(acme, store):
+    ask(store, *np.linspace(0, 1, 16))  # 1,600 executions, at most 1,000 in a job
+    assert len(acme.jobs) == 2
+    assert sorted(job.executions for job in store.find()) == [800, 800]
+
+
+def test_a_process_that_is_killed_while_it_sends_buys_nothing_twice(acme, store):
+    acme.dies = True
+    with pytest.raises(foreign_machine.Killed):
+        ask(store, 0.1, 0.2)
+    assert [job.state for job in store.find()] == [State.POSTING]
+    np.testing.assert_allclose(ask(store, 0.1, 0.2), np.cos([0.1, 0.2]), atol=1e-12)
+    assert len(acme.jobs) == len(store.find()) == 1
+
+
+def test_detached_it_is_left_and_found_again(acme, store, monkeypatch):
+    running = foreign_machine.ServerJob("acme-0", "running")
+    with monkeypatch.context() as patched:
+        patched.setattr(foreign_machine.AcmeJobs, "status", lambda self, name: running)
+        with pytest.raises(JobPending, match="acme"):
+            ask(store, 0.3, detach=True)
+    assert ask(store, 0.3) == pytest.approx(np.cos(0.3))
+    assert len(acme.jobs) == 1
+
+
+def test_its_answers_are_verified_from_disk_alone(acme, store):
+    ask(store, 0.1, 0.2, 0.3)
+    acme.forbidden = True
+    assert verify(store) == 3
+
+
+def test_without_its_distribution_the_missing_decoder_is_named(acme, store, monkeypatch):
+    ask(store, 0.1)
+    monkeypatch.setattr("qvlm_qiskit.registry.entry_points", lambda group: [])
+    monkeypatch.setattr("qvlm_qiskit.backends.decoders.registry.DECODERS._items", {})
+    with pytest.raises(LedgerError, match=r"decoder 'acme-1'.*local-1"):
+        verify(store)
+
+
+def test_a_damaged_result_is_fetched_again_and_bills_are_asked_for(acme, store, capsys):
+    ask(store, 0.1, 0.2)
+    path = store.blobs.folder / store.find()[0].raw[:2] / f"{store.find()[0].raw}.blob"
+    path.write_bytes(b"damaged")
+    words = ["--store", str(store.folder)]
+    assert main(["jobs", "verify", "--restore", *words]) == 0
+    assert "2 rows are what their raw results say" in capsys.readouterr().out
+    assert damaged_results(store) == []
+    assert main(["jobs", "usage", "--ask", *words]) == 0
+    assert "acme: 0 jobs are still without a bill" in capsys.readouterr().err
+
+
+def test_the_commands_keep_its_jobs_in_the_ledger(acme, tmp_path, monkeypatch):
+    monkeypatch.setenv("QVLM_STORE", str(tmp_path / "own"))
+    with common.through_ledger(open_backend("acme", shots=100)) as kept:
+        assert isinstance(kept.device, Recorded)
+    monkeypatch.setattr(foreign_machine.AcmeJobs, "charges", False)
+    free = open_backend("acme", shots=100)
+    with common.through_ledger(free) as kept:
+        assert kept is free
+
+
+def test_a_session_that_it_does_not_have_is_refused(acme, store):
+    with pytest.raises(JobError, match="acme has no session"):
+        ask(store, 0.1, mode="session")
+    assert not acme.jobs
+
+
+def test_an_option_that_its_service_does_not_take_is_refused(acme, store):
+    with pytest.raises(InputError, match=r"service of backend 'acme'.*generation"):
+        ask(store, 0.1, service={"generation": "legacy"})
+
+
+def test_hardware_without_a_service_is_refused(acme):
+    backend = open_backend("acme", shots=100)
+    with pytest.raises(BackendError, match="'acme' is hardware and says nothing about its jobs"):
+        replace(backend, service=None)
+    with pytest.raises(BackendError, match="service"):
+        Backend("mine", "hardware", 1, BackendOptions(), backend.device)
