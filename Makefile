@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint slow docs results bench bench-gpu setup clean
+.PHONY: demo test lint slow lowest docs results bench bench-gpu setup clean
 .DEFAULT_GOAL := test
 
 setup: $(READY)
@@ -32,6 +32,17 @@ lint: $(READY)
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadscope
 
+# The layer, the backends and the ledger on the lowest versions that pyproject.toml allows.
+lowest: .venv-lowest/.ready
+	.venv-lowest/bin/python -m pytest tests/quantum/test_layer.py tests/backends/test_catalog.py \
+	  tests/backends/test_stack.py tests/backends/mitigation/test_mitigation.py tests/jobs/ledger
+
+.venv-lowest/.ready: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --progress-bar off -c constraints-lowest.txt setuptools
+	.venv-lowest/bin/python -m pip install --quiet --progress-bar off -c constraints-lowest.txt -e '.[all,dev]'
+	touch $@
+
 docs: $(READY)
 	$(BIN)/python docs/make_cli_reference.py
 	$(BIN)/python docs/make_mitigation_table.py
@@ -56,4 +67,4 @@ results: $(READY)
 	$(BIN)/python docs/make_results.py
 
 clean:
-	rm -rf $(VENV) .venv-bench build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench .venv-lowest build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

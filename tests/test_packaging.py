@@ -116,6 +116,21 @@ def requirement(line):
     return re.split(r"[<>=!~\[; ]", line)[0].lower()
 
 
+def lower_bounds(project):
+    """Name → lower bound of all that the package, its extras and its tests ask for directly."""
+    extras = project["project"]["optional-dependencies"]
+    tried = (lines for name, lines in extras.items() if name not in ("gpu", "bench", "all"))
+    lines = [*project["project"]["dependencies"], *(line for lines in tried for line in lines)]
+    return {requirement(line): re.search(r">=([\d.]+)", line)[1] for line in lines}
+
+
+def test_the_lower_bounds_are_the_lowest_versions_that_are_tested(project):
+    text = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8")
+    pins = {name.lower(): version for name, version in re.findall(r"^([\w.-]+)==(\S+)", text, re.M)}
+    bounds = lower_bounds(project)
+    assert {name: pins.get(name) for name in bounds} == bounds
+
+
 def test_the_gpl_package_is_an_extra(project):
     assert "mitiq" not in map(requirement, project["project"]["dependencies"])
     extras = project["project"]["optional-dependencies"]
