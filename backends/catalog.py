@@ -21,8 +21,8 @@ from qvlm_qiskit.backends.mitigation.techniques.auto import Auto
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.table import OWN as OWN
 from qvlm_qiskit.backends.table import BackendRow
+from qvlm_qiskit.basics.registry import Registry
 from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
-from qvlm_qiskit.registry import Registry
 
 if TYPE_CHECKING:
     from qvlm_qiskit.backends.backend import Backend, Kind

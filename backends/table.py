@@ -121,7 +121,11 @@ def check_noise(source: str) -> None:
         UnknownNameError: No such device, file or formula.
         NoiseModelError: A formula that can't be read.
     """
-    from qvlm_qiskit.noise_models.parametric import check_formula, signatures, split_terms
+    from qvlm_qiskit.noise_models.description.parametric import (
+        check_formula,
+        signatures,
+        split_terms,
+    )
 
     first, *others = [source] if Path(source).is_file() else split_terms(source)
     for term in others:

@@ -15,13 +15,13 @@ if __name__ != "qvlm_qiskit.noise_models":
     raise ImportError("this package is imported as qvlm_qiskit.noise_models, not as noise_models")
 
 if TYPE_CHECKING:
-    from qvlm_qiskit.noise_models.aer_model import build, spec_target
-    from qvlm_qiskit.noise_models.calibration import calibrated, snapshot
-    from qvlm_qiskit.noise_models.comparison import Difference, diff
-    from qvlm_qiskit.noise_models.crosstalk import with_crosstalk
-    from qvlm_qiskit.noise_models.engine import ChannelNoise
-    from qvlm_qiskit.noise_models.entries import GateNoise, QubitNoise, Snapshot
-    from qvlm_qiskit.noise_models.parametric import (
+    from qvlm_qiskit.noise_models.channels.aer_model import build, spec_target
+    from qvlm_qiskit.noise_models.channels.channel_noise import ChannelNoise
+    from qvlm_qiskit.noise_models.channels.crosstalk import with_crosstalk
+    from qvlm_qiskit.noise_models.description.calibration import calibrated, snapshot
+    from qvlm_qiskit.noise_models.description.comparison import Difference, diff
+    from qvlm_qiskit.noise_models.description.entries import GateNoise, QubitNoise, Snapshot
+    from qvlm_qiskit.noise_models.description.parametric import (
         FAMILIES,
         amplitude_damping,
         combined,
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
         thermal,
         zz,
     )
-    from qvlm_qiskit.noise_models.restriction import restricted
-    from qvlm_qiskit.noise_models.scaling import scaled
-    from qvlm_qiskit.noise_models.sources import (
+    from qvlm_qiskit.noise_models.description.restriction import restricted
+    from qvlm_qiskit.noise_models.description.scaling import scaled
+    from qvlm_qiskit.noise_models.description.sources import (
         AmplitudeDamping,
         Depolarizing,
         NoiseSource,
@@ -47,43 +47,43 @@ if TYPE_CHECKING:
         ThermalRelaxation,
         ZZCrosstalk,
     )
-    from qvlm_qiskit.noise_models.spec import NoiseSpec
+    from qvlm_qiskit.noise_models.description.spec import NoiseSpec
 
 _HOMES = {
-    "AmplitudeDamping": "sources",
-    "ChannelNoise": "engine",
-    "Depolarizing": "sources",
-    "Difference": "comparison",
-    "FAMILIES": "parametric",
-    "GateNoise": "entries",
-    "NoiseSource": "sources",
-    "NoiseSpec": "spec",
-    "OverRotation": "sources",
-    "PhaseDamping": "sources",
-    "QubitNoise": "entries",
-    "Readout": "sources",
-    "Snapshot": "entries",
-    "ThermalRelaxation": "sources",
-    "ZZCrosstalk": "sources",
-    "amplitude_damping": "parametric",
-    "build": "aer_model",
-    "calibrated": "calibration",
-    "combined": "parametric",
-    "depolarizing": "parametric",
-    "diff": "comparison",
-    "over_rotation": "parametric",
-    "parse_parametric": "parametric",
-    "phase_damping": "parametric",
-    "readout": "parametric",
-    "restricted": "restriction",
-    "scaled": "scaling",
-    "signatures": "parametric",
-    "snapshot": "calibration",
-    "spec_target": "aer_model",
-    "split_terms": "parametric",
-    "thermal": "parametric",
-    "with_crosstalk": "crosstalk",
-    "zz": "parametric",
+    "AmplitudeDamping": "description.sources",
+    "ChannelNoise": "channels.channel_noise",
+    "Depolarizing": "description.sources",
+    "Difference": "description.comparison",
+    "FAMILIES": "description.parametric",
+    "GateNoise": "description.entries",
+    "NoiseSource": "description.sources",
+    "NoiseSpec": "description.spec",
+    "OverRotation": "description.sources",
+    "PhaseDamping": "description.sources",
+    "QubitNoise": "description.entries",
+    "Readout": "description.sources",
+    "Snapshot": "description.entries",
+    "ThermalRelaxation": "description.sources",
+    "ZZCrosstalk": "description.sources",
+    "amplitude_damping": "description.parametric",
+    "build": "channels.aer_model",
+    "calibrated": "description.calibration",
+    "combined": "description.parametric",
+    "depolarizing": "description.parametric",
+    "diff": "description.comparison",
+    "over_rotation": "description.parametric",
+    "parse_parametric": "description.parametric",
+    "phase_damping": "description.parametric",
+    "readout": "description.parametric",
+    "restricted": "description.restriction",
+    "scaled": "description.scaling",
+    "signatures": "description.parametric",
+    "snapshot": "description.calibration",
+    "spec_target": "channels.aer_model",
+    "split_terms": "description.parametric",
+    "thermal": "description.parametric",
+    "with_crosstalk": "channels.crosstalk",
+    "zz": "description.parametric",
 }
 
 __all__ = [

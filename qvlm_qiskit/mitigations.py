@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from qvlm_qiskit.basics.registry import Registry
+from qvlm_qiskit.basics.terms import NamedTerm, TermError, is_balanced, split
 from qvlm_qiskit.errors import MitigationError, UnknownNameError
-from qvlm_qiskit.registry import Registry
-from qvlm_qiskit.terms import NamedTerm, TermError, is_balanced, split
 
 # From the simplest to what chooses among the others. A technique that is not here is listed last.
 READING_ORDER = (

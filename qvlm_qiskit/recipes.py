@@ -9,8 +9,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from qvlm_qiskit.basics.registry import Registry
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.registry import Registry
 
 RECIPE_NAMES = ("tiny", "small", "paper")
 """Names of the recipes of `HybridVLMConfig.recipe`."""

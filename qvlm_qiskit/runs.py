@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qvlm_qiskit.basics.files import write_json
 from qvlm_qiskit.errors import RunFolderError
-from qvlm_qiskit.files import write_json
 
 if TYPE_CHECKING:
     from qvlm_qiskit.data import DataSet, Sample

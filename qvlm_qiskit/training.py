@@ -20,12 +20,12 @@ from qiskit.primitives.base import BaseEstimatorV2
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from qvlm_qiskit import __version__
+from qvlm_qiskit.basics.files import check_new_folder, new_folder, write_json
+from qvlm_qiskit.basics.progress import Reporter, Track, silent
 from qvlm_qiskit.data.batch import collate, encode_training
 from qvlm_qiskit.data.registry import find_data, open_data
 from qvlm_qiskit.errors import BackendError, InputError, RunFolderError
-from qvlm_qiskit.files import check_new_folder, new_folder, write_json
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
-from qvlm_qiskit.progress import Reporter, Track, silent
 from qvlm_qiskit.recipes import LATER
 from qvlm_qiskit.recipes import TrainingOptions as TrainingOptions
 from qvlm_qiskit.runs import Run, no_transformers_bars, write_run

@@ -21,7 +21,7 @@ from qvlm_qiskit.backends.compilation.placement import (
     states_errors,
 )
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, target_digest
-from qvlm_qiskit.caches import LruCache
+from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import CapacityError, CircuitError
 
 DEFAULT_TRIALS = 4

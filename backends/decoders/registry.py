@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from qvlm_qiskit.backends.pubs.answer import PubAnswer
 from qvlm_qiskit.backends.pubs.package import Package
-from qvlm_qiskit.registry import Registry
+from qvlm_qiskit.basics.registry import Registry
 
 Decoder = Callable[[bytes, Package], list[PubAnswer]]
 """Takes what the machine sent, and what was asked; raises `DamagedResultError`."""

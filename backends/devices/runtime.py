@@ -27,7 +27,7 @@ from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob, MappedJob
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, shots_of_precision
 from qvlm_qiskit.backends.pubs.work import Work
-from qvlm_qiskit.caches import LruCache
+from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import BackendError, CapacityError
 
 DEFAULT_SHOTS = 4096

@@ -36,7 +36,7 @@ from qvlm_qiskit.backends.pubs.pauli_terms import (
 )
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, shots_of_precision
 from qvlm_qiskit.backends.pubs.work import Work
-from qvlm_qiskit.caches import LruCache
+from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import BackendError, CapacityError, CircuitError
 
 # Rows side by side on the cores. Threads inside one small circuit wait for each other instead:

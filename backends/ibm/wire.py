@@ -18,7 +18,7 @@ from typing import Any, Literal
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from qvlm_qiskit.clocks import seconds_since_boot
+from qvlm_qiskit.basics.clocks import seconds_since_boot
 
 
 @dataclass(frozen=True)

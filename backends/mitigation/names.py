@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import Any
 
 from qvlm_qiskit.backends.mitigation.step import Step, parameter_kind
+from qvlm_qiskit.basics.registry import RegistryError
+from qvlm_qiskit.basics.terms import NamedTerm
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.mitigations import TECHNIQUES, mitigation_terms
-from qvlm_qiskit.registry import RegistryError
-from qvlm_qiskit.terms import NamedTerm
 
 MITIGATIONS = tuple(TECHNIQUES.names())
 """Names of all techniques that are installed."""

@@ -20,7 +20,7 @@ from qiskit.circuit import Barrier, Delay, Measure, Parameter, ParameterExpressi
 from qiskit.circuit.library import UnitaryGate
 
 from qvlm_qiskit.backends.pubs.expressions import expression_bytes
-from qvlm_qiskit.caches import LruCache
+from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import CircuitError
 
 # Bumped when the same bytes would come to mean something else: old keys then never meet new ones.

@@ -15,8 +15,8 @@ import re
 import tempfile
 from pathlib import Path
 
+from qvlm_qiskit.basics.files import PRIVATE, write_bytes
 from qvlm_qiskit.errors import LedgerError
-from qvlm_qiskit.files import PRIVATE, write_bytes
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 

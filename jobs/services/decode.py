@@ -5,11 +5,11 @@ from __future__ import annotations
 from qvlm_qiskit.backends.decoders.registry import DECODERS
 from qvlm_qiskit.backends.pubs.answer import PubAnswer, checked
 from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.errors import LedgerError, UnknownNameError
 from qvlm_qiskit.jobs.ledger.blobs import DamagedBlobError
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.store import JobStore
-from qvlm_qiskit.registry import RegistryError
 
 
 def decode(name: str, raw: bytes, package: Package) -> list[PubAnswer]:

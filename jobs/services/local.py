@@ -39,9 +39,9 @@ from qvlm_qiskit.backends.service import (
     ServerJob,
     encode_local,
 )
-from qvlm_qiskit.clocks import boot_id
+from qvlm_qiskit.basics.clocks import boot_id
+from qvlm_qiskit.basics.files import PRIVATE, write_bytes
 from qvlm_qiskit.errors import JobError, QVLMError
-from qvlm_qiskit.files import PRIVATE, write_bytes
 
 HERE = "here"
 """The account of jobs of this computer."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qvlm_qiskit import clocks
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.service import (
     AmbiguousError,
@@ -19,6 +18,7 @@ from qvlm_qiskit.backends.service import (
     RefusedError,
     SessionClosedError,
 )
+from qvlm_qiskit.basics import clocks
 from qvlm_qiskit.errors import BudgetError, JobError, JobPending, LedgerError
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.run_states import RunEndedError

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from qvlm_qiskit.basics.same_row import GRID
 from qvlm_qiskit.quantum import QuantumLayer
-from qvlm_qiskit.same_row import GRID
 
 
 @dataclass(frozen=True)

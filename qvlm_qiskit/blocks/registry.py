@@ -10,10 +10,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.blocks.block import PLACES, Block
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.recipes import BLOCKS as BLOCKS
-from qvlm_qiskit.registry import RegistryError
 
 _Block = TypeVar("_Block", bound=type[Block])
 

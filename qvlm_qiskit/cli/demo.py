@@ -55,13 +55,13 @@ def demo(
     ] = False,
 ) -> None:
     """Train, evaluate exactly and under noise, run inference, and write report.html."""
-    from qvlm_qiskit.files import check_new_folder
+    from qvlm_qiskit.basics.files import check_new_folder
 
     common.check_threads(threads)
     stages.check()
     check_new_folder(out, overwrite)
     common.use_threads(threads)
-    from qvlm_qiskit.progress import on_console
+    from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.studies import DemoOptions, run_demo
     from qvlm_qiskit.studies.reports.report import accuracy_rows
     from qvlm_qiskit.training import TrainingOptions

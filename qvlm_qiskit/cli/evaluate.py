@@ -27,8 +27,8 @@ def evaluate(
     opened = Run.open(run)
     machine.check()
     common.use_threads(threads)
+    from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.evaluation import Exam
-    from qvlm_qiskit.progress import on_console
     from qvlm_qiskit.studies.measure import circuits_on, evaluate_on
 
     backend = machine.open(opened.seed)

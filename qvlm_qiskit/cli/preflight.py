@@ -29,10 +29,10 @@ def preflight(
     opened = Run.open(run)
     machine.check()
     common.use_threads(1)
+    from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.evaluation import Exam
     from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
     from qvlm_qiskit.inference.preflight import jobs_in_a_row, preflight_evaluation
-    from qvlm_qiskit.progress import on_console
 
     backend, model = machine.open(opened.seed), opened.model()
     samples = opened.samples("test", questions.limit)

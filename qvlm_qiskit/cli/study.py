@@ -80,7 +80,7 @@ def command_of(study: type[Study[Any, Any]]) -> Callable[..., None]:
     def run(
         study_out: Path, study_processes: int, study_table: str, study_json: bool, **given: Any
     ) -> None:
-        from qvlm_qiskit.progress import on_console
+        from qvlm_qiskit.basics.progress import on_console
         from qvlm_qiskit.studies.grid_study import Execution
 
         chosen = options(**{name: asked[name].value(given[name]) for name in asked})

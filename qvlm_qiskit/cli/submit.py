@@ -100,8 +100,8 @@ def submit(
     machine.check()
     options = purchase.options()
     common.use_threads(1)
+    from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.inference import continue_evaluation, plan_evaluation, start_evaluation
-    from qvlm_qiskit.progress import on_console
 
     backend = machine.open(opened.seed)
     ledger = kept.open(create=True)

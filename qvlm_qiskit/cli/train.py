@@ -105,7 +105,7 @@ def train(
     folder: Folder, recipe: Recipe, machine: TrainingMachine, threads: common.Threads = 1
 ) -> None:
     """Train a model on questions about images, with exact gradients."""
-    from qvlm_qiskit.files import check_new_folder
+    from qvlm_qiskit.basics.files import check_new_folder
     from qvlm_qiskit.recipes import TrainingOptions
 
     common.check_threads(threads)
@@ -114,7 +114,7 @@ def train(
     check_new_folder(folder.out, folder.overwrite)
     common.use_threads(threads)
     from qvlm_qiskit import training
-    from qvlm_qiskit.progress import on_console
+    from qvlm_qiskit.basics.progress import on_console
 
     screen = common.console()
     run = training.train(

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.data.sample import Samples
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.recipes import DATA_SETS as DATA_SETS
-from qvlm_qiskit.registry import RegistryError
 
 Opener = Callable[[str, int | None, int], Samples]
 """(split, size, seed) → samples; without a size, as many as the data set holds."""

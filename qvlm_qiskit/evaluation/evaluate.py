@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.evaluation.generate import answer
 from qvlm_qiskit.evaluation.metrics import Accuracy
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
-from qvlm_qiskit.progress import Track, silent
 
 
 @dataclass(frozen=True)

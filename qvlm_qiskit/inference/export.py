@@ -18,8 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from qvlm_qiskit.basics.files import check_new_folder, new_folder, write_json, write_text
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.files import check_new_folder, new_folder, write_json, write_text
 from qvlm_qiskit.jobs import JobStore, Submission
 from qvlm_qiskit.jobs.ledger.runs import JobRun, load_run, submissions_of
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from qvlm_qiskit.backends import Backend, Preflight
 from qvlm_qiskit.backends.preflight.rehearse import exact_estimator, rehearse
+from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.inference.batch import answer_in_one_batch
 from qvlm_qiskit.inference.preflight import priced
 from qvlm_qiskit.inference.request import SubmitOptions, questions
 from qvlm_qiskit.jobs import JobStore
 from qvlm_qiskit.jobs.costs.forecast import Forecast, forecast
 from qvlm_qiskit.jobs.recording import row_context
-from qvlm_qiskit.progress import Track, silent
 from qvlm_qiskit.runs import Run
 
 

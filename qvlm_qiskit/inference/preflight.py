@@ -14,11 +14,11 @@ from qvlm_qiskit.backends.preflight.preflight import (
 )
 from qvlm_qiskit.backends.preflight.rehearse import exact_estimator, rehearse
 from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import BackendError, QVLMError
 from qvlm_qiskit.evaluation import Exam, evaluate_exam
 from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.model.configuration import RECIPES
-from qvlm_qiskit.progress import Track, silent
 
 
 def preflight_evaluation(

@@ -4,7 +4,7 @@ A run that is gone on with is a forward pass made again, perhaps on another proc
 threads or in batches of another shape. In single precision the same token then differs in the last
 bits, and a ledger, which tells values apart to the last bit, would buy it again. So what enters
 circuits is computed in double precision here and rounded to a grid that is far finer than any
-machine's angles (:func:`qvlm_qiskit.same_row.on_grid`).
+machine's angles (:func:`qvlm_qiskit.basics.same_row.on_grid`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from torch import Tensor, nn
 
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
+from qvlm_qiskit.basics.same_row import GRID, largest_rate, on_grid
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLM
-from qvlm_qiskit.same_row import GRID, largest_rate, on_grid
 
 Floats = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPu
 from qiskit.primitives.primitive_job import PrimitiveJob
 from qiskit.quantum_info import SparsePauliOp
 
-from qvlm_qiskit.caches import LruCache
+from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import BackendError, InputError
 from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.density.noisy_program import compile_noisy

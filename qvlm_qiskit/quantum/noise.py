@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from qvlm_qiskit.pauli_transfer import Ptm
+from qvlm_qiskit.basics.pauli_transfer import Ptm
 
 Qubits = tuple[int, ...]
 

@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from qvlm_qiskit.basics.files import write_bytes, write_json, write_text
+from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import InputError, QVLMError
-from qvlm_qiskit.files import write_bytes, write_json, write_text
-from qvlm_qiskit.progress import Track, silent
 from qvlm_qiskit.studies.study_folder import Row, StudyFolder
 from qvlm_qiskit.studies.tables import Table, check_format, flatten
 

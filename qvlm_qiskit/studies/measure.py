@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from qvlm_qiskit.backends import Backend
+from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.evaluation import Evaluation, Exam, evaluate_exam, expectation_errors
 from qvlm_qiskit.evaluation.expectations import Rows
 from qvlm_qiskit.model import HybridVLM
-from qvlm_qiskit.progress import Track, silent
 
 
 def evaluate_on(

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qvlm_qiskit.registry import Registry, RegistryError
+from qvlm_qiskit.basics.registry import Registry, RegistryError
 
 if TYPE_CHECKING:
     from qvlm_qiskit.studies.grid_study import Study

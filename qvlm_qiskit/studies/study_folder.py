@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from qvlm_qiskit.basics.files import write_json, write_text
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.files import write_json, write_text
 
 Row = dict[str, Any]
 

@@ -2,6 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.blocks import (
     BLOCKS,
     PAQM,
@@ -13,7 +14,6 @@ from qvlm_qiskit.blocks import (
     register_block,
 )
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.registry import RegistryError
 
 
 def test_blocks_are_built_by_name_from_plain_options():

@@ -6,11 +6,11 @@ from importlib.metadata import EntryPoint
 import numpy as np
 import pytest
 
-from qvlm_qiskit import registry
+from qvlm_qiskit.basics import registry
+from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.data import DigitCanvases, open_data
 from qvlm_qiskit.data.registry import DATA_SETS, find_data
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.registry import RegistryError
 
 # The whole file of a foreign data set.
 FOREIGN = '''

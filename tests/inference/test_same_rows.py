@@ -8,13 +8,13 @@ from qiskit.circuit import Parameter
 from qiskit.primitives import StatevectorEstimator
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
+from qvlm_qiskit.basics.same_row import on_grid
 from qvlm_qiskit.data import encode_prompts
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import evaluate
 from qvlm_qiskit.inference.prefetch import prefetch, tokens_needed
 from qvlm_qiskit.inference.same_rows import KnownRows, asked_once
 from qvlm_qiskit.quantum import TorchEstimator
-from qvlm_qiskit.same_row import on_grid
 
 
 class Listening(TorchEstimator):

@@ -119,7 +119,7 @@ def test_its_answers_are_verified_from_disk_alone(acme, store, monkeypatch):
 
 def test_without_its_distribution_the_missing_decoder_is_named(acme, store, monkeypatch):
     ask(store, 0.1)
-    monkeypatch.setattr("qvlm_qiskit.registry.entry_points", lambda group: [])
+    monkeypatch.setattr("qvlm_qiskit.basics.registry.entry_points", lambda group: [])
     monkeypatch.setattr("qvlm_qiskit.backends.decoders.registry.DECODERS._items", {})
     with pytest.raises(LedgerError, match=r"decoder 'acme-1'.*local-1"):
         verify(store)

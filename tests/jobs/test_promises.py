@@ -15,12 +15,12 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qvlm_qiskit.backends.preflight.limits import JobLimits
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.service import Allowance, UnreachableError
+from qvlm_qiskit.basics.same_row import GRID
 from qvlm_qiskit.errors import BudgetError, JobError, JobFailedError, JobPending, LedgerError
 from qvlm_qiskit.jobs import Budget, JobStore, State, Worker
 from qvlm_qiskit.jobs.ledger.runs import retry
 from qvlm_qiskit.jobs.verify import verify
 from qvlm_qiskit.jobs.worker.reconcile import certain_at, is_settled
-from qvlm_qiskit.same_row import GRID
 from tests.jobs.conftest import HOURS, PATIENCE, sqlite_or_postgresql
 from tests.jobs.unreliable import POST_FAULTS, Clock, Server, Unreliable
 
@@ -186,9 +186,9 @@ def test_another_boot_counts_from_its_beginning(buy, store, monkeypatch):
     clock.now += 3600.0
     worker = worker_on(store, service)
     for seconds, settled in ((61.0, True), (59.0, False)):
-        monkeypatch.setattr("qvlm_qiskit.clocks.boot", lambda s=seconds: ("another", s))
+        monkeypatch.setattr("qvlm_qiskit.basics.clocks.boot", lambda s=seconds: ("another", s))
         assert is_settled(worker, submission) is settled
-    monkeypatch.setattr("qvlm_qiskit.clocks.boot", lambda: (None, 0.0))
+    monkeypatch.setattr("qvlm_qiskit.basics.clocks.boot", lambda: (None, 0.0))
     assert is_settled(worker, submission)
 
 

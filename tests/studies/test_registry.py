@@ -2,9 +2,9 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from qvlm_qiskit import registry
+from qvlm_qiskit.basics import registry
+from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.errors import UnknownNameError
-from qvlm_qiskit.registry import RegistryError
 from qvlm_qiskit.studies.grid_study import Study
 from qvlm_qiskit.studies.noise import NoiseStudy
 from qvlm_qiskit.studies.registry import STUDIES, find_study, headline

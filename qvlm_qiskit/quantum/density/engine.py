@@ -17,8 +17,8 @@ from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from qvlm_qiskit.basics.pauli_transfer import Ptm
 from qvlm_qiskit.errors import CapacityError
-from qvlm_qiskit.pauli_transfer import Ptm
 from qvlm_qiskit.quantum.density.binding import AngleBinder
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
 from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 
+from qvlm_qiskit.basics.pauli_transfer import Ptm, unitary_ptm
 from qvlm_qiskit.errors import CapacityError, CircuitError
-from qvlm_qiskit.pauli_transfer import Ptm, unitary_ptm
 from qvlm_qiskit.quantum.density.superoperators import rotation_ptm
 from qvlm_qiskit.quantum.noise import NoiseChannels
 from qvlm_qiskit.quantum.program.program import (

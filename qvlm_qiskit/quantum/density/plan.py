@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from qvlm_qiskit.pauli_transfer import Ptm
+from qvlm_qiskit.basics.pauli_transfer import Ptm
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, Step
 from qvlm_qiskit.quantum.density.superoperators import swapped
 

@@ -1,4 +1,4 @@
-r"""Rotations as Pauli transfer matrices; conventions as in :mod:`qvlm_qiskit.pauli_transfer`.
+r"""Rotations as Pauli transfer matrices; conventions: :mod:`qvlm_qiskit.basics.pauli_transfer`.
 
 A state is the real vector of its :math:`4^n` Pauli components :math:`\mathrm{Tr}(P_i ρ)`, so every
 gate and every channel is a real matrix.
@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from qvlm_qiskit.pauli_transfer import Ptm, coefficients, pauli_strings
+from qvlm_qiskit.basics.pauli_transfer import Ptm, coefficients, pauli_strings
 from qvlm_qiskit.quantum.program.program import PauliRotation
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
-from qvlm_qiskit.caches import LruCache
+from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
 
 Array = npt.NDArray[np.float64]

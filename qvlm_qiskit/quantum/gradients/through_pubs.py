@@ -19,11 +19,11 @@ from qiskit_machine_learning.gradients import BaseEstimatorGradient, ParamShiftE
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor
 
+from qvlm_qiskit.basics.same_row import distinct
 from qvlm_qiskit.errors import CircuitError, InputError
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.transforms import is_transformed, require_single
-from qvlm_qiskit.same_row import distinct
 
 Array = npt.NDArray[np.float64]
 

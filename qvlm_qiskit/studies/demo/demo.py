@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from qvlm_qiskit.backends.backend import installed_versions
-from qvlm_qiskit.files import check_new_folder, new_folder, write_json
-from qvlm_qiskit.progress import Track, silent
+from qvlm_qiskit.basics.files import check_new_folder, new_folder, write_json
+from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.studies.demo.demo_report import FORMAT, VERSION, DemoReport
 from qvlm_qiskit.studies.demo.options import DemoOptions
 from qvlm_qiskit.studies.demo.rehearsal import rehearse

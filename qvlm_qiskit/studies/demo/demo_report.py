@@ -17,8 +17,8 @@ from typing import Any
 
 from jinja2 import UndefinedError
 
+from qvlm_qiskit.basics.files import write_json, write_text
 from qvlm_qiskit.errors import RunFolderError
-from qvlm_qiskit.files import write_json, write_text
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.reports.report import render_report
 

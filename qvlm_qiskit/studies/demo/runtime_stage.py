@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from qvlm_qiskit.backends import Backend
+from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.evaluation import Evaluation, Exam, evaluate_exam
 from qvlm_qiskit.jobs import JobStore, recorded_backend
 from qvlm_qiskit.jobs.verify import verify
-from qvlm_qiskit.progress import Track, silent
 
 
 def recorded_inference(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.basics.progress import Track
 from qvlm_qiskit.evaluation import (
     Evaluation,
     Exam,
@@ -17,7 +18,6 @@ from qvlm_qiskit.evaluation import (
     shuffle_images,
 )
 from qvlm_qiskit.evaluation.expectations import Rows
-from qvlm_qiskit.progress import Track
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.demo.options import DemoOptions
 from qvlm_qiskit.studies.demo.runtime_stage import recorded_inference

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Exam
 from qvlm_qiskit.evaluation.expectations import Rows
-from qvlm_qiskit.progress import Track, silent
 from qvlm_qiskit.studies.measure import errors_on, evaluate_on
 
 SCALES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)

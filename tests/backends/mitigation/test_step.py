@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from qiskit.transpiler import Target
 
-from qvlm_qiskit import registry
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, Step, offered, technique
 from qvlm_qiskit.backends.mitigation.names import parse_mitigation, technique_class
 from qvlm_qiskit.backends.mitigation.step import FAMILIES, RUNTIME
+from qvlm_qiskit.basics import registry
+from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
 from qvlm_qiskit.mitigations import TECHNIQUES, check_mitigation
-from qvlm_qiskit.registry import RegistryError
 
 PAGE = (Path(__file__).parents[3] / "docs" / "mitigation.md").read_text(encoding="utf-8")
 (EXAMPLE,) = re.findall(

@@ -9,11 +9,11 @@ from qiskit.circuit import Parameter
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.basics.same_row import GRID, SAME_ROW
 from qvlm_qiskit.errors import JobFailedError
 from qvlm_qiskit.jobs import JobStore, recorded_backend
 from qvlm_qiskit.jobs.ledger.rows import split
 from qvlm_qiskit.jobs.ledger.same_row import _remember, remembered, snap
-from qvlm_qiskit.same_row import GRID, SAME_ROW
 from tests.jobs.conftest import sqlite_or_postgresql, values_of
 from tests.jobs.unreliable import Unreliable
 

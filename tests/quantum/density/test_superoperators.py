@@ -2,7 +2,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator, SparsePauliOp
 
-from qvlm_qiskit.pauli_transfer import unitary_ptm
+from qvlm_qiskit.basics.pauli_transfer import unitary_ptm
 from qvlm_qiskit.quantum.density.superoperators import rotation_ptm, swapped
 from qvlm_qiskit.quantum.program.program import PauliRotation
 

@@ -1,0 +1,5 @@
+"""What a description of noise does: to our density-matrix engine, and to Aer.
+
+`channel_noise` answers the engine with `matrices`, `aer_model` builds Aer's model, and `crosstalk`
+writes what acts beside a gate into the circuit.
+"""

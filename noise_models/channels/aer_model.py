@@ -1,0 +1,181 @@
+"""From a `NoiseSpec` to Aer's noise model, and to a target that circuits compile for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from qiskit.circuit import Measure
+from qiskit.providers import QubitProperties
+from qiskit.quantum_info import Kraus, SuperOp
+from qiskit.transpiler import InstructionProperties, Target
+from qiskit_aer.noise import (
+    NoiseModel,
+    QuantumError,
+    ReadoutError,
+    amplitude_damping_error,
+    coherent_unitary_error,
+    depolarizing_error,
+    phase_damping_error,
+    thermal_relaxation_error,
+)
+from qiskit_aer.noise.device import basic_device_gate_errors
+
+from qvlm_qiskit.noise_models.channels.matrices import over_rotation_unitary
+from qvlm_qiskit.noise_models.description.entries import GateNoise
+from qvlm_qiskit.noise_models.description.gates import noisy_instruction, standard_gates
+from qvlm_qiskit.noise_models.description.sources import (
+    GATE_SOURCES,
+    AmplitudeDamping,
+    Depolarizing,
+    GateSource,
+    OverRotation,
+    PhaseDamping,
+    is_silent,
+)
+from qvlm_qiskit.noise_models.description.spec import NoiseSpec
+
+MAX_TERMS = 256
+"""An error of more circuits than this becomes one Kraus channel: Aer's sums grow as products."""
+
+
+def build(spec: NoiseSpec) -> Any:
+    """Build the Aer `NoiseModel` that `spec` describes.
+
+    Gates with stated qubits get Aer's own device channel: thermal relaxation for the gate's
+    duration, after as much depolarisation as the stated infidelity leaves. Gates for any qubits
+    get a depolarising channel of the stated infidelity. The parametric sources follow in their
+    order. Every measurement gets the readout error of its qubit. Idle qubits stay free of noise.
+
+    Crosstalk acts on qubits outside the gate, which a noise model can't say: `with_crosstalk`
+    writes it into the circuit.
+
+    Returns:
+        A `qiskit_aer.noise.NoiseModel` on the qubits 0 … len(spec.qubits) − 1.
+
+    Raises:
+        NoiseModelError: A gate that is no standard Qiskit gate, or an over-rotation of a gate that
+            has no fixed angle.
+    """
+    spec.check()
+    model = NoiseModel(basis_gates=[name for name in spec.basis_gates if name in standard_gates()])
+    _add_readout(model, spec)
+    anywhere = {gate.name: gate for gate in spec.gates if not gate.qubits}
+    sourced = {
+        name for source in spec.sources if isinstance(source, GATE_SOURCES) for name in source.gates
+    }
+    for name in [*anywhere, *sorted(sourced - set(anywhere))]:
+        first = _anywhere_error(anywhere[name]) if name in anywhere else None
+        width = anywhere[name].width if name in anywhere else noisy_instruction(name).num_qubits
+        error = _followed(first, spec, name, width)
+        if error is not None:
+            model.add_all_qubit_quantum_error(error, name)
+    for name, qubits, channel in basic_device_gate_errors(target=spec_target(spec, noisy=True)):
+        error = _followed(channel, spec, name, len(qubits))
+        # it is meant to take the place of what counts for any qubits
+        model.add_quantum_error(error, name, qubits, warnings=False)
+    return model
+
+
+def spec_target(spec: NoiseSpec, noisy: bool = False) -> Any:
+    """The device that `spec` describes, as a `Target` to compile for.
+
+    Gates on one qubit that the description doesn't place are offered on every qubit.
+
+    Args:
+        spec: A description with qubits.
+        noisy: Leave out what has no error: for Aer's device model.
+    """
+    count = len(spec.qubits)
+    target = Target(
+        num_qubits=count,
+        qubit_properties=[
+            QubitProperties(t1=_seconds(q.t1_us, 1e-6), t2=_seconds(q.t2_us, 1e-6))
+            for q in spec.qubits
+        ],
+    )
+    by_name: dict[str, list[GateNoise]] = {}
+    for gate in spec.gates:
+        if gate.qubits:
+            by_name.setdefault(gate.name, []).append(gate)
+    for name, gates in by_name.items():
+        properties: dict[Any, Any] = {
+            gate.qubits: InstructionProperties(
+                error=gate.error, duration=_seconds(gate.duration_ns, 1e-9)
+            )
+            for gate in gates
+        }
+        if noisy_instruction(name).num_qubits == 1 and not noisy:
+            properties = {**{(q,): None for q in range(count)}, **properties}
+        target.add_instruction(noisy_instruction(name), properties, name=name)
+    if noisy:
+        return target
+    for name in spec.basis_gates:
+        known = standard_gates().get(name)
+        if known is not None and known.num_qubits == 1 and name not in by_name:
+            target.add_instruction(known, {(q,): None for q in range(count)}, name=name)
+    readout = {(q,): InstructionProperties(error=sum(spec.readout(q)) / 2) for q in range(count)}
+    target.add_instruction(Measure(), readout)
+    return target
+
+
+def _add_readout(model: Any, spec: NoiseSpec) -> None:
+    for index in range(len(spec.qubits)):
+        up, down = spec.readout(index)
+        if up or down:
+            model.add_readout_error(ReadoutError([[1 - up, up], [down, 1 - down]]), [index])
+    if not spec.qubits:
+        up, down = spec.readout(0)
+        if up or down:
+            model.add_all_qubit_readout_error(ReadoutError([[1 - up, up], [down, 1 - down]]))
+
+
+def _anywhere_error(gate: GateNoise) -> Any:
+    if not gate.error:
+        return None
+    dim = 2**gate.width
+    return depolarizing_error(gate.error * dim / (dim - 1), gate.width)
+
+
+def _followed(first: Any, spec: NoiseSpec, name: str, width: int) -> Any:
+    """An error followed by those of the sources; None if there is none at all."""
+    parts = [] if first is None else [first]
+    for source in spec.sources:
+        if isinstance(source, GATE_SOURCES) and name in source.gates and not is_silent(source):
+            parts.append(_source_error(source, name, width))
+    return _composed(parts)
+
+
+def _composed(parts: Iterable[Any]) -> Any:
+    whole: Any = None
+    for part in parts:
+        if whole is None:
+            whole = part
+        elif whole.size * part.size <= MAX_TERMS:
+            whole = whole.compose(part)
+        else:
+            whole = QuantumError(Kraus(SuperOp(whole).compose(SuperOp(part))))
+    return whole
+
+
+def _source_error(source: GateSource, name: str, width: int) -> Any:
+    if isinstance(source, Depolarizing):
+        return depolarizing_error(source.probability, width)
+    if isinstance(source, OverRotation):
+        return coherent_unitary_error(over_rotation_unitary(name, source.fraction))
+    if isinstance(source, AmplitudeDamping):
+        single = amplitude_damping_error(source.probability)
+    elif isinstance(source, PhaseDamping):
+        single = phase_damping_error(source.probability)
+    else:
+        t1 = float("inf") if source.t1_us is None else source.t1_us
+        t2 = 2 * t1 if source.t2_us is None else source.t2_us
+        single = thermal_relaxation_error(t1, t2, source.duration_ns * 1e-3)
+    whole = single
+    for _ in range(width - 1):
+        whole = whole.expand(single)
+    return whole
+
+
+def _seconds(value: float | None, unit: float) -> float | None:
+    return None if value is None else value * unit

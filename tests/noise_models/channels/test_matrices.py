@@ -1,0 +1,27 @@
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import Operator
+
+from qvlm_qiskit.basics.pauli_transfer import unitary_ptm
+from qvlm_qiskit.noise_models.channels.matrices import over_rotation_unitary
+
+
+@pytest.mark.parametrize("gate", ["x", "y", "sx", "sxdg", "cz", "cx", "ecr"])
+def test_an_over_rotation_is_a_power_of_the_gate(gate):
+    """A whole turn too far is the gate itself, half of it twice the same."""
+    circuit = QuantumCircuit(2 if gate in ("cz", "cx", "ecr") else 1)
+    getattr(circuit, gate)(*range(circuit.num_qubits))
+    once = unitary_ptm(over_rotation_unitary(gate, 1.0))
+    half = unitary_ptm(over_rotation_unitary(gate, 0.5))
+    np.testing.assert_allclose(half @ half, once, atol=1e-12)
+    if gate == "ecr":
+        # not a power: both halves of the echo are too long by the fraction
+        echo = QuantumCircuit(2)
+        echo.rzx(1.3 * np.pi / 4, 0, 1)
+        echo.x(0)
+        echo.rzx(-1.3 * np.pi / 4, 0, 1)
+        turned = over_rotation_unitary(gate, 0.3) @ Operator(circuit).data
+        assert Operator(turned).equiv(Operator(echo))
+    else:
+        np.testing.assert_allclose(once, unitary_ptm(Operator(circuit).data), atol=1e-12)
