@@ -69,6 +69,16 @@ def plugins(tmp_path_factory):
 
 
 @contextmanager
+def forgetting(*registries):
+    """What foreign names enter meanwhile is forgotten; this package's own stay, imported once."""
+    before = [set(registry._items) for registry in registries]
+    yield
+    for registry, names in zip(registries, before, strict=True):
+        for name in set(registry._items) - names - set(registry.own):
+            del registry._items[name]
+
+
+@contextmanager
 def plugged_in(folder):
     """The distribution in that folder can be imported, and is forgotten in the end."""
     from qvlm_qiskit.backends.decoders.registry import DECODERS
@@ -78,13 +88,9 @@ def plugged_in(folder):
     from qvlm_qiskit.studies.registry import STUDIES
 
     registries = (BLOCKS, DATA_SETS, DECODERS, STUDIES, TECHNIQUES)
-    before = [set(registry._items) for registry in registries]
-    with pytest.MonkeyPatch.context() as patch:
+    with forgetting(*registries), pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
         yield
-    for registry, names in zip(registries, before, strict=True):
-        for name in set(registry._items) - names - set(registry.own):
-            del registry._items[name]
     parse_mitigation.cache_clear()
     for name in [name for name in sys.modules if name.split(".")[0] == "acme_qvlm"]:
         del sys.modules[name]

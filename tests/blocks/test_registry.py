@@ -14,6 +14,7 @@ from qvlm_qiskit.blocks import (
     register_block,
 )
 from qvlm_qiskit.errors import InputError, UnknownNameError
+from tests.conftest import forgetting
 
 
 def test_blocks_are_built_by_name_from_plain_options():
@@ -58,9 +59,10 @@ def test_an_unknown_value_of_an_option_names_the_option(field):
 
 
 @pytest.fixture
-def apart(monkeypatch):
+def apart():
     """What a test registers is forgotten after it."""
-    monkeypatch.setattr(BLOCKS, "_items", dict(BLOCKS._items))
+    with forgetting(BLOCKS):
+        yield
 
 
 @dataclass(frozen=True)

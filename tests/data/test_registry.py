@@ -11,6 +11,7 @@ from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.data import DigitCanvases, open_data
 from qvlm_qiskit.data.registry import DATA_SETS, find_data
 from qvlm_qiskit.errors import InputError, UnknownNameError
+from tests.conftest import forgetting
 
 # The whole file of a foreign data set.
 FOREIGN = '''
@@ -38,8 +39,8 @@ def foreign(monkeypatch, tmp_path):
         EntryPoint("wrong", "math:tau", "qvlm_qiskit.data"),
     ]
     monkeypatch.setattr(registry, "entry_points", lambda group: points)
-    monkeypatch.setattr(DATA_SETS, "_items", dict(DATA_SETS._items))
-    yield
+    with forgetting(DATA_SETS):
+        yield
     sys.modules.pop("foreign_shades", None)
 
 

@@ -12,6 +12,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
 from qvlm_qiskit.backends import Backend, BackendOptions, open_backend
+from qvlm_qiskit.backends.decoders.registry import DECODERS
 from qvlm_qiskit.backends.service import Allowance
 from qvlm_qiskit.cli import common, main
 from qvlm_qiskit.errors import (
@@ -120,7 +121,7 @@ def test_its_answers_are_verified_from_disk_alone(acme, store, monkeypatch):
 def test_without_its_distribution_the_missing_decoder_is_named(acme, store, monkeypatch):
     ask(store, 0.1)
     monkeypatch.setattr("qvlm_qiskit.basics.registry.entry_points", lambda group: [])
-    monkeypatch.setattr("qvlm_qiskit.backends.decoders.registry.DECODERS._items", {})
+    monkeypatch.delitem(DECODERS._items, "acme-1")
     with pytest.raises(LedgerError, match=r"decoder 'acme-1'.*local-1"):
         verify(store)
 

@@ -18,6 +18,7 @@ from qvlm_qiskit.basics import registry
 from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
 from qvlm_qiskit.mitigations import TECHNIQUES, check_mitigation
+from tests.conftest import forgetting
 
 PAGE = (Path(__file__).parents[3] / "docs" / "mitigation.md").read_text(encoding="utf-8")
 (EXAMPLE,) = re.findall(
@@ -28,12 +29,10 @@ OBSERVABLES = [["ZII"], ["IZI"]]
 
 
 @pytest.fixture
-def entered(monkeypatch):
+def entered():
     """What a test enters under a name is forgotten afterwards."""
-    for name in TECHNIQUES.own:
-        technique_class(name)
-    monkeypatch.setattr(TECHNIQUES, "_items", dict(TECHNIQUES._items))
-    yield
+    with forgetting(TECHNIQUES):
+        yield
     parse_mitigation.cache_clear()
 
 
