@@ -9,8 +9,8 @@ from typing import Any
 
 from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.backends.service import JobService
+from qvlm_qiskit.basics.same_row import SAME_ROW
 from qvlm_qiskit.jobs.costs.budget import Budget
-from qvlm_qiskit.jobs.ledger.same_row import SAME_ROW
 from qvlm_qiskit.jobs.ledger.store import JobStore
 from qvlm_qiskit.jobs.recorded import Recorded
 from qvlm_qiskit.jobs.services.local import LocalJobs

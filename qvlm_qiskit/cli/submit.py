@@ -35,7 +35,8 @@ class Purchase(BudgetOptions):
     prefetch: Annotated[
         bool,
         typer.Option(
-            "--prefetch", help="Buy every PAQM row that generation may need in one job first."
+            "--prefetch",
+            help="Buy every row of the text block that generation may need in one job first.",
         ),
     ] = False
     calibration: Annotated[

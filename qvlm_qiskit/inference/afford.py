@@ -14,9 +14,9 @@ def check_budget(budget: Budget, planned: Forecast) -> None:
     Raises:
         BudgetError: It costs more, or nobody knows.
     """
-    for what, limit, needed in (
-        ("QPU s", budget.seconds, planned.seconds),
-        ("executions", budget.executions, planned.executions),
+    for what, limit, needed, shown in (
+        ("QPU s", budget.seconds, planned.seconds, ",.1f"),
+        ("executions", budget.executions, planned.executions, ",.0f"),
     ):
         if limit is None or planned.jobs == 0:
             continue
@@ -27,8 +27,8 @@ def check_budget(budget: Budget, planned: Forecast) -> None:
             )
         if needed > limit:
             raise BudgetError(
-                f"the run needs about {needed:,.1f} {what} in {planned.jobs} jobs; the budget is "
-                f"{limit:,}: nothing was sent"
+                f"the run needs about {needed:{shown}} {what} in {planned.jobs} jobs; the budget "
+                f"is {limit:,}: nothing was sent"
             )
 
 

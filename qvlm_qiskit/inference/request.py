@@ -36,7 +36,7 @@ class SubmitOptions:
 
     Attributes:
         limit: Number of held-out questions; all go through the model in one batch.
-        prefetch: Ask for every PAQM row that generation may need at the beginning.
+        prefetch: Ask for every row of the text block that generation may need at the beginning.
         budget: What all jobs together may cost.
         mode: "batch" or "session" on machines that have them; "job" sends each by itself.
         calibration: "any": answers stay valid when the machine is calibrated again; another text,

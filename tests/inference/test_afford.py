@@ -24,7 +24,7 @@ def service(**left):
     ("budget", "says"),
     [
         (Budget(seconds=4.0), "needs about 5.0 QPU s in 2 jobs; the budget is 4.0"),
-        (Budget(executions=999), "needs about 1,000.0 executions"),
+        (Budget(executions=999), "needs about 1,000 executions"),
     ],
 )
 def test_a_plan_beyond_the_budget_is_refused(budget, says):
