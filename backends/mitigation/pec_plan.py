@@ -11,7 +11,7 @@ from qiskit import QuantumCircuit
 
 from qvlm_qiskit.backends.mitigation.pauli_frames import FrameWalk, check_frames, pauli_bits
 from qvlm_qiskit.backends.mitigation.pec_inverses import GateInverses, QuasiInverse
-from qvlm_qiskit.backends.mitigation.pec_pub import Sample
+from qvlm_qiskit.backends.mitigation.pec_pub import Insertions
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
 from qvlm_qiskit.noise_models import NoiseSpec
 
@@ -82,7 +82,7 @@ class CancellationPlan:
         """The largest entry of the noise that is not a Pauli channel's."""
         return max((inverse.residual for inverse in self.inverses), default=0.0)
 
-    def draw(self, count: int, rng: np.random.Generator) -> Sample:
+    def draw(self, count: int, rng: np.random.Generator) -> Insertions:
         """M = `count` random circuits with at least one inserted Pauli each."""
         choices = _insertions(self, count, rng)  # (M, G)
         signs = np.ones(count)
@@ -99,7 +99,7 @@ class CancellationPlan:
                 signs *= np.sign(inverse.weights[chosen])
                 walk.insert(columns, pauli_bits(len(item.qubits))[chosen])
         stacked = np.stack(flips, axis=1) if flips else np.zeros((count, 0), dtype=bool)
-        return Sample(signs, stacked, walk.frames)
+        return Insertions(signs, stacked, walk.frames)
 
 
 def _insertions(plan: CancellationPlan, count: int, rng: np.random.Generator) -> NDArray[np.intp]:

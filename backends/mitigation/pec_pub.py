@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Sample:
+class Insertions:
     """M random circuits with at least one inserted Pauli each.
 
     Attributes:
@@ -47,7 +47,7 @@ class SampledPub:
     weights: Floats  # (M, T, *shape): sign × ± × coefficient
 
     @classmethod
-    def of(cls, pub: EstimatorPub, template: AngleTemplate, sample: Sample) -> SampledPub:
+    def of(cls, pub: EstimatorPub, template: AngleTemplate, sample: Insertions) -> SampledPub:
         """The pub's observables term by term, its angles and weights with the sample's signs."""
         count, dims = len(sample.signs), len(pub.shape)
         angles = template.angles(pub.parameter_values)  # (*rows, K)
@@ -78,7 +78,7 @@ class SampledPub:
         return np.asarray((self.weights * evs).sum(axis=1))
 
 
-def _terms(observables: ObservablesArray, sample: Sample) -> tuple[ObservablesArray, Floats]:
+def _terms(observables: ObservablesArray, sample: Insertions) -> tuple[ObservablesArray, Floats]:
     """The observables term by term, and coefficient × sign of every term in every circuit."""
     width = observables.num_qubits
     flat = [list(pauli_terms(o).items()) for o in observables.sparse_observables_array().ravel()]

@@ -12,13 +12,18 @@ from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit
 from qvlm_qiskit.backends.preflight.advice import advice
 from qvlm_qiskit.backends.preflight.costs import LevelReport, Machine, level_report
 from qvlm_qiskit.backends.preflight.limits import FORMULA, circuit_seconds
-from qvlm_qiskit.backends.preflight.rehearse import Block, blocks_of, exact_estimator, rehearse
+from qvlm_qiskit.backends.preflight.rehearse import (
+    AskedCircuit,
+    blocks_of,
+    exact_estimator,
+    rehearse,
+)
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import QVLMError
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Text in rows; columns named with ">" hold numbers."""
 
     title: str
@@ -92,7 +97,7 @@ class Preflight:
         """Plain data for JSON."""
         return {"fits": self.fits, **asdict(self)}
 
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[ReportTable]:
         """The report as text in rows: circuits, and costs by mitigation."""
         return [_circuits_table(self), _costs_table(self)]
 
@@ -183,7 +188,7 @@ def preflight_calls(
     )
 
 
-def _block_report(backend: Machine, block: Block) -> BlockReport:
+def _block_report(backend: Machine, block: AskedCircuit) -> BlockReport:
     known: dict[str, Any] = {
         "block": block.name,
         "qubits": block.circuit.num_qubits,
@@ -215,8 +220,8 @@ def _duration_us(backend: Machine, compiled: CompiledCircuit) -> float | None:
     return None if seconds is None else seconds * 1e6
 
 
-def _circuits_table(report: Preflight) -> Table:
-    return Table(
+def _circuits_table(report: Preflight) -> ReportTable:
+    return ReportTable(
         f"circuits on {report.backend}",
         (
             "block",
@@ -242,8 +247,8 @@ def _circuits_table(report: Preflight) -> Table:
     )
 
 
-def _costs_table(report: Preflight) -> Table:
-    return Table(
+def _costs_table(report: Preflight) -> ReportTable:
+    return ReportTable(
         f"costs of {report.rows:,} rows in {report.calls:,} calls",
         (
             "mitigation",

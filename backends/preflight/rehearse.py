@@ -39,7 +39,7 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True)
-class Block:
+class AskedCircuit:
     """A circuit that is to run, and what is asked of it.
 
     Attributes:
@@ -59,7 +59,7 @@ class Block:
         return Call((pub,), self.name)
 
 
-def blocks_of(subject: Any) -> list[Block]:
+def blocks_of(subject: Any) -> list[AskedCircuit]:
     """The circuits of a model, a layer, or ``{name: (circuit, observables)}``.
 
     All observables are read for every row, whatever shape they come in.
@@ -147,13 +147,13 @@ def _run(subject: Callable[..., Any] | Any, batch: Any) -> None:
         subject(batch)
 
 
-def _layer_block(name: str, layer: Layer) -> Block:
+def _layer_block(name: str, layer: Layer) -> AskedCircuit:
     network = layer.neural_network
     return _circuit_block(name, network.circuit, network.observables)
 
 
-def _circuit_block(name: str, circuit: QuantumCircuit, observables: Any) -> Block:
-    return Block(str(name), circuit, ObservablesArray.coerce(observables).reshape(-1, 1))
+def _circuit_block(name: str, circuit: QuantumCircuit, observables: Any) -> AskedCircuit:
+    return AskedCircuit(str(name), circuit, ObservablesArray.coerce(observables).reshape(-1, 1))
 
 
 def _pair(name: str, pair: Any) -> tuple[QuantumCircuit, Any]:

@@ -31,7 +31,7 @@ from qvlm_qiskit.jobs.ledger.store import CHUNK, JobStore
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Question:
     """Rows of one kind that are asked for, and what the ledger knows of them.
 
     Attributes:
@@ -79,7 +79,7 @@ def snap(
     for kind, members in kinds.items():
         circuit = pubs[next(iter(members.values())).pub].circuit
         if bound := parameter_tolerance(circuit, tolerance):
-            asked = _Asked(kind, members, bound, chosen, own)
+            asked = _Question(kind, members, bound, chosen, own)
             answers.update(_answers(store, asked, remember))
     found = []
     for row in rows:
@@ -88,7 +88,7 @@ def snap(
     return found
 
 
-def _answers(store: JobStore, asked: _Asked, remember: bool) -> dict[str, tuple[str, Floats]]:
+def _answers(store: JobStore, asked: _Question, remember: bool) -> dict[str, tuple[str, Floats]]:
     """Key and values of the row that answers each of the asked ones; without those of their own."""
     rows = asked.rows
     answers = {key: asked.chosen[key] for key in rows if key in asked.chosen}

@@ -14,7 +14,7 @@ from qvlm_qiskit.noise_models.description.sources import (
     NoiseSource,
     OverRotation,
     PhaseDamping,
-    Readout,
+    ReadoutError,
     ThermalRelaxation,
     ZZCrosstalk,
 )
@@ -102,7 +102,7 @@ def readout(
     """The same readout error on every qubit; p(0|1) = p(1|0) when it is not given."""
     down = p_meas1_prep0 if p_meas0_prep1 is None else p_meas0_prep1
     name = f"readout(p_meas1_prep0={p_meas1_prep0:g},p_meas0_prep1={down:g})"
-    return _of(name, basis, Readout(p_meas1_prep0, down))
+    return _of(name, basis, ReadoutError(p_meas1_prep0, down))
 
 
 def over_rotation(fraction: float, *, basis: Basis = BASIS_GATES) -> NoiseSpec:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from qvlm_qiskit.noise_models.description.entries import GateNoise, QubitNoise
-from qvlm_qiskit.noise_models.description.sources import NoiseSource, Readout
+from qvlm_qiskit.noise_models.description.sources import NoiseSource, ReadoutError
 
 
 class NoiseDescription(Protocol):
@@ -46,7 +46,7 @@ def readout_after(qubit: QubitNoise, sources: Iterable[NoiseSource]) -> tuple[fl
     """p(1|0) and p(0|1) of a qubit's own readout error followed by those of readout sources."""
     up, down = qubit.p_meas1_prep0, qubit.p_meas0_prep1
     for source in sources:
-        if isinstance(source, Readout):
+        if isinstance(source, ReadoutError):
             more_up, more_down = source.p_meas1_prep0, source.p_meas0_prep1
             up, down = (
                 up * (1 - more_down) + (1 - up) * more_up,

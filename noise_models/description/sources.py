@@ -178,7 +178,7 @@ class ZZCrosstalk:
 
 
 @dataclass(frozen=True)
-class Readout:
+class ReadoutError:
     """Flips of what is read, on every qubit, after the qubit's own readout error.
 
     Attributes:
@@ -195,9 +195,9 @@ class Readout:
         for name in ("p_meas1_prep0", "p_meas0_prep1"):
             check_probability(name, getattr(self, name))
 
-    def scaled(self, factor: float) -> Readout:
+    def scaled(self, factor: float) -> ReadoutError:
         """Both probabilities times the factor."""
-        return Readout(
+        return ReadoutError(
             p_meas1_prep0=_scaled(self, "p_meas1_prep0", factor, 0.5),
             p_meas0_prep1=_scaled(self, "p_meas0_prep1", factor, 0.5),
         )
@@ -206,11 +206,11 @@ class Readout:
 GateSource: TypeAlias = (
     Depolarizing | AmplitudeDamping | PhaseDamping | ThermalRelaxation | OverRotation
 )
-NoiseSource: TypeAlias = GateSource | ZZCrosstalk | Readout
+NoiseSource: TypeAlias = GateSource | ZZCrosstalk | ReadoutError
 
 GATE_SOURCES = (Depolarizing, AmplitudeDamping, PhaseDamping, ThermalRelaxation, OverRotation)
 KINDS: dict[str, type[NoiseSource]] = {
-    cls.kind: cls for cls in (*GATE_SOURCES, ZZCrosstalk, Readout)
+    cls.kind: cls for cls in (*GATE_SOURCES, ZZCrosstalk, ReadoutError)
 }
 
 

@@ -3,7 +3,7 @@
 from qvlm_qiskit.blocks.block import PLACES, Block, Place
 from qvlm_qiskit.blocks.circuit_block import CircuitBlock, CircuitConfig
 from qvlm_qiskit.blocks.core import BLOCK_KINDS, build_core
-from qvlm_qiskit.blocks.gate import GatedResidual, Readout
+from qvlm_qiskit.blocks.gate import ExpectationReadout, GatedResidual
 from qvlm_qiskit.blocks.paqm import PAQM, PAQMConfig
 from qvlm_qiskit.blocks.qcnn import QCNN, QCNNConfig
 from qvlm_qiskit.blocks.registry import BLOCKS, build_at, build_block, register_block
@@ -17,11 +17,11 @@ __all__ = [
     "Block",
     "CircuitBlock",
     "CircuitConfig",
+    "ExpectationReadout",
     "GatedResidual",
     "PAQMConfig",
     "Place",
     "QCNNConfig",
-    "Readout",
     "build_at",
     "build_block",
     "build_core",

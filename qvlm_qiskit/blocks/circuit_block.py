@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from qvlm_qiskit.blocks.block import Block
 from qvlm_qiskit.blocks.core import build_core
-from qvlm_qiskit.blocks.gate import GatedResidual, Readout
+from qvlm_qiskit.blocks.gate import ExpectationReadout, GatedResidual
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class CircuitBlock(Block):
         super().__init__(config, width)
         self.reduce = nn.Linear(width, 2**config.num_qubits)
         self.core = build_core(config.kind, config.num_qubits, config.num_layers, self.positional)
-        self.expand = Readout(config.num_qubits, width)
+        self.expand = ExpectationReadout(config.num_qubits, width)
         self.gate = GatedResidual(config.gate, width, config.initial_gate)
 
     def mixed(self, embeddings: Tensor, angles: Tensor | None = None) -> Tensor:

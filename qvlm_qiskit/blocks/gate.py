@@ -13,7 +13,7 @@ from qvlm_qiskit.errors import InputError, UnknownNameError
 GATES = ("scalar", "channel")
 
 
-class Readout(nn.Linear):
+class ExpectationReadout(nn.Linear):
     """Expectation values ``(…, n)`` → channels ``(…, width)``, of unit variance at the start.
 
     ⟨Z⟩ of a random circuit has a standard deviation of about 0.3 (measured on both blocks at 4

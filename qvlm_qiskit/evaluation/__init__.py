@@ -10,14 +10,14 @@ from qvlm_qiskit.evaluation.evaluate import (
 from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.evaluation.expectations import ExpectationError, capture_rows, expectation_errors
 from qvlm_qiskit.evaluation.generate import answer
-from qvlm_qiskit.evaluation.metrics import Accuracy, Difference, paired_difference
+from qvlm_qiskit.evaluation.metrics import Accuracy, PairedDifference, paired_difference
 
 __all__ = [
     "Accuracy",
-    "Difference",
     "Evaluation",
     "Exam",
     "ExpectationError",
+    "PairedDifference",
     "answer",
     "capture_rows",
     "evaluate",

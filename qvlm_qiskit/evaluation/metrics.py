@@ -48,7 +48,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """A difference of two accuracies on the same questions, with its bootstrap interval."""
 
     value: float
@@ -60,7 +60,9 @@ class Difference:
         return {"difference": self.value, "low": self.low, "high": self.high}
 
 
-def paired_difference(first: Sequence[bool], second: Sequence[bool], seed: int = 0) -> Difference:
+def paired_difference(
+    first: Sequence[bool], second: Sequence[bool], seed: int = 0
+) -> PairedDifference:
     """Accuracy of ``first`` minus that of ``second`` on the same questions.
 
     The interval is the percentile bootstrap over questions, which keeps the pairing.
@@ -77,4 +79,4 @@ def paired_difference(first: Sequence[bool], second: Sequence[bool], seed: int =
     means = delta[rng.integers(0, len(delta), size=(RESAMPLES, len(delta)))].mean(axis=1)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
-    return Difference(float(delta.mean()), float(low), float(high))
+    return PairedDifference(float(delta.mean()), float(low), float(high))

@@ -19,7 +19,7 @@ from transformers.models.deepseek_v3.modeling_deepseek_v3 import (
 )
 from transformers.models.vit.modeling_vit import ViTModel, ViTPatchEmbeddings
 
-from qvlm_qiskit.blocks import Block, GatedResidual, Readout, build_at
+from qvlm_qiskit.blocks import Block, ExpectationReadout, GatedResidual, build_at
 from qvlm_qiskit.blocks.core import ClassicalCore
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
@@ -306,7 +306,7 @@ def _add_block(owner: nn.Module, place: str, width: int, options: dict[str, Any]
 
 def _init_block(module: nn.Module) -> bool:
     """Initialise a part of a quantum block; False if the module is none."""
-    if isinstance(module, Readout):
+    if isinstance(module, ExpectationReadout):
         init.normal_(module.weight, mean=0.0, std=module.initial_std)
         init.zeros_(module.bias)
     elif isinstance(module, QuantumLayer | ClassicalCore):

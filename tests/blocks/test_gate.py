@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from qvlm_qiskit.blocks import GatedResidual, Readout
+from qvlm_qiskit.blocks import ExpectationReadout, GatedResidual
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
 WIDTH = 5
@@ -89,7 +89,7 @@ def test_an_unknown_gate_names_the_nearest():
 @pytest.mark.parametrize("n", [2, 6, 12])
 def test_the_read_out_starts_at_unit_variance(n):
     torch.manual_seed(1)
-    readout = Readout(n, 4000)
+    readout = ExpectationReadout(n, 4000)
     assert not readout.bias.any()
     assert readout.initial_std == pytest.approx(1 / (0.3 * math.sqrt(n)))
     values = readout(0.3 * torch.randn(50, n)).detach()

@@ -27,7 +27,7 @@ MAX_DENSITY_QUBITS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class NoisyStep:
     """R₀ + cos θ R₁ + sin θ R₂ on one or two qubits, or R₀ alone.
 
     Attributes:
@@ -57,7 +57,7 @@ class NoisyProgram:
     num_qubits: int
     width: int
     active: tuple[QubitIndex, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[NoisyStep, ...]
     angles: AngleTable
     noise: NoiseChannels
 
@@ -93,7 +93,7 @@ def compile_noisy(
     position = {qubit: i for i, qubit in enumerate(active)}
     table = AngleTable(len(order))
     builder = ProgramBuilder(table, {p: i for i, p in enumerate(order)}, len(active), [])
-    steps: list[Step] = []
+    steps: list[NoisyStep] = []
     for item, qubits in items:
         if item.name == "delay":
             raise CircuitError(
@@ -111,7 +111,7 @@ def compile_noisy(
             builder.append(item.operation, tuple(position[qubit] for qubit in qubits))
             steps += [_step(made) for made in builder.operations[done:]]
         for places, ptm in channels:
-            steps.append(Step(tuple(position[q] for q in places), np.asarray(ptm)[None]))
+            steps.append(NoisyStep(tuple(position[q] for q in places), np.asarray(ptm)[None]))
     return NoisyProgram(len(active), circuit.num_qubits, active, tuple(steps), table, noise)
 
 
@@ -129,15 +129,15 @@ def check_density_qubits(count: int) -> None:
         )
 
 
-def _step(operation: Operation) -> Step:
+def _step(operation: Operation) -> NoisyStep:
     if isinstance(operation, AmplitudeLoad):
         raise CircuitError("an amplitude load is no device's gate: compile the circuit first")
     if isinstance(operation, FixedUnitary):
         _check_width(len(operation.qubits))
-        return Step(operation.qubits, unitary_ptm(operation.matrix)[None])
+        return NoisyStep(operation.qubits, unitary_ptm(operation.matrix)[None])
     _check_width((operation.x | operation.z).bit_count())
     qubits, parts = rotation_ptm(operation)
-    return Step(qubits, parts, operation.angle)
+    return NoisyStep(qubits, parts, operation.angle)
 
 
 def _check_width(width: int) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from qvlm_qiskit.basics.pauli_transfer import Ptm
-from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, Step
+from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, NoisyStep
 from qvlm_qiskit.quantum.density.superoperators import swapped
 
 Pair = tuple[int, int]
@@ -32,7 +32,7 @@ class Chain:
     start: Ptm = field(default_factory=lambda: np.eye(4))
     rotations: list[tuple[Ptm, int]] = field(default_factory=list)
 
-    def add(self, step: Step) -> None:
+    def add(self, step: NoisyStep) -> None:
         """Append a step; constants merge into what stands before them."""
         if step.row is not None:
             self.rotations.append((step.parts, step.row))
@@ -67,7 +67,7 @@ class Element:
 
 
 @dataclass(frozen=True)
-class Block:
+class FusedBlock:
     """Consecutive matrices on one pair.
 
     Attributes:
@@ -94,7 +94,7 @@ class DensityPlan:
     """
 
     num_qubits: int
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[FusedBlock] = field(default_factory=list)
     constants: list[Ptm] = field(default_factory=list)
     shared: list[Unit] = field(default_factory=list)
     chains: list[tuple[Chain, Chain]] = field(default_factory=list)
@@ -125,7 +125,7 @@ def plan_density(program: NoisyProgram, is_batched: Callable[[int], bool]) -> De
             axes = _to_the_end(order, pair)
             order = [order[axis] for axis in axes]
             still = axes == list(range(len(axes)))
-            plan.blocks.append(Block(None if still else tuple(axes), tuple(elements)))
+            plan.blocks.append(FusedBlock(None if still else tuple(axes), tuple(elements)))
     plan.order = tuple(order)
     return plan
 
@@ -139,7 +139,7 @@ class _Gatherer:
         self._pending: dict[int, Chain] = {}
         self._last: dict[int, int] = {}
 
-    def add(self, step: Step) -> None:
+    def add(self, step: NoisyStep) -> None:
         if len(step.qubits) == 1:
             self._pending.setdefault(step.qubits[0], Chain()).add(step)
             return

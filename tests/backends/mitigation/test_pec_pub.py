@@ -7,7 +7,7 @@ from qiskit.primitives import StatevectorEstimator
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from qvlm_qiskit.backends.mitigation.pec_pub import Sample, SampledPub
+from qvlm_qiskit.backends.mitigation.pec_pub import Insertions, SampledPub
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
 from tests.backends.mitigation.circuits import as_pauli
 
@@ -38,7 +38,7 @@ def run(sampled, template):
 def test_it_reads_the_signed_values_of_every_circuit():
     pub = asked()
     template = AngleTemplate.of(pub.circuit, "test")
-    found = run(SampledPub.of(pub, template, Sample(SIGNS, FLIPS, FRAMES)), template)
+    found = run(SampledPub.of(pub, template, Insertions(SIGNS, FLIPS, FRAMES)), template)
     angles = template.angles(pub.parameter_values)
     for circuit, (sign, flips, frame) in enumerate(zip(SIGNS, FLIPS, FRAMES, strict=True)):
         for row in range(3):
@@ -51,7 +51,7 @@ def test_it_reads_the_signed_values_of_every_circuit():
 def test_without_any_sign_it_is_the_pub():
     pub = asked()
     template = AngleTemplate.of(pub.circuit, "test")
-    none = Sample(np.ones(3), np.zeros_like(FLIPS), np.zeros_like(FRAMES))
+    none = Insertions(np.ones(3), np.zeros_like(FLIPS), np.zeros_like(FRAMES))
     found = run(SampledPub.of(pub, template, none), template)
     expected = StatevectorEstimator().run([pub]).result()[0].data.evs
     np.testing.assert_allclose(found, np.broadcast_to(expected, (3, 2, 3)), atol=1e-10)

@@ -1,6 +1,6 @@
 import pytest
 
-from qvlm_qiskit.noise_models import ChannelNoise, QubitNoise, Readout
+from qvlm_qiskit.noise_models import ChannelNoise, QubitNoise, ReadoutError
 from qvlm_qiskit.noise_models.description.protocol import readout_after
 
 
@@ -8,7 +8,7 @@ class Foreign:
     """A description of noise that is no ``NoiseSpec``."""
 
     name, basis_gates, qubits, gates = "mine", ("sx", "rz", "cz"), (), ()
-    sources = (Readout(p_meas1_prep0=0.1, p_meas0_prep1=0.2),)
+    sources = (ReadoutError(p_meas1_prep0=0.1, p_meas0_prep1=0.2),)
 
     def check(self):
         pass

@@ -10,7 +10,7 @@ from qvlm_qiskit.noise_models import (
     NoiseSpec,
     OverRotation,
     QubitNoise,
-    Readout,
+    ReadoutError,
     ThermalRelaxation,
     ZZCrosstalk,
     build,
@@ -65,7 +65,7 @@ def test_scaling_reaches_every_source():
     assert by_kind["thermal_relaxation"] == ThermalRelaxation(("cz",), 70.0, 200.0, 160.0)
     assert by_kind["over_rotation"] == OverRotation(("sx", "x", "cz"), -0.01)
     assert by_kind["zz_crosstalk"] == ZZCrosstalk(0.025)
-    assert by_kind["readout"] == Readout(0.005, 0.015)
+    assert by_kind["readout"] == ReadoutError(0.005, 0.015)
     assert scaled(parse_parametric(EVERY_FAMILY), 0.0).is_noise_free
     assert not half.is_noise_free
     for text in ("readout(0.3)", "zz(2)", "over_rotation(0.6)", "amplitude_damping(0.6)"):

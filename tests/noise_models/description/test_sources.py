@@ -9,7 +9,7 @@ from qvlm_qiskit.noise_models.description.sources import (
     Depolarizing,
     OverRotation,
     PhaseDamping,
-    Readout,
+    ReadoutError,
     ThermalRelaxation,
     ZZCrosstalk,
     is_silent,
@@ -24,7 +24,7 @@ ONE_OF_EACH = [
     ThermalRelaxation(("cz",), 70.0, 100.0, 80.0),
     OverRotation(("sx",), -0.05),
     ZZCrosstalk(0.2),
-    Readout(0.01, 0.02),
+    ReadoutError(0.01, 0.02),
 ]
 
 

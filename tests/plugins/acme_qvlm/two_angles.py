@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from qiskit.circuit import ParameterVector, QuantumCircuit
 from torch import nn
 
-from qvlm_qiskit.blocks import Block, Readout
+from qvlm_qiskit.blocks import Block, ExpectationReadout
 from qvlm_qiskit.quantum import QuantumLayer, make_qnn
 
 
@@ -27,7 +27,7 @@ class TwoAngles(Block):
         circuit.cx(0, 1)
         self.angles = nn.Linear(width, 2, bias=False)
         self.layer = QuantumLayer(make_qnn(circuit, list(x), list(w)))
-        self.expand = Readout(2, width)
+        self.expand = ExpectationReadout(2, width)
 
     def forward(self, patches):
         return patches + self.expand(self.layer(self.angles(patches)))

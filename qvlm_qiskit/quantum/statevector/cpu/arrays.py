@@ -52,7 +52,7 @@ class PlanArrays(NamedTuple):
     term_o: Any
 
 
-class Work(NamedTuple):
+class Scratch(NamedTuple):
     """Scratch space for gates of one tile.
 
     Attributes:
@@ -80,7 +80,7 @@ def work_space(gate_factors, lanes, like):
     longest = 0
     for g in range(gate_factors.size - 1):
         longest = max(longest, gate_factors[g + 1] - gate_factors[g])
-    return Work(
+    return Scratch(
         np.empty((longest + 1, 8, lanes), like.dtype),
         np.empty((8, lanes), like.dtype),
         np.empty((8, lanes), like.dtype),

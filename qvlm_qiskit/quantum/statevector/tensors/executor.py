@@ -34,7 +34,7 @@ from qvlm_qiskit.quantum.statevector.tensors.gate_bank import (
 from qvlm_qiskit.quantum.statevector.tensors.steps import (
     Chain,
     Diagonal,
-    Layer,
+    GateLayer,
     Permutation,
     Step,
     axes_of,
@@ -86,7 +86,7 @@ class TensorExecutor:
         gates: dict[Place, Chain] = {}
         own: dict[Place, Chain] = {}
         for index, step in enumerate(self._steps):
-            for qubit, chain in step.chains.items() if isinstance(step, Layer) else ():
+            for qubit, chain in step.chains.items() if isinstance(step, GateLayer) else ():
                 (own if self._is_batched(chain) else gates)[index, qubit] = chain
         behind = {row: len(self._shared) + i for row, i in self._batched.items()}
         self._bank = GateBank(list(gates.values()), self._shared)
@@ -123,7 +123,7 @@ class TensorExecutor:
         if amplitudes is not None:
             state, done = amplitudes.to(dtype), 0
         else:
-            done = int(bool(self._steps) and isinstance(self._steps[0], Layer))
+            done = int(bool(self._steps) and isinstance(self._steps[0], GateLayer))
             state = self._first_state(bound, prepared=done == 1).expand(len(batched), -1)
         for index, step in enumerate(self._steps[done:], done):
             state = self._apply(index, step, state, bound)
@@ -157,7 +157,7 @@ class TensorExecutor:
         return state
 
     def _apply(self, index: int, step: Step, state: Tensor, bound: _Bound) -> Tensor:
-        if isinstance(step, Layer):
+        if isinstance(step, GateLayer):
             return self._apply_layer(index, step, state, bound)
         if isinstance(step, Permutation):
             return cast(Tensor, _Permute.apply(state, *self._tables(index, step, state)))  # type: ignore[no-untyped-call]
@@ -167,7 +167,7 @@ class TensorExecutor:
             return self._apply_matrix(index, step, state)
         return self._apply_rotation(step, state, bound)
 
-    def _apply_layer(self, index: int, layer: Layer, state: Tensor, bound: _Bound) -> Tensor:
+    def _apply_layer(self, index: int, layer: GateLayer, state: Tensor, bound: _Bound) -> Tensor:
         shape = state.shape
         for first, width in blocks_of(self.num_qubits):
             if (index, first) in bound.blocks:

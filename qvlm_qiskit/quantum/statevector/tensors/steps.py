@@ -34,7 +34,7 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class GateLayer:
     """At most one chain per qubit."""
 
     chains: dict[QubitIndex, Chain]
@@ -54,7 +54,7 @@ class Diagonal:
     phases: Matrix
 
 
-Step: TypeAlias = Layer | Permutation | Diagonal | Gate
+Step: TypeAlias = GateLayer | Permutation | Diagonal | Gate
 
 
 def steps_of(program: Program) -> list[Step]:
@@ -97,8 +97,8 @@ def axes_of(qubits: Sequence[QubitIndex], num_qubits: int) -> list[int]:
     return [*shape, 1 << above]
 
 
-def _layer(chains: dict[QubitIndex, list[Gate]]) -> Layer:
-    return Layer({qubit: tuple(chain) for qubit, chain in sorted(chains.items())})
+def _layer(chains: dict[QubitIndex, list[Gate]]) -> GateLayer:
+    return GateLayer({qubit: tuple(chain) for qubit, chain in sorted(chains.items())})
 
 
 def _append(steps: list[Step], operation: Gate, num_qubits: int) -> None:
