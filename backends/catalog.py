@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qvlm_qiskit.backends.mitigation.names import combined, mitigation_name, parse_mitigation
 from qvlm_qiskit.backends.mitigation.step import Step
-from qvlm_qiskit.backends.mitigation.techniques.auto import Auto
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.table import OWN as OWN
 from qvlm_qiskit.backends.table import BackendRow
@@ -161,6 +160,7 @@ def open_backend(
         MitigationError: A mitigation that is unknown or not offered there.
         BackendError: The backend can't be opened (its subclasses say why).
     """
+    check_backend(name)
     options = BackendOptions(
         shots=shots,
         precision=precision,
@@ -195,9 +195,10 @@ def _mitigation(given: str | Step | Sequence[Step], budget: int | None) -> str:
         steps = combined([given] if isinstance(given, Step) else given)
     if budget is None:
         return mitigation_name(steps)
-    if not isinstance(steps[0], Auto):
+    chosen: Any = steps[0]
+    if chosen.name != "auto":
         raise InputError(f"budget= is for mitigation='auto', not for {mitigation_name(steps)!r}")
-    return str(replace(steps[0], budget=budget))
+    return str(replace(chosen, budget=budget))
 
 
 def list_backends() -> list[BackendRow]:

@@ -7,13 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qvlm_qiskit.basics.files import write_text
 from qvlm_qiskit.errors import NoiseModelError
-from qvlm_qiskit.noise_models.channels.channel_noise import ChannelNoise
 from qvlm_qiskit.noise_models.description.entries import GateNoise, QubitNoise, Snapshot
 from qvlm_qiskit.noise_models.description.gates import noisy_instruction
 from qvlm_qiskit.noise_models.description.protocol import readout_after
@@ -24,6 +23,9 @@ from qvlm_qiskit.noise_models.description.sources import (
     source_from_dict,
     source_to_dict,
 )
+
+if TYPE_CHECKING:  # a description is read without Qiskit
+    from qvlm_qiskit.noise_models.channels.channel_noise import ChannelNoise
 
 FORMAT = "qvlm-noise"
 VERSION = 2
@@ -99,6 +101,8 @@ class NoiseSpec:
             NoiseModelError: An unknown instruction, or an over-rotation of a gate that has no
                 fixed angle.
         """
+        from qvlm_qiskit.noise_models.channels.channel_noise import ChannelNoise
+
         return ChannelNoise(self)
 
     def check(self) -> None:

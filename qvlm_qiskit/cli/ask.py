@@ -46,8 +46,9 @@ def _answer(
     from qvlm_qiskit.data.images import open_image
     from qvlm_qiskit.runs import Run
 
-    opened = Run.open(run)
     machine.check()
+    opened = Run.open(run)
+    machine.check_techniques()
     picture = open_image(image)
     common.use_threads(1)
     from qvlm_qiskit.evaluation import answer

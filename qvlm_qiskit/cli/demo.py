@@ -37,12 +37,12 @@ class Stages:
         """
         from qvlm_qiskit.backends.catalog import check_backend
         from qvlm_qiskit.backends.options import BackendOptions
+        from qvlm_qiskit.mitigations import check_mitigation
         from qvlm_qiskit.recipes import TrainingOptions
 
         TrainingOptions(steps=self.steps, seed=self.seed)
-        check_backend(
-            f"noisy:{self.device}", BackendOptions(shots=self.shots, mitigation=self.mitigation)
-        )
+        check_mitigation(self.mitigation)
+        check_backend(f"noisy:{self.device}", BackendOptions(shots=self.shots))
 
 
 @grouped

@@ -24,8 +24,9 @@ def evaluate(
     from qvlm_qiskit.runs import Run
 
     common.check_threads(threads)
-    opened = Run.open(run)
     machine.check()
+    opened = Run.open(run)
+    machine.check_techniques()
     common.use_threads(threads)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.evaluation import Exam

@@ -29,7 +29,7 @@ class MachineOptions:
     seed: common.Seed = None
 
     def check(self) -> None:
-        """Refuse what can be refused without a model: names first, for which nothing is imported.
+        """Refuse what can be refused before Qiskit or torch are imported.
 
         Raises:
             QVLMError: An unknown backend or mitigation, an option that it doesn't take, or a value
@@ -42,7 +42,18 @@ class MachineOptions:
         given = self._given(None)
         check_mitigation(given["mitigation"])
         check_backend(self.backend, BackendOptions(**{**given, "mitigation": "none"}))
-        BackendOptions(**given)  # a technique's parameters are read by its own file
+
+    def check_techniques(self) -> None:
+        """Refuse parameters of techniques, and techniques that don't go together.
+
+        Their own files know, so this imports Qiskit, but no torch.
+
+        Raises:
+            MitigationError: One of them is wrong.
+        """
+        from qvlm_qiskit.backends.options import BackendOptions
+
+        BackendOptions(**self._given(None))
 
     def open(self, seed: int) -> Any:
         """The backend; with another seed where none was given."""

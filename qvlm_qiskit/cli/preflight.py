@@ -26,8 +26,9 @@ def preflight(
     """
     from qvlm_qiskit.runs import Run
 
-    opened = Run.open(run)
     machine.check()
+    opened = Run.open(run)
+    machine.check_techniques()
     common.use_threads(1)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.evaluation import Exam

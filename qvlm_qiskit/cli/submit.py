@@ -97,8 +97,9 @@ def submit(
     """Evaluate by jobs that are never lost or paid for twice; say first what they cost."""
     from qvlm_qiskit.runs import Run
 
-    opened = Run.open(run)
     machine.check()
+    opened = Run.open(run)
+    machine.check_techniques()
     options = purchase.options()
     common.use_threads(1)
     from qvlm_qiskit.basics.progress import on_console

@@ -87,7 +87,6 @@ REFUSALS = {
         "evaluate run --backend aer --optimization-level 4": "optimization_level is 4",
         "evaluate run --backend aer --noise-scale 2": "'aer' takes no option noise_scale=",
         "evaluate run --backend ibm:x --method aer": "'ibm:x' takes no option method=",
-        "evaluate run --mitigation zne+cdr": "would correct the same error twice",
         "submit run --backend aer --limit 0": "an evaluation needs at least 1 question, got 0",
         "train --out new --steps 0": "steps must be at least 1, got 0",
         "train --out new --learning-rate nan": "learning_rate must be positive and finite",

@@ -53,7 +53,7 @@ def test_an_exact_backend_has_no_shots(qvlm):
         ("--backend aer --device tpu", "cpu, gpu, auto"),
         ("--backend statevector --layout-trials 3", "layout_trials="),
         ("--backend noisy:fake_manila --layout-trials 0", "layout_trials"),
-        ("--backend noisy:fake_manila --batch 0", "batch size"),
+        ("--backend noisy:fake_manila --batch 0", "a batch needs at least 1 question"),
         ("--backend noisy:fake_manila --limit 0", "at least 1"),
         ("--backend noisy:fake_manilla", "fake_manila"),
         ("--backend fake_manila --method aer", "method="),
