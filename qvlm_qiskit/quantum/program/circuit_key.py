@@ -51,4 +51,7 @@ def _number(value: Any) -> Hashable:
         made = tuple((str(step.op), step.lhs, step.rhs) for step in steps)
         alone = None if value.parameters else value.numeric(strict=False)
         return made, frozenset(value.parameters), alone
-    return value.tobytes() if isinstance(value, np.ndarray) else value
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    # blocks of control flow, which no engine runs, are equal to nothing
+    return value if isinstance(value, Hashable) else object()
