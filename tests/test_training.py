@@ -375,7 +375,7 @@ def test_training_under_noise_is_repeatable_and_resumes(tmp_path, noisy, stop_at
         ("noisy:fake_manila", {"shots": 100}, {}, "gives samples, no gradients"),
         ("aer", {}, {}, "gives samples, no gradients"),
         ("noisy:fake_manila", {"precision": 0}, {"blocks": "classical"}, "no circuits"),
-        ("noisy:fake_torino", {"precision": 0}, {"recipe": "wide"}, "11 qubits.*at most 10"),
+        ("noisy:fake_torino", {"precision": 0}, {"recipe": "paper"}, "11 qubits.*at most 10"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_it_starts(
@@ -386,7 +386,7 @@ def test_what_cannot_be_trained_is_refused_before_it_starts(
 
     # a circuit that is too large in a model that is built in a moment
     blocks = {**RECIPES["tiny"]["blocks"], "vision": {"name": "qcnn", "num_qubits": 11}}
-    monkeypatch.setitem(RECIPES, "wide", {**RECIPES["tiny"], "blocks": blocks})
+    monkeypatch.setitem(RECIPES, "paper", {**RECIPES["tiny"], "blocks": blocks})
     with pytest.raises(QVLMError, match=says):
         train(
             dataclasses.replace(QUICK, **change),
