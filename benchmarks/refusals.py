@@ -56,7 +56,8 @@ new_run(JobStore("jobs", create=True), request)
 
 def main() -> None:
     """Print the table."""
-    scripts = sys.argv[1:] or [str(Path(sys.executable).with_name("qvlm"))]
+    given = sys.argv[1:] or [str(Path(sys.executable).with_name("qvlm"))]
+    scripts = [str(Path(script).absolute()) for script in given]
     print(f"{'':46}" + "".join(f"{'CPU s':>12}{'MiB':>8}" for _ in scripts))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
