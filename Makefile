@@ -35,7 +35,7 @@ slow: $(READY)
 # The layer, the backends and the ledger on the lowest versions that pyproject.toml allows.
 lowest: .venv-lowest/.ready
 	.venv-lowest/bin/python -m pytest tests/quantum/test_layer.py tests/backends/test_catalog.py \
-	  tests/backends/test_stack.py tests/backends/mitigation/test_mitigation.py tests/jobs/ledger
+	  tests/backends/test_stack.py tests/backends/mitigation/test_mitigator.py tests/jobs/ledger
 
 .venv-lowest/.ready: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv .venv-lowest

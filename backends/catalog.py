@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 from qvlm_qiskit.backends.mitigation.names import combined, mitigation_name, parse_mitigation
 from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.table import OWN as OWN
-from qvlm_qiskit.backends.table import BackendRow
+from qvlm_qiskit.backends.table import OWN, BackendRow
 from qvlm_qiskit.basics.registry import Registry
 from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
 

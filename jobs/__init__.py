@@ -1,8 +1,9 @@
 """Jobs that are never lost, repeated or misread: the ledger, and the estimator in front of it.
 
 The way of a call: `recorded` (which rows are known?) → `rows` → `purchase` (intent) → `worker` →
-`submit` → `reconcile` → `follow` → `store`. A machine brings its service (`backends.service`); one
-that has none is run on this computer by `services.local`.
+`submit` → `reconcile` → `follow` → `store`. `recording` puts this in front of a device, with the
+machine's service (`backends.service`) or, where it brings none, this computer's (`services.local`).
+`costs` limits what is spent, `verify` reads a ledger again.
 """
 
 from __future__ import annotations

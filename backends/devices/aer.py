@@ -11,7 +11,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.primitives import EstimatorV2 as AerEstimator
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import OWN, register
+from qvlm_qiskit.backends.catalog import register
 from qvlm_qiskit.backends.devices.sampling import (
     PARALLEL,
     ReducedSimulator,
@@ -19,6 +19,7 @@ from qvlm_qiskit.backends.devices.sampling import (
     compiler_for,
 )
 from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.backends.table import OWN
 from qvlm_qiskit.errors import BackendError, FallbackWarning, InputError
 
 AER_GATES = ("h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz", "p", "u")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import OWN, register
+from qvlm_qiskit.backends.catalog import register
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     fake_device,
@@ -18,6 +18,7 @@ from qvlm_qiskit.backends.devices.sampling import compiler_for
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS
+from qvlm_qiskit.backends.table import OWN
 from qvlm_qiskit.noise_models import calibrated
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import OWN, register
+from qvlm_qiskit.backends.catalog import register
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     rep_delay_seconds,
@@ -21,6 +21,7 @@ from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
 from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.backends.table import OWN
 from qvlm_qiskit.noise_models import calibrated
 
 

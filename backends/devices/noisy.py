@@ -15,7 +15,7 @@ from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import OWN, register
+from qvlm_qiskit.backends.catalog import register
 from qvlm_qiskit.backends.devices.fake_devices import fake_device, rep_delay_seconds
 from qvlm_qiskit.backends.devices.fake_files import fake_files
 from qvlm_qiskit.backends.devices.noise_by_name import open_noise
@@ -36,7 +36,7 @@ from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots
 from qvlm_qiskit.backends.pubs.work import Work
-from qvlm_qiskit.backends.table import PARAMETRIC_QUBITS, noisy_names
+from qvlm_qiskit.backends.table import OWN, PARAMETRIC_QUBITS, noisy_names
 from qvlm_qiskit.errors import CapacityError, InputError, UnknownNameError
 from qvlm_qiskit.noise_models import (
     ChannelNoise,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
-from qvlm_qiskit.backends.catalog import OWN, register
+from qvlm_qiskit.backends.catalog import register
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.table import memory_qubits
+from qvlm_qiskit.backends.table import OWN, memory_qubits
 from qvlm_qiskit.errors import BackendError, InputError, QVLMError
 
 

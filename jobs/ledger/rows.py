@@ -63,18 +63,6 @@ def split(pubs: Sequence[EstimatorPub], context: Mapping[str, Any]) -> list[Row]
     return [row for number, pub in enumerate(pubs) for row in _rows(number, pub, described)]
 
 
-def row_key(pub: EstimatorPub, context: Mapping[str, Any]) -> str:
-    """The key of a pub that is a single row.
-
-    Raises:
-        LedgerError: It has several.
-    """
-    (row, *more) = split([pub], context)
-    if more:
-        raise LedgerError(f"a pub of shape {pub.shape} has several rows")
-    return row.key
-
-
 def merge(
     rows: Iterable[Row], pubs: Sequence[EstimatorPub]
 ) -> list[tuple[EstimatorPub, list[Row]]]:

@@ -6,7 +6,8 @@ from qvlm_qiskit.blocks.core import BLOCK_KINDS, build_core
 from qvlm_qiskit.blocks.gate import ExpectationReadout, GatedResidual
 from qvlm_qiskit.blocks.paqm import PAQM, PAQMConfig
 from qvlm_qiskit.blocks.qcnn import QCNN, QCNNConfig
-from qvlm_qiskit.blocks.registry import BLOCKS, build_at, build_block, register_block
+from qvlm_qiskit.blocks.registry import build_at, build_block, register_block
+from qvlm_qiskit.recipes import BLOCKS
 
 __all__ = [
     "BLOCKS",

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.blocks.block import PLACES, Block
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.recipes import BLOCKS as BLOCKS
+from qvlm_qiskit.recipes import BLOCKS
 
 _Block = TypeVar("_Block", bound=type[Block])
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.data.sample import Samples
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.recipes import DATA_SETS as DATA_SETS
+from qvlm_qiskit.recipes import DATA_SETS
 
 Opener = Callable[[str, int | None, int], Samples]
 """(split, size, seed) → samples; without a size, as many as the data set holds."""

@@ -9,8 +9,9 @@ import pytest
 from qvlm_qiskit.basics import registry
 from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.data import DigitCanvases, open_data
-from qvlm_qiskit.data.registry import DATA_SETS, find_data
+from qvlm_qiskit.data.registry import find_data
 from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.recipes import DATA_SETS
 from tests.conftest import forgetting
 
 # The whole file of a foreign data set.

@@ -26,7 +26,7 @@ from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import recorded_backend
-from qvlm_qiskit.jobs.ledger.rows import assemble, merge, row_key, split
+from qvlm_qiskit.jobs.ledger.rows import assemble, merge, split
 from tests.jobs.questions import two_qubits
 
 # Parameter values, observables: every way in which Qiskit lets them meet.
@@ -35,6 +35,11 @@ SHAPES = [
     ((1, 4), (3, 4)), ((2, 1, 2), (3, 1)), ((1,), (1,)), ((2, 3), (1, 1)), ((5, 1), (1, 2)),
     ((0,), ()), ((2, 0), (1,)), ((), (2, 2)),
 ]  # fmt: skip
+
+
+def row_key(pub, context):
+    (row,) = split([pub], context)
+    return row.key
 
 
 def make_pub(shapes, parameters, seed, few=False, precision=0.1):
