@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from qvlm_qiskit.backends.backend import Backend, Kind
 
 ENTRY_POINT_GROUP = "qvlm_qiskit.backends"
-SHARED = ("fake_devices", "fake_files", "noise_by_name", "runtime", "sampling")
+SHARED = (
+    "fake_devices", "fake_files", "noise_by_name", "noisy_estimator", "runtime", "sampling",
+)  # fmt: skip
 """Files of `devices` that open nothing."""
 FILES: Registry[object] = Registry(
     "backend",

@@ -12,12 +12,11 @@ from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResu
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
-from qvlm_qiskit.basics.same_row import SAME_ROW
 from qvlm_qiskit.errors import JobFailedError, JobPending
 from qvlm_qiskit.jobs.ledger.records import StoredRow, Submission
 from qvlm_qiskit.jobs.ledger.rows import Row, assemble, split
 from qvlm_qiskit.jobs.ledger.runs import note_wanted
-from qvlm_qiskit.jobs.ledger.same_row import snap
+from qvlm_qiskit.jobs.ledger.same_row import SAME_ROW, snap
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.ledger.store import JobStore
 from qvlm_qiskit.jobs.purchase import Buyer, purchase

@@ -15,10 +15,9 @@ from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
 from qvlm_qiskit.backends.preflight.limits import JobTimer
 from qvlm_qiskit.backends.pubs.stack import stack_of
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork
-from qvlm_qiskit.basics.same_row import SAME_ROW
 from qvlm_qiskit.jobs.ledger.records import StoredRow
 from qvlm_qiskit.jobs.ledger.rows import merge, split
-from qvlm_qiskit.jobs.ledger.same_row import snap
+from qvlm_qiskit.jobs.ledger.same_row import SAME_ROW, snap
 from qvlm_qiskit.jobs.ledger.store import JobStore
 
 

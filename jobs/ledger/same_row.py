@@ -24,6 +24,7 @@ from scipy.spatial import KDTree
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from qvlm_qiskit.basics.same_row import SAME_ROW as SAME_ROW
 from qvlm_qiskit.basics.same_row import parameter_tolerance
 from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.ledger.rows import Floats, Row

@@ -35,14 +35,13 @@ class Stages:
         Raises:
             QVLMError: An unknown device or mitigation, or a number out of range.
         """
-        from qvlm_qiskit.backends.catalog import check_backend
-        from qvlm_qiskit.backends.options import BackendOptions
-        from qvlm_qiskit.mitigations import check_mitigation
+        from qvlm_qiskit.cli.options import MachineOptions
         from qvlm_qiskit.recipes import TrainingOptions
 
         TrainingOptions(steps=self.steps, seed=self.seed)
-        check_mitigation(self.mitigation)
-        check_backend(f"noisy:{self.device}", BackendOptions(shots=self.shots))
+        MachineOptions(
+            backend=f"noisy:{self.device}", shots=self.shots, mitigation=self.mitigation
+        ).check()
 
 
 @grouped

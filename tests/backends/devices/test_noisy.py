@@ -18,68 +18,6 @@ def evs(backend, circuit, observables, values, **options):
     return backend.estimator().run([(circuit, observables, values)], **options).result()[0]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "noisy:fake_lagos",
-        "noisy:depolarizing(0.02)",
-        "noisy:fake_manila+zz(0.4)+over_rotation(0.1)",
-        "noisy:thermal(t1_us=20,t2_us=15)+readout(0.02,0.1)+zz(0.5)",
-    ],
-)
-@pytest.mark.parametrize("scale", [0.7, 1.5])
-def test_both_methods_draw_from_the_same_distribution(
-    name, scale, make_circuit, values_for, within_errors
-):
-    """Shots of either lie around the exact values: layouts, bases, readout, crosstalk and all."""
-    circuit = make_circuit(layers=2)
-    values = values_for(circuit, (3,))
-    options = {"noise_scale": scale, "seed": 3}
-    exact = evs(open_backend(name, precision=0, **options), circuit, OBSERVABLES, values)
-    assert exact.metadata["method"] == "density"
-    assert np.all(exact.data.stds == 0)
-    for method in ("density", "aer"):
-        backend = open_backend(name, shots=40_000, method=method, **options)
-        found = evs(backend, circuit, OBSERVABLES, values)
-        assert found.metadata["method"] == method
-        within_errors(found, exact.data.evs)
-
-
-def test_both_methods_report_the_same_work(make_circuit, values_for):
-    circuit = make_circuit()
-    values = values_for(circuit, (2,))
-    pub = (circuit, ["ZII", "XII"], values)
-    reports = []
-    for method in ("density", "aer"):
-        backend = open_backend("noisy:fake_manila", shots=50, seed=1, method=method)
-        metadata = dict(backend.estimator().run([pub]).result()[0].metadata)
-        assert metadata.pop("method") == method
-        reports.append(metadata)
-    assert reports[0] == reports[1]
-    assert reports[0]["circuits"] == 2
-
-
-def test_both_ends_know_the_same_limit():
-    from qvlm_qiskit.backends.devices.noisy import DENSITY_QUBITS
-    from qvlm_qiskit.quantum.density.noisy_program import MAX_DENSITY_QUBITS
-
-    assert DENSITY_QUBITS == MAX_DENSITY_QUBITS
-
-
-def test_auto_gives_large_circuits_to_aer():
-    circuit = QuantumCircuit(12)
-    for qubit in range(11):
-        circuit.sx(qubit)
-        circuit.cz(qubit, qubit + 1)
-    observables = ["Z" + 11 * "I"]
-    backend = open_backend("noisy:depolarizing(0.01)", shots=20, seed=1)
-    assert backend.estimator().run([(circuit, observables)]).result()[0].metadata["method"] == "aer"
-    for options in ({"precision": 0}, {"shots": 20, "method": "density"}):
-        backend = open_backend("noisy:depolarizing(0.01)", seed=1, **options)
-        with pytest.raises(CapacityError, match="at most 10"):
-            backend.estimator().run([(circuit, observables)]).result()
-
-
 def test_exact_values_with_precision_and_without(make_circuit, values_for):
     circuit = make_circuit()
     values = values_for(circuit)
@@ -89,23 +27,6 @@ def test_exact_values_with_precision_and_without(make_circuit, values_for):
     reference = evs(exact, circuit, "ZII", values).data.evs
     assert evs(sampling, circuit, "ZII", values, precision=0).data.evs == reference
     assert evs(exact, circuit, "ZII", values, precision=0.1).metadata["shots"] == 100
-
-
-@pytest.mark.parametrize("method", ["density", "aer"])
-def test_samples_belong_to_the_seed_and_the_pub(method, make_circuit, values_for):
-    circuit = make_circuit()
-    values = values_for(circuit, (3,))
-
-    def run(seed, rows):
-        backend = open_backend("noisy:fake_manila", shots=500, seed=seed, method=method)
-        estimator = backend.estimator()
-        evs = [estimator.run([(circuit, "ZII", v)]).result()[0].data.evs for v in rows]
-        return np.array(evs)
-
-    forwards, backwards = run(1, values), run(1, values[::-1])
-    np.testing.assert_array_equal(forwards, backwards[::-1])
-    assert not np.array_equal(forwards, run(2, values))
-    assert not np.array_equal(run(None, values), run(None, values))
 
 
 def test_a_saved_calibration_is_the_device(saved, make_circuit, values_for):
@@ -195,10 +116,3 @@ def test_describe_says_which_method_and_which_noise():
     assert about["device"]["density_qubits"] == 10
     assert about["noise"]["sources"] == [{"kind": "zz_crosstalk", "angle_rad": 0.1}]
     assert about["precision"] == 0
-
-
-def test_the_engine_takes_as_many_qubits_as_the_backend_gives_it():
-    from qvlm_qiskit.backends.devices.noisy import DENSITY_QUBITS
-    from qvlm_qiskit.quantum.density.noisy_program import MAX_DENSITY_QUBITS
-
-    assert DENSITY_QUBITS == MAX_DENSITY_QUBITS

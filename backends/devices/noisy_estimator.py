@@ -1,0 +1,159 @@
+"""Pubs under noise: on this package's density-matrix engine where it can, else as shots on Aer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+
+from qvlm_qiskit.backends.devices.sampling import (
+    SampledEstimator,
+)
+from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
+from qvlm_qiskit.backends.pubs.digest import pub_digest
+from qvlm_qiskit.backends.pubs.jobs import FinishedJob
+from qvlm_qiskit.backends.pubs.shots import content_seed
+from qvlm_qiskit.backends.pubs.work import Work
+from qvlm_qiskit.errors import CapacityError
+
+Method = Literal["auto", "density", "aer"]
+
+DENSITY_QUBITS = 10
+"""The most active qubits that "auto" gives to the density-matrix engine, and that it takes."""
+
+
+class NoisyEstimator(BaseEstimatorV2):
+    """Runs every ISA pub on this package's density-matrix engine, or as shots on Aer.
+
+    Both read the same noise description, measure the same circuits with the same noisy basis
+    changes, and report the same metadata; `metadata["method"]` says which one answered. The
+    engine gives exact values too (precision 0), and it is differentiable.
+
+    Args:
+        density: Makes the engine's ``TorchEstimator``; called when it is first needed.
+        sampled: Shots on Aer.
+        method: "density", "aer", or "auto": the engine for up to `DENSITY_QUBITS` active qubits.
+        seed: Equal pubs with an equal seed give equal samples; None draws fresh ones each time.
+        default_precision: For pubs that name none; 0 is exact.
+    """
+
+    def __init__(
+        self,
+        density: Callable[[], Any],
+        sampled: SampledEstimator,
+        method: Method,
+        seed: int | None,
+        default_precision: float,
+    ) -> None:
+        self.sampled = sampled
+        self.method: Method = method
+        self.seed = seed
+        self.default_precision = default_precision
+        self._make = density
+
+    @cached_property
+    def density(self) -> Any:
+        """The engine's estimator."""
+        return self._make()
+
+    @property
+    def real_dtype(self) -> Any:
+        """The real torch dtype that `differentiable`'s engine computes in."""
+        return self.density.real_dtype
+
+    def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
+        """Run the pubs.
+
+        Args:
+            pubs: ISA pubs of any broadcast shape.
+            precision: For pubs that name none; 0 is exact, otherwise ⌈1/precision²⌉ shots per
+                measured circuit.
+
+        Raises:
+            InputError: Precision 0 with method "aer".
+            CircuitError: Measurements, control flow, delays, or gates that the device lacks.
+            CapacityError: More active qubits than the method takes.
+            BackendError: Aer fails.
+        """
+        precision = self.default_precision if precision is None else precision
+        coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
+        results = [self._run_pub(pub) for pub in coerced]
+        return FinishedJob(PrimitiveResult(results, metadata={"version": 2}))
+
+    def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
+        """The circuits that `run` would measure, as one job, on the engine or on Aer."""
+        return self.sampled.jobs(pubs)
+
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """1: values are plain means."""
+        return self.sampled.error_gain(pub)
+
+    def differentiable(
+        self,
+        circuit: QuantumCircuit,
+        observables: Sequence[Any],
+        parameters: Sequence[Any],
+        num_batched: int,
+    ) -> Any | None:
+        """The engine of an ISA circuit, which autograd differentiates; None if values are sampled.
+
+        Args:
+            circuit: The ISA circuit.
+            observables: `SparsePauliOp`s on its qubits.
+            parameters: The order of the parameters.
+            num_batched: How many leading parameters are given per sample.
+
+        Raises:
+            CapacityError: More active qubits than the engine takes.
+        """
+        if self.default_precision > 0 or self.method == "aer":
+            return None
+        return self.density.engine(circuit, observables, parameters, num_batched)
+
+    def check_differentiable(self, circuit: QuantumCircuit) -> None:
+        """Refuse a circuit, compiled or not, that `differentiable` would refuse for its size.
+
+        Raises:
+            CapacityError: It acts on more qubits than the engine takes.
+        """
+        acting = _acting(circuit)
+        if self.default_precision == 0 and acting > DENSITY_QUBITS:
+            raise CapacityError(
+                f"the circuit acts on {acting} qubits; gradients under noise go through density "
+                f"matrices of at most {DENSITY_QUBITS}. Train on 'statevector' and evaluate under "
+                "noise with shots, which Aer's trajectories run (method='aer'), or use a smaller "
+                "encoding"
+            )
+
+    def _run_pub(self, pub: EstimatorPub) -> PubResult:
+        qubits = active_qubits(pub.circuit, pub.observables)
+        if self._takes(pub):
+            rng = np.random.default_rng(content_seed(self.seed, pub_digest(pub)))
+            result = self.density.evaluate(pub, rng)
+        elif pub.precision or self.method == "aer":
+            result = self.sampled.run([pub]).result()[0]
+        else:
+            raise CapacityError(
+                f"exact values under noise need the density-matrix engine, which takes at most "
+                f"{DENSITY_QUBITS} active qubits; this circuit has {len(qubits)}. Ask for shots: "
+                "Aer's trajectories run them"
+            )
+        method = "density" if self._takes(pub) else "aer"
+        about = {**result.metadata, "method": method, "active_qubits": list(qubits)}
+        return PubResult(result.data, about)
+
+    def _takes(self, pub: EstimatorPub) -> bool:
+        """Whether the engine runs the pub; with "density" it refuses itself what is too large."""
+        if self.method != "auto":
+            return self.method == "density"
+        return _acting(pub.circuit) <= DENSITY_QUBITS
+
+
+def _acting(circuit: QuantumCircuit) -> int:
+    """How many qubits some instruction acts on."""
+    return len({bit for item in circuit.data if item.name != "barrier" for bit in item.qubits})
