@@ -56,7 +56,7 @@ class Evaluation:
 def evaluate(
     model: HybridVLM,
     processor: HybridVLMProcessor,
-    samples: Sequence[Sample],
+    samples: Iterable[Sample],
     *,
     batch_size: int = 100,
     track: Track = silent,
@@ -69,7 +69,7 @@ def evaluate(
     Raises:
         InputError: No samples, or a batch size below 1.
     """
-    exam = Exam(model, processor, samples)
+    exam = Exam(model, processor, list(samples))
     return evaluate_exam(exam, batch_size=batch_size, track=track, what=what)
 
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.data import DIGIT_QUESTIONS, DigitCanvases
+from qvlm_qiskit.data import DIGIT_QUESTIONS, DigitCanvases, open_data
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Evaluation, evaluate, majority_baseline, shuffle_images
 from qvlm_qiskit.evaluation.evaluate import judge
@@ -126,3 +126,10 @@ def test_shuffling_is_decided_by_its_seed_and_leaves_the_samples_alone(samples):
 def test_one_image_can_not_be_shuffled(samples, count):
     with pytest.raises(InputError, match="at least 2"):
         shuffle_images(samples[:count])
+
+
+def test_what_a_data_set_opens_is_asked_as_it_is(model, processor):
+    opened = open_data("digits", "test", 4, seed=0)
+    assert (
+        evaluate(model, processor, opened).answers == evaluate(model, processor, [*opened]).answers
+    )
