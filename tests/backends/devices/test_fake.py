@@ -13,7 +13,7 @@ from qvlm_qiskit.errors import BackendError
 
 @pytest.mark.slow
 def test_every_fake_device_runs_under_both_names():
-    from qvlm_qiskit.backends.devices.fake_devices import fake_qubits
+    from qvlm_qiskit.backends.devices.fake_files import fake_qubits
 
     for name, qubits in fake_qubits().items():
         circuit = QuantumCircuit(min(qubits, 2))
