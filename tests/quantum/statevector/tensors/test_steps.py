@@ -33,6 +33,6 @@ def test_every_kind_of_step_occurs():
     circuit, x, w = everything()
     found = [type(step).__name__ for step in steps.steps_of(compile_circuit(circuit, [*x, *w]))]
     assert found == [
-        *("Layer", "Permutation", "Diagonal", "FixedUnitary"),
-        *("PauliRotation", "PauliRotation", "Layer"),
+        *("GateLayer", "Permutation", "Diagonal", "FixedUnitary"),
+        *("PauliRotation", "PauliRotation", "GateLayer"),
     ]
