@@ -159,7 +159,7 @@ class Study(ABC, Generic[Options, Cell]):
 
     def train(self, model: Any) -> None:
         """Leave a model in the study's folder; runs in a process of its own, before all cells."""
-        raise NotImplementedError
+        raise StudyError(f"study {self.name!r} names models that are missing and has no train()")
 
     def label(self, row: Row) -> str:
         """A short note beside the progress bar about a finished cell."""
