@@ -17,7 +17,7 @@ def test_a_post_is_sent_once(session, server, step, waits):
     assert [seen[0] for seen in server.seen] == ["POST"]
     assert len(record.exchanges) == 1
     assert waits == []
-    assert seconds < 2
+    assert seconds < 10
 
 
 @pytest.mark.parametrize(

