@@ -6,7 +6,9 @@ one thing. Compilation is outermost: mitigation folds, and records hold, the cir
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qvlm_qiskit.basics.lazy import lazy_names
 
 if __name__ != "qvlm_qiskit.backends":
     raise ImportError("this package is imported as qvlm_qiskit.backends, not as backends")
@@ -54,11 +56,4 @@ __all__ = [
     "register",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use: names and options are refused without Qiskit."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qvlm_qiskit.backends' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"qvlm_qiskit.backends.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -8,7 +8,9 @@ machine's service (`backends.service`) or, where it brings none, this computer's
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qvlm_qiskit.basics.lazy import lazy_names
 
 if __name__ != "qvlm_qiskit.jobs":
     raise ImportError("this package is imported as qvlm_qiskit.jobs, not as jobs")
@@ -47,11 +49,4 @@ __all__ = [
     "recorded_backend",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use: what only reads a ledger needs no Qiskit."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qvlm_qiskit.jobs' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"qvlm_qiskit.jobs.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)

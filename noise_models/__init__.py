@@ -9,7 +9,9 @@ engine; the two agree.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qvlm_qiskit.basics.lazy import lazy_names
 
 if __name__ != "qvlm_qiskit.noise_models":
     raise ImportError("this package is imported as qvlm_qiskit.noise_models, not as noise_models")
@@ -123,11 +125,4 @@ __all__ = [
     "zz",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use: a formula's names are read without Qiskit."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qvlm_qiskit.noise_models' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"qvlm_qiskit.noise_models.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qvlm_qiskit.basics.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qvlm_qiskit.backends import Backend, list_backends, open_backend
@@ -12,14 +14,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Backend": "qvlm_qiskit.backends",
-    "HybridVLM": "qvlm_qiskit.model",
-    "HybridVLMConfig": "qvlm_qiskit.model",
-    "HybridVLMProcessor": "qvlm_qiskit.model",
-    "QuantumLayer": "qvlm_qiskit.quantum",
-    "TorchEstimator": "qvlm_qiskit.quantum",
-    "list_backends": "qvlm_qiskit.backends",
-    "open_backend": "qvlm_qiskit.backends",
+    "Backend": "backends",
+    "HybridVLM": "model",
+    "HybridVLMConfig": "model",
+    "HybridVLMProcessor": "model",
+    "QuantumLayer": "quantum",
+    "TorchEstimator": "quantum",
+    "list_backends": "backends",
+    "open_backend": "backends",
 }
 
 __all__ = [
@@ -34,11 +36,4 @@ __all__ = [
     "open_backend",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use: torch and transformers take seconds to load."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qvlm_qiskit' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -183,7 +183,8 @@ def test_the_exceptions_are_still_needed():
 
 
 def test_the_top_level_imports_its_parts_on_demand_only():
-    eager = [i for i in IMPORTS if i.part == "__init__" and own(i) and not (i.lazy or i.typing)]
+    top = [i for i in IMPORTS if i.part == "__init__" and own(i) and not (i.lazy or i.typing)]
+    eager = [i for i in top if i.name != "qvlm_qiskit.basics.lazy.lazy_names"]
     assert eager == []
 
 

@@ -10,7 +10,9 @@ outwards: twirling, readout, then one technique that goes to zero noise.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qvlm_qiskit.basics.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qvlm_qiskit.backends.mitigation.mitigator import (
@@ -90,11 +92,4 @@ __all__ = [
     "values",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use: the names of mitigations are read without Qiskit."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qvlm_qiskit.backends.mitigation' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"qvlm_qiskit.backends.mitigation.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)

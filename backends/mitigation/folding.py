@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 
 from qiskit import QuantumCircuit
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
+from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import MitigationError
 
 SELF_INVERSE = ("cx", "cz", "ecr", "swap")
@@ -56,17 +56,12 @@ class FoldedCircuits:
     """Remembers the folded forms of circuits, so that every scale factor is one template."""
 
     def __init__(self, size: int = 256) -> None:
-        self._size = size
-        self._folded: OrderedDict[tuple[str, int], QuantumCircuit] = OrderedDict()
+        self._folded: LruCache[tuple[str, int], QuantumCircuit] = LruCache(size)
 
     def get(self, circuit: QuantumCircuit, factor: int) -> QuantumCircuit:
         """`fold_two_qubit_gates`, the same object for an equal circuit."""
         key = (circuit_digest(circuit), factor)
-        if key not in self._folded:
-            self._folded[key] = fold_two_qubit_gates(circuit, factor)
-            if len(self._folded) > self._size:
-                self._folded.popitem(last=False)
-        return self._folded[key]
+        return self._folded.get(key, lambda: fold_two_qubit_gates(circuit, factor))
 
     def pubs(self, pub: EstimatorPub, factors: Iterable[int]) -> list[EstimatorPub]:
         """The pub with its circuit folded to every scale factor."""

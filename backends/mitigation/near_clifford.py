@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,7 @@ from qvlm_qiskit.backends.pubs.active_qubits import (
 )
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, observables_bytes
 from qvlm_qiskit.backends.pubs.shots import content_seed
+from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import MissingDependencyError, MitigationError
 
 Floats = NDArray[np.float64]
@@ -131,7 +131,7 @@ class TrainingSets:
     def __init__(self, draw: NearClifford, seed: int | None) -> None:
         self.draw = draw
         self.seed = seed
-        self._sets: OrderedDict[TrainingKey, TrainingSet] = OrderedDict()
+        self._sets: LruCache[TrainingKey, TrainingSet] = LruCache(MAX_SETS)
 
     def of(self, pub: EstimatorPub) -> tuple[TrainingKey, TrainingSet]:
         """What the training for a pub belongs to, and its circuits.
@@ -140,11 +140,7 @@ class TrainingSets:
             MitigationError: Gates that can't be varied, or too many qubits.
         """
         key = training_key(pub)
-        if key not in self._sets:
-            self._sets[key] = self.draw.seeded(pub, self.seed)
-            if len(self._sets) > MAX_SETS:
-                self._sets.popitem(last=False)
-        return key, self._sets[key]
+        return key, self._sets.get(key, lambda: self.draw.seeded(pub, self.seed))
 
 
 def training_key(pub: EstimatorPub) -> TrainingKey:

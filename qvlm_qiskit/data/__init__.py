@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qvlm_qiskit.basics.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qvlm_qiskit.data.batch import PromptBatch, encode_prompts, encode_training
@@ -34,11 +36,4 @@ __all__ = [
     "open_data",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use: an image file is read without torch."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qvlm_qiskit.data' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"qvlm_qiskit.data.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -9,7 +9,9 @@ files.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qvlm_qiskit.basics.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qvlm_qiskit.inference.cancel import cancel_evaluation
@@ -45,11 +47,4 @@ __all__ = [
     "submit_evaluation",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use: what only reads a ledger needs no torch."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qvlm_qiskit.inference' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"qvlm_qiskit.inference.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -5,7 +5,9 @@ A study is a file of this folder, or a package for a large one; `grid_study` say
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qvlm_qiskit.basics.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qvlm_qiskit.studies.demo.demo import run_demo
@@ -41,11 +43,4 @@ __all__ = [
     "run_study",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'qvlm_qiskit.studies' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"qvlm_qiskit.studies.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)

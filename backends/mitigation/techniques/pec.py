@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from qvlm_qiskit.backends.mitigation.step import (
 from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest
 from qvlm_qiskit.backends.pubs.shots import content_seed
+from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import MitigationError
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class ErrorCancelled(Mitigator[Pec]):
         super().__init__(inner, Pec(samples, max_overhead))
         self.noise = noise
         self.seed = seed or 0
-        self._plans: OrderedDict[str, CancellationPlan] = OrderedDict()
+        self._plans: LruCache[str, CancellationPlan] = LruCache(64)
 
     def expand(self, pub: EstimatorPub) -> Expansion:
         """The pub itself, and one pub of M random circuits × parameter rows."""
@@ -172,13 +172,11 @@ class ErrorCancelled(Mitigator[Pec]):
         return alone, math.ceil(rest / count), count
 
     def _plan(self, pub: EstimatorPub) -> CancellationPlan:
-        digest = circuit_digest(pub.circuit)
-        if digest not in self._plans:
+        def make() -> CancellationPlan:
             qubits = active_qubits(pub.circuit, pub.observables)
-            self._plans[digest] = CancellationPlan.of(pub.circuit, qubits, self.noise(qubits))
-            if len(self._plans) > 64:
-                self._plans.popitem(last=False)
-        plan = self._plans[digest]
+            return CancellationPlan.of(pub.circuit, qubits, self.noise(qubits))
+
+        plan = self._plans.get(circuit_digest(pub.circuit), make)
         if plan.gamma**2 > self.options.max_overhead:
             raise MitigationError(
                 f"pec needs γ² = {plan.gamma**2:,.0f} times the executions for the "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +29,7 @@ from qvlm_qiskit.backends.mitigation.report import mitigated_metadata, overhead
 from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step, technique
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
 from qvlm_qiskit.backends.pubs.shots import content_seed
+from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import MitigationError
 
 TWIRLED = ("cx", "cz", "ecr", "swap", "iswap", "dcx", "cy")
@@ -105,7 +105,7 @@ class PauliTwirled(Mitigator[Twirling]):
         super().__init__(inner, Twirling(randomizations))
         self.seed = seed or 0
         check_target(target)
-        self._twirled: OrderedDict[str, list[QuantumCircuit]] = OrderedDict()
+        self._twirled: LruCache[str, list[QuantumCircuit]] = LruCache(64)
 
     def expand(self, pub: EstimatorPub) -> Expansion:
         """One pub per random circuit; the pub itself where nothing can be twirled."""
@@ -138,16 +138,16 @@ class PauliTwirled(Mitigator[Twirling]):
 
     def _circuits(self, circuit: QuantumCircuit) -> list[QuantumCircuit]:
         digest = circuit_digest(circuit)
-        if digest not in self._twirled:
+
+        def make() -> list[QuantumCircuit]:
             rng = np.random.default_rng(content_seed(self.seed, digest))
             gates = sum(len(item.qubits) == 2 and item.name != "barrier" for item in circuit.data)
-            self._twirled[digest] = [
+            return [
                 twirled(circuit, rng.integers(16, size=gates))
                 for _ in range(self.options.randomizations if gates else 1)
             ]
-            if len(self._twirled) > 64:
-                self._twirled.popitem(last=False)
-        return self._twirled[digest]
+
+        return self._twirled.get(digest, make)
 
 
 def check_target(target: Target) -> None:
