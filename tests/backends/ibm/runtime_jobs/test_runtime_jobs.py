@@ -207,11 +207,11 @@ def test_a_hanging_server_is_left_in_time(server, jobs, package, tag):
     begun = time.monotonic()
     server.faults.add("hang_after")
     submit(jobs, package, tag)
-    assert time.monotonic() - begun < SHORT.write_seconds + 1
+    assert time.monotonic() - begun < SHORT.write_seconds + 8
     begun = time.monotonic()
     server.faults.add("hang_before", "usage")
     submit(jobs, package, tag)
-    assert time.monotonic() - begun < SHORT.read_seconds + 1
+    assert time.monotonic() - begun < SHORT.read_seconds + 8
 
 
 def test_a_job_that_is_accepted_late_is_accepted(server, jobs, package, tag):
