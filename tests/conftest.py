@@ -14,8 +14,8 @@ import pytest
 
 # Before torch is loaded: threads of small kernels wait for each other where several workers run.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# The Runtime client looks at the callers' file names at every request. With the source lines that it
-# does not use, and as deep below pytest, that takes 60 ms.
+# The Runtime client looks at its callers' file names at every request. With the source lines, which
+# it does not use, that takes 60 ms as deep as below pytest.
 inspect.stack = functools.partial(inspect.stack, 0)
 
 

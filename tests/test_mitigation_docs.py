@@ -89,6 +89,7 @@ def smoke(tmp_path_factory):
     return done.stdout, json.loads(path.read_text("utf-8"))
 
 
+@pytest.mark.slow
 def test_the_benchmark_measures_and_stores(smoke):
     text, results = smoke
     assert set(results["machines"]) == {"noisy:fake_torino", "fake_torino"}

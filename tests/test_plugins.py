@@ -222,6 +222,7 @@ def test_a_budget_that_is_too_small_sends_nothing(qvlm, run, cloud, budget):
     assert cloud.jobs() == {}
 
 
+@pytest.mark.slow
 def test_a_submit_that_is_killed_is_resumed_by_another_process_and_nothing_is_bought_twice(
     qvlm, process, run, store, cloud
 ):

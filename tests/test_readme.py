@@ -45,6 +45,7 @@ def test_kept_results_reach_what_is_promised():
     assert results["peak_memory_mib"] <= 4096
 
 
+@pytest.mark.slow
 def test_cli_reference_is_the_help_of_today():
     make = load(ROOT / "docs" / "make_cli_reference.py")
     assert (ROOT / "docs" / "cli.md").read_text("utf-8") == make.reference()

@@ -303,6 +303,7 @@ def test_a_file_where_the_partial_folder_should_be_is_refused(tmp_path):
     assert (tmp_path / "run.partial").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_kill_minus_nine_leaves_only_the_partial_folder_and_it_resumes(tmp_path):
     script = textwrap.dedent(
         f"""
@@ -359,6 +360,7 @@ def test_training_under_noise_goes_other_ways_and_says_where(tmp_path, noisy):
     assert all(q._override is None for q in run.model().quantum_layers.values())
 
 
+@pytest.mark.slow
 def test_training_under_noise_is_repeatable_and_resumes(tmp_path, noisy, stop_at, stopped):
     whole = train(QUICK, tmp_path / "whole", backend=noisy)
     with pytest.raises(stopped):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 
 

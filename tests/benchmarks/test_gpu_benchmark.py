@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+pytestmark = pytest.mark.slow
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 ROWS = ["paqm", "qcnn12", "qcnn192", "n8"]
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.cli.runtime_machine import MACHINE
 
 
@@ -21,6 +23,7 @@ def test_hardware_is_evaluated_through_the_ledger_and_paid_once(qvlm, server):
     assert json.loads(second.out)["correct"] == json.loads(first.out)["correct"]
 
 
+@pytest.mark.slow
 def test_a_detached_run_ends_in_the_same_jobs(qvlm, server):
     options = ("--backend", MACHINE, "--limit", 2, "--shots", 64)
     started = qvlm("submit", "run", *options, "--detach", "--json")
@@ -38,6 +41,7 @@ def test_a_detached_run_ends_in_the_same_jobs(qvlm, server):
     assert exported.status == 0, exported.err
 
 
+@pytest.mark.slow
 def test_the_key_appears_nowhere(qvlm, server, tmp_path, capfd):
     key = server.environment()["QISKIT_IBM_TOKEN"]
     done = qvlm("submit", "run", "--backend", MACHINE, "--limit", 1, "--shots", 64)

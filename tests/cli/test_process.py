@@ -35,6 +35,7 @@ def test_a_mistake_is_one_line_and_status_2(process, tree, place, script):
     assert tree(place) == before
 
 
+@pytest.mark.slow
 def test_results_go_to_stdout_and_progress_to_stderr(process):
     found = process("evaluate", "run", "--limit", "2", "--backend", "aer", "--json", script=True)
     assert found.status == 0, found.err
@@ -66,6 +67,7 @@ def test_a_reader_that_goes_away_is_no_error(process, place):
     assert (writer.returncode, err) == (0, "")
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_a_training_and_keeps_what_can_be_resumed(begin, place):
     words = ("train", "--out", "new", "--recipe", "tiny", "--steps", "100000")
     training = begin(*words, "--train-samples", "16")

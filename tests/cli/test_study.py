@@ -100,6 +100,7 @@ def test_a_report_that_can_not_be_written_again_is_said_and_left_alone(qvlm, pla
     assert not (run_copy / "noise_study.json").exists()
 
 
+@pytest.mark.slow
 def test_study_noise_prints_its_table_and_goes_on(qvlm, place):
     words = (
         "study", "noise", "run", "--out", "grid", "--backend", "noisy:fake_manila",

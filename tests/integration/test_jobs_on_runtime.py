@@ -103,7 +103,12 @@ def jobs_of(server, store):
     return {s.tag: len(server.jobs.tagged(s.tag)) for s in store.find()}
 
 
-@pytest.mark.parametrize("fault", EVERY_FAULT)
+# The short run takes one fault of each outcome.
+SHORT = {"drop_after", "rate_limited", "session_closed", "truncated"}
+FAULTS = [pytest.param(f, marks=() if f in SHORT else pytest.mark.slow) for f in EVERY_FAULT]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_one_fault_leads_to_one_job(fault, server, store):
     server.faults.add(fault, nth=1, **EVERY_FAULT[fault])
     found = buy(estimator_on(store, run="r-1"), [0.1, 0.2])

@@ -548,6 +548,7 @@ def test_many_submit_at_once(server, backend, pub):
 # By hand
 
 
+@pytest.mark.slow
 def test_the_module_serves_until_it_is_stopped(pub):
     command = [sys.executable, "-m", "tests.runtime_server", "--port", "0", "--instant"]
     options = ["--backend", "fake_manila", "--fault", "error_after@1=504"]

@@ -59,6 +59,7 @@ def jobs_of(server, store):
     return [list(server.jobs.tagged(submission.tag)) for submission in store.find()]
 
 
+@pytest.mark.slow
 def test_both_blocks_jobs_wait_together_and_nothing_is_sent_twice(tiny_run, machine, server, store):
     done = submit_evaluation(tiny_run, machine, store, OPTIONS)
     assert done.state == "done"

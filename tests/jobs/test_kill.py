@@ -30,6 +30,7 @@ def killed(*options):
     return done.returncode, [line for line in lines if "WRONG" in line]
 
 
+@pytest.mark.slow
 def test_a_process_killed_around_the_request_leaves_one_job():
     assert killed("--request") == (0, [])
 

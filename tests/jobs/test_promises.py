@@ -57,6 +57,7 @@ def unreliable_for_hours(seed, rate, **options):
     return Unreliable(seed=seed, rate=rate, clock=Clock(), **chosen)
 
 
+@pytest.mark.slow
 def test_random_faults_never_submit_twice(buy, store):
     service = unreliable_for_hours(3, 0.5)
     for number in range(40):
@@ -77,6 +78,7 @@ def test_two_hundred_keys_under_random_faults(buy, store):
     assert verify(store) == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grace", ["post_seconds", "visible_after_seconds"])
 def test_control_without_either_part_of_the_grace_period_jobs_are_submitted_twice(grace, buy):
     """The server lists a job later than the search that finds nothing."""

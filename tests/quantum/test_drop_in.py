@@ -154,7 +154,10 @@ LAYOUT_ESTIMATORS = {
 @pytest.mark.parametrize("gradient", ["default", "param_shift", "adjoint"])
 @pytest.mark.parametrize("kind", LAYOUT_ESTIMATORS)
 @pytest.mark.parametrize("observables", ["default", "explicit"])
-@pytest.mark.parametrize("level", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    "level",
+    [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow), 3],
+)
 def test_observables_under_a_layout_with_idle_qubits(observables, kind, gradient, level):
     circuit, x, w, manager = transpiled(level)
     isa = manager.run(circuit)
@@ -247,6 +250,7 @@ def test_the_networks_precision_reaches_values_and_gradients(
     assert [len(pubs) for pubs, _ in counting_statevector.calls] == [1, 1]
 
 
+@pytest.mark.slow
 def test_gradients_have_the_spread_that_their_precision_promises(make_network, weights):
     precision, size = 0.05, 500
     network = make_network(estimator=StatevectorEstimator(seed=3), default_precision=precision)
@@ -272,6 +276,7 @@ def test_a_gradient_of_its_own_precision_serves_the_network_without_a_layer(
     assert [precision for _, precision in counting_statevector.calls] == [0.125]
 
 
+@pytest.mark.slow
 def test_the_shots_of_a_backend_reach_the_gradient(make_network, weights):
     """A network whose precision is that of so many shots asks for so many, both ways."""
     backend = open_backend("aer", shots=400, seed=5)

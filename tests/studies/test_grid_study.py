@@ -61,6 +61,7 @@ def lines(study):
     return (study.folder / "rows.jsonl").read_text("utf-8").splitlines()
 
 
+@pytest.mark.slow
 def test_a_study_that_was_killed_in_a_cell_goes_on_and_ends_like_any_other(
     coins, make, computed, tmp_path
 ):
@@ -105,6 +106,7 @@ def test_other_options_are_refused_unless_they_only_add_cells(coins, make, compu
     assert run_study(make())["rows_of_other_grids"] == 3
 
 
+@pytest.mark.slow
 def test_two_processes_give_what_one_gives(make):
     one = run_study(make("one"))
     two = run_study(make("two"), Execution(processes=2))
@@ -128,6 +130,7 @@ def test_options_and_cells_may_hold_paths_and_else_plain_data(coins, tmp_path):
         study.key(coins.Coin({1}, 0))
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_said(coins, make, monkeypatch, tmp_path):
     (tmp_path / "site" / "deadly.py").write_text(
         "import os\n"

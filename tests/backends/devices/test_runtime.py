@@ -126,6 +126,7 @@ def test_techniques_of_the_runtime_are_the_clients_options(
     assert np.isfinite(result.data.evs)
 
 
+@pytest.mark.slow
 def test_our_wrappers_run_on_top_of_the_clients_options(make_circuit, values_for, exact):
     circuit = make_circuit(layers=2)
     values = values_for(circuit, (3,))

@@ -72,6 +72,7 @@ def test_other_addresses_are_refused(url):
         account.check_address("it", url)
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None, derandomize=True)
 @given(
     st.sampled_from(["", "https://", "http://", "https://evil.example"]),
@@ -134,6 +135,7 @@ def test_a_saved_account_that_leads_elsewhere_is_refused(environment, tmp_path, 
         open_backend("ibm:ibm_torino")
 
 
+@pytest.mark.slow
 def test_the_variables_that_the_loopback_service_prints_open_it(environment):
     with RuntimeServer(["fake_manila"], instant=True) as server:
         for name, value in server.environment().items():

@@ -12,6 +12,7 @@ from qvlm_qiskit.backends import open_backend
 REPEATS = 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mitigation", "allowance"),
     [
@@ -23,7 +24,7 @@ REPEATS = 40
         ("twirling(randomizations=16)", 15 / 13),
         ("pec(samples=60)", 1.1),
         # the members of the ensemble are a bootstrap of few circuits
-        pytest.param("learned-zne(circuits=24)", 1.5, marks=pytest.mark.slow),
+        ("learned-zne(circuits=24)", 1.5),
         ("readout(shots=500)+zne(scales=1,3)", 1.0),
     ],
 )

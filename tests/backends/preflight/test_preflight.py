@@ -165,6 +165,7 @@ class PassingOn:
         return self.inner.run(pubs, precision=precision)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["noisy:fake_manila", "fake_manila"])
 def test_a_recorder_around_the_device_changes_no_costs(name, make_circuit):
     subject = {"mine": (make_circuit(), OBSERVABLES["commuting"])}

@@ -12,6 +12,7 @@ from qvlm_qiskit.jobs.ledger.runs import list_runs
 from tests.cli.small_runs import MACHINE, STORE, local_processes, texts
 
 
+@pytest.mark.slow
 def test_a_killed_detached_job_is_finished_by_another_process_with_the_same_answers(
     qvlm, place, ledger, process
 ):

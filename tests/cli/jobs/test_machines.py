@@ -3,11 +3,14 @@
 import json
 import os
 
+import pytest
+
 from qvlm_qiskit.jobs import JobStore
 from qvlm_qiskit.jobs.ledger import schema
 from tests.cli.runtime_machine import MACHINE
 
 
+@pytest.mark.slow
 def test_a_missing_bill_is_asked_for(qvlm, server):
     options = ("--backend", MACHINE, "--limit", 1, "--shots", 63)
     assert qvlm("submit", "run", *options).status == 0

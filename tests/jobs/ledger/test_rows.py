@@ -455,6 +455,7 @@ def test_the_same_question_has_the_same_key_however_it_is_made(seed):
     assert build_key(shuffled) == key
 
 
+@pytest.mark.slow
 def test_other_processes_make_the_same_keys():
     """Whatever the seed of Python's hashes, which orders sets and names."""
     code = (

@@ -83,6 +83,7 @@ def spawned(monkeypatch):
     return folders
 
 
+@pytest.mark.slow
 def test_a_process_holds_the_lock_of_its_folder_until_it_ends(jobs):
     folder = submit(jobs)
     with (folder / "lock").open() as lock:
@@ -93,6 +94,7 @@ def test_a_process_holds_the_lock_of_its_folder_until_it_ends(jobs):
     assert started(folder)["starts"] == 1
 
 
+@pytest.mark.slow
 def test_a_process_of_another_namespace_lives_though_its_id_means_nothing_here(jobs, monkeypatch):
     folder = submit(jobs)
     monkeypatch.setattr(local, "_began", lambda _: None)
@@ -111,6 +113,7 @@ def test_a_job_is_started_once_however_often_it_is_submitted(jobs):
     assert started(folder) == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writes", [0, 1, 2])
 def test_whose_starter_is_killed_runs_once(writes, jobs, monkeypatch):
     """Before the record, between the record and the process, and behind the process."""

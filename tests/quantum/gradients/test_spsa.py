@@ -44,6 +44,7 @@ def test_the_mean_converges_to_the_gradient():
     np.testing.assert_array_less(np.abs(mean - exact), 4 * np.sqrt(others / samples) + 1e-5)
 
 
+@pytest.mark.slow
 def test_the_variance_is_the_stated_one():
     exact = run("param_shift")
     single = np.array([run("spsa", epsilon=1e-3, seed=seed) for seed in range(300)])

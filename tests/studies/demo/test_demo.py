@@ -101,6 +101,7 @@ def numbers(value):
     return [numbers(item) for item in value] if isinstance(value, list) else value
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(again, results):
     assert numbers(json.loads(json.dumps(again[1]))) == numbers(results)
 
@@ -135,6 +136,7 @@ def test_a_folder_that_exists_is_refused_and_kept(demo_options, run_copy, tree, 
     assert tree(run_copy.parent) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["exact evaluation", "noise × 0"], ids=["early", "late"])
 def test_a_demo_that_breaks_off_leaves_no_half_a_demo(
     short_demo_options, tmp_path, tree, stop_at, stopped, stage
@@ -144,6 +146,7 @@ def test_a_demo_that_breaks_off_leaves_no_half_a_demo(
     assert tree(tmp_path) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["exact evaluation", "noise × 0"], ids=["early", "late"])
 def test_overwriting_keeps_the_old_demo_until_the_new_one_is_whole(
     short_demo_options, run_copy, tree, stop_at, stopped, stage
@@ -154,6 +157,7 @@ def test_overwriting_keeps_the_old_demo_until_the_new_one_is_whole(
     assert tree(run_copy.parent) == before
 
 
+@pytest.mark.slow
 def test_a_model_without_circuits_has_a_demo_too(short_demo_options, tmp_path):
     plain = dataclasses.replace(short_demo_options().training, blocks="none")
     results = run_demo(short_demo_options(training=plain), tmp_path / "run")

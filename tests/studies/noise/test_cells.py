@@ -22,6 +22,7 @@ def test_the_method_is_part_of_what_was_computed(short_run, tmp_path):
     assert key_of(NoiseGrid(DEVICE), short_run, tmp_path) == keys["auto"]
 
 
+@pytest.mark.slow
 def test_models_are_trained_where_the_grid_says(study):
     _, out, _ = study
     found = {path.name: Run.open(path) for path in (out / "models").iterdir()}

@@ -64,6 +64,7 @@ def raws(server, machine, package, tag):
     return found
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_a_service(raws, package, tmp_path):
     """A process without account, network or environment reads the same values."""
     (tmp_path / "package").write_bytes(package.to_bytes())

@@ -135,6 +135,9 @@ def echo(jobs, package, monkeypatch, status, text):
     return "\n".join(map(told, errors))
 
 
+SLOW = [pytest.param(status, marks=pytest.mark.slow) for status in (401, 500)]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -144,7 +147,7 @@ def echo(jobs, package, monkeypatch, status, text):
         "<html>{authorization} {key}</html>",
     ],
 )
-@pytest.mark.parametrize("status", [400, pytest.param(401, marks=pytest.mark.slow), 500])
+@pytest.mark.parametrize("status", [400, *SLOW])
 def test_a_server_that_repeats_the_token_is_not_repeated(
     canary, package, monkeypatch, status, text
 ):

@@ -3,12 +3,14 @@
 import contextlib
 
 import numpy as np
+import pytest
 import torch
 
 from qvlm_qiskit.noise_models import build
 from tests.backends.mitigation.circuits import NOISE, stacked
 
 
+@pytest.mark.slow
 def test_the_network_reports_its_error_on_circuits_it_has_not_seen(exact_device, problem):
     device = exact_device(build(NOISE))
     result = stacked("learned-zne(circuits=32)", device).run([problem[0]]).result()[0]

@@ -29,6 +29,7 @@ def test_cancelling_the_stated_noise_is_unbiased(exact_device, problem):
     assert 0.6 < chi_square < 1.6
 
 
+@pytest.mark.slow
 def test_a_wrong_noise_is_not_cancelled(exact_device, problem):
     pub, expected = problem
     right = stacked("pec(samples=300)", exact_device(build(NOISE))).run([pub]).result()[0].data.evs
