@@ -22,7 +22,7 @@ demo: $(READY)
 	$(BIN)/qvlm demo --out runs/demo --overwrite
 
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

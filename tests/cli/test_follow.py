@@ -32,6 +32,7 @@ def test_a_process_whose_run_is_cancelled_ends_with_one_line(qvlm, ledger, monke
     assert ledger().count_jobs() == before[0]
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_bars_of_jobs_and_rows(qvlm, ledger):
     assert qvlm("submit", "run", *MACHINE, *STORE, "--detach").status == 0
     (run,) = list_runs(ledger())

@@ -1,3 +1,5 @@
+import pytest
+
 from qvlm_qiskit.inference import (
     cancel_evaluation,
     continue_evaluation,
@@ -23,6 +25,7 @@ def test_a_second_submission_costs_nothing(tiny_run, noisy, store):
     assert spent.executions == rows * 200
 
 
+@pytest.mark.slow
 def test_a_run_gets_the_rows_that_it_shares_with_a_cancelled_one(tiny_run, noisy, store):
     first, _ = started(tiny_run, noisy, store)
     second = submit_evaluation(tiny_run, noisy, store, SMALL, detach=True)

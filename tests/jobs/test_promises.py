@@ -226,6 +226,7 @@ def failing(tag):
     raise UnreachableError("no answer")
 
 
+@pytest.mark.slow
 def test_every_job_that_the_server_accepted_is_in_the_ledger(buy, store):
     service = Unreliable(seed=5, rate=0.7)
     for number in range(30):

@@ -83,6 +83,7 @@ def mismatches(device, level, seeds):
     return wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("level", range(4))
 def test_compiling_random_circuits_changes_no_value(device, level):

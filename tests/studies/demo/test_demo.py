@@ -106,6 +106,7 @@ def test_the_same_seed_gives_the_same_numbers(again, results):
     assert numbers(json.loads(json.dumps(again[1]))) == numbers(results)
 
 
+@pytest.mark.slow
 def test_overwriting_replaces_the_whole_folder(again):
     out = again[0]
     assert not (out / "old.txt").exists()

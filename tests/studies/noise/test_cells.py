@@ -39,6 +39,7 @@ def test_models_are_trained_where_the_grid_says(study):
     assert found["quantum-seed-1"].seed == 1
 
 
+@pytest.mark.slow
 def test_a_row_is_what_a_cell_gives_by_hand(study, short_run):
     grid, out, results = study
     study = NoiseStudy(NoiseOptions.of(grid, [short_run.path]), out)

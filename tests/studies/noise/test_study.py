@@ -105,6 +105,7 @@ def test_an_interrupted_study_goes_on_and_a_torn_line_is_computed_again(
     assert len(results["rows"]) == 2
 
 
+@pytest.mark.slow
 def test_a_grid_may_grow_and_keeps_its_rows(study, short_run, tmp_path, monkeypatch):
     out = tmp_path / "s"
     small = NoiseGrid(DEVICE, **{**SMALL, "strengths": (0.0,)})
