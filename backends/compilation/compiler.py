@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit import __version__ as qiskit_version
+from qiskit.circuit import ParameterExpression
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.transpiler import Target, generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
@@ -200,6 +201,7 @@ class Compiler:
             compiled = self._managers[trial].run(circuit)
         except TranspilerError as ex:
             raise CircuitError(f"the circuit can't be compiled for this device: {ex}") from ex
+        _drop_idle_phase(compiled)
         layout = compiled.layout
         final = (
             tuple(range(circuit.num_qubits))
@@ -217,6 +219,18 @@ class Compiler:
             depth=compiled.depth(lambda item: item.operation.name != "barrier"),
             log_success=log_success(compiled, self.target, final) if stated else None,
         )
+
+
+def _drop_idle_phase(circuit: QuantumCircuit) -> None:
+    """Set a global phase to zero, in place, if only it holds some parameter.
+
+    No expectation value depends on it, and the Runtime client loses such a parameter.
+    """
+    phase = circuit.global_phase
+    if isinstance(phase, ParameterExpression):
+        circuit.global_phase = 0.0
+        if phase.parameters <= set(circuit.parameters):
+            circuit.global_phase = phase
 
 
 def map_observables(

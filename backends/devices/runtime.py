@@ -262,7 +262,14 @@ def _equal_by_name(circuit: QuantumCircuit) -> QuantumCircuit:
     reads like others and still is not equal to them.
     """
     named = {p: Parameter(p.name, uuid=uuid5(NAMESPACE_OID, p.name)) for p in circuit.parameters}
-    return circuit.assign_parameters(named)
+    renamed = circuit.copy()
+    # Qiskit 2.6 replaces the phase's parameters one by one, and finds two of one name on the way
+    phase, renamed.global_phase = circuit.global_phase, 0.0
+    renamed.assign_parameters({p: named[p] for p in renamed.parameters}, inplace=True)
+    if isinstance(phase, ParameterExpression):
+        phase = phase.subs({p: named[p] for p in phase.parameters})
+    renamed.global_phase = phase
+    return renamed
 
 
 def _check_parameters(circuit: QuantumCircuit) -> None:

@@ -8,7 +8,7 @@ rows of one template: one compiled circuit, one broadcast pub.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Delay, Parameter, ParameterExpression, ParameterVector
 from qiskit.primitives.containers.bindings_array import BindingsArray
 
+from qvlm_qiskit.basics.parameter_expressions import affine_terms, formula_of
 from qvlm_qiskit.errors import MitigationError
 
 Floats = NDArray[np.float64]
@@ -86,19 +87,48 @@ class AngleTemplate:
 
 
 def _evaluated(expression: Any, rows: Floats, index: Mapping[Parameter, int]) -> Floats:
-    """An angle for every row of parameter values, (B,)."""
+    """An angle for every row of parameter values, (B,).
+
+    Raises:
+        MitigationError: It is not a real number for some row.
+    """
     if not isinstance(expression, ParameterExpression):
         return np.full(len(rows), float(expression))
     if isinstance(expression, Parameter):
         return rows[:, index[expression]]
-    used = sorted(expression.parameters, key=index.__getitem__)
-    slopes = [expression.gradient(parameter) for parameter in used]
-    if any(isinstance(slope, ParameterExpression) for slope in slopes):
-        return np.array([_bound(expression, used, row[[index[p] for p in used]]) for row in rows])
-    constant = _bound(expression, used, [0.0] * len(used))
-    columns = rows[:, [index[parameter] for parameter in used]]
-    return np.asarray(constant + columns @ np.array([float(np.real(slope)) for slope in slopes]))
+    terms = affine_terms(expression)
+    if terms is not None:
+        constant = terms.pop(None, 0.0)
+        slopes = np.array(list(terms.values()))
+        columns = rows[:, [index[parameter] for parameter in terms]]
+        return _real(constant + columns @ slopes, expression)
+    formula, parameters = formula_of(expression)
+    arguments = [rows[:, index[parameter]].astype(complex) for parameter in parameters]
+    with np.errstate(all="ignore"):
+        return _real(formula(arguments, _FUNCTIONS), expression)
 
 
-def _bound(expression: Any, parameters: Sequence[Parameter], values: Sequence[float]) -> float:
-    return float(expression.bind(dict(zip(parameters, values, strict=True))))
+def _real(values: Any, expression: Any) -> Floats:
+    found = np.asarray(values, dtype=complex)
+    wrong = ~(np.abs(found.imag) <= 1e-12 * np.maximum(np.abs(found.real), 1.0))
+    if np.any(wrong | ~np.isfinite(found.real)):
+        raise MitigationError(
+            f"the gate angle {expression} is not a real number for some of the values given"
+        )
+    real: Floats = found.real
+    return real
+
+
+_FUNCTIONS: dict[str, Any] = {
+    "SIN": np.sin,
+    "COS": np.cos,
+    "TAN": np.tan,
+    "ASIN": np.arcsin,
+    "ACOS": np.arccos,
+    "ATAN": np.arctan,
+    "EXP": np.exp,
+    "LOG": np.log,
+    "ABS": np.abs,
+    "SIGN": np.sign,
+    "CONJ": np.conj,
+}

@@ -27,6 +27,8 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter, ParameterExpression
 
+from qvlm_qiskit.basics.parameter_expressions import affine_terms
+
 Floats = NDArray[np.float64]
 
 SAME_ROW = 7.5e-7
@@ -78,8 +80,8 @@ def parameter_tolerance(circuit: QuantumCircuit, angle: float = SAME_ROW) -> flo
 def largest_rate(circuit: QuantumCircuit) -> float:
     """How much an angle of the circuit changes with a parameter, at most; ∞ where that depends.
 
-    Angles must be linear in the parameters, and only gates of Qiskit's standard set, also inside
-    definitions, have angles: the duration of a delay, say, is no angle.
+    Angles must be written as sums and multiples of parameters, and only gates of Qiskit's standard
+    set, also inside definitions, have angles: the duration of a delay, say, is no angle.
     """
     rates = [0.0]
     for item in circuit.data:
@@ -97,7 +99,7 @@ def largest_rate(circuit: QuantumCircuit) -> float:
 def _rate(angle: ParameterExpression) -> float:
     if isinstance(angle, Parameter):
         return 1.0
-    slopes = [angle.gradient(parameter) for parameter in angle.parameters]
-    if any(isinstance(slope, ParameterExpression) for slope in slopes):
+    terms = affine_terms(angle)
+    if terms is None:
         return np.inf
-    return float(sum(abs(slope) for slope in slopes))
+    return float(sum(abs(slope) for parameter, slope in terms.items() if parameter is not None))

@@ -170,7 +170,7 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         else:
             engine, batched, shared = self._noisy(circuit, observables, rows)
         with torch.no_grad():
-            result = engine.expectations(batched, shared)
+            result = engine.expectations(batched, shared, dtype=self.real_dtype)
         values: npt.NDArray[np.float64] = result.double().cpu().numpy()
         return values
 
@@ -210,7 +210,9 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         """Means and standard errors ``(n_rows, n_observables)``, and what was run for them."""
         engine, batched, shared = self._noisy(pub.circuit, observables, rows)
         shots = math.ceil(1.0 / pub.precision**2)
-        outcomes = [p.double().cpu().numpy() for p in engine.outcomes(batched, shared)]
+        outcomes = [
+            p.double().cpu().numpy() for p in engine.outcomes(batched, shared, self.real_dtype)
+        ]
         means, errors = sampled(engine.groups, outcomes, shots, rng)
         measured = [group for group in engine.groups if group.basis]
         # a row is measured in the bases that its own observables need
@@ -255,7 +257,8 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         return engine, self._tensor(rows[:, varying]), self._tensor(first)
 
     def _tensor(self, values: npt.NDArray[Any]) -> torch.Tensor:
-        return torch.as_tensor(np.asarray(values), dtype=self.real_dtype, device=self.device)
+        # angles are computed in doubles, whatever precision the states have
+        return torch.as_tensor(np.asarray(values), dtype=torch.float64, device=self.device)
 
 
 def _labels(observables: Sequence[SparsePauliOp]) -> Hashable:

@@ -285,14 +285,15 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     ) -> Tensor:
         estimator = cast(DifferentiableEstimator, self.active_estimator)
         dtype = torch.float64 if rows.dtype == torch.float64 else estimator.real_dtype
-        batched, shared = rows.to(dtype), weight.to(device=rows.device, dtype=dtype)
+        batched, shared = rows.double(), weight.to(device=rows.device, dtype=torch.float64)
         # complex products have no half-precision form, and autocast would round the read-out
         kind = rows.device.type
         has_autocast = torch.amp.is_autocast_available(kind)
         with torch.autocast(kind, enabled=False) if has_autocast else nullcontext():
-            if isinstance(engine, DensityEngine) or features is None:
-                return engine.expectations(batched, shared)
-            return engine.expectations(batched, shared, features.to(dtype))
+            if isinstance(engine, DensityEngine):
+                return engine.expectations(batched, shared, dtype)
+            start = None if features is None else features.to(dtype)
+            return engine.expectations(batched, shared, start, dtype)
 
     def _compiled(self) -> StatevectorEngine:
         if self._engine is None:

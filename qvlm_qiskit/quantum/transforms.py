@@ -50,3 +50,8 @@ def constants() -> Iterator[None]:
     """Tensors made in here can be kept: they belong to no transform and no inference mode."""
     with torch.inference_mode(False), torch._C._DisableFuncTorch():  # noqa: SLF001
         yield
+
+
+def is_functional() -> bool:
+    """Whether a ``torch.func`` transform is active: values can't be looked at then."""
+    return torch._C._are_functorch_transforms_active()  # noqa: SLF001

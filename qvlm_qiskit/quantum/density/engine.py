@@ -19,10 +19,10 @@ from torch.utils.checkpoint import checkpoint
 
 from qvlm_qiskit.basics.pauli_transfer import Ptm
 from qvlm_qiskit.errors import CapacityError
-from qvlm_qiskit.quantum.density.binding import AngleBinder
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
 from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
 from qvlm_qiskit.quantum.density.readout import measured_groups
+from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.transforms import constants
 
 CHUNK_BYTES = 2**26
@@ -55,52 +55,68 @@ class DensityEngine:
         self.num_batched = num_batched
         self.num_observables = len(observables)
         self.groups = measured_groups(program, observables)
-        self._binder = AngleBinder(program.angles, num_batched)
-        self.plan = plan_density(program, self._binder.is_batched)
+        self.plan = plan_density(program, self._is_batched)
         self._shared = _Chains([c for u in self.plan.shared for c in (u.first, u.second)])
         self._chains = _Chains([chain for pair in self.plan.chains for chain in pair])
+        gates = [-1 if unit.row is None else unit.row for unit in self.plan.shared]
+        turns = [row for _, row in self.plan.rotations]
+        self._shared_angles = self._map([*self._shared.rows, *gates])
+        self._chain_angles = self._map(self._chains.rows)
+        self._rotation_angles = self._map(turns)
+        maps = (self._shared_angles, self._chain_angles, self._rotation_angles)
+        self._reads_inputs = any(angles.reads_inputs for angles in maps)
+        self._reads_weights = any(angles.reads_weights for angles in maps)
         self._tensors: dict[tuple[Any, ...], Tensor] = {}
 
-    def expectations(self, batched: Tensor, shared: Tensor) -> Tensor:
+    def expectations(
+        self, batched: Tensor, shared: Tensor, dtype: torch.dtype | None = None
+    ) -> Tensor:
         """Mean measured values of every sample and observable, readout error included.
 
         Args:
-            batched: ``(B, num_batched)`` real, float32 or float64: decides the precision.
-            shared: ``(n_parameters - num_batched,)`` of the same dtype.
+            batched: ``(B, num_batched)`` real. Angles are computed in float64 in any case.
+            shared: ``(n_parameters - num_batched,)`` real.
+            dtype: float32 or float64: the precision of the states, by default that of ``batched``.
 
         Returns:
-            ``(B, n_observables)`` real, of the same dtype; exact up to rounding.
+            ``(B, n_observables)`` real, of that dtype; exact up to rounding.
 
         Raises:
             CapacityError: The gradient of a single sample doesn't fit into memory.
         """
+        dtype = batched.dtype if dtype is None else dtype
         if len(batched) == 0:
             # part of the graph, as any other batch: its gradients are zero
-            return batched.new_zeros(0, self.num_observables) + 0 * (batched.sum() + shared.sum())
+            nothing = batched.new_zeros(0, self.num_observables, dtype=dtype)
+            return nothing + 0 * (batched.sum() + shared.sum()).to(dtype)
         graph = torch.is_grad_enabled() and (batched.requires_grad or shared.requires_grad)
-        rows = self._rows_per_portion(batched.element_size(), graph)
+        rows = self._rows_per_portion(dtype.itemsize, graph)
         if len(batched) <= rows:
-            return self._expectations(batched, shared)
+            return self._expectations(batched, shared, dtype)
         portions = torch.split(batched, rows)
         if not graph:
-            return torch.cat([self._expectations(portion, shared) for portion in portions])
+            return torch.cat([self._expectations(portion, shared, dtype) for portion in portions])
         # each portion's states are computed again on the way back
         values = [
-            checkpoint(self._expectations, portion, shared, use_reentrant=False)
+            checkpoint(self._expectations, portion, shared, dtype, use_reentrant=False)
             for portion in portions
         ]
         return torch.cat(values)
 
-    def outcomes(self, batched: Tensor, shared: Tensor) -> list[Tensor]:
+    def outcomes(
+        self, batched: Tensor, shared: Tensor, dtype: torch.dtype | None = None
+    ) -> list[Tensor]:
         """Per measured group, the probabilities ``(B, 2**m)`` of its outcomes.
 
-        Bit i of an outcome is the group's i-th measured qubit.
+        Bit i of an outcome is the group's i-th measured qubit; arguments as in
+        :meth:`expectations`.
         """
         found = []
-        rows = self._rows_per_portion(batched.element_size(), False)
+        dtype = batched.dtype if dtype is None else dtype
+        rows = self._rows_per_portion(dtype.itemsize, False)
         with torch.no_grad():
             for portion in torch.split(batched, rows):
-                state = self._state(portion, shared)
+                state = self._state(portion, shared, dtype)
                 strings = [group.strings(state, self._constant) for group in self.groups]
                 found.append([_walsh(s.expand(len(portion), -1)) / s.shape[-1] for s in strings])
         return [torch.cat(parts).clamp_min(0) for parts in zip(*found, strict=True)]
@@ -110,16 +126,24 @@ class DensityEngine:
         n = self.plan.num_qubits
         used = self.program.num_qubits
         # a program on less than two qubits runs beside idle ones, whose digits are the first
-        state = self._state(batched, shared).reshape(-1, 4 ** (n - used), 4**used)[:, 0]
-        return state.expand(len(batched), -1)
+        state = self._state(batched, shared, batched.dtype)
+        return state.reshape(-1, 4 ** (n - used), 4**used)[:, 0].expand(len(batched), -1)
 
-    def _expectations(self, batched: Tensor, shared: Tensor) -> Tensor:
-        state = self._state(batched, shared)
+    def _is_batched(self, row: int) -> bool:
+        """Whether an angle differs from sample to sample."""
+        return row >= 0 and any(p < self.num_batched for p in self.program.angles.depends_on(row))
+
+    def _map(self, rows: Sequence[int]) -> AngleMap:
+        return AngleMap(self.program.angles, rows, self.num_batched)
+
+    def _expectations(self, batched: Tensor, shared: Tensor, dtype: torch.dtype) -> Tensor:
+        state = self._state(batched, shared, dtype)
         values = state.new_zeros(len(batched), self.num_observables)
         for group in self.groups:
             strings = group.strings(state, self._constant)
             values = values + strings @ self._constant(("weights", id(group)), group.weights, state)
-        return values
+        tensors = ((batched, self._reads_inputs), (shared, self._reads_weights))
+        return kept_in_graph(values, *(tensor for tensor, read in tensors if not read))
 
     def _rows_per_portion(self, itemsize: int, graph: bool) -> int:
         """How many samples run at once; a gradient keeps every product of every one of them."""
@@ -138,11 +162,11 @@ class DensityEngine:
             )
         return max(1, min(available, GRADIENT_BYTES) // needed)
 
-    def _state(self, batched: Tensor, shared: Tensor) -> Tensor:
+    def _state(self, batched: Tensor, shared: Tensor, dtype: torch.dtype) -> Tensor:
         """The final state, ``(B or 1, 4**n)``, qubit n - 1 most significant."""
         n = self.plan.num_qubits
-        matrices = self._matrices(batched, shared)
-        state = self._constant("start", _zero_state(n), batched)[None]
+        matrices = self._matrices(batched, shared, dtype)
+        state = self._constant("start", _zero_state(n), batched.new_empty(0, dtype=dtype))[None]
         for block in self.plan.blocks:
             if block.axes is not None:
                 axes = [0, *(axis + 1 for axis in block.axes)]
@@ -155,43 +179,47 @@ class DensityEngine:
         canonical = [0, *(order.index(q) + 1 for q in reversed(range(n)))]
         return state.reshape(-1, *[4] * n).permute(canonical).reshape(-1, 4**n)
 
-    def _matrices(self, batched: Tensor, shared: Tensor) -> dict[str, Sequence[Tensor]]:
+    def _matrices(
+        self, batched: Tensor, shared: Tensor, dtype: torch.dtype
+    ) -> dict[str, Sequence[Tensor]]:
         """All 16×16 matrices by kind: ``(16, 16)``, or ``(B, 16, 16)`` where samples differ."""
-        plan = self.plan
+        plan, like = self.plan, batched.new_empty(0, dtype=dtype)
         constants = [
-            self._constant(("constant", i), matrix, batched)
-            for i, matrix in enumerate(plan.constants)
+            self._constant(("constant", i), matrix, like) for i, matrix in enumerate(plan.constants)
         ]
         return {
             "constant": constants,
-            "shared": self._shared_units(shared),
-            "chains": self._batched_chains(batched, shared),
-            "rotation": self._batched_rotations(batched, shared),
+            "shared": self._shared_units(shared, dtype),
+            "chains": self._batched_chains(batched, shared, dtype),
+            "rotation": self._batched_rotations(batched, shared, dtype),
         }
 
-    def _shared_units(self, shared: Tensor) -> Sequence[Tensor]:
+    def _shared_units(self, shared: Tensor, dtype: torch.dtype) -> Sequence[Tensor]:
         units = self.plan.shared
         if not units:
             return ()
-        rows = [-1 if unit.row is None else unit.row for unit in units]
-        features = self._features([*self._shared.rows, *rows], None, shared)
+        features = _features(self._shared_angles(None, shared), dtype)
         kron = _kron_pairs(self._product(self._shared, features))[0]  # (U, 16, 16)
-        parts = self._constant("gates", _padded_parts(units), shared)
+        parts = self._constant("gates", _padded_parts(units), features)
         matrices = torch.einsum("uk,ukx->ux", features[0, len(self._shared.rows) :], parts)
         return (matrices.reshape(-1, 16, 16) @ kron).unbind(0)
 
-    def _batched_chains(self, batched: Tensor, shared: Tensor) -> Sequence[Tensor]:
+    def _batched_chains(
+        self, batched: Tensor, shared: Tensor, dtype: torch.dtype
+    ) -> Sequence[Tensor]:
         if not self.plan.chains:
             return ()
-        features = self._features(self._chains.rows, batched, shared)
+        features = _features(self._chain_angles(batched, shared), dtype)
         return _kron_pairs(self._product(self._chains, features)).unbind(1)
 
-    def _batched_rotations(self, batched: Tensor, shared: Tensor) -> Sequence[Tensor]:
+    def _batched_rotations(
+        self, batched: Tensor, shared: Tensor, dtype: torch.dtype
+    ) -> Sequence[Tensor]:
         if not self.plan.rotations:
             return ()
-        features = self._features([row for _, row in self.plan.rotations], batched, shared)
+        features = _features(self._rotation_angles(batched, shared), dtype)
         parts = np.stack([parts.reshape(3, 256) for parts, _ in self.plan.rotations])
-        matrices = torch.einsum("buk,ukx->bux", features, self._constant("turns", parts, batched))
+        matrices = torch.einsum("buk,ukx->bux", features, self._constant("turns", parts, features))
         return matrices.reshape(*matrices.shape[:2], 16, 16).unbind(1)
 
     def _product(self, chains: _Chains, features: Tensor) -> Tensor:
@@ -206,11 +234,6 @@ class DensityEngine:
             product = level @ product
         return product
 
-    def _features(self, rows: Sequence[int], batched: Tensor | None, shared: Tensor) -> Tensor:
-        """1, cos θ, sin θ for rows of the angle table, ``(B or 1, n_rows, 3)``; row -1 is θ = 0."""
-        angles = self._binder.angles(rows, batched, shared)
-        return torch.stack([torch.ones_like(angles), torch.cos(angles), torch.sin(angles)], dim=-1)
-
     def _constant(self, name: Any, value: Any, like: Tensor) -> Tensor:
         """A constant array on the device and in the precision of ``like``, cached."""
         key = (name, like.device, like.dtype)
@@ -218,6 +241,12 @@ class DensityEngine:
             with constants():
                 self._tensors[key] = torch.as_tensor(value).to(like.device, like.dtype)
         return self._tensors[key]
+
+
+def _features(angles: Tensor, dtype: torch.dtype) -> Tensor:
+    """1, cos θ, sin θ for angles in any precision, ``(…, 3)``."""
+    found = torch.stack([torch.ones_like(angles), torch.cos(angles), torch.sin(angles)], dim=-1)
+    return found.to(dtype)
 
 
 class _Chains:

@@ -13,9 +13,9 @@ from qvlm_qiskit.basics.pauli_transfer import Ptm, unitary_ptm
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.density.superoperators import rotation_ptm
 from qvlm_qiskit.quantum.noise import NoiseChannels
+from qvlm_qiskit.quantum.program.angles import AngleTable
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
-    AngleTable,
     FixedUnitary,
     Operation,
     ProgramBuilder,

@@ -24,6 +24,7 @@ from qvlm_qiskit.errors import BackendError
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.shift_rules import with_visible_parameters
+from qvlm_qiskit.quantum.program.binding import AngleMap
 from qvlm_qiskit.quantum.program.program import AmplitudeLoad, FixedUnitary, PauliRotation, Program
 
 Array = npt.NDArray[np.float64]
@@ -121,6 +122,8 @@ class AdjointSweep:
         """
         self.program = program
         self.device = torch.device(device)
+        rows = range(len(program.angles.constants))
+        self._map = AngleMap(program.angles, rows, program.angles.num_parameters)
         self._terms = [_pauli_terms(program, observable) for observable in observables]
         # beside every operation; empty where it is not a matrix
         self._matrices = [
@@ -176,16 +179,8 @@ class AdjointSweep:
         return result
 
     def _angles(self, values: Tensor) -> Tensor:
-        table = self.program.angles
-        matrix, offset = table.affine()
-        angles = values @ torch.as_tensor(matrix.T, device=self.device)
-        angles = angles + torch.as_tensor(offset, device=self.device)
-        if table.expressions:
-            parts = list(angles.unbind(-1))
-            for row, (parameters, function) in table.expressions.items():
-                parts[row] = function(*(values[:, p] for p in parameters))
-            angles = torch.stack(parts, dim=-1)
-        return angles
+        found = self._map(values, values.new_zeros(0)).expand(len(values), -1)
+        return found + (0 * values).sum(dim=1, keepdim=True)  # part of the graph in any case
 
     def _initial(self, values: Tensor, angles: Tensor) -> Tensor:
         """The state before the first gate: |0…0⟩ or the loaded amplitudes, differentiable."""
@@ -197,7 +192,7 @@ class AdjointSweep:
         state = values.new_zeros(len(values), 1 << self.program.num_qubits)
         state[:, 0] = 1
         # keeps the graph complete where nothing else depends on the parameters
-        return state + 0 * values.sum(dim=1, keepdim=True)
+        return state + (0 * values).sum(dim=1, keepdim=True)
 
     def _forward(self, initial: Tensor, angles: Tensor) -> Tensor:
         state = initial.to(torch.complex128)

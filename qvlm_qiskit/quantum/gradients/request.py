@@ -55,7 +55,7 @@ class Batch:
         self, position: int, observable: Any, values: Any, parameters: Sequence[Parameter]
     ) -> None:
         """Take in entry ``position`` of the request, which must stay alive meanwhile."""
-        vector = np.asarray(values, dtype=np.float64) + 0.0  # -0.0 becomes 0.0
+        vector = np.asarray(values, dtype=np.float64)
         key = vector.tobytes()
         self._vectors.setdefault(key, vector)
         row = self._vector_index.setdefault(key, len(self._vector_index))
@@ -101,20 +101,18 @@ def split_request(
     values: Sequence[Any] | Array,
     parameters: Sequence[Sequence[Parameter]],
 ) -> list[Batch]:
-    """Sort the entries of a request by circuit: by identity first, then by equality."""
-    batches: list[Batch] = []
+    """Sort the entries of a request by circuit: by identity first, then by content.
+
+    Not by Qiskit's ``==``, for which matrices that differ by 1e-5 are equal.
+    """
+    batches: dict[Hashable, Batch] = {}
     by_id: dict[int, Batch] = {}
     rows = zip(circuits, observables, values, parameters, strict=True)
     for position, (circuit, observable, vector, chosen) in enumerate(rows):
-        batch = by_id.get(id(circuit))
-        if batch is None:
-            batch = next((b for b in batches if b.circuit == circuit), None)
-        if batch is None:
-            batch = Batch(circuit)
-            batches.append(batch)
-        by_id[id(circuit)] = batch
-        batch.add(position, observable, vector, chosen)
-    return batches
+        if id(circuit) not in by_id:
+            by_id[id(circuit)] = batches.setdefault(circuit_key(circuit), Batch(circuit))
+        by_id[id(circuit)].add(position, observable, vector, chosen)
+    return list(batches.values())
 
 
 class CircuitCache(Generic[T]):

@@ -33,7 +33,9 @@ from qiskit.circuit import (
 )
 
 from qvlm_qiskit.errors import CircuitError
-from qvlm_qiskit.quantum.program.program import AngleTable, ParameterIndex, definition_of
+from qvlm_qiskit.quantum.program.angles import AngleTable, ParameterIndex
+from qvlm_qiskit.quantum.program.binding import AngleMap
+from qvlm_qiskit.quantum.program.program import definition_of
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -96,15 +98,13 @@ class ShiftTemplate:
             the gates of their definitions; see also :func:`with_visible_parameters`.
         slots: The free angles.
         angles: One row per slot: its angle as a function of the source's parameters.
-        slopes: One row per pair: ∂θ_slot/∂p as a function of the source's parameters.
-        pairs: The (slot, parameter) of every row of ``slopes``.
+        pairs: Every (slot, parameter) on which a slot's angle depends.
         rules: How a slot is differentiated; None where no rule is known.
         owners: The name of the gate that a slot belongs to.
     """
 
     circuit: QuantumCircuit
     angles: AngleTable
-    slopes: AngleTable
     slots: list[Parameter] = field(default_factory=list)
     pairs: list[tuple[SlotIndex, ParameterIndex]] = field(default_factory=list)
     rules: list[ShiftRule | None] = field(default_factory=list)
@@ -148,7 +148,7 @@ def build_template(circuit: QuantumCircuit) -> ShiftTemplate:
     if isinstance(target.global_phase, ParameterExpression):
         target.global_phase = 0.0  # no expectation value depends on it
     size = circuit.num_parameters
-    template = ShiftTemplate(target, AngleTable(size), AngleTable(size))
+    template = ShiftTemplate(target, AngleTable(size))
     index_of = {parameter: i for i, parameter in enumerate(circuit.parameters)}
     _extend(template, circuit, circuit.qubits, circuit.clbits, index_of)
     template.circuit = with_visible_parameters(template.circuit)
@@ -191,8 +191,9 @@ def plan_rows(template: ShiftTemplate, values: Array, wanted: Mask) -> ShiftRows
         CircuitError: A needed slot has no rule.
     """
     slots, parameters = _columns(template.pairs)
-    angles, copies = distinct_rows(evaluate(template.angles, values))
-    slopes = np.where(wanted[:, parameters], evaluate(template.slopes, values), 0.0)
+    found, derivatives = angles_and_slopes(template, values)
+    angles, copies = distinct_rows(found)
+    slopes = np.where(wanted[:, parameters], derivatives, 0.0)
     shifted = np.zeros(angles.shape, dtype=bool)
     vector, pair = np.nonzero(slopes)
     shifted[copies[vector], slots[pair]] = True
@@ -233,30 +234,51 @@ def jacobian(template: ShiftTemplate, plan: ShiftRows, evs: Array) -> Array:
     return result
 
 
-def evaluate(table: AngleTable, values: Array) -> Array:
-    """All rows of an angle table for many parameter vectors.
+def angles_and_slopes(template: ShiftTemplate, values: Array) -> tuple[Array, Array]:
+    """All slots' angles for many parameter vectors, and how they change with the parameters.
 
     Args:
-        table: Affine rows and expressions.
+        template: From :func:`build_template`.
         values: ``(n_vectors, n_parameters)``.
 
     Returns:
-        ``(n_vectors, n_table_rows)``.
+        ``(n_vectors, n_slots)`` and, of every pair (slot, parameter), ``(n_vectors, n_pairs)``.
+
+    Raises:
+        CircuitError: An angle that is not a real number for some of the values.
     """
-    entries = [
-        (row, column, slope)
-        for row, slopes in enumerate(table.coefficients)
-        for column, slope in slopes.items()
-    ]
-    out = np.tile(np.asarray(table.constants, dtype=float), (len(values), 1))
-    rows, columns = _columns([(row, column) for row, column, _ in entries])
-    # scattered rather than as a matrix: 4095 encoding angles would make it 130 MB of zeros
-    factors = np.array([slope for _, _, slope in entries])
-    _add_columns(out, rows, values[:, columns] * factors)
-    tensors = torch.as_tensor(values)
-    for row, (parameters, function) in table.expressions.items():
-        out[:, row] = np.asarray(function(*(tensors[:, p] for p in parameters)))
-    return out
+    table = template.angles
+    inputs = torch.as_tensor(values)
+    found = AngleMap(table, range(len(template.slots)), table.num_parameters)
+    angles = found(inputs, inputs.new_zeros(0)).expand(len(values), -1)
+    slopes = [table.coefficients[slot].get(parameter, 0.0) for slot, parameter in template.pairs]
+    derivatives = np.tile(np.array(slopes, dtype=np.float64), (len(values), 1))
+    free = [i for i, (slot, _) in enumerate(template.pairs) if slot in table.expressions]
+    if free:
+        derivatives[:, free] = _free_slopes(table, inputs, [template.pairs[i] for i in free])
+    return angles.numpy(), derivatives
+
+
+def _free_slopes(
+    table: AngleTable, values: torch.Tensor, pairs: Sequence[tuple[SlotIndex, ParameterIndex]]
+) -> Array:
+    """Derivatives of slots that are not affine, ``(n_vectors, n_pairs)``.
+
+    Every pair gets its own copy of its parameter, so that one backward pass finds all of them.
+    """
+    copies = AngleTable(len(pairs))
+    column = {pair: i for i, pair in enumerate(pairs)}
+    slots = sorted({slot for slot, _ in pairs})
+    for slot in slots:
+        angle = table.expressions[slot]
+        own = tuple(column[slot, parameter] for parameter in angle.parameters)
+        copies.expressions[len(copies.constants)] = angle._replace(parameters=own)
+        copies.constants.append(0.0)
+        copies.coefficients.append({})
+    inputs = values[:, [parameter for _, parameter in pairs]].requires_grad_()
+    angles = AngleMap(copies, range(len(slots)), len(pairs))(inputs, values.new_zeros(0))
+    (slopes,) = torch.autograd.grad(angles.sum(), inputs)
+    return slopes.numpy()
 
 
 def distinct_rows(rows: Array) -> tuple[Array, Indices]:
@@ -328,13 +350,8 @@ def _add_angle(
     number: SlotIndex,
     index_of: dict[Parameter, ParameterIndex],
 ) -> None:
-    try:
-        template.angles.add(value, 1.0, index_of)
-        for parameter in sorted(value.parameters, key=lambda p: index_of[p]):
-            template.slopes.add(value.gradient(parameter), 1.0, index_of)
-            template.pairs.append((number, index_of[parameter]))
-    except RuntimeError as error:  # what Qiskit raises for an expression it can't differentiate
-        raise CircuitError(f"the gate angle {value} has no known derivative: {error}") from error
+    row = template.angles.add(value, 1.0, index_of)
+    template.pairs += [(number, p) for p in sorted(template.angles.depends_on(row))]
 
 
 def _terms(rules: Sequence[ShiftRule | None]) -> Iterator[tuple[SlotIndex, float, float]]:

@@ -8,8 +8,8 @@ and its angles are one affine map of the parameters (other expressions are evalu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,13 @@ from qiskit.quantum_info import Operator
 
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
+from qvlm_qiskit.quantum.program.angles import AngleTable, ParameterIndex
 
 MAX_QUBITS = 26
 MAX_DENSE_QUBITS = 6
 """A fixed gate on more qubits is taken apart by its definition instead of becoming a matrix."""
 
 QubitIndex = int
-ParameterIndex = int
 Matrix = npt.NDArray[np.complex128]
 
 
@@ -61,53 +61,6 @@ class AmplitudeLoad:
 
 
 Operation = PauliRotation | FixedUnitary | AmplitudeLoad
-
-
-@dataclass
-class AngleTable:
-    """All gate angles as functions of the parameter vector: affine rows, and free expressions."""
-
-    num_parameters: int
-    coefficients: list[dict[ParameterIndex, float]] = field(default_factory=list)
-    constants: list[float] = field(default_factory=list)
-    expressions: dict[int, tuple[tuple[ParameterIndex, ...], Callable[..., Any]]] = field(
-        default_factory=dict
-    )
-
-    def add(self, value: Any, factor: float, index_of: dict[Any, ParameterIndex]) -> int:
-        """Add ``factor · value`` and return its row."""
-        row = len(self.constants)
-        self.coefficients.append({})
-        self.constants.append(0.0)
-        if not isinstance(value, ParameterExpression) or not value.parameters:
-            self.constants[row] = factor * _real(value)
-            return row
-        slopes = _slopes(value)
-        if slopes is not None:
-            self.coefficients[row] = {index_of[p]: factor * _real(s) for p, s in slopes.items()}
-            self.constants[row] = factor * _real(value.bind(dict.fromkeys(value.parameters, 0.0)))
-            return row
-        order = tuple(sorted(value.parameters, key=lambda p: index_of[p]))
-        function = _torch_function(value, order)
-        self.expressions[row] = (
-            tuple(index_of[p] for p in order),
-            lambda *arguments: factor * function(*arguments),
-        )
-        return row
-
-    def depends_on(self, row: int) -> frozenset[ParameterIndex]:
-        """The parameters that a row's angle depends on."""
-        if row in self.expressions:
-            return frozenset(self.expressions[row][0])
-        return frozenset(self.coefficients[row])
-
-    def affine(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """The matrix ``(n_angles, n_parameters)`` and offset ``(n_angles,)`` of the affine rows."""
-        matrix = np.zeros((len(self.constants), self.num_parameters))
-        for row, entries in enumerate(self.coefficients):
-            for column, slope in entries.items():
-                matrix[row, column] = slope
-        return matrix, np.asarray(self.constants)
 
 
 @dataclass
@@ -321,34 +274,3 @@ def _culprit(operation: Any) -> Any:
             if instruction.clbits:
                 return _culprit(instruction.operation)
     return operation
-
-
-def _slopes(expression: Any) -> dict[Any, Any] | None:
-    """The constant derivatives of an affine expression, None if it is not affine."""
-    try:
-        slopes = {p: expression.gradient(p) for p in expression.parameters}
-    except RuntimeError:  # Qiskit differentiates no sign() and no abs()
-        return None
-    constant = all(
-        not isinstance(s, ParameterExpression) or not s.parameters for s in slopes.values()
-    )
-    return slopes if constant else None
-
-
-def _real(value: Any) -> float:
-    number = complex(value)
-    if abs(number.imag) > 1e-12 * max(1.0, abs(number)):
-        raise CircuitError(f"a gate angle must be real, got {number}")
-    return number.real
-
-
-def _torch_function(expression: Any, order: Sequence[Any]) -> Callable[..., Any]:
-    """A torch function of the parameters in ``order``, exact and differentiable."""
-    import sympy
-
-    symbols = [sympy.Symbol(f"p{i}", real=True) for i in range(len(order))]
-    body = sympy.sympify(expression.sympify()).subs(
-        {p.sympify(): s for p, s in zip(order, symbols, strict=True)}
-    )
-    function: Callable[..., Any] = sympy.lambdify(symbols, body, modules="torch")
-    return function

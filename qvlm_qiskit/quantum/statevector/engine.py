@@ -19,13 +19,15 @@ from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 
 from qvlm_qiskit.errors import CircuitError
+from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles
+from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.fusion import fuse
 from qvlm_qiskit.quantum.program.light_cone import light_cone
 from qvlm_qiskit.quantum.program.program import AmplitudeLoad, Matrix, Program
+from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
 from qvlm_qiskit.quantum.statevector.tensors.executor import TensorExecutor, pauli_phases
-from qvlm_qiskit.quantum.statevector.tensors.gate_bank import DeviceConstants
 from qvlm_qiskit.quantum.transforms import is_transformed
 
 MAX_SWEEP_QUBITS = 22
@@ -72,11 +74,9 @@ class StatevectorEngine:
         self.num_observables = len(observables)
         self.plan = fuse(program, num_batched)
         self._terms = _terms(program, observables)
-        self._affine = matrix, offset = program.angles.affine()
-        batched = self.plan.batched_rows
-        # in most encodings batched angles are the inputs themselves
-        self._shift_inputs = bool(matrix[batched, num_batched:].any() or offset[batched].any())
-        self._input_slopes: dict[int, npt.NDArray[np.float64] | None] = {}
+        self._shared_angles = AngleMap(program.angles, self.plan.shared_rows.tolist(), num_batched)
+        self._batched_angles: dict[int, AngleMap] = {}
+        self._reads = self._find_reads()
         self._constants = DeviceConstants()
 
     def loads_inputs(self, count: int) -> bool:
@@ -96,22 +96,29 @@ class StatevectorEngine:
         return count if self.loads_inputs(count) and not used_again else 0
 
     def expectations(
-        self, batched: Tensor, shared: Tensor, features: Tensor | None = None
+        self,
+        batched: Tensor,
+        shared: Tensor,
+        features: Tensor | None = None,
+        dtype: torch.dtype | None = None,
     ) -> Tensor:
         r"""⟨ψ|O|ψ⟩ for every sample and observable.
 
         Args:
-            batched: ``(B, num_batched)`` real, float32 or float64: decides the precision.
-            shared: ``(n_parameters - num_batched,)`` of the same dtype.
+            batched: ``(B, num_batched)`` real. Angles are computed in float64 in any case.
+            shared: ``(n_parameters - num_batched,)`` real.
             features: ``(B, 2**n)`` of any scale, whose directions are the initial states, in place
                 of the first ``num_loaded`` columns of ``batched``, which then has only the others.
+            dtype: float32 or float64: the precision of the states, by default that of ``batched``.
 
         Returns:
-            ``(B, n_observables)`` real, of the same dtype; exact up to rounding.
+            ``(B, n_observables)`` real, of that dtype; exact up to rounding.
         """
+        dtype = batched.dtype if dtype is None else dtype
         if len(batched) == 0:
             # part of the graph, as any other batch: its gradients are zero
-            return batched.new_zeros(0, self.num_observables) + 0 * (batched.sum() + shared.sum())
+            nothing = batched.new_zeros(0, self.num_observables, dtype=dtype)
+            return nothing + 0 * (batched.sum() + shared.sum()).to(dtype)
         given = [t for t in (batched, shared, features) if t is not None]
         sweep = (
             batched.device.type == "cpu"
@@ -121,8 +128,12 @@ class StatevectorEngine:
         executor = self.cpu_executor if sweep else self.tensor_executor
         first = 0 if features is None else self.num_loaded
         start = self._amplitudes(batched, shared) if features is None else features
+        start = None if start is None else start.to(dtype)
         shared_angles, batched_angles = self._angles(batched, shared, first)
-        return executor.expectations(shared_angles, batched_angles, start, features is not None)
+        call = Call(dtype, normalise=features is not None)
+        values = executor.expectations(shared_angles, batched_angles, start, call)
+        tensors = zip((batched, shared), self._reads, strict=True)
+        return kept_in_graph(values, *(tensor for tensor, read in tensors if not read))
 
     def states(self, batched: Tensor, shared: Tensor) -> Tensor:
         """Final states ``(B, 2**n)`` of ``program``; arguments as in :meth:`expectations`.
@@ -130,9 +141,8 @@ class StatevectorEngine:
         What no observable sees is not computed; without observables, nothing is left out.
         """
         shared_angles, batched_angles = self._angles(batched, shared)
-        return self.tensor_executor.states(
-            shared_angles, batched_angles, self._amplitudes(batched, shared)
-        )
+        start = self._amplitudes(batched, shared)
+        return self.tensor_executor.states(shared_angles, batched_angles, start, batched.dtype)
 
     @cached_property
     def cpu_executor(self) -> CpuExecutor:
@@ -150,64 +160,25 @@ class StatevectorEngine:
         readout = _readout(self._terms, 1 << self.program.num_qubits, self.num_observables)
         return TensorExecutor(self.program, self.plan, readout, self.num_observables)
 
+    def _find_reads(self) -> tuple[bool, bool]:
+        """Whether values depend on any batched, and on any shared parameter."""
+        rows = [*self.plan.shared_rows.tolist(), *self.plan.batched_rows.tolist()]
+        read: set[int] = set().union(*map(self.program.angles.depends_on, rows))
+        if self.plan.load is not None:
+            read |= set(self.plan.load.parameters)
+        return any(p < self.num_batched for p in read), any(p >= self.num_batched for p in read)
+
     def _angles(self, batched: Tensor, shared: Tensor, skipped: int = 0) -> tuple[Tensor, Tensor]:
         """Angles that are shared ``(n_shared,)`` and that are not ``(B, n_batched)``.
 
         ``batched`` lacks the first ``skipped`` inputs.
         """
-        rows, columns = self.plan.shared_rows, self.plan.batched_rows
-        first = self._of_shared("shared", rows, shared)
-        second = self._of_inputs(columns, batched, skipped)
-        if self._shift_inputs:
-            second = second + self._of_shared("batched", columns, shared)
-        if not self.program.angles.expressions:
-            return first, second
-        return (
-            self._free(rows, first, batched, shared, skipped),
-            self._free(columns, second, batched, shared, skipped),
-        )
-
-    def _of_shared(self, name: str, rows: npt.NDArray[np.int64], shared: Tensor) -> Tensor:
-        """The part of some angles that does not depend on the inputs."""
-        matrix, offset = self._affine
-        constant = self._constant(f"{name} offset", lambda: offset[rows], shared)
-        slopes = self._constant(name, lambda: matrix[rows, self.num_batched :], shared)
-        return torch.addmv(constant, slopes, shared)
-
-    def _of_inputs(self, columns: npt.NDArray[np.int64], batched: Tensor, skipped: int) -> Tensor:
-        """The part of the batched angles that depends on the inputs."""
-        if skipped not in self._input_slopes:
-            slopes = self._affine[0][columns, skipped : self.num_batched]
-            plain = np.array_equal(slopes, np.eye(len(slopes)))
-            self._input_slopes[skipped] = None if plain else slopes
-        found = self._input_slopes[skipped]
-        if found is None:
-            return batched
-        return batched @ self._constant(f"inputs {skipped}", lambda: found, batched).T
-
-    def _free(
-        self,
-        rows: npt.NDArray[np.int64],
-        angles: Tensor,
-        batched: Tensor,
-        shared: Tensor,
-        skipped: int,
-    ) -> Tensor:
-        """Put the values of non-affine expressions into their columns."""
-        columns = list(angles.unbind(-1))
-        for column, row in enumerate(rows):
-            if int(row) not in self.program.angles.expressions:
-                continue
-            parameters, function = self.program.angles.expressions[int(row)]
-            values = [
-                batched[:, p - skipped] if p < self.num_batched else shared[p - self.num_batched]
-                for p in parameters
-            ]
-            value = function(*values)
-            if not isinstance(value, Tensor):  # its parameters cancelled
-                value = angles.new_full((), float(value))
-            columns[column] = value.to(angles.dtype).expand_as(columns[column])
-        return torch.stack(columns, dim=-1) if columns else angles
+        if skipped not in self._batched_angles:
+            rows = self.plan.batched_rows.tolist()
+            made = AngleMap(self.program.angles, rows, self.num_batched, skipped)
+            self._batched_angles[skipped] = made
+        first = self._shared_angles(None, shared)[0]
+        return first, self._batched_angles[skipped](batched, shared).expand(len(batched), -1)
 
     def _amplitudes(self, batched: Tensor, shared: Tensor) -> Tensor | None:
         """Initial states ``(B, 2**n)``, None for |0…0⟩."""
@@ -225,6 +196,7 @@ class StatevectorEngine:
             return everything.index_select(
                 1, self._index("load angles", self._load_columns, batched)
             )
+        batched, shared = batched.double(), shared.double()
         first_row, last_row = min(load.parameters), max(load.parameters)
         split = self.num_batched
         if load.parameters == tuple(range(first_row, last_row + 1)):
@@ -243,11 +215,6 @@ class StatevectorEngine:
         order = [*self.plan.shared_rows.tolist(), *self.plan.batched_rows.tolist()]
         column = {row: i for i, row in enumerate(order)}
         return np.array([column[row] for row in self.plan.load.angles])
-
-    def _constant(
-        self, name: str, make: Callable[[], npt.NDArray[np.float64]], like: Tensor
-    ) -> Tensor:
-        return self._constants.get(name, make, like.device, like.dtype)
 
     def _index(self, name: str, make: Callable[[], npt.NDArray[np.intp]], like: Tensor) -> Tensor:
         return self._constants.get(name, make, like.device, torch.int64)

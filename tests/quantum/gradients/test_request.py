@@ -1,10 +1,15 @@
 import numpy as np
+import pytest
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit.circuit.library import RXGate
 from qiskit.primitives import StatevectorEstimator
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_machine_learning.primitives import QMLEstimator
 
+from qvlm_qiskit.quantum import TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
+from qvlm_qiskit.quantum.gradients.request import split_request
 from tests.quantum.gradients.requests import (
     VALUES,
     XX,
@@ -99,3 +104,40 @@ def test_equal_vectors_are_sent_once(counting_statevector):
     ours = BatchedEstimatorGradient(counting_statevector).run(*request).result()
     assert rows_sent(counting_statevector.calls) == [(8,)]
     assert_same(ours, stock(request))
+
+
+def nearly(difference):
+    """A fixed matrix that turns by 0.7 and a little, then one parametrised gate."""
+    circuit = QuantumCircuit(2)
+    circuit.unitary(RXGate(0.7 + difference).to_matrix(), [0])
+    circuit.ry(A[0], 0)
+    circuit.cx(0, 1)
+    return circuit
+
+
+@pytest.mark.parametrize("method", ["param_shift", "adjoint"])
+def test_what_qiskit_calls_equal_within_its_tolerance_shares_nothing(method, twin_jacobian):
+    circuits = [nearly(0.0), nearly(3e-6), nearly(0.0)]
+    assert circuits[0] == circuits[1]
+    observables = [Z1, Z1 * (1 + 4e-6)]
+    assert observables[0] == observables[1]
+    gradient = BatchedEstimatorGradient(TorchEstimator(dtype="complex128"), method)
+    request = [(c, o) for c in circuits for o in observables]
+    found = gradient.run(*map(list, zip(*request, strict=True)), [[0.4]] * len(request)).result()
+    for (circuit, observable), mine in zip(request, found.gradients, strict=True):
+        expected = twin_jacobian(circuit, [observable], [0.4])[0]
+        np.testing.assert_allclose(mine, expected, atol=1e-9)
+    assert len({float(g[0]) for g in found.gradients}) == 4
+
+
+def test_zeros_of_either_sign_are_two_vectors():
+    a = Parameter("a")
+    circuit = QuantumCircuit(1)
+    circuit.rx((1 / a).arctan() / 2, 0)
+    estimator = TorchEstimator(dtype="complex128")
+    found = estimator.run([(circuit, SparsePauliOp("Y"), [[0.0], [-0.0]])]).result()[0].data.evs
+    np.testing.assert_allclose(found, [-np.sqrt(0.5), np.sqrt(0.5)])
+    batches = split_request(
+        [circuit] * 2, [Z0] * 2, [[0.0], [-0.0]], [list(circuit.parameters)] * 2
+    )
+    assert len(batches[0].values) == 2

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
@@ -35,6 +36,8 @@ from qvlm_qiskit.quantum.gradients.shift_rules import (
     build_template,
     equidistant_rule,
 )
+from qvlm_qiskit.quantum.program.program import compile_circuit
+from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
 P = ParameterVector("p", 4)
 OBSERVABLES = [
@@ -302,9 +305,54 @@ def test_parameters_inside_control_flow_are_refused():
         gradients(circuit, [[0.1, 0.2]])
 
 
-@pytest.mark.parametrize("angle", [Parameter("s").sign(), Parameter("s") * 1j])
-def test_angles_without_a_real_derivative_are_refused(angle):
+V, W = ParameterVector("v", 2)
+EXPRESSIONS = {
+    "constant slope, pole at 0": (2 * V).log() - V.log() + W,
+    "a·a/a": V * V / V,
+    "exp(log a)": V.log().exp(),
+    "cancelled": V**0.5 * V**-0.5 + W - W,
+    "power of a number": 2**V - 1.5 ** (-W),
+    "power of a power": (2 * V * W) ** ((1.5 + W) * (V - W)),
+    "quotient of powers": V.arccos() ** (V * V) / (W**V + V * W),
+    "sign and abs": V.sign() * W + abs(V - 1),
+    "trigonometric": V.sin() * W.arctan() - (V * W).cos() + V.tan() * W.arcsin(),
+    "complex on the way": ((V - 1) ** 0.5) ** 2 * W,
+}
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+@pytest.mark.parametrize("method", ["param_shift", "adjoint", "autograd"])
+def test_gradients_of_any_expression_are_finite_differences(name, method, twin_jacobian):
     circuit = QuantumCircuit(3)
-    circuit.ry(angle, 0)
-    with pytest.raises(CircuitError, match=r"derivative|real"):
+    for angle in (EXPRESSIONS[name], W / 2, EXPRESSIONS[name] / 3):
+        circuit.rx(angle, 0)
+        circuit.cry(angle, 0, 1)
+    rows = np.array([[0.3, 0.4], [0.7, 0.2]])[:, : circuit.num_parameters]
+    if method == "autograd":
+        engine = StatevectorEngine(compile_circuit(circuit), OBSERVABLES, rows.shape[1])
+        jacobian = torch.func.jacrev if name != "complex on the way" else plain_jacobian
+        none = torch.zeros(0, dtype=torch.float64)
+        found = [
+            jacobian(lambda x: engine.expectations(x[None], none)[0])(row)
+            for row in torch.as_tensor(rows)
+        ]
+        found = torch.stack(found, dim=1)
+    else:
+        entries = [(o, row) for o in OBSERVABLES for row in rows]
+        gradient = BatchedEstimatorGradient(TorchEstimator(dtype="complex128"), method)
+        observables, values = zip(*entries, strict=True)
+        result = gradient.run([circuit] * len(entries), observables, values).result()
+        found = np.reshape(result.gradients, (len(OBSERVABLES), len(rows), -1))
+    expected = [twin_jacobian(circuit, OBSERVABLES, row) for row in rows]
+    np.testing.assert_allclose(found, np.stack(expected, axis=1), atol=1e-6)
+
+
+def plain_jacobian(function):
+    return lambda row: torch.autograd.functional.jacobian(function, row)
+
+
+def test_angles_that_are_not_real_are_refused():
+    circuit = QuantumCircuit(3)
+    circuit.ry(Parameter("s") * 1j, 0)
+    with pytest.raises(CircuitError, match="real"):
         gradients(circuit, [[0.1]])

@@ -258,15 +258,14 @@ def test_a_namesake_of_a_standard_gate_is_what_its_definition_says(engine, twin)
     )
 
 
-def test_affine_angles_form_one_matrix_and_the_rest_stay_expressions():
+def test_affine_angles_are_rows_of_slopes_and_the_rest_stay_expressions():
     x, w = ParameterVector("x", 2), Parameter("w")
     circuit = QuantumCircuit(1)
     circuit.rx(2 * x[0] - x[1] / 4 + 0.5, 0)
     circuit.rz(x[0] * w, 0)
     table = compile_circuit(circuit, [*x, w]).angles
-    matrix, offset = table.affine()
-    np.testing.assert_allclose(matrix[0], [2, -0.25, 0])
-    assert offset[0] == 0.5
+    assert table.coefficients[0] == {0: 2.0, 1: -0.25}
+    assert table.constants[0] == 0.5
     assert list(table.expressions) == [1]
     assert table.depends_on(0) == {0, 1}
     assert table.depends_on(1) == {0, 2}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from qvlm_qiskit.quantum.program.fusion import Plan
+from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.cpu import one_qubit, sweeps
 from qvlm_qiskit.quantum.statevector.cpu.arrays import PlanArrays
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
@@ -28,12 +28,12 @@ large for the cache costs less (measured, docs/log.md)."""
 THREAD_WORK = 1 << 18
 """Amplitude updates (passes × states × 2ⁿ) that are worth a thread of their own."""
 
-Twin = Callable[[Tensor, Tensor, Tensor | None, bool], Tensor]
+Twin = Callable[[Tensor, Tensor, Tensor | None, Call], Tensor]
 Terms = tuple[npt.NDArray[Any], ...]
 
 
 class CpuExecutor:
-    """Runs a plan for one list of Pauli terms, on CPU tensors of float32 or float64."""
+    """Runs a plan for one list of Pauli terms, on CPU tensors."""
 
     def __init__(self, plan: Plan, terms: Terms, num_observables: int, twin: Twin) -> None:
         """Keep the arrays that the kernels read.
@@ -58,21 +58,21 @@ class CpuExecutor:
         shared: Tensor,
         batched: Tensor,
         amplitudes: Tensor | None,
-        normalise: bool = False,
+        call: Call,
     ) -> Tensor:
         """Values ``(B, n_observables)``.
 
         Args:
-            shared: Angles that all samples share, ``(n_shared,)``, in the plan's order.
-            batched: Angles per sample, ``(B, n_batched)``.
-            amplitudes: Initial states ``(B, 2**n)``, or None for |0…0⟩.
-            normalise: Whether the rows of ``amplitudes`` have any scale.
+            shared: Angles that all samples share, ``(n_shared,)`` float64, in the plan's order.
+            batched: Angles per sample, ``(B, n_batched)`` float64.
+            amplitudes: Initial states ``(B, 2**n)`` of the call's dtype, or None for |0…0⟩.
+            call: The states' precision, and whether the rows of ``amplitudes`` have any scale.
         """
-        empty = batched.new_zeros(len(batched), 0)
+        empty = batched.new_zeros(len(batched), 0, dtype=call.dtype)
         start = empty if amplitudes is None else amplitudes
         return cast(
             Tensor,
-            _Sweep.apply(shared, batched, start, _Call(self, normalise)),  # type: ignore[no-untyped-call]
+            _Sweep.apply(shared, batched, start, (self, call)),  # type: ignore[no-untyped-call]
         )
 
     def lanes(self, dtype: np.dtype[Any], batch: int) -> int:
@@ -91,7 +91,7 @@ class CpuExecutor:
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[Any, ...]]:  # fmt: skip
         """Values, final states by tile (empty unless ``keep``), and what the way back needs."""
         announce()
-        batch, dtype = len(batched), batched.dtype
+        batch, dtype = len(batched), amplitudes.dtype
         lanes = self.lanes(dtype, batch)
         tiles = -(-batch // lanes)
         rows = _padded(batched, tiles * lanes)
@@ -154,14 +154,6 @@ class CpuExecutor:
         list(_pool(threads).map(work, bounds[:-1], bounds[1:]))
 
 
-@dataclass(frozen=True)
-class _Call:
-    """What runs, and whether the rows of the amplitudes have any scale."""
-
-    executor: CpuExecutor
-    normalise: bool
-
-
 class _Sweep(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -169,43 +161,42 @@ class _Sweep(torch.autograd.Function):
         shared: Tensor,
         batched: Tensor,
         amplitudes: Tensor,
-        call: _Call,
+        what: tuple[CpuExecutor, Call],
     ) -> Tensor:
+        executor, call = what
         keep = any(ctx.needs_input_grad[:3])
         angles, rows, start = _arrays(shared, batched, amplitudes)
-        run = call.executor.run
+        run = executor.run
         values, ctx.states, ctx.saved = run(angles, rows, start, call.normalise, keep)
-        ctx.call = call
+        ctx.what = what
         ctx.save_for_backward(shared, batched, amplitudes)
         return torch.from_numpy(np.ascontiguousarray(values))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         require_single(grad)
-        inputs = ctx.saved_tensors
+        inputs, (executor, call) = ctx.saved_tensors, ctx.what
         if torch.is_grad_enabled():  # create_graph=True: the sweep itself has no derivative
             wanted = ctx.needs_input_grad[:3]
-            found = _differentiable(ctx.call, inputs, wanted, grad)
+            found = _differentiable(ctx.what, inputs, wanted, grad)
             return (*found, None)
         if ctx.states is None:  # used up by an earlier backward pass (retain_graph=True)
             angles, rows, start = _arrays(*inputs)
-            run = ctx.call.executor.run
-            _, ctx.states, ctx.saved = run(angles, rows, start, ctx.call.normalise, True)
+            _, ctx.states, ctx.saved = executor.run(angles, rows, start, call.normalise, True)
         states, ctx.states = ctx.states, None
-        gradients = ctx.call.executor.gradient(
-            *_arrays(grad), states, ctx.saved, ctx.needs_input_grad[2]
-        )
+        gradients = executor.gradient(*_arrays(grad), states, ctx.saved, ctx.needs_input_grad[2])
         wanted = zip(gradients, inputs, ctx.needs_input_grad, strict=False)
         found = [torch.from_numpy(g).to(x.dtype) if need else None for g, x, need in wanted]
         return (*found, None)
 
 
 def _differentiable(
-    call: _Call, inputs: Sequence[Tensor], needed: Sequence[bool], grad: Tensor
+    what: tuple[CpuExecutor, Call], inputs: Sequence[Tensor], needed: Sequence[bool], grad: Tensor
 ) -> list[Tensor | None]:
+    executor, call = what
     shared, batched, amplitudes = inputs
     start = amplitudes if amplitudes.shape[1] else None
-    values = call.executor.twin(shared, batched, start, call.normalise)
+    values = executor.twin(shared, batched, start, call)
     wanted = [x for x, need in zip(inputs, needed, strict=False) if need and x.numel()]
     found = iter(
         torch.autograd.grad(values, wanted, grad, create_graph=True, materialize_grads=True)

@@ -20,11 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import unit_vectors
 from qvlm_qiskit.quantum.program.fusion import Plan
 from qvlm_qiskit.quantum.program.program import FixedUnitary, Matrix, PauliRotation, Program
+from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.tensors.gate_bank import (
-    DeviceConstants,
     GateBank,
     Place,
     block_groups,
@@ -100,25 +101,27 @@ class TensorExecutor:
         shared: Tensor,
         batched: Tensor,
         amplitudes: Tensor | None,
-        normalise: bool = False,
+        call: Call,
     ) -> Tensor:
         """Values ``(B, n_observables)``.
 
         Args:
-            shared: Angles that all samples share, ``(n_shared,)``, in the plan's order.
-            batched: Angles per sample, ``(B, n_batched)``.
+            shared: Angles that all samples share, ``(n_shared,)`` float64, in the plan's order.
+            batched: Angles per sample, ``(B, n_batched)`` float64.
             amplitudes: Initial states ``(B, 2**n)``, or None for |0…0⟩.
-            normalise: Whether the rows of ``amplitudes`` have any scale.
+            call: The states' precision, and whether the rows of ``amplitudes`` have any scale.
         """
-        if normalise and amplitudes is not None:
+        if call.normalise and amplitudes is not None:
             amplitudes = unit_vectors(amplitudes)
-        return self._measure(self.states(shared, batched, amplitudes))
+        return self._measure(self.states(shared, batched, amplitudes, call.dtype))
 
-    def states(self, shared: Tensor, batched: Tensor, amplitudes: Tensor | None) -> Tensor:
-        """Final states ``(B, 2**n)``; arguments as in :meth:`expectations`."""
+    def states(
+        self, shared: Tensor, batched: Tensor, amplitudes: Tensor | None, real: torch.dtype
+    ) -> Tensor:
+        """Final states ``(B, 2**n)`` in a real dtype's precision; see :meth:`expectations`."""
         if batched.device.type == "cuda":
             _warn_of_rounded_products()
-        dtype = torch.complex128 if batched.dtype == torch.float64 else torch.complex64
+        dtype = real.to_complex()
         bound = self._bind(shared, batched, dtype)
         if amplitudes is not None:
             state, done = amplitudes.to(dtype), 0
@@ -193,10 +196,11 @@ class TensorExecutor:
         qubits = qubits_of(rotation)
         split = state.reshape(len(state), *axes_of(qubits, self.num_qubits))
         half = half.reshape(-1, *[1] * (split.ndim - 1))
+        cos, sin = (part.to(state.real.dtype) for part in (torch.cos(half), torch.sin(half)))
         flips = [2 * i + 2 for i, q in enumerate(reversed(qubits)) if rotation.x >> q & 1]
         phases = self._constant(("pauli", rotation.x, rotation.z), _phases(rotation), state)
         flipped = split.flip(flips) if flips else split
-        return (torch.cos(half) * split + torch.sin(half) * phases * flipped).reshape(state.shape)
+        return (cos * split + sin * phases * flipped).reshape(state.shape)
 
     def _apply_matrix(self, index: int, operation: FixedUnitary, state: Tensor) -> Tensor:
         matrix = self._constant(("matrix", index), operation.matrix, state)

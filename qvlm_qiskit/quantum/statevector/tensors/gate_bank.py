@@ -1,13 +1,9 @@
-"""All one-qubit gates of a program at once: 2×2 matrices from angles, and blocks of them.
-
-Also the store of constant tensors that lets a step run without copies between host and device.
-"""
+"""All one-qubit gates of a program at once: 2×2 matrices from angles, and blocks of them."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.program.program import FixedUnitary, PauliRotation, QubitIndex
 from qvlm_qiskit.quantum.statevector.tensors.steps import Chain
-from qvlm_qiskit.quantum.transforms import constants
 
 BLOCK_QUBITS = 4
 """Neighbouring qubits whose shared gates become one matrix; more would cost more arithmetic."""
@@ -32,28 +28,6 @@ _PAULIS: dict[tuple[int, int], npt.NDArray[np.complex128]] = {
     (0, 1): _Z,
     (1, 1): 1j * _X @ _Z,
 }
-
-
-class DeviceConstants:
-    """Constant arrays as tensors, made once per device and dtype."""
-
-    def __init__(self) -> None:
-        """Start empty."""
-        self._tensors: dict[tuple[Hashable, torch.device, torch.dtype], Tensor] = {}
-
-    def get(
-        self,
-        name: Hashable,
-        make: Callable[[], npt.NDArray[Any]],
-        device: torch.device,
-        dtype: torch.dtype,
-    ) -> Tensor:
-        """The constant of that name; ``make`` is called when the device doesn't have it yet."""
-        key = (name, device, dtype)
-        if key not in self._tensors:
-            with constants():
-                self._tensors[key] = torch.as_tensor(make()).to(device, dtype)
-        return self._tensors[key]
 
 
 class GateBank:
@@ -90,7 +64,7 @@ class GateBank:
         """The product of every chain, ``(…, size + 1, 2, 2)`` complex.
 
         Args:
-            angles: ``(…, n_angles)`` in radians.
+            angles: ``(…, n_angles)`` in radians, of any precision.
             dtype: Of the result.
         """
         device = angles.device
@@ -99,7 +73,9 @@ class GateBank:
         slope = self._constants.get("slope", lambda: self._slope, device, dtype)
         half = F.pad(angles / 2, (0, 1)).index_select(-1, column)
         half = half.reshape(*angles.shape[:-1], *self._column.shape, 1, 1)
-        factors = torch.cos(half) * base + torch.sin(half) * slope  # (…, L, G + 1, 2, 2)
+        real = dtype.to_real()
+        factors = torch.cos(half).to(real) * base + torch.sin(half).to(real) * slope
+        # (…, L, G + 1, 2, 2)
         product, *others = factors.unbind(-4)
         for factor in others:
             product = factor @ product

@@ -1,0 +1,20 @@
+"""What one evaluation asks of an executor, beside its angles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Call:
+    """How states are computed.
+
+    Attributes:
+        dtype: Real dtype of the states' precision: float32 or float64.
+        normalise: Whether the rows of initial states have any scale.
+    """
+
+    dtype: torch.dtype
+    normalise: bool = False
