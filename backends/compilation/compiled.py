@@ -13,7 +13,8 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.backends.compilation.compiler import Compiler, IsaCircuit, map_observables
-from qvlm_qiskit.backends.pubs.jobs import MappedJob
+from qvlm_qiskit.backends.pubs.empty import asked, with_empty
+from qvlm_qiskit.backends.pubs.jobs import FinishedJob, MappedJob
 from qvlm_qiskit.backends.pubs.work import Call
 
 
@@ -37,27 +38,34 @@ class Compiled(BaseEstimatorV2):
         """The calls of `inner.run` that these calls of `run` lead to; nothing is run."""
         for call in calls:
             coerced = [EstimatorPub.coerce(pub, self.default_precision) for pub in call.pubs]
-            yield call.with_pubs([_isa_pub(p, self.compiler.isa(p.circuit)) for p in coerced])
+            sent = [coerced[number] for number in asked(coerced)]
+            if sent:
+                yield call.with_pubs([_isa_pub(p, self.compiler.isa(p.circuit)) for p in sent])
 
-    def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
+    def run(
+        self, pubs: Iterable[Any], *, precision: float | None = None
+    ) -> MappedJob | FinishedJob:
         """Compile what is new, bind, and run on the inner estimator.
 
         Args:
-            pubs: Estimator pubs of any broadcast shape.
+            pubs: Estimator pubs of any broadcast shape; those of size 0 are compiled only.
             precision: For pubs that name none.
         """
         precision = self.default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
         compiled = [self.compiler.isa(pub.circuit) for pub in coerced]
-        isa_pubs = [_isa_pub(pub, isa) for pub, isa in zip(coerced, compiled, strict=True)]
+        isa_pubs = [_isa_pub(coerced[number], compiled[number]) for number in asked(coerced)]
 
         def annotate(result: PrimitiveResult[Any]) -> PrimitiveResult[Any]:
+            complete = with_empty(coerced, result, result.metadata)
             annotated = [
                 PubResult(pub_result.data, {**pub_result.metadata, "compiled": isa.report()})
-                for pub_result, isa in zip(result, compiled, strict=True)
+                for pub_result, isa in zip(complete, compiled, strict=True)
             ]
             return PrimitiveResult(annotated, metadata=result.metadata)
 
+        if not isa_pubs:
+            return FinishedJob(annotate(PrimitiveResult([], metadata={"version": 2})))
         return MappedJob(self.inner.run(isa_pubs), annotate)
 
     @property
