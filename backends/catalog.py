@@ -19,6 +19,7 @@ from qvlm_qiskit.backends.mitigation.names import combined, mitigation_name, par
 from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.table import OWN, BackendRow
+from qvlm_qiskit.basics.numbers import plain_number
 from qvlm_qiskit.basics.registry import Registry
 from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
 
@@ -199,7 +200,7 @@ def _mitigation(given: str | Step | Sequence[Step], budget: int | None) -> str:
     chosen: Any = steps[0]
     if chosen.name != "auto":
         raise InputError(f"budget= is for mitigation='auto', not for {mitigation_name(steps)!r}")
-    return str(replace(chosen, budget=budget))
+    return str(replace(chosen, budget=plain_number(budget)))
 
 
 def list_backends() -> list[BackendRow]:

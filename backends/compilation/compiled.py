@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from qiskit import QuantumCircuit
@@ -16,6 +16,7 @@ from qvlm_qiskit.backends.compilation.compiler import Compiler, IsaCircuit, map_
 from qvlm_qiskit.backends.pubs.empty import asked, with_empty
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob, MappedJob
 from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.basics.late_definitions import by_row, needs_values
 
 
 class Compiled(BaseEstimatorV2):
@@ -37,7 +38,7 @@ class Compiled(BaseEstimatorV2):
     def plan(self, calls: Iterable[Call]) -> Iterator[Call]:
         """The calls of `inner.run` that these calls of `run` lead to; nothing is run."""
         for call in calls:
-            coerced = [EstimatorPub.coerce(pub, self.default_precision) for pub in call.pubs]
+            coerced, _ = _bound(call.pubs, self.default_precision)
             sent = [coerced[number] for number in asked(coerced)]
             if sent:
                 yield call.with_pubs([_isa_pub(p, self.compiler.isa(p.circuit)) for p in sent])
@@ -52,7 +53,7 @@ class Compiled(BaseEstimatorV2):
             precision: For pubs that name none.
         """
         precision = self.default_precision if precision is None else precision
-        coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
+        coerced, merge = _bound(pubs, precision)
         compiled = [self.compiler.isa(pub.circuit) for pub in coerced]
         isa_pubs = [_isa_pub(coerced[number], compiled[number]) for number in asked(coerced)]
 
@@ -62,7 +63,7 @@ class Compiled(BaseEstimatorV2):
                 PubResult(pub_result.data, {**pub_result.metadata, "compiled": isa.report()})
                 for pub_result, isa in zip(complete, compiled, strict=True)
             ]
-            return PrimitiveResult(annotated, metadata=result.metadata)
+            return PrimitiveResult(merge(annotated), metadata=result.metadata)
 
         if not isa_pubs:
             return FinishedJob(annotate(PrimitiveResult([], metadata={"version": 2})))
@@ -95,7 +96,7 @@ class Compiled(BaseEstimatorV2):
             CapacityError: The circuit is too large for it.
         """
         make = getattr(self.inner, "differentiable", None)
-        if make is None:
+        if make is None or needs_values(circuit):
             return None
         self.inner.check_differentiable(circuit)  # compiling a large circuit takes minutes
         isa = self.compiler.isa(circuit)
@@ -106,6 +107,23 @@ class Compiled(BaseEstimatorV2):
         own = {parameter.name: parameter for parameter in isa.circuit.parameters}
         order = [own.get(parameter.name, parameter) for parameter in parameters]
         return make(isa.circuit, operators, order, num_batched)
+
+
+def _bound(
+    pubs: Iterable[Any], precision: float | None
+) -> tuple[list[EstimatorPub], Callable[[Iterable[PubResult]], list[PubResult]]]:
+    """The pubs, those whose circuits need values row by row; and the way back."""
+    parts: list[tuple[list[EstimatorPub], Callable[[Sequence[Any]], PubResult]]] = []
+    for given in pubs:
+        pub = EstimatorPub.coerce(given, precision)
+        late = pub.size and needs_values(pub.circuit)
+        parts.append(by_row(pub) if late else ([pub], lambda results: results[0]))
+
+    def merge(results: Iterable[PubResult]) -> list[PubResult]:
+        found = iter(results)
+        return [together([next(found) for _ in own]) for own, together in parts]
+
+    return [pub for own, _ in parts for pub in own], merge
 
 
 def _isa_pub(pub: EstimatorPub, isa: IsaCircuit) -> EstimatorPub:

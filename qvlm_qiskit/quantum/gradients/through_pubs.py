@@ -23,6 +23,7 @@ from qvlm_qiskit.basics.same_row import distinct
 from qvlm_qiskit.errors import CircuitError, InputError
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
+from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.transforms import is_transformed, require_single
 
 Array = npt.NDArray[np.float64]
@@ -56,7 +57,7 @@ class Primitive:
         parameters = (*network.input_params, *network.weight_params)
         values = _with_weights(sent, weight)
         bindings = BindingsArray({parameters: values} if parameters else None, shape=(len(sent),))
-        pub = (network.circuit, [[o] for o in network.observables], bindings)
+        pub = (network.circuit, [[as_pauli_sum(o)] for o in network.observables], bindings)
         asks = own and type(self.estimator) is not TorchEstimator
         named = {"precision": network.default_precision} if asks else {}
         job = self.estimator.run([pub], **named)
