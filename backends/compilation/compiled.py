@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol, SupportsIndex
 
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
@@ -15,12 +15,29 @@ from qiskit.quantum_info import SparsePauliOp
 from qvlm_qiskit.backends.compilation.compiler import Compiler, IsaCircuit, map_observables
 from qvlm_qiskit.backends.pubs.empty import asked, with_empty
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob, MappedJob
+from qvlm_qiskit.backends.pubs.stack import SharedByCopies
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.basics.late_definitions import by_row, needs_values
+from qvlm_qiskit.basics.locks import new_lock
 
 
-class Compiled(BaseEstimatorV2):
+class OpenedBackend(Protocol):
+    """What `open_backend` returns."""
+
+    def estimator(self) -> BaseEstimatorV2:
+        """The whole stack."""
+        ...
+
+
+def _estimator_of(backend: OpenedBackend) -> BaseEstimatorV2:
+    return backend.estimator()
+
+
+class Compiled(SharedByCopies, BaseEstimatorV2):
     """The outermost estimator: takes abstract pubs, gives ISA pubs to the next one.
+
+    One thread at a time compiles and runs; others wait. A pickled one opens its backend again
+    where it is loaded, by name and options; what was calibrated is calibrated anew there.
 
     Args:
         inner: The estimator that runs ISA pubs.
@@ -34,6 +51,22 @@ class Compiled(BaseEstimatorV2):
         self.inner = inner
         self.compiler = compiler
         self.default_precision = default_precision
+        self.opened_by: OpenedBackend | None = None
+        self._lock = new_lock()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """The backend that this is the estimator of, to be opened again; else all parts."""
+        if self.opened_by is None:
+            return super().__reduce_ex__(protocol)
+        return _estimator_of, (self.opened_by,)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the lock."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """With a lock of its own."""
+        self.__dict__.update(state, _lock=new_lock())
 
     def plan(self, calls: Iterable[Call]) -> Iterator[Call]:
         """The calls of `inner.run` that these calls of `run` lead to; nothing is run."""
@@ -53,6 +86,10 @@ class Compiled(BaseEstimatorV2):
             precision: For pubs that name none.
         """
         precision = self.default_precision if precision is None else precision
+        with self._lock:
+            return self._run(pubs, precision)
+
+    def _run(self, pubs: Iterable[Any], precision: float | None) -> MappedJob | FinishedJob:
         coerced, merge = _bound(pubs, precision)
         compiled = [self.compiler.isa(pub.circuit) for pub in coerced]
         isa_pubs = [_isa_pub(coerced[number], compiled[number]) for number in asked(coerced)]

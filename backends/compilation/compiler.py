@@ -24,6 +24,7 @@ from qvlm_qiskit.backends.pubs.digest import circuit_digest, target_digest
 from qvlm_qiskit.backends.pubs.unmeasured import without_clbits
 from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.basics.late_definitions import without_idle_resets
+from qvlm_qiskit.basics.locks import new_lock
 from qvlm_qiskit.errors import CapacityError, CircuitError
 
 DEFAULT_TRIALS = 4
@@ -85,6 +86,8 @@ class IsaCircuit:
 
 
 _cache: LruCache[Any, IsaCircuit] = LruCache(CACHE_SIZE)
+# Passes of Qiskit borrow a target for themselves; two threads at once end in "Already borrowed".
+transpiling = new_lock()
 
 
 class Compiler:
@@ -166,6 +169,10 @@ class Compiler:
         key = (self.fingerprint, circuit_digest(circuit))
         return _cache.get(key, lambda: self._best(circuit))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the pass managers, which are made again on demand."""
+        return {**self.__dict__, "_managers": {}}
+
     def _check(self, circuit: QuantumCircuit) -> None:
         available = self.target.num_qubits
         if available is not None and circuit.num_qubits > available:
@@ -196,7 +203,8 @@ class Compiler:
                 seed_transpiler=int(sequence.generate_state(1)[0]) >> 1,
             )
         try:
-            compiled = self._managers[trial].run(circuit)
+            with transpiling:
+                compiled = self._managers[trial].run(circuit)
         except TranspilerError as ex:
             raise CircuitError(f"the circuit can't be compiled for this device: {ex}") from ex
         layout = compiled.layout

@@ -19,7 +19,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
-from qvlm_qiskit.backends.compilation.compiler import Compiler
+from qvlm_qiskit.backends.compilation.compiler import Compiler, transpiling
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.active_qubits import (
     active_qubits,
@@ -321,7 +321,8 @@ def basis_change(num_qubits: int, basis: dict[int, str], target: Target | None) 
         if letter in "XY":
             rotation.h(qubit)
     if target is not None:
-        rotation = PassManager([Optimize1qGatesDecomposition(target=target)]).run(rotation)
+        with transpiling:
+            rotation = PassManager([Optimize1qGatesDecomposition(target=target)]).run(rotation)
     return rotation
 
 

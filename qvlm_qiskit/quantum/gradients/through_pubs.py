@@ -77,13 +77,19 @@ def through_primitive(rows: Tensor, weight: Tensor, primitive: Primitive) -> Ten
     """Values ``(B, n_observables)`` in float64, differentiable once by a backward pass.
 
     Raises:
-        InputError: Inside a ``torch.func`` transform or under forward-mode differentiation.
+        InputError: Inside a ``torch.func`` transform, under forward-mode differentiation or in
+            ``torch.export``.
     """
     if is_transformed(rows, weight):
         raise InputError(
             "torch.func transforms and forward-mode derivatives need a TorchEstimator and the "
             f"network's default gradient; through {type(primitive.estimator).__name__} only "
             "backward() works"
+        )
+    if torch.compiler.is_exporting():
+        raise InputError(
+            f"a layer that runs on {type(primitive.estimator).__name__} can't be exported: its "
+            "values come from outside torch. Export it on a TorchEstimator"
         )
     values: Tensor = _PrimitiveFunction.apply(rows, weight, primitive)  # type: ignore[no-untyped-call]
     return values
