@@ -57,6 +57,7 @@ class Backend:
         service: Makes the service that runs this machine's jobs, of the keyword arguments that
             `jobs.Recording` has for it; None: the jobs are run on this computer, by `device`.
         reopen: Opens the same machine with other options.
+        origin: Opens the same machine in another process; None where that can't be done.
         notes: What was done otherwise than asked for, and why.
     """
 
@@ -75,6 +76,7 @@ class Backend:
     limits: JobLimits = NO_LIMITS
     service: Callable[..., JobService] | None = None
     reopen: Callable[[BackendOptions], Backend] | None = None
+    origin: Callable[[BackendOptions], Backend] | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -96,7 +98,30 @@ class Backend:
             estimator = wrap(estimator)
         if self.compiler is None:
             return estimator
-        return Compiled(estimator, self.compiler, self.default_precision)
+        compiled = Compiled(estimator, self.compiler, self.default_precision)
+        compiled.opened_by = self
+        return compiled
+
+    def __reduce__(self) -> Any:
+        """How another process opens the same machine: `origin` with these options.
+
+        Raises:
+            BackendError: This backend can't be opened there.
+        """
+        if self.origin is None:
+            raise BackendError(
+                f"backend {self.name!r} can't go to another process: it was made by hand, or "
+                "records into an open ledger. Open it there"
+            )
+        return self.origin, (self.options,)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Backend:
+        """The same backend: copies of a model go on with the same machine."""
+        return self
+
+    def __copy__(self) -> Backend:
+        """The same backend."""
+        return self
 
     def estimator(self) -> BaseEstimatorV2:
         """The whole stack, the same object at every call, so that its caches live on."""
@@ -132,7 +157,7 @@ class Backend:
         if self.reopen is None:
             options.only(self.name, [f.name for f in fields(options)], self.mitigations)
             raise MitigationError(f"backend {self.name!r} can't be opened again")
-        opened = self.reopen(options)
+        opened = replace(self.reopen(options), origin=self.origin)
         return opened if opened.reopen else replace(opened, reopen=self.reopen)
 
     def job_service(self, **options: Any) -> JobService | None:
@@ -220,6 +245,7 @@ class Backend:
         return replace(
             self,
             device=recorder(self.device, self.device_description()),
+            origin=None,
             reopen=None if reopen is None else lambda opts: reopen(opts).recorded(recorder),
         )
 

@@ -9,7 +9,7 @@ returns a `Backend`. This package's own names can't be replaced. docs/backends.m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -19,6 +19,7 @@ from qvlm_qiskit.backends.mitigation.names import combined, mitigation_name, par
 from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.table import OWN, BackendRow
+from qvlm_qiskit.basics.numbers import plain_number
 from qvlm_qiskit.basics.registry import Registry
 from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
 
@@ -185,7 +186,13 @@ def open_backend(
             f"the opener of backend {name!r} returned {type(opened).__name__}, not a Backend"
         )
     # A machine that knows better how to open itself again (the same of several) has said so.
-    return opened if opened.reopen else replace(opened, reopen=partial(opener, name))
+    reopen = opened.reopen or partial(opener, name)
+    return replace(opened, reopen=reopen, origin=partial(_open_again, opened.name))
+
+
+def _open_again(name: str, options: BackendOptions) -> Backend:
+    """The backend of a name, in a process that has opened none."""
+    return open_backend(name, **{f.name: getattr(options, f.name) for f in fields(options)})
 
 
 def _mitigation(given: str | Step | Sequence[Step], budget: int | None) -> str:
@@ -199,7 +206,7 @@ def _mitigation(given: str | Step | Sequence[Step], budget: int | None) -> str:
     chosen: Any = steps[0]
     if chosen.name != "auto":
         raise InputError(f"budget= is for mitigation='auto', not for {mitigation_name(steps)!r}")
-    return str(replace(chosen, budget=budget))
+    return str(replace(chosen, budget=plain_number(budget)))
 
 
 def list_backends() -> list[BackendRow]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from qvlm_qiskit.backends.mitigation.names import mitigation_name, parse_mitigation
 from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.pubs.shots import precision_of_shots
+from qvlm_qiskit.basics.numbers import is_real, is_whole, use_plain_numbers
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
 
 DTYPES = ("complex64", "complex128")
@@ -54,13 +55,14 @@ class BackendOptions:
     max_age_days: float | None = None
 
     def __post_init__(self) -> None:
+        use_plain_numbers(self)
         _check_whole("shots", self.shots, 1, MAX_SHOTS)
         _check_whole("seed", self.seed, 0, 2**63 - 1)
         _check_whole("optimization_level", self.optimization_level, 0, 3)
         _check_whole("layout_trials", self.layout_trials, 1, MAX_TRIALS)
         if self.shots is not None and self.precision is not None:
             raise InputError("give shots or precision, not both: precision is 1/√shots")
-        if self.precision is not None and not (_is_real(self.precision) and self.precision >= 0):
+        if self.precision is not None and not (is_real(self.precision) and self.precision >= 0):
             raise InputError(
                 f"precision is {self.precision!r}; it must be a number above 0 (or 0: exact values "
                 "of a noisy:* backend)"
@@ -70,7 +72,7 @@ class BackendOptions:
                 f"precision is {self.precision!r}; below {1 / math.sqrt(MAX_SHOTS):.2g} it needs "
                 f"more than {MAX_SHOTS:,} shots per circuit"
             )
-        if not _is_real(self.noise_scale) or self.noise_scale < 0:
+        if not is_real(self.noise_scale) or self.noise_scale < 0:
             raise InputError(f"noise_scale is {self.noise_scale!r}; it must be at least 0")
         if self.max_age_days is not None and not _positive(self.max_age_days):
             raise InputError(f"max_age_days is {self.max_age_days!r}; it must be above 0")
@@ -153,17 +155,12 @@ class BackendOptions:
 def _check_whole(name: str, value: object, low: int, high: int | None) -> None:
     if value is None and name != "optimization_level":
         return
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or value < low or (high is not None and value > high):  # type: ignore[operator]
+    if not is_whole(value) or value < low or (high is not None and value > high):  # type: ignore[operator]
         bound = f"at least {low}" if high is None else f"from {low} to {high}"
         if high is not None and high > 10:
             bound = f"at least {low} and at most {high:,}"
         raise InputError(f"{name} is {value!r}; it must be a whole number {bound}")
 
 
-def _is_real(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _positive(value: object) -> bool:
-    return _is_real(value) and value > 0  # type: ignore[operator]
+    return is_real(value) and value > 0  # type: ignore[operator]

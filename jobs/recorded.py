@@ -12,7 +12,8 @@ from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResu
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
-from qvlm_qiskit.errors import JobFailedError, JobPending
+from qvlm_qiskit.backends.pubs.stack import SharedByCopies
+from qvlm_qiskit.errors import JobFailedError, JobPending, LedgerError
 from qvlm_qiskit.jobs.ledger.records import StoredRow, Submission
 from qvlm_qiskit.jobs.ledger.rows import Row, assemble, split
 from qvlm_qiskit.jobs.ledger.runs import note_wanted
@@ -26,7 +27,7 @@ COSTS = ("circuits", "executions")
 SENT = frozenset(State) - {State.INTENDED, State.POSTING}
 
 
-class Recorded(BaseEstimatorV2):
+class Recorded(SharedByCopies, BaseEstimatorV2):
     """Serves known rows from the ledger and buys the others, in one job per call if limits allow.
 
     Answers carry evs and stds only. ``metadata["record"]`` says where they come from. Fits
@@ -74,6 +75,17 @@ class Recorded(BaseEstimatorV2):
         self.same_row = same_row
         self.report = report
         self.asked: set[str] = set()
+
+    def __reduce__(self) -> Any:
+        """Refused: an open ledger belongs to its process.
+
+        Raises:
+            LedgerError: Always.
+        """
+        raise LedgerError(
+            "an estimator that records into a ledger can't go to another process: open the ledger "
+            "there"
+        )
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> FinishedJob:
         """Answer the pubs; equal rows are asked once.

@@ -17,7 +17,7 @@ if __name__ != "qvlm_qiskit.noise_models":
     raise ImportError("this package is imported as qvlm_qiskit.noise_models, not as noise_models")
 
 if TYPE_CHECKING:
-    from qvlm_qiskit.noise_models.channels.aer_model import build, spec_target
+    from qvlm_qiskit.noise_models.channels.aer_model import build, spec_target, with_idle
     from qvlm_qiskit.noise_models.channels.channel_noise import ChannelNoise
     from qvlm_qiskit.noise_models.channels.crosstalk import with_crosstalk
     from qvlm_qiskit.noise_models.description.calibration import calibrated, snapshot
@@ -85,6 +85,7 @@ _HOMES = {
     "split_terms": "description.parametric",
     "thermal": "description.parametric",
     "with_crosstalk": "channels.crosstalk",
+    "with_idle": "channels.aer_model",
     "zz": "description.parametric",
 }
 
@@ -122,6 +123,7 @@ __all__ = [
     "split_terms",
     "thermal",
     "with_crosstalk",
+    "with_idle",
     "zz",
 ]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, SupportsIndex
 
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
@@ -13,12 +13,31 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.backends.compilation.compiler import Compiler, IsaCircuit, map_observables
-from qvlm_qiskit.backends.pubs.jobs import MappedJob
+from qvlm_qiskit.backends.pubs.empty import asked, with_empty
+from qvlm_qiskit.backends.pubs.jobs import FinishedJob, MappedJob
+from qvlm_qiskit.backends.pubs.stack import SharedByCopies
 from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.basics.late_definitions import by_row, needs_values
+from qvlm_qiskit.basics.locks import new_lock
 
 
-class Compiled(BaseEstimatorV2):
+class OpenedBackend(Protocol):
+    """What `open_backend` returns."""
+
+    def estimator(self) -> BaseEstimatorV2:
+        """The whole stack."""
+        ...
+
+
+def _estimator_of(backend: OpenedBackend) -> BaseEstimatorV2:
+    return backend.estimator()
+
+
+class Compiled(SharedByCopies, BaseEstimatorV2):
     """The outermost estimator: takes abstract pubs, gives ISA pubs to the next one.
+
+    One thread at a time compiles and runs; others wait. A pickled one opens its backend again
+    where it is loaded, by name and options; what was calibrated is calibrated anew there.
 
     Args:
         inner: The estimator that runs ISA pubs.
@@ -32,32 +51,59 @@ class Compiled(BaseEstimatorV2):
         self.inner = inner
         self.compiler = compiler
         self.default_precision = default_precision
+        self.opened_by: OpenedBackend | None = None
+        self._lock = new_lock()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """The backend that this is the estimator of, to be opened again; else all parts."""
+        if self.opened_by is None:
+            return super().__reduce_ex__(protocol)
+        return _estimator_of, (self.opened_by,)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the lock."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """With a lock of its own."""
+        self.__dict__.update(state, _lock=new_lock())
 
     def plan(self, calls: Iterable[Call]) -> Iterator[Call]:
         """The calls of `inner.run` that these calls of `run` lead to; nothing is run."""
         for call in calls:
-            coerced = [EstimatorPub.coerce(pub, self.default_precision) for pub in call.pubs]
-            yield call.with_pubs([_isa_pub(p, self.compiler.isa(p.circuit)) for p in coerced])
+            coerced, _ = _bound(call.pubs, self.default_precision)
+            sent = [coerced[number] for number in asked(coerced)]
+            if sent:
+                yield call.with_pubs([_isa_pub(p, self.compiler.isa(p.circuit)) for p in sent])
 
-    def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
+    def run(
+        self, pubs: Iterable[Any], *, precision: float | None = None
+    ) -> MappedJob | FinishedJob:
         """Compile what is new, bind, and run on the inner estimator.
 
         Args:
-            pubs: Estimator pubs of any broadcast shape.
+            pubs: Estimator pubs of any broadcast shape; those of size 0 are compiled only.
             precision: For pubs that name none.
         """
         precision = self.default_precision if precision is None else precision
-        coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
+        with self._lock:
+            return self._run(pubs, precision)
+
+    def _run(self, pubs: Iterable[Any], precision: float | None) -> MappedJob | FinishedJob:
+        coerced, merge = _bound(pubs, precision)
         compiled = [self.compiler.isa(pub.circuit) for pub in coerced]
-        isa_pubs = [_isa_pub(pub, isa) for pub, isa in zip(coerced, compiled, strict=True)]
+        isa_pubs = [_isa_pub(coerced[number], compiled[number]) for number in asked(coerced)]
 
         def annotate(result: PrimitiveResult[Any]) -> PrimitiveResult[Any]:
+            complete = with_empty(coerced, result, result.metadata)
             annotated = [
                 PubResult(pub_result.data, {**pub_result.metadata, "compiled": isa.report()})
-                for pub_result, isa in zip(result, compiled, strict=True)
+                for pub_result, isa in zip(complete, compiled, strict=True)
             ]
-            return PrimitiveResult(annotated, metadata=result.metadata)
+            return PrimitiveResult(merge(annotated), metadata=result.metadata)
 
+        if not isa_pubs:
+            return FinishedJob(annotate(PrimitiveResult([], metadata={"version": 2})))
         return MappedJob(self.inner.run(isa_pubs), annotate)
 
     @property
@@ -87,7 +133,7 @@ class Compiled(BaseEstimatorV2):
             CapacityError: The circuit is too large for it.
         """
         make = getattr(self.inner, "differentiable", None)
-        if make is None:
+        if make is None or needs_values(circuit):
             return None
         self.inner.check_differentiable(circuit)  # compiling a large circuit takes minutes
         isa = self.compiler.isa(circuit)
@@ -98,6 +144,23 @@ class Compiled(BaseEstimatorV2):
         own = {parameter.name: parameter for parameter in isa.circuit.parameters}
         order = [own.get(parameter.name, parameter) for parameter in parameters]
         return make(isa.circuit, operators, order, num_batched)
+
+
+def _bound(
+    pubs: Iterable[Any], precision: float | None
+) -> tuple[list[EstimatorPub], Callable[[Iterable[PubResult]], list[PubResult]]]:
+    """The pubs, those whose circuits need values row by row; and the way back."""
+    parts: list[tuple[list[EstimatorPub], Callable[[Sequence[Any]], PubResult]]] = []
+    for given in pubs:
+        pub = EstimatorPub.coerce(given, precision)
+        late = pub.size and needs_values(pub.circuit)
+        parts.append(by_row(pub) if late else ([pub], lambda results: results[0]))
+
+    def merge(results: Iterable[PubResult]) -> list[PubResult]:
+        found = iter(results)
+        return [together([next(found) for _ in own]) for own, together in parts]
+
+    return [pub for own, _ in parts for pub in own], merge
 
 
 def _isa_pub(pub: EstimatorPub, isa: IsaCircuit) -> EstimatorPub:

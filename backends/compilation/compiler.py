@@ -22,7 +22,10 @@ from qvlm_qiskit.backends.compilation.placement import (
     states_errors,
 )
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, target_digest
+from qvlm_qiskit.backends.pubs.unmeasured import without_clbits
 from qvlm_qiskit.basics.caches import LruCache
+from qvlm_qiskit.basics.late_definitions import without_idle_resets
+from qvlm_qiskit.basics.locks import new_lock
 from qvlm_qiskit.errors import CapacityError, CircuitError
 
 DEFAULT_TRIALS = 4
@@ -84,6 +87,8 @@ class IsaCircuit:
 
 
 _cache: LruCache[Any, IsaCircuit] = LruCache(CACHE_SIZE)
+# Passes of Qiskit borrow a target for themselves; two threads at once end in "Already borrowed".
+transpiling = new_lock()
 
 
 class Compiler:
@@ -138,7 +143,8 @@ class Compiler:
         """Transpile `circuit` and map `observables` onto the device's qubits.
 
         Args:
-            circuit: A circuit without measurements, parametrised or not.
+            circuit: A circuit without measurements, parametrised or not; classical bits that
+                nothing uses don't count.
             observables: Anything that Qiskit's `ObservablesArray` accepts.
 
         Raises:
@@ -160,8 +166,13 @@ class Compiler:
     def isa(self, circuit: QuantumCircuit) -> IsaCircuit:
         """The transpiled circuit, from the cache when an equal one was compiled before."""
         self._check(circuit)
+        circuit = without_idle_resets(without_clbits(circuit))
         key = (self.fingerprint, circuit_digest(circuit))
         return _cache.get(key, lambda: self._best(circuit))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the pass managers, which are made again on demand."""
+        return {**self.__dict__, "_managers": {}}
 
     def _check(self, circuit: QuantumCircuit) -> None:
         available = self.target.num_qubits
@@ -169,11 +180,6 @@ class Compiler:
             raise CapacityError(
                 f"the circuit has {circuit.num_qubits} qubits, the device {available}: use a "
                 "smaller circuit or another backend"
-            )
-        if circuit.num_clbits or circuit.has_control_flow_op():
-            raise CircuitError(
-                "an estimator's circuit has no measurements, classical bits or control flow: "
-                "call circuit.remove_final_measurements() first"
             )
 
     def _best(self, circuit: QuantumCircuit) -> IsaCircuit:
@@ -198,7 +204,8 @@ class Compiler:
                 seed_transpiler=int(sequence.generate_state(1)[0]) >> 1,
             )
         try:
-            compiled = self._managers[trial].run(circuit)
+            with transpiling:
+                compiled = self._managers[trial].run(circuit)
         except TranspilerError as ex:
             raise CircuitError(f"the circuit can't be compiled for this device: {ex}") from ex
         _drop_idle_phase(compiled)
@@ -258,5 +265,5 @@ def _without_projectors(observables: ObservablesArray) -> ObservablesArray:
         return observables
     expanded = array.copy()
     for where, observable in enumerate(array.ravel()):
-        expanded.reshape(-1)[where] = observable.as_paulis().simplify()
+        expanded.reshape(-1)[where] = observable.as_paulis().simplify(0.0)
     return ObservablesArray(expanded, num_qubits=observables.num_qubits, validate=False)

@@ -86,7 +86,7 @@ def _noise_free(
     configuration = {"method": "statevector", "device": device, **PARALLEL}
     simulator = AerSimulator(**configuration)
     target = Target.from_configuration(
-        [*AER_GATES, *AER_GATES_2Q, "measure"], num_qubits=simulator.num_qubits
+        [*AER_GATES, *AER_GATES_2Q, "delay", "measure"], num_qubits=simulator.num_qubits
     )
     precision = options.sampling_precision
     if precision is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -42,6 +42,7 @@ from qvlm_qiskit.noise_models import (
     spec_target,
     split_terms,
     with_crosstalk,
+    with_idle,
 )
 
 ACCEPTED = OWN["noisy:"].accepted
@@ -119,7 +120,7 @@ def _target(spec: NoiseSpec, base: str) -> Target:
         return fake_device(base).target
     if spec.qubits:
         return spec_target(spec)
-    names = [*spec.basis_gates, "measure"]
+    names = [*dict.fromkeys((*spec.basis_gates, "delay", "measure"))]
     return Target.from_configuration(names, num_qubits=PARAMETRIC_QUBITS)
 
 
@@ -129,12 +130,12 @@ def _estimator(
     # What circuits don't use is never scaled: a device's broken qubits are no obstacle.
     sources = tuple(source.scaled(options.noise_scale) for source in spec.sources)
     crosstalk = replace(spec, sources=sources)
-    channels = ChannelNoise(spec, partial(_rotation, target), options.noise_scale)
+    channels = ChannelNoise(spec, partial(_rotation, target), options.noise_scale, target.dt)
     sampled = SampledEstimator(
         _simulators(spec, target, options.noise_scale),
         options.seed,
         precision or None,
-        written_out=lambda circuit: with_crosstalk(circuit, crosstalk),
+        written_out=_WrittenOut(crosstalk, target.dt, options.noise_scale),
     )
     estimator = NoisyEstimator(
         lambda: _torch_estimator(channels, options),
@@ -146,6 +147,31 @@ def _estimator(
     if options.device is not None:
         _ = estimator.density  # a device that is not there is refused now
     return estimator
+
+
+@dataclass(frozen=True)
+class _WrittenOut:
+    """What Aer's noise models can't say, written into a circuit: crosstalk and delays.
+
+    Attributes:
+        spec: With sources that are scaled already.
+        dt: Seconds of the unit "dt".
+        factor: On the noise of qubits.
+    """
+
+    spec: NoiseSpec
+    dt: float | None
+    factor: float
+
+    def __call__(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        used = {circuit.find_bit(bit).index for item in circuit.data for bit in item.qubits}
+        # a broken qubit that can't be scaled is no obstacle to circuits that don't use it
+        qubits = [
+            noise.scaled(self.factor) if number in used else noise
+            for number, noise in enumerate(self.spec.qubits)
+        ]
+        disturbed = with_crosstalk(circuit, self.spec)
+        return with_idle(disturbed, qubits, self.spec.sources, self.dt)
 
 
 def _torch_estimator(channels: ChannelNoise, options: BackendOptions) -> Any:

@@ -27,6 +27,9 @@ DENSITY_QUBITS = 10
 """The most active qubits that "auto" gives to the density-matrix engine, and that it takes."""
 
 
+_PASSIVE = ("barrier", "delay")
+
+
 class NoisyEstimator(BaseEstimatorV2):
     """Runs every ISA pub on this package's density-matrix engine, or as shots on Aer.
 
@@ -76,7 +79,7 @@ class NoisyEstimator(BaseEstimatorV2):
 
         Raises:
             InputError: Precision 0 with method "aer".
-            CircuitError: Measurements, control flow, delays, or gates that the device lacks.
+            CircuitError: Measurements, control flow, or gates that the device lacks.
             CapacityError: More active qubits than the method takes.
             BackendError: Aer fails.
         """
@@ -156,4 +159,4 @@ class NoisyEstimator(BaseEstimatorV2):
 
 def _acting(circuit: QuantumCircuit) -> int:
     """How many qubits some instruction acts on."""
-    return len({bit for item in circuit.data if item.name != "barrier" for bit in item.qubits})
+    return len({bit for item in circuit.data if item.name not in _PASSIVE for bit in item.qubits})

@@ -19,7 +19,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
-from qvlm_qiskit.backends.compilation.compiler import Compiler
+from qvlm_qiskit.backends.compilation.compiler import Compiler, transpiling
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.active_qubits import (
     active_qubits,
@@ -37,7 +37,7 @@ from qvlm_qiskit.backends.pubs.pauli_terms import (
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, shots_of_precision
 from qvlm_qiskit.backends.pubs.work import Work
 from qvlm_qiskit.basics.caches import LruCache
-from qvlm_qiskit.errors import BackendError, CapacityError, CircuitError
+from qvlm_qiskit.errors import BackendError, CapacityError
 
 # Rows side by side on the cores. Threads inside one small circuit wait for each other instead:
 # measured 14 times slower at 4 qubits on a busy machine.
@@ -98,7 +98,7 @@ class SampledEstimator(BaseEstimatorV2):
             precision: For pubs that name none; ⌈1/precision²⌉ shots per measured circuit.
 
         Raises:
-            CircuitError: Measurements, control flow or delays in a circuit.
+            CircuitError: Measurements or control flow in a circuit.
             CapacityError: More active qubits than can be simulated.
             BackendError: Aer fails.
         """
@@ -112,7 +112,7 @@ class SampledEstimator(BaseEstimatorV2):
         work = []
         for pub in pubs:
             qubits = active_qubits(pub.circuit, pub.observables)
-            _check_simulable(pub.circuit, qubits)
+            _check_simulable(qubits)
             digest = circuit_digest(pub.circuit)
             plan = _Plan.of(pub, qubits)
             work += [
@@ -137,7 +137,7 @@ class SampledEstimator(BaseEstimatorV2):
 
     def _run_pub(self, pub: EstimatorPub) -> PubResult:
         qubits = active_qubits(pub.circuit, pub.observables)
-        _check_simulable(pub.circuit, qubits)
+        _check_simulable(qubits)
         digest = circuit_digest(pub.circuit)
         shots = shots_of_precision(pub.precision)
         plan = _Plan.of(pub, qubits)
@@ -304,16 +304,11 @@ def _signs(masked: NDArray[np.uint64]) -> NDArray[np.float64]:
     return 1.0 - 2.0 * (folded & np.uint64(1)).astype(np.float64)
 
 
-def _check_simulable(circuit: QuantumCircuit, qubits: tuple[int, ...]) -> None:
+def _check_simulable(qubits: tuple[int, ...]) -> None:
     if len(qubits) > MAX_ACTIVE_QUBITS:
         raise CapacityError(
             f"the circuit uses {len(qubits)} qubits; the sampling simulator takes at most "
             f"{MAX_ACTIVE_QUBITS}"
-        )
-    if any(item.name == "delay" for item in circuit.data):
-        raise CircuitError(
-            "the circuit has a delay, whose noise this simulator does not model: remove the "
-            "delays or use a fake_* backend"
         )
 
 
@@ -326,7 +321,8 @@ def basis_change(num_qubits: int, basis: dict[int, str], target: Target | None) 
         if letter in "XY":
             rotation.h(qubit)
     if target is not None:
-        rotation = PassManager([Optimize1qGatesDecomposition(target=target)]).run(rotation)
+        with transpiling:
+            rotation = PassManager([Optimize1qGatesDecomposition(target=target)]).run(rotation)
     return rotation
 
 

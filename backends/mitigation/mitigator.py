@@ -17,6 +17,7 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qvlm_qiskit.backends.mitigation.step import Options
 from qvlm_qiskit.backends.pubs.jobs import MappedJob
 from qvlm_qiskit.backends.pubs.shots import precision_of_shots, shots_of_precision
+from qvlm_qiskit.backends.pubs.stack import SharedByCopies
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import MitigationError
 
@@ -25,7 +26,7 @@ Floats = NDArray[np.float64]
 MAX_MODELS = 256
 
 
-class EstimatorWrapper(BaseEstimatorV2):
+class EstimatorWrapper(SharedByCopies, BaseEstimatorV2):
     """A wrapper around an ISA estimator that changes which circuits run.
 
     Attributes:

@@ -9,12 +9,12 @@ follow from that.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
+from qvlm_qiskit.basics.numbers import is_real, is_whole, use_plain_numbers
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
 from qvlm_qiskit.mitigations import TECHNIQUES
 
@@ -158,7 +158,7 @@ class Step:
     def whole(self, parameter: str, low: int, high: int = MAX_CIRCUITS) -> None:
         """Refuse a parameter that is not a whole number in a range."""
         value = getattr(self, parameter)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        if not is_whole(value) or not low <= value <= high:
             self.refuse(parameter, f"it must be a whole number from {low} to {high:,}")
 
     def fraction(self, parameter: str) -> None:
@@ -212,6 +212,7 @@ def technique(
     places = Places(tuple(on), dict(reasons or {}), tuple(also), tuple(candidates), tuple(tried))
 
     def enter(cls: type[Options]) -> type[Options]:
+        cls.__post_init__ = _on_plain_numbers(cls)  # type: ignore[attr-defined]
         made = dataclass(frozen=True)(cls)
         made.places = places
         for parameter in fields(made):
@@ -220,6 +221,18 @@ def technique(
         return made
 
     return enter
+
+
+def _on_plain_numbers(cls: type[Step]) -> Callable[[Any], None]:
+    """A technique's checks, which then see Python's own numbers in place of NumPy's."""
+    check: Callable[[Any], None] | None = getattr(cls, "__post_init__", None)
+
+    def checked(self: Any) -> None:
+        use_plain_numbers(self)
+        if check is not None:
+            check(self)
+
+    return checked
 
 
 def parameter_kind(parameter: Any) -> tuple[type, bool]:
@@ -266,8 +279,3 @@ def written(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(str(item) for item in value)
     return f"{value!r}" if isinstance(value, float) else str(value)
-
-
-def is_real(value: object) -> bool:
-    """Whether a value is a finite number, and not a truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -14,6 +14,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.basics.numbers import is_whole, plain_number
 from qvlm_qiskit.errors import InputError
 
 
@@ -96,7 +97,8 @@ def rehearse(subject: Any, batch: Any, exact: BaseEstimatorV2) -> list[Call]:
     Raises:
         InputError: A number of rows below 1, or inputs for bare circuits.
     """
-    if isinstance(batch, int) and not isinstance(batch, bool):
+    batch = plain_number(batch)
+    if is_whole(batch):
         if batch < 1:
             raise InputError(f"the batch is {batch}; preflight needs at least 1 row")
         return [block.call(batch) for block in blocks_of(subject)]

@@ -16,7 +16,8 @@ from qiskit.providers import BackendV2, Options
 from qiskit.quantum_info import SparseObservable
 from qiskit.transpiler import Target
 
-from qvlm_qiskit.errors import BackendError, CircuitError
+from qvlm_qiskit.backends.pubs.unmeasured import check_unmeasured
+from qvlm_qiskit.errors import BackendError
 
 # Neither acts on a qubit that nothing else acts on.
 _PASSIVE = ("barrier", "delay")
@@ -30,11 +31,7 @@ def active_qubits(circuit: QuantumCircuit, observables: ObservablesArray) -> tup
     Raises:
         CircuitError: The circuit measures or has control flow.
     """
-    if circuit.num_clbits or circuit.has_control_flow_op():
-        raise CircuitError(
-            "an estimator's circuit has no measurements, classical bits or control flow: "
-            "call circuit.remove_final_measurements() first"
-        )
+    check_unmeasured(circuit)
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
     active = {
         index[bit] for item in circuit.data if item.name not in _PASSIVE for bit in item.qubits

@@ -15,8 +15,17 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from qiskit import QuantumCircuit
-from qiskit.circuit import Barrier, Delay, Measure, Parameter, ParameterExpression, Reset
+from qiskit import QuantumCircuit, QuantumRegister
+from qiskit.circuit import (
+    AnnotatedOperation,
+    Barrier,
+    CircuitInstruction,
+    Delay,
+    Measure,
+    Parameter,
+    ParameterExpression,
+    Reset,
+)
 from qiskit.circuit.library import UnitaryGate
 
 from qvlm_qiskit.backends.pubs.expressions import expression_bytes
@@ -140,6 +149,12 @@ def _instruction_bytes(instruction: Any) -> bytes:
         kind = type(operation)
         parts.append(f"{kind.__module__}.{kind.__qualname__}".encode())
         return b"C" + b"".join(_framed(part) for part in parts)
+    if isinstance(operation, AnnotatedOperation):
+        parts.append(repr(operation.modifiers).encode())
+        base = CircuitInstruction(operation.base_op, QuantumRegister(operation.base_op.num_qubits))
+        parts.append(repr(base.name).encode())
+        parts.append(_instruction_bytes(base))
+        return b"M" + b"".join(_framed(part) for part in parts)
     # Walked at every call: a definition is a circuit that anybody may change in place.
     parts.append(_definition_bytes(operation))
     return b"D" + b"".join(_framed(part) for part in parts)

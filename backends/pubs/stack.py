@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 from qvlm_qiskit.backends.pubs.work import StatesWork
 from qvlm_qiskit.errors import BackendError
@@ -33,3 +33,19 @@ def to_device(estimator: Any) -> tuple[list[Any], StatesWork]:
         f"the estimator {type(layers[-1]).__name__} doesn't say beforehand what it runs, so "
         "nothing can be said about the costs of this backend"
     )
+
+
+class SharedByCopies:
+    """A mixin of estimators that stand for a machine: copies of a model go on with the same one.
+
+    What it has compiled and calibrated so far stays useful to all of them, and nothing is paid
+    twice.
+    """
+
+    def __copy__(self) -> Self:
+        """The machine itself."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """The machine itself."""
+        return self

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from qiskit.circuit import Measure
+from qiskit import QuantumCircuit
+from qiskit.circuit import Delay, Measure, Parameter
 from qiskit.providers import QubitProperties
 from qiskit.quantum_info import Kraus, SuperOp
 from qiskit.transpiler import InstructionProperties, Target
@@ -21,14 +22,16 @@ from qiskit_aer.noise import (
 )
 from qiskit_aer.noise.device import basic_device_gate_errors
 
+from qvlm_qiskit.noise_models.channels.idle import delay_ns, idle_times
 from qvlm_qiskit.noise_models.channels.matrices import over_rotation_unitary
-from qvlm_qiskit.noise_models.description.entries import GateNoise
+from qvlm_qiskit.noise_models.description.entries import GateNoise, QubitNoise
 from qvlm_qiskit.noise_models.description.gates import noisy_instruction, standard_gates
 from qvlm_qiskit.noise_models.description.sources import (
     GATE_SOURCES,
     AmplitudeDamping,
     Depolarizing,
     GateSource,
+    NoiseSource,
     OverRotation,
     PhaseDamping,
     is_silent,
@@ -116,7 +119,43 @@ def spec_target(spec: NoiseSpec, noisy: bool = False) -> Any:
             target.add_instruction(known, {(q,): None for q in range(count)}, name=name)
     readout = {(q,): InstructionProperties(error=sum(spec.readout(q)) / 2) for q in range(count)}
     target.add_instruction(Measure(), readout)
+    if "delay" not in target.operation_names:
+        target.add_instruction(Delay(Parameter("t")), {(q,): None for q in range(count)})
     return target
+
+
+def with_idle(
+    circuit: QuantumCircuit,
+    qubits: Sequence[QubitNoise],
+    sources: Sequence[NoiseSource],
+    dt: float | None,
+) -> QuantumCircuit:
+    """The circuit with the relaxation of every delay written out in its place, for Aer.
+
+    Args:
+        circuit: An ISA circuit.
+        qubits: By index; empty where the noise is the same for all.
+        sources: Parametric sources of error.
+        dt: Seconds of the unit "dt".
+
+    Raises:
+        CircuitError: A delay whose duration is not known.
+    """
+    if not any(item.name == "delay" for item in circuit.data):
+        return circuit
+    index = {bit: i for i, bit in enumerate(circuit.qubits)}
+    written = circuit.copy_empty_like()
+    for item in circuit.data:
+        if item.name != "delay":
+            written.append(item)
+            continue
+        own = qubits[index[item.qubits[0]]] if qubits else QubitNoise()
+        for t1, t2 in idle_times(own, sources):
+            spent = delay_ns(item.operation.duration, item.operation.unit, dt) * 1e-3
+            long = float("inf") if t1 is None else t1
+            error = thermal_relaxation_error(long, 2 * long if t2 is None else t2, spent)
+            written.append(QuantumError(SuperOp(error)).to_instruction(), item.qubits)
+    return written
 
 
 def _add_readout(model: Any, spec: NoiseSpec) -> None:

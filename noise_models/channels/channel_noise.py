@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from qvlm_qiskit.noise_models.channels.crosstalk import (
     crosstalk_angle,
     disturbed_pairs,
 )
+from qvlm_qiskit.noise_models.channels.idle import delay_ns, idle_ptm, idle_times
 from qvlm_qiskit.noise_models.channels.matrices import (
     anywhere_ptm,
     depolarizing_ptm,
@@ -48,19 +49,25 @@ class ChannelNoise:
             sequence of the description's own gates. The noise of those gates counts.
         factor: Scales the noise as `scaled` does, but only what circuits use: a device's broken
             qubit that can't be scaled is no obstacle to the others.
+        dt: Seconds of the unit "dt" of delays; None where there is no such unit.
 
     Raises:
         NoiseModelError: An unknown instruction, or an over-rotation of a gate without fixed angle.
     """
 
     def __init__(
-        self, spec: NoiseDescription, rotation: Rotation | None = None, factor: float = 1.0
+        self,
+        spec: NoiseDescription,
+        rotation: Rotation | None = None,
+        factor: float = 1.0,
+        dt: float | None = None,
     ) -> None:
         spec.check()
         check_factor(factor)
         self.spec = spec
         self._sources = tuple(source.scaled(factor) for source in spec.sources)
         self._factor = factor
+        self._dt = dt
         self._rotation = rotation or self._shortest
         self._placed = {(gate.name, gate.qubits): gate for gate in spec.gates}
         self._couplings = couplings_of(spec.gates)
@@ -97,6 +104,22 @@ class ChannelNoise:
                 pair = (qubit,) if other is None else (qubit, other)
                 channels.append((pair, _zz_ptm(self._angle, len(pair))))
         return channels
+
+    def idle(self, qubit: int, duration: Any, unit: str) -> Ptm | None:
+        """What a delay does to a qubit; None where it does nothing.
+
+        Args:
+            qubit: As the circuit counts it.
+            duration: As the delay says it.
+            unit: Likewise.
+
+        Raises:
+            CircuitError: A duration that is not known.
+        """
+        self._check_qubit(qubit)
+        own = self.spec.qubits[qubit].scaled(self._factor) if self.spec.qubits else QubitNoise()
+        times = idle_times(own, self._sources)
+        return idle_ptm(times, delay_ns(duration, unit, self._dt)) if times else None
 
     def measurement(self, qubit: int, pauli: str) -> NDArray[np.float64]:
         """What the measured ±1 of a Pauli is on average: coefficients of ⟨I⟩, ⟨X⟩, ⟨Y⟩, ⟨Z⟩.

@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from qvlm_qiskit.basics.numbers import is_real
 from qvlm_qiskit.errors import NoiseModelError
-
-
-def is_number(value: Any) -> bool:
-    """A finite int or float."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_probability(name: str, value: Any) -> None:
@@ -19,7 +15,7 @@ def check_probability(name: str, value: Any) -> None:
     Raises:
         NoiseModelError: `value` is not a probability.
     """
-    if not is_number(value) or not 0.0 <= value <= 1.0:
+    if not is_real(value) or not 0.0 <= value <= 1.0:
         raise NoiseModelError(f"{name} is {value!r}; a probability is a number between 0 and 1")
 
 
@@ -29,7 +25,7 @@ def check_duration(what: str, value: Any) -> None:
     Raises:
         NoiseModelError: It is.
     """
-    if not is_number(value) or value < 0:
+    if not is_real(value) or value < 0:
         raise NoiseModelError(f"duration_ns of {what} is {value!r}; it must be at least 0")
 
 
@@ -40,7 +36,7 @@ def check_times(t1_us: Any, t2_us: Any) -> None:
         NoiseModelError: One is not physical.
     """
     for name, value in (("t1_us", t1_us), ("t2_us", t2_us)):
-        if value is not None and not (is_number(value) and value > 0):
+        if value is not None and not (is_real(value) and value > 0):
             raise NoiseModelError(f"{name} is {value!r}; it must be a positive time in µs")
     # A calibration that stores T2 = 2·T1 exactly must survive the change of units.
     if t1_us is not None and t2_us is not None and t2_us > 2 * t1_us * (1 + 1e-9):

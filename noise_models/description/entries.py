@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from qvlm_qiskit.basics.numbers import use_plain_numbers
 from qvlm_qiskit.errors import NoiseModelError
 from qvlm_qiskit.noise_models.description.bounds import (
     check_duration,
@@ -34,6 +35,7 @@ class QubitNoise:
     p_meas0_prep1: float = 0.0
 
     def __post_init__(self) -> None:
+        use_plain_numbers(self)
         for name in ("p_meas1_prep0", "p_meas0_prep1"):
             check_probability(name, getattr(self, name))
         check_times(self.t1_us, self.t2_us)
@@ -73,6 +75,7 @@ class GateNoise:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "qubits", tuple(self.qubits))
+        use_plain_numbers(self)
         check_probability(f"error of {self.name} on {self.qubits}", self.error)
         if self.duration_ns is not None:
             check_duration(self.name, self.duration_ns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 
+from qvlm_qiskit.basics.numbers import plain_number
 from qvlm_qiskit.basics.terms import NamedTerm, TermError, split
 from qvlm_qiskit.errors import NoiseModelError, UnknownNameError
 from qvlm_qiskit.noise_models.description.gates import physical_gates
@@ -241,7 +242,7 @@ def _arguments(make: Callable[..., NoiseSpec], required: bool = False) -> list[s
 
 
 def _tenth(p2: float, p1: float | None) -> float:
-    return p2 / 10 if p1 is None else p1
+    return float(plain_number(p2)) / 10 if p1 is None else p1
 
 
 def _two(basis: Basis) -> tuple[str, ...]:

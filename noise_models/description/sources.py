@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, TypeAlias
 
+from qvlm_qiskit.basics.numbers import is_real, use_plain_numbers
 from qvlm_qiskit.errors import NoiseModelError
 from qvlm_qiskit.noise_models.description.bounds import (
     check_duration,
     check_probability,
     check_times,
-    is_number,
     scaled_time,
     scaled_value,
 )
@@ -39,6 +39,7 @@ class Depolarizing:
 
     def __post_init__(self) -> None:
         _own_names(self)
+        use_plain_numbers(self)
         check_probability("depolarizing probability", self.probability)
 
     def scaled(self, factor: float) -> Depolarizing:
@@ -62,6 +63,7 @@ class AmplitudeDamping:
 
     def __post_init__(self) -> None:
         _own_names(self)
+        use_plain_numbers(self)
         check_probability("amplitude damping probability", self.probability)
 
     def scaled(self, factor: float) -> AmplitudeDamping:
@@ -85,6 +87,7 @@ class PhaseDamping:
 
     def __post_init__(self) -> None:
         _own_names(self)
+        use_plain_numbers(self)
         check_probability("phase damping probability", self.probability)
 
     def scaled(self, factor: float) -> PhaseDamping:
@@ -112,6 +115,7 @@ class ThermalRelaxation:
 
     def __post_init__(self) -> None:
         _own_names(self)
+        use_plain_numbers(self)
         check_duration("thermal relaxation", self.duration_ns)
         check_times(self.t1_us, self.t2_us)
 
@@ -142,7 +146,8 @@ class OverRotation:
 
     def __post_init__(self) -> None:
         _own_names(self)
-        if not is_number(self.fraction) or abs(self.fraction) > 1:
+        use_plain_numbers(self)
+        if not is_real(self.fraction) or abs(self.fraction) > 1:
             raise NoiseModelError(
                 f"over-rotation fraction is {self.fraction!r}; it must lie between -1 and 1"
             )
@@ -169,7 +174,8 @@ class ZZCrosstalk:
     angle_rad: float
 
     def __post_init__(self) -> None:
-        if not is_number(self.angle_rad) or abs(self.angle_rad) > math.pi:
+        use_plain_numbers(self)
+        if not is_real(self.angle_rad) or abs(self.angle_rad) > math.pi:
             raise NoiseModelError(f"zz angle is {self.angle_rad!r}; it must lie between -π and π")
 
     def scaled(self, factor: float) -> ZZCrosstalk:
@@ -192,6 +198,7 @@ class ReadoutError:
     p_meas0_prep1: float
 
     def __post_init__(self) -> None:
+        use_plain_numbers(self)
         for name in ("p_meas1_prep0", "p_meas0_prep1"):
             check_probability(name, getattr(self, name))
 

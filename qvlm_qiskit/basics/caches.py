@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from threading import RLock
 from typing import Generic, TypeVar
+
+from qvlm_qiskit.basics.locks import new_lock
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -26,7 +27,7 @@ class LruCache(Generic[K, V]):
         """
         self.size = size
         self._kept: OrderedDict[K, V] = OrderedDict()
-        self._lock = RLock()
+        self._lock = new_lock()
 
     def get(self, key: K, make: Callable[[], V]) -> V:
         """What was made for the key, or is made now; an error of `make` is nobody's value."""

@@ -10,6 +10,7 @@ from transformers import PretrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 from transformers.models.auto.configuration_auto import AutoConfig
 
+from qvlm_qiskit.basics.numbers import plain_number
 from qvlm_qiskit.blocks import PLACES
 from qvlm_qiskit.blocks.registry import find_block, options_of
 from qvlm_qiskit.errors import InputError, UnknownNameError
@@ -55,7 +56,10 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
         for place in blocks:
             if place not in PLACES:
                 raise UnknownNameError("place", place, PLACES)
-        self.blocks = blocks
+        self.blocks = {
+            place: {key: plain_number(value) for key, value in options.items()}
+            for place, options in blocks.items()
+        }
         super().__post_init__(**kwargs)
 
     @property

@@ -18,11 +18,13 @@ from qiskit.primitives.primitive_job import PrimitiveJob
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.basics.caches import LruCache
+from qvlm_qiskit.basics.late_definitions import by_row, needs_values
 from qvlm_qiskit.errors import BackendError, InputError
 from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.density.noisy_program import compile_noisy
 from qvlm_qiskit.quantum.density.readout import sampled
 from qvlm_qiskit.quantum.noise import NoiseChannels, NoiseSource
+from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
@@ -132,6 +134,9 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
             pub: With its precision; 0 is exact.
             rng: Where sampled values come from.
         """
+        if needs_values(pub.circuit) and pub.size:
+            pubs, merge = by_row(pub)
+            return merge([self.evaluate(row, rng) for row in pubs])
         parameters = pub.circuit.parameters
         shape = pub.parameter_values.shape
         rows = pub.parameter_values.as_array(parameters).reshape(math.prod(shape), len(parameters))
@@ -274,8 +279,6 @@ def _distinct(
     for position in np.ndindex(observables.shape):
         key = tuple(sorted(observables[position].items()))
         columns[position] = order.setdefault(key, len(order))
-    operators = [
-        SparsePauliOp.from_list(list(key) or [("I" * num_qubits, 0.0)], num_qubits=num_qubits)
-        for key in order
-    ]
+    nothing = SparsePauliOp("I" * num_qubits, 0.0)
+    operators = [as_pauli_sum(dict(key)) if key else nothing for key in order]
     return operators, columns

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
-from qiskit.quantum_info import SparseObservable, SparsePauliOp
+from qiskit.quantum_info import SparsePauliOp
 from qiskit_machine_learning.connectors import TorchConnector
 from qiskit_machine_learning.exceptions import QiskitMachineLearningError
 from qiskit_machine_learning.gradients import BaseEstimatorGradient
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor, nn
 
+from qvlm_qiskit.basics.late_definitions import needs_values
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.encoding import amplitude_angles
@@ -29,6 +30,7 @@ from qvlm_qiskit.quantum.gradients.through_pubs import (
     chose_no_gradient,
     through_primitive,
 )
+from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
@@ -260,7 +262,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             CapacityError: The circuit is too large for it.
         """
         estimator = self.active_estimator
-        if not chose_no_gradient(self.neural_network):
+        if not chose_no_gradient(self.neural_network) or needs_values(self.neural_network.circuit):
             return None
         if type(estimator) is TorchEstimator:
             if estimator.default_precision != 0:
@@ -275,7 +277,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         if self._elsewhere is None or self._elsewhere[0] is not estimator:
             network = self.neural_network
             parameters = [*network.input_params, *network.weight_params]
-            observables = [_as_pauli_sum(o) for o in network.observables]
+            observables = [as_pauli_sum(o) for o in network.observables]
             made = make(network.circuit, observables, parameters, network.num_inputs)
             self._elsewhere = (estimator, made)
         return self._elsewhere[1]
@@ -300,7 +302,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             network = self.neural_network
             parameters = [*network.input_params, *network.weight_params]
             program = compile_circuit(network.circuit, parameters)
-            observables = [_as_pauli_sum(o) for o in network.observables]
+            observables = [as_pauli_sum(o) for o in network.observables]
             self._engine = StatevectorEngine(program, observables, network.num_inputs)
         return self._engine
 
@@ -388,13 +390,5 @@ def _reads_unmapped_qubits(network: EstimatorQNN) -> bool:
         [("Z" * count, range(count), 1)], num_qubits=network.circuit.num_qubits
     )
     observables = list(network.observables)
-    chosen = len(observables) == 1 and _as_pauli_sum(observables[0]) == default
+    chosen = len(observables) == 1 and as_pauli_sum(observables[0]) == default
     return chosen and set(places) != set(range(count))
-
-
-def _as_pauli_sum(observable: Any) -> SparsePauliOp:
-    if isinstance(observable, SparsePauliOp):
-        return observable
-    if isinstance(observable, SparseObservable):
-        return SparsePauliOp.from_sparse_observable(observable)
-    return SparsePauliOp(observable)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,24 @@ class NoiseChannels(Protocol):
         Args:
             qubit: As the circuit counts it.
             pauli: "X", "Y" or "Z".
+        """
+        ...
+
+
+@runtime_checkable
+class IdleNoise(Protocol):
+    """A `NoiseChannels` that also says what a delay does."""
+
+    def idle(self, qubit: int, duration: Any, unit: str) -> Ptm | None:
+        """The channel of one qubit during a delay; None where nothing happens.
+
+        Args:
+            qubit: As the circuit counts it.
+            duration: As the delay says it.
+            unit: "s", "ms", "us", "ns", "ps" or "dt".
+
+        Raises:
+            CircuitError: A duration that is not known.
         """
         ...
 

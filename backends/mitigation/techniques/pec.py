@@ -25,13 +25,13 @@ from qvlm_qiskit.backends.mitigation.report import mitigated_metadata, overhead
 from qvlm_qiskit.backends.mitigation.step import (
     MitigatedDevice,
     Step,
-    is_real,
     technique,
 )
 from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest
 from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.basics.caches import LruCache
+from qvlm_qiskit.basics.numbers import is_real
 from qvlm_qiskit.errors import MitigationError
 
 if TYPE_CHECKING:

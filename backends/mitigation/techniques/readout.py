@@ -24,6 +24,7 @@ from qiskit.quantum_info import SparseObservable
 from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
+from qvlm_qiskit.backends.compilation.compiler import transpiling
 from qvlm_qiskit.backends.mitigation.mitigator import (
     Expansion,
     Floats,
@@ -232,7 +233,8 @@ class ReadoutMitigated(Mitigator[Readout]):
         for qubit in qubits:
             one.x(qubit)
         if "x" not in self.target.operation_names:
-            one = PassManager([Optimize1qGatesDecomposition(target=self.target)]).run(one)
+            with transpiling:
+                one = PassManager([Optimize1qGatesDecomposition(target=self.target)]).run(one)
         observables = [
             SparseObservable.from_sparse_list([("Z", [qubit], 1.0)], num_qubits) for qubit in qubits
         ]

@@ -23,10 +23,10 @@ from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
 from qvlm_qiskit.backends.mitigation.step import (
     MitigatedDevice,
     Step,
-    is_real,
     technique,
     written,
 )
+from qvlm_qiskit.basics.numbers import is_real
 from qvlm_qiskit.errors import MitigationError
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from qiskit import QuantumCircuit
 from qvlm_qiskit.basics.pauli_transfer import Ptm, unitary_ptm
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.density.superoperators import rotation_ptm
-from qvlm_qiskit.quantum.noise import NoiseChannels
+from qvlm_qiskit.quantum.noise import IdleNoise, NoiseChannels
 from qvlm_qiskit.quantum.program.angles import AngleTable
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
@@ -74,7 +74,8 @@ def compile_noisy(
 
     Raises:
         CircuitError: An instruction that the noise is not known of (compile the circuit first),
-            that is not unitary, that acts on more than two qubits, or a delay.
+            that is not unitary, that acts on more than two qubits, or a delay whose duration
+            is not known.
         CapacityError: More active qubits than a density matrix can hold.
     """
     order = list(circuit.parameters if parameters is None else parameters)
@@ -96,10 +97,9 @@ def compile_noisy(
     steps: list[NoisyStep] = []
     for item, qubits in items:
         if item.name == "delay":
-            raise CircuitError(
-                "the circuit has a delay, whose noise the density-matrix engine does not model: "
-                "remove the delays"
-            )
+            if qubits[0] in position:  # an idle qubit stays in |0⟩
+                steps += _idle(item.operation, qubits[0], position[qubits[0]], noise)
+            continue
         channels = noise.after(item.name, qubits, acting, circuit.num_qubits)
         if not item.is_standard_gate():
             raise CircuitError(
@@ -127,6 +127,15 @@ def check_density_qubits(count: int) -> None:
             f"{MAX_DENSITY_QUBITS} (4ⁿ numbers per sample). Use shots on Aer's trajectories "
             "instead: open_backend('noisy:…', method='aer', shots=…)"
         )
+
+
+def _idle(delay: Any, qubit: int, place: QubitIndex, noise: NoiseChannels) -> list[NoisyStep]:
+    if not isinstance(noise, IdleNoise):
+        raise CircuitError(
+            "the circuit has a delay, and this noise does not say what a delay does: remove it"
+        )
+    ptm = noise.idle(qubit, delay.duration, delay.unit)
+    return [] if ptm is None else [NoisyStep((place,), np.asarray(ptm)[None])]
 
 
 def _step(operation: Operation) -> NoisyStep:

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import torch
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import StatevectorEstimator
-from qiskit.quantum_info import SparsePauliOp
 from qiskit_machine_learning.primitives import QMLEstimator
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from qvlm_qiskit.errors import BackendError
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.shift_rules import with_visible_parameters
+from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.binding import AngleMap
 from qvlm_qiskit.quantum.program.program import AmplitudeLoad, FixedUnitary, PauliRotation, Program
 
@@ -249,11 +249,9 @@ class AdjointSweep:
 
 def _pauli_terms(program: Program, observable: Any) -> list[PauliTerm]:
     """The terms that don't vanish, on the active qubits; an idle qubit stays in |0⟩."""
-    if not isinstance(observable, SparsePauliOp):
-        observable = SparsePauliOp(observable)
     position = {qubit: i for i, qubit in enumerate(program.active)}
     terms: list[PauliTerm] = []
-    for label, qubits, coefficient in observable.to_sparse_list():
+    for label, qubits, coefficient in as_pauli_sum(observable).to_sparse_list():
         letters = dict(zip(qubits, label, strict=True))
         if any(letter in "XY" for qubit, letter in letters.items() if qubit not in position):
             continue

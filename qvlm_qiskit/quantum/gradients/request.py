@@ -13,9 +13,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import Parameter, QuantumCircuit
-from qiskit.primitives.containers.observables_array import ObservablesArray
+from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.basics.caches import LruCache
+from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
 
 Array = npt.NDArray[np.float64]
@@ -39,12 +40,12 @@ class Batch:
 
     Attributes:
         circuit: The first of the equal circuits.
-        observables: The distinct ones, in order of appearance.
+        observables: The distinct ones as Pauli sums, in order of appearance.
         entries: What was asked.
     """
 
     circuit: QuantumCircuit
-    observables: list[Any] = field(default_factory=list)
+    observables: list[SparsePauliOp] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     _vectors: dict[bytes, Array] = field(default_factory=dict)
     _vector_index: dict[bytes, int] = field(default_factory=dict)
@@ -87,10 +88,11 @@ class Batch:
     def _observable(self, observable: Any) -> int:
         if id(observable) not in self._observable_index:
             # exact terms: Qiskit's == of operators lets coefficients differ by 1e-5
-            key = tuple(sorted(ObservablesArray.coerce([observable])[0].items()))
+            pauli_sum = as_pauli_sum(observable)
+            key = tuple(sorted((label, c.real) for label, c in pauli_sum.to_list()))
             if key not in self._observable_index:
                 self._observable_index[key] = len(self.observables)
-                self.observables.append(observable)
+                self.observables.append(pauli_sum)
             self._observable_index[id(observable)] = self._observable_index[key]
         return self._observable_index[id(observable)]
 

@@ -32,6 +32,7 @@ from qiskit.circuit import (
     QuantumCircuit,
 )
 
+from qvlm_qiskit.basics.late_definitions import is_late
 from qvlm_qiskit.errors import CircuitError
 from qvlm_qiskit.quantum.program.angles import AngleTable, ParameterIndex
 from qvlm_qiskit.quantum.program.binding import AngleMap
@@ -311,7 +312,8 @@ def _extend(
             template.circuit.append(moved)
             continue
         standard = operation.name in RULES and instruction.is_standard_gate()
-        definition = None if standard else definition_of(operation)
+        late = not standard and is_late(operation)
+        definition = None if standard or late else definition_of(operation)
         if definition is None:
             rules = RULES[operation.name] if standard else (None,) * len(operation.params)
             # not replace(params=…), which keeps the old ones once .operation has been read

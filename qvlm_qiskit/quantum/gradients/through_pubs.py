@@ -23,6 +23,7 @@ from qvlm_qiskit.basics.same_row import distinct
 from qvlm_qiskit.errors import CircuitError, InputError
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
+from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.transforms import is_transformed, require_single
 
 Array = npt.NDArray[np.float64]
@@ -56,7 +57,7 @@ class Primitive:
         parameters = (*network.input_params, *network.weight_params)
         values = _with_weights(sent, weight)
         bindings = BindingsArray({parameters: values} if parameters else None, shape=(len(sent),))
-        pub = (network.circuit, [[o] for o in network.observables], bindings)
+        pub = (network.circuit, [[as_pauli_sum(o)] for o in network.observables], bindings)
         asks = own and type(self.estimator) is not TorchEstimator
         named = {"precision": network.default_precision} if asks else {}
         job = self.estimator.run([pub], **named)
@@ -76,13 +77,19 @@ def through_primitive(rows: Tensor, weight: Tensor, primitive: Primitive) -> Ten
     """Values ``(B, n_observables)`` in float64, differentiable once by a backward pass.
 
     Raises:
-        InputError: Inside a ``torch.func`` transform or under forward-mode differentiation.
+        InputError: Inside a ``torch.func`` transform, under forward-mode differentiation or in
+            ``torch.export``.
     """
     if is_transformed(rows, weight):
         raise InputError(
             "torch.func transforms and forward-mode derivatives need a TorchEstimator and the "
             f"network's default gradient; through {type(primitive.estimator).__name__} only "
             "backward() works"
+        )
+    if torch.compiler.is_exporting():
+        raise InputError(
+            f"a layer that runs on {type(primitive.estimator).__name__} can't be exported: its "
+            "values come from outside torch. Export it on a TorchEstimator"
         )
     values: Tensor = _PrimitiveFunction.apply(rows, weight, primitive)  # type: ignore[no-untyped-call]
     return values

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from qiskit.circuit import ParameterExpression, QuantumCircuit
 
+from qvlm_qiskit.basics.late_definitions import is_late
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 from qvlm_qiskit.quantum.program.program import definition_of
 
@@ -40,6 +41,8 @@ def _content(item: Any) -> Hashable:
         return kind  # its angles say everything, and its definition has 2ⁿ gates
     if hasattr(operation, "__array__") and not symbolic:
         return kind, np.asarray(operation).tobytes()
+    if is_late(operation):
+        return kind, operation.name
     definition = definition_of(operation)
     return kind, operation.name if definition is None else circuit_key(definition)
 

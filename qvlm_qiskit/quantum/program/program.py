@@ -14,10 +14,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import Gate, Instruction, Parameter, ParameterExpression, QuantumCircuit
+from qiskit.circuit import (
+    AnnotatedOperation,
+    ControlModifier,
+    Gate,
+    Instruction,
+    InverseModifier,
+    Parameter,
+    ParameterExpression,
+    PowerModifier,
+    QuantumCircuit,
+)
 from qiskit.circuit.library import PauliEvolutionGate
+from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator
 
+from qvlm_qiskit.basics.late_definitions import without_idle_resets
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 from qvlm_qiskit.quantum.program.angles import AngleTable, ParameterIndex
@@ -99,6 +111,7 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
     if unknown:
         names = ", ".join(sorted(p.name for p in unknown))
         raise CircuitError(f"circuit parameters without a value: {names}")
+    circuit = without_idle_resets(circuit)
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
     active = sorted(
         {
@@ -240,11 +253,35 @@ def definition_of(operation: Any) -> QuantumCircuit | None:
     Raises:
         CircuitError: Its definition can't be made without values for its parameters.
     """
+    if isinstance(operation, AnnotatedOperation):
+        return _modified(operation)
     try:
         definition: QuantumCircuit | None = getattr(operation, "definition", None)
-    except TypeError as error:  # HamiltonianGate wants its time as a number
+    except (TypeError, QiskitError) as error:  # HamiltonianGate wants its time as a number
         raise CircuitError(f"gate {operation.name!r} needs numbers: {error}") from error
     return definition
+
+
+def _modified(operation: AnnotatedOperation) -> QuantumCircuit:
+    """The base gate with its modifiers carried out, the first one first.
+
+    Raises:
+        CircuitError: A modifier of something that has no inverse, power or controlled form.
+    """
+    gate = operation.base_op
+    try:
+        for modifier in operation.modifiers:
+            if isinstance(modifier, InverseModifier):
+                gate = gate.inverse()
+            elif isinstance(modifier, PowerModifier):
+                gate = gate.power(modifier.power)
+            elif isinstance(modifier, ControlModifier):
+                gate = gate.control(modifier.num_ctrl_qubits, ctrl_state=modifier.ctrl_state)
+    except (AttributeError, QiskitError) as error:
+        raise CircuitError(f"the modifiers of {operation.base_op.name!r} fail: {error}") from error
+    circuit = QuantumCircuit(operation.num_qubits)
+    circuit.append(gate, range(operation.num_qubits))
+    return circuit
 
 
 def _is_standard(operation: Any) -> bool:

@@ -124,6 +124,7 @@ class StatevectorEngine:
             batched.device.type == "cpu"
             and self.program.num_qubits <= MAX_SWEEP_QUBITS
             and not is_transformed(*given)
+            and not torch.compiler.is_exporting()
         )
         executor = self.cpu_executor if sweep else self.tensor_executor
         first = 0 if features is None else self.num_loaded

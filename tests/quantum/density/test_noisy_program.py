@@ -23,7 +23,6 @@ def test_too_many_qubits_are_sent_to_trajectories():
     ("build_circuit", "says"),
     [
         (lambda c: c.h(0), "'h' is no gate"),
-        (lambda c: c.delay(100, 0), "delay"),
         (lambda c: c.measure_all(), "measure"),
         (lambda c: c.append(Gate("sx", 1, []), [0]), "no standard gate"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -243,3 +244,13 @@ def _dense_arrays(plan: Plan) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.N
 @lru_cache(maxsize=8)
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="qvlm")
+
+
+def _in_forked_child() -> None:
+    """Forget the parent's threads, ours and torch's: whoever waits for them waits for ever."""
+    _pool.cache_clear()
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_in_forked_child)
