@@ -26,7 +26,7 @@ CHAINS = {
     "jobs": {"errors", "basics", "noise_models", "backends"},
     "quantum": {"errors", "basics"},
     "blocks": {"errors", "basics", "recipes", "quantum"},
-    "model": {"errors", "recipes", "quantum", "blocks"},
+    "model": {"errors", "basics", "recipes", "quantum", "blocks"},
     "data": {"errors", "basics", "recipes", "quantum", "blocks", "model"},
     "runs": {"errors", "basics", "model", "data"},
     "evaluation": {"errors", "basics", "quantum", "blocks", "model", "data"},

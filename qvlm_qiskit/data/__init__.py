@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qvlm_qiskit.data.batch import PromptBatch, encode_prompts, encode_training
     from qvlm_qiskit.data.digits import DIGIT_QUESTIONS, DigitCanvases
+    from qvlm_qiskit.data.images import open_image
     from qvlm_qiskit.data.registry import DataSet, data_set, open_data
     from qvlm_qiskit.data.sample import Sample
 
@@ -20,6 +21,7 @@ _HOMES = {
     "encode_prompts": "batch",
     "encode_training": "batch",
     "open_data": "registry",
+    "open_image": "images",
 }
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "encode_prompts",
     "encode_training",
     "open_data",
+    "open_image",
 ]
 
 
