@@ -6,17 +6,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint slow lowest docs results bench bench-gpu setup clean
+.PHONY: demo test lint slow lowest newest docs results bench bench-gpu setup clean
 .DEFAULT_GOAL := test
 
 setup: $(READY)
 
+# pip is not quiet here: torch alone may be gigabytes, and says so while it comes.
 $(READY): pyproject.toml constraints.txt
+	@echo "== 1 of 3: a Python environment in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt setuptools
-	$(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt -e '.[all,dev]'
+	@echo "== 2 of 3: the packages of constraints.txt (minutes, mostly torch)"
+	$(BIN)/python -m pip install -c constraints.txt setuptools
+	$(BIN)/python -m pip install -c constraints.txt -e '.[all,dev]'
+	@echo "== 3 of 3: compiling the engine's kernels (10 to 30 s, once)"
 	$(BIN)/python -c 'from qvlm_qiskit.quantum.statevector.cpu.warm_up import warm_up; warm_up()'
 	touch $@
+	@echo "== $(VENV) is ready: $(BIN)/qvlm --help"
 
 demo: $(READY)
 	$(BIN)/qvlm demo --out runs/demo --overwrite
@@ -32,16 +37,40 @@ lint: $(READY)
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadscope
 
-# The layer, the backends and the ledger on the lowest versions that pyproject.toml allows.
+# What shows soon whether other versions of the dependencies do.
+SHORT := tests/quantum/test_layer.py tests/backends/test_catalog.py tests/backends/test_stack.py \
+  tests/backends/mitigation/test_mitigator.py tests/jobs/ledger tests/model tests/test_training.py
+PIP = $(1)/bin/python -m pip --quiet --disable-pip-version-check
+# The wheel alone, as a user has it: built, installed, a model trained and evaluated.
+define try-wheel
+	@echo "== $(1): the wheel trains and evaluates"
+	rm -rf build $(1)/wheel $(1)/run
+	$(PIP) wheel --no-deps --wheel-dir $(1)/wheel .
+	$(PIP) install --progress-bar off -c $(2) $(1)/wheel/*.whl
+	cd $(1) && bin/qvlm train --recipe tiny --steps 20 --train-samples 100 --out run
+	cd $(1) && bin/qvlm evaluate run --limit 20
+	cd $(1) && bin/qvlm evaluate run --limit 5 --backend noisy:fake_manila --shots 50
+endef
+
+# On the lowest versions that pyproject.toml allows.
 lowest: .venv-lowest/.ready
-	.venv-lowest/bin/python -m pytest tests/quantum/test_layer.py tests/backends/test_catalog.py \
-	  tests/backends/test_stack.py tests/backends/mitigation/test_mitigator.py tests/jobs/ledger
+	.venv-lowest/bin/python -m pytest $(SHORT)
 
 .venv-lowest/.ready: pyproject.toml constraints-lowest.txt
+	rm -rf .venv-lowest
 	$(PYTHON) -m venv .venv-lowest
-	.venv-lowest/bin/python -m pip install --quiet --progress-bar off -c constraints-lowest.txt setuptools
-	.venv-lowest/bin/python -m pip install --quiet --progress-bar off -c constraints-lowest.txt -e '.[all,dev]'
+	$(call try-wheel,.venv-lowest,constraints-lowest.txt)
+	$(call PIP,.venv-lowest) install --progress-bar off -c constraints-lowest.txt -e '.[all,dev]'
 	touch $@
+
+# On the newest ones, installed anew each time: what pip install brings a user today.
+newest:
+	rm -rf .venv-newest
+	$(PYTHON) -m venv .venv-newest
+	$(call try-wheel,.venv-newest,constraints-newest.txt)
+	$(call PIP,.venv-newest) install --progress-bar off -c constraints-newest.txt -e '.[all]' \
+	  pytest pytest-xdist hypothesis
+	.venv-newest/bin/python -m pytest $(SHORT)
 
 docs: $(READY)
 	$(BIN)/python docs/make_cli_reference.py
@@ -67,4 +96,4 @@ results: $(READY)
 	$(BIN)/python docs/make_results.py
 
 clean:
-	rm -rf $(VENV) .venv-bench .venv-lowest build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench .venv-lowest .venv-newest build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

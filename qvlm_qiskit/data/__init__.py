@@ -9,6 +9,7 @@ from qvlm_qiskit.basics.lazy import lazy_names
 if TYPE_CHECKING:
     from qvlm_qiskit.data.batch import PromptBatch, encode_prompts, encode_training
     from qvlm_qiskit.data.digits import DIGIT_QUESTIONS, DigitCanvases
+    from qvlm_qiskit.data.images import open_image
     from qvlm_qiskit.data.registry import DataSet, data_set, open_data
     from qvlm_qiskit.data.sample import Sample
 
@@ -22,6 +23,7 @@ _HOMES = {
     "encode_prompts": "batch",
     "encode_training": "batch",
     "open_data": "registry",
+    "open_image": "images",
 }
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "encode_prompts",
     "encode_training",
     "open_data",
+    "open_image",
 ]
 
 __getattr__ = lazy_names(__name__, _HOMES)

@@ -32,6 +32,9 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
     """
 
     model_type = "hybrid_vlm"
+    keys_to_ignore_at_inference: ClassVar[list[str]] = [
+        "cache", "past_key_values", "image_features",
+    ]  # fmt: skip
     sub_configs_defaults: ClassVar[dict[str, SubConfigSpec]] = {
         "vision_config": SubConfigSpec(config_class=AutoConfig, model_type="vit"),
         "text_config": SubConfigSpec(config_class=AutoConfig, model_type="deepseek_v3"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from inspect import signature
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -11,37 +13,47 @@ from qiskit.primitives.base import BaseEstimatorV2
 from torch import Tensor, nn
 from transformers import Cache, GenerationMixin, PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import ModelOutput
+from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.models.deepseek_v3.modeling_deepseek_v3 import (
     DeepseekV3Experts,
     DeepseekV3Model,
     DeepseekV3TopkRouter,
 )
 from transformers.models.vit.modeling_vit import ViTModel, ViTPatchEmbeddings
+from transformers.utils.generic import can_return_tuple
 
 from qvlm_qiskit.blocks import Block, ExpectationReadout, GatedResidual, build_at
 from qvlm_qiskit.blocks.core import ClassicalCore
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
 from qvlm_qiskit.quantum import QuantumLayer, run_on
 from qvlm_qiskit.quantum.layer import EstimatorSource
 
 
 @dataclass
-class HybridVLMOutput(ModelOutput):  # type: ignore[misc]
-    """What a forward pass returns.
+class HybridVLMOutput(CausalLMOutputWithPast):  # type: ignore[misc]
+    """What a forward pass returns; its first five fields are transformers' own.
 
     Attributes:
         loss: Mean next-token cross entropy over the labels that are not -100.
         logits: ``(B, T, vocab_size)``, or the last ``logits_to_keep`` positions of it.
-        past_key_values: The decoder's cache.
+        cache: The decoder's cache; named ``past_key_values`` before transformers 5.24.
+        hidden_states: The decoder's, ``(B, T, width)`` before each layer and behind the last, if
+            ``output_hidden_states``.
+        attentions: The decoder's, ``(B, heads, T, T)`` by layer, if ``output_attentions``.
+        router_logits: The decoder's, by layer of experts, if ``output_router_logits``.
         image_features: Projected patch features ``(B, P, width)`` where images were given.
     """
 
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    past_key_values: Cache | None = None
+    router_logits: tuple[Tensor, ...] | None = None
     image_features: Tensor | None = None
+
+
+CACHE = next(f.name for f in fields(HybridVLMOutput) if f.name in ("cache", "past_key_values"))
+"""What this version of transformers calls the cache, as an argument and in an output."""
+
+_RECORDED = ("hidden_states", "attentions", "router_logits")
 
 
 class QuantumPatchEmbeddings(ViTPatchEmbeddings):  # type: ignore[misc]
@@ -177,12 +189,18 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         """
         return run_on(self, backend)
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let the Trainer know that a model of this class is given labels that are not shifted."""
+        super().__init_subclass__(**kwargs)
+        _shift_labels(cls)
+
     def get_image_features(self, pixel_values: Tensor) -> Tensor:
         """Pixels ``(B, C, H, W)`` → projected patch features ``(B, P, text width)``."""
         hidden = self.vision(pixel_values).last_hidden_state[:, 1:]  # without the class token
         features: Tensor = self.projector(hidden)
         return features
 
+    @can_return_tuple  # type: ignore[untyped-decorator, unused-ignore]
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -192,7 +210,8 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         past_key_values: Cache | None = None,
         labels: Tensor | None = None,
         use_cache: bool | None = None,
-        logits_to_keep: int = 0,
+        logits_to_keep: int | Tensor = 0,
+        cache: Cache | None = None,
         **kwargs: Any,
     ) -> HybridVLMOutput:
         """Next-token logits for images and text.
@@ -202,46 +221,69 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             pixel_values: ``(images, C, H, W)``, in the order of their tokens.
             attention_mask: ``(B, past + T)``, 0 at padding.
             position_ids: ``(B, T)``; by default counted over the attended tokens.
-            past_key_values: The decoder's cache.
+            past_key_values: The decoder's cache, by its name before transformers 5.24.
             labels: ``(B, T)``, -100 where no loss is wanted.
             use_cache: Return a cache.
-            logits_to_keep: Only so many last positions; 0 keeps all.
-            **kwargs: Passed to the loss and the decoder (``num_items_in_batch`` and the like).
+            logits_to_keep: Only so many last positions, 0 keeps all; or the positions.
+            cache: The decoder's cache.
+            **kwargs: ``num_items_in_batch``, by which the loss is divided instead of the number of
+                labels; ``output_hidden_states``, ``output_attentions`` (with eager attention) and
+                ``output_router_logits``; ``return_dict``.
 
         Raises:
-            InputError: No ``input_ids``, or images that don't match their tokens.
+            InputError: No ``input_ids``, images that don't match their tokens, or something that
+                the model doesn't take.
         """
+        _check_arguments(kwargs)
         if input_ids is None:
             raise InputError("HybridVLM needs input_ids: PAQM mixes token embeddings")
+        if cache is not None and past_key_values is not None:
+            raise InputError("cache and past_key_values are one argument by two names: give one")
+        cache = past_key_values if cache is None else cache
         if position_ids is None:
-            position_ids = _positions(input_ids, attention_mask, past_key_values)
-        embeddings = self.decoder.embed_tokens(input_ids)  # (B, T, D)
-        if (block := self.block_at("text")) is not None:
-            embeddings = self._mix_text(block, embeddings, position_ids, input_ids)
-        image_features = None
-        if pixel_values is not None and len(pixel_values):
-            image_features = self.get_image_features(pixel_values)
-        embeddings = self._place_images(embeddings, image_features, input_ids)
+            position_ids = _positions(input_ids, attention_mask, cache)
+        embeddings, image_features = self._embed(input_ids, pixel_values, position_ids)
         items = kwargs.pop("num_items_in_batch", None)
+        recorded = _recording(kwargs, self.config)
         outputs = self.decoder(
             inputs_embeds=embeddings,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=past_key_values,
             use_cache=use_cache,
-            **kwargs,
+            **{CACHE: cache},
+            **recorded,
         )
-        logits = self.lm_head(outputs.last_hidden_state[:, -logits_to_keep:])
-        loss = None
-        if labels is not None:
-            vocab = self.config.text_config.vocab_size
-            loss = self.loss_function(logits, labels, vocab, num_items_in_batch=items)
+        if recorded["output_attentions"] and None in (outputs.get("attentions") or (None,)):
+            raise InputError("attentions are known after model.set_attn_implementation('eager')")
+        logits = self.lm_head(_kept(outputs.last_hidden_state, logits_to_keep))
         return HybridVLMOutput(
-            loss=loss,
+            loss=None if labels is None else self._loss(logits, labels, items),
             logits=logits,
-            past_key_values=outputs.past_key_values,
             image_features=image_features,
+            **{name: outputs.get(name) for name in (CACHE, *_RECORDED)},
         )
+
+    def _embed(
+        self, input_ids: Tensor, pixel_values: Tensor | None, position_ids: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """What the decoder reads, ``(B, T, D)``, and the images' features."""
+        embeddings = self.decoder.embed_tokens(input_ids)
+        if (block := self.block_at("text")) is not None:
+            embeddings = self._mix_text(block, embeddings, position_ids, input_ids)
+        features = None
+        if pixel_values is not None and len(pixel_values):
+            features = self.get_image_features(pixel_values)
+        return self._place_images(embeddings, features, input_ids), features
+
+    def _loss(self, logits: Tensor, labels: Tensor, items: Tensor | int | None) -> Tensor:
+        if logits.shape[1] != labels.shape[1]:
+            raise InputError(
+                f"a loss of {labels.shape[1]} labels needs the logits of all positions, not of "
+                f"{logits.shape[1]}: leave logits_to_keep out"
+            )
+        vocab = self.config.text_config.vocab_size
+        loss: Tensor = self.loss_function(logits, labels, vocab, num_items_in_batch=items)
+        return loss
 
     def _mix_text(
         self, block: Block, embeddings: Tensor, position_ids: Tensor, input_ids: Tensor
@@ -275,6 +317,29 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         if kwargs.get("is_first_iteration", False) or not kwargs.get("use_cache", True):
             inputs["pixel_values"] = pixel_values
         return inputs
+
+    def _expand_inputs_for_generation(
+        self,
+        expand_size: int = 1,
+        is_encoder_decoder: bool = False,
+        input_ids: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        **kwargs: Any,
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """Repeat rows for beams and several answers, each with all of its images in their order."""
+        if pixel_values is not None and input_ids is not None and expand_size > 1:
+            tokens = (input_ids == self.config.image_token_id).sum(1)
+            counts = (tokens // self.config.num_image_tokens).tolist()
+            if sum(counts) == len(pixel_values):  # else forward refuses them
+                pixel_values = pixel_values[_repeated(counts, expand_size)]
+        expanded: tuple[Tensor, dict[str, Any]] = super()._expand_inputs_for_generation(
+            expand_size=expand_size,
+            is_encoder_decoder=is_encoder_decoder,
+            input_ids=input_ids,
+            **kwargs,
+        )
+        rows, others = expanded
+        return rows, others if pixel_values is None else {**others, "pixel_values": pixel_values}
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -318,13 +383,59 @@ def _init_block(module: nn.Module) -> bool:
     return True
 
 
-def _positions(
-    input_ids: Tensor, attention_mask: Tensor | None, past_key_values: Cache | None
-) -> Tensor:
+def _shift_labels(model: type[HybridVLM]) -> None:
+    """Have the Trainer's label smoothing compare a position's logits with the next label.
+
+    It does so for the names in this table alone, whatever the model's own loss does.
+    """
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[f"hybrid_vlm {model.__qualname__}"] = model.__name__
+
+
+_shift_labels(HybridVLM)
+
+
+def _check_arguments(given: dict[str, Any]) -> None:
+    """Refuse what would be ignored; transformers' models take any argument.
+
+    Raises:
+        InputError: An argument of another model, or one that is misspelt.
+    """
+    known = ("num_items_in_batch", *(f"output_{name}" for name in _RECORDED))
+    for name in (n for n, value in given.items() if n not in known and value is not None):
+        hint = "PAQM mixes token embeddings" if name == "inputs_embeds" else ""
+        raise UnknownNameError("argument of HybridVLM", name, (*_ARGUMENTS, *known), hint)
+
+
+_ARGUMENTS = tuple(
+    n for n in signature(HybridVLM.forward).parameters if n not in ("self", "kwargs")
+)
+
+
+def _recording(given: dict[str, Any], config: HybridVLMConfig) -> dict[str, bool]:
+    """What the decoder is to record: as asked for, else as the configuration says."""
+    asked = {n: given.get(n) for n in (f"output_{name}" for name in _RECORDED)}
+    return {n: getattr(config, n, False) if v is None else v for n, v in asked.items()}
+
+
+def _kept(hidden: Tensor, logits_to_keep: int | Tensor) -> Tensor:
+    """Hidden states ``(B, T, width)`` at the positions whose logits are wanted."""
+    if isinstance(logits_to_keep, Tensor):
+        return hidden[:, logits_to_keep]
+    return hidden[:, -logits_to_keep:]
+
+
+def _repeated(counts: list[int], times: int) -> list[int]:
+    """Indices of things in groups of these sizes, each group so many times."""
+    ends = list(accumulate(counts))
+    groups = [range(end - count, end) for end, count in zip(ends, counts, strict=True)]
+    return [index for group in groups for _ in range(times) for index in group]
+
+
+def _positions(input_ids: Tensor, attention_mask: Tensor | None, past: Cache | None) -> Tensor:
     """``(B, T)`` or ``(1, T)``: attended tokens are counted, padding stays at 0."""
     length = input_ids.shape[1]
     if attention_mask is not None and attention_mask.ndim == 2:
         counted = attention_mask.long().cumsum(-1) - 1
         return counted.clamp_min(0)[:, -length:]
-    past = 0 if past_key_values is None else past_key_values.get_seq_length()
-    return torch.arange(past, past + length, device=input_ids.device)[None]
+    seen = 0 if past is None else past.get_seq_length()
+    return torch.arange(seen, seen + length, device=input_ids.device)[None]

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, ProcessorMixin
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
+from qvlm_qiskit.basics.images import open_image
 from qvlm_qiskit.model.configuration import HybridVLMConfig
 
 SPECIAL_TOKENS = {"pad": "<pad>", "bos": "<s>", "eos": "</s>", "image": "<image>", "unk": "<unk>"}
@@ -40,9 +41,32 @@ class HybridVLMProcessor(ProcessorMixin):  # type: ignore[misc]
         self.image_token_id = tokenizer.convert_tokens_to_ids(image_token)
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
 
+    def __call__(self, images: Any = None, text: Any = None, **kwargs: Any) -> Any:
+        """Model inputs; see ``ProcessorMixin.__call__``, whose arguments it takes.
+
+        Args:
+            images: An image, a list, or a list for every text. An image is what
+                `qvlm_qiskit.basics.images.open_image` opens, by its rules; an array of four
+                dimensions is so many images.
+            text: One or several texts with an image token for each of their images.
+            **kwargs: Of the tokenizer and the image processor.
+
+        Raises:
+            InputError: One of the images can't be read.
+        """
+        opened = None if images is None else _opened(images)
+        return super().__call__(images=opened, text=text, **kwargs)
+
     def replace_image_token(self, image_inputs: dict[str, Any], image_idx: int, **_: Any) -> str:
         """The text that one image token is expanded to before tokenising."""
         return self.image_token * self.num_image_tokens
+
+
+def _opened(images: Any) -> Any:
+    """Every image of a nested list, opened."""
+    if isinstance(images, list | tuple) or getattr(images, "ndim", 0) == 4:
+        return [_opened(image) for image in images]
+    return open_image(images)
 
 
 def build_processor(config: HybridVLMConfig, texts: Iterable[str]) -> HybridVLMProcessor:

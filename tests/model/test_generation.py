@@ -128,3 +128,65 @@ def test_images_are_encoded_once_per_answer_with_a_cache(model, prompts, monkeyp
     )
     generate(model, prompts, max_new_tokens=4)
     assert calls == [len(prompts)]
+
+
+def pictured(processor, samples, counts):
+    """A prompt with so many images in each row, and the same rows one by one."""
+    images = [sample.image for sample in samples]
+    rows = [[images.pop(0) for _ in range(count)] for count in counts]
+    texts = ["<s>" + "<image>" * count + samples[0].question for count in counts]
+
+    def encoded(chosen):
+        return processor(
+            images=[rows[i] for i in chosen if rows[i]] or None,
+            text=[texts[i] for i in chosen],
+            padding=True,
+            return_tensors="pt",
+        )
+
+    return encoded(range(len(counts))), [encoded([i]) for i in range(len(counts))]
+
+
+@pytest.mark.parametrize("counts", [(2,), (2, 2), (1, 3), (2, 0, 1), (0, 0), (1, 1)], ids=str)
+def test_every_copy_of_a_row_sees_its_own_images_in_their_order(model, processor, samples, counts):
+    together, alone = pictured(processor, samples, counts)
+    for row in range(len(counts)):
+        with torch.no_grad():
+            want = model(**alone[row]).logits[0, -1]
+        for options in (
+            {"do_sample": True},
+            {"num_beams": 3},
+            {"num_beams": 3, "use_cache": False},
+        ):
+            found = model.generate(
+                **together, max_new_tokens=1, num_return_sequences=3, output_logits=True,
+                return_dict_in_generate=True, **options,
+            ).logits[0]  # fmt: skip
+            copies = found.reshape(len(counts), 3, -1)[row]
+            torch.testing.assert_close(copies, want.expand(3, -1), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "options"),
+    [
+        ((2, 1), {}),
+        ((2, 1), {"num_beams": 3}),
+        ((2, 1), {"num_beams": 3, "use_cache": False}),
+        ((2, 1), {"num_beams": 4, "num_return_sequences": 2, "length_penalty": 2.0}),
+        ((2, 1), {"cache_implementation": "static"}),
+        ((2,), {"prompt_lookup_num_tokens": 2}),
+    ],
+    ids=str,
+)
+def test_several_images_give_the_answers_of_each_row_alone(
+    model, processor, samples, counts, options
+):
+    together, alone = pictured(processor, samples, counts)
+    length = together["input_ids"].shape[1]
+    asked = {"max_new_tokens": 4, "do_sample": False, **options}
+    found = model.generate(**together, **asked)[:, length:]
+    copies = options.get("num_return_sequences", 1)
+    for row, inputs in enumerate(alone):
+        own = model.generate(**inputs, **asked)[:, inputs["input_ids"].shape[1] :]
+        for one, other in zip(found[copies * row : copies * (row + 1)], own, strict=True):
+            assert one[: len(other)].tolist() == other.tolist()

@@ -6,6 +6,7 @@ from transformers import AutoProcessor
 
 from qvlm_qiskit.data import DIGIT_QUESTIONS, DigitCanvases
 from qvlm_qiskit.data.digits import vocabulary_texts
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLMConfig, HybridVLMProcessor, build_processor
 from qvlm_qiskit.model.processing import SPECIAL_TOKENS, word_tokenizer
 
@@ -138,3 +139,31 @@ def test_generated_ids_are_turned_into_text(processor):
     ids = processor.tokenizer("a 3 on the left")["input_ids"]
     rows = torch.tensor([[*ids, 2, 0, 0]])
     assert processor.batch_decode(rows, skip_special_tokens=True) == ["a 3 on the left"]
+
+
+def test_every_kind_of_image_is_opened_by_the_same_rules(processor, tmp_path):
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    deep = grey.astype(np.uint16) * 257
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    alpha = Image.merge("LA", [Image.new("L", (16, 16), 255), Image.fromarray(grey)])
+    given = [deep, Image.fromarray(deep), str(tmp_path / "deep.png"), alpha, grey / 255]
+    given.append(torch.from_numpy(np.stack([grey / 255] * 3)))
+
+    def pixels(images, text=("<image>",)):
+        return processor(images=images, text=list(text), return_tensors="pt")["pixel_values"]
+
+    expected = pixels([Image.fromarray(grey)])
+    for image in given:
+        torch.testing.assert_close(pixels([image]), expected, rtol=0, atol=0)
+        torch.testing.assert_close(pixels(image), expected, rtol=0, atol=0)
+    pair = torch.cat([expected, expected])
+    for images in ([[deep, alpha]], np.stack([deep, deep])):
+        text = ["<image><image>"] if isinstance(images, list) else ["<image>", "<image>"]
+        torch.testing.assert_close(pixels(images, text), pair, rtol=0, atol=0)
+
+
+def test_an_image_that_can_not_be_read_is_refused_by_the_processor(processor):
+    with pytest.raises(InputError, match="int64 has no white"):
+        processor(images=[np.zeros((4, 4), int)], text=["<image>"])
+    with pytest.raises(InputError, match="no image file"):
+        processor(images=["nothing.png"], text=["<image>"])

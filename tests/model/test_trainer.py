@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from transformers import Trainer, TrainingArguments
@@ -77,3 +78,39 @@ def test_what_the_trainer_saves_can_be_loaded(make_model, processor, samples, ba
     loaded = HybridVLM.from_pretrained(tmp_path / "final")
     torch.testing.assert_close(loaded(**batch).logits, model(**batch).logits, rtol=0, atol=0)
     assert (tmp_path / "final/processor_config.json").exists()
+
+
+class Subclass(HybridVLM):
+    """A model of a user's own."""
+
+
+@pytest.mark.parametrize("kind", [HybridVLM, Subclass])
+def test_label_smoothing_is_of_the_next_token(make_model, processor, samples, tmp_path, kind):
+    model = kind(make_model().config)
+    plain = trainer(model, processor, samples, tmp_path).evaluate()["eval_loss"]
+    for smoothing in (1e-7, 0.2):
+        run = trainer(model, processor, samples, tmp_path, label_smoothing_factor=smoothing)
+        assert run.evaluate()["eval_loss"] == pytest.approx(
+            smoothed(model, run.eval_dataset, smoothing), abs=1e-5
+        )
+    assert smoothed(model, run.eval_dataset, 0) == pytest.approx(plain, abs=1e-5)
+
+
+def smoothed(model, rows, smoothing):
+    """The mean over labels of the cross entropy with smoothed targets."""
+    batch = collate(rows)
+    labels = batch.pop("labels")[:, 1:].reshape(-1)
+    with torch.no_grad():
+        logits = model.eval()(**batch).logits[:, :-1].reshape(len(labels), -1)
+    loss = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    return float(loss)
+
+
+def test_predictions_are_the_logits(make_model, processor, samples, tmp_path):
+    model = make_model()
+    run = trainer(model, processor, samples, tmp_path, per_device_eval_batch_size=4)
+    predicted = run.predict(run.eval_dataset)
+    batch = collate(run.eval_dataset)
+    with torch.no_grad():
+        expected = model.eval()(**batch).logits.numpy()
+    np.testing.assert_allclose(predicted.predictions, expected, atol=1e-5)
