@@ -12,6 +12,7 @@ How a submission can end, and what the ledger may do then:
     NotAcceptedError   the server surely has no job: may be sent again later
     RefusedError       the server surely has no job and never will: the request itself is wrong
     AmbiguousError     nobody knows: only a search by tag may decide
+    DeniedError        the server says that it took none: a search decides, but soon
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ __all__ = [
     "AmbiguousError",
     "AnotherAccountError",
     "DamagedResultError",
+    "DeniedError",
     "JobLimits",
     "JobService",
     "NoSuchJobError",
@@ -80,6 +82,32 @@ class AmbiguousError(JobError):
     """The request was sent and its fate is unknown."""
 
 
+class DeniedError(AmbiguousError):
+    """The server answered that it did not take the job, which it may have done all the same.
+
+    The request is not under way any more: a search that begins `visible_after_seconds` after the
+    answer tells.
+
+    Attributes:
+        retry_after_seconds: How long the server asked to wait; None where it said nothing.
+        final: The request itself is wrong: it is not sent again where a search finds no job.
+        session_closed: The batch or session takes no more jobs.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        retry_after_seconds: float | None = None,
+        *,
+        final: bool = False,
+        session_closed: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+        self.final = final
+        self.session_closed = session_closed
+
+
 class UnreachableError(JobError):
     """A read got no usable answer in time; reading again is safe."""
 
@@ -102,6 +130,7 @@ class ServerJob:
         reason: The server's words for a failure.
         reason_code: The server's number for it.
         usage_seconds: What it was charged in QPU seconds; None until that is known.
+        tags: With which it was submitted; None where the server does not say.
     """
 
     server_id: str
@@ -109,6 +138,7 @@ class ServerJob:
     reason: str | None = None
     reason_code: int | None = None
     usage_seconds: float | None = None
+    tags: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +200,7 @@ class JobService(Protocol):
         Raises:
             NotAcceptedError: Surely no job; may be tried again.
             RefusedError: Surely no job; must not be tried again.
+            DeniedError: The server says that it has none.
             AmbiguousError: Unknown.
         """
         ...

@@ -14,6 +14,7 @@ from qvlm_qiskit.backends.preflight.limits import JobTimer
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.pubs.work import StatesWork
 from qvlm_qiskit.errors import BudgetError
+from qvlm_qiskit.jobs.ledger.projection import projection
 from qvlm_qiskit.jobs.ledger.rows import Row, merge
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.ledger.store import new_id
@@ -136,6 +137,7 @@ def _intent(
             "position": position,
             "kind": row.group,
             "parameters": row.values.tobytes(),
+            "projection": projection(row.values),
         }
         for number, (_, members) in enumerate(chunk)
         for position, row in enumerate(members)

@@ -15,6 +15,7 @@ import numpy as np
 from qvlm_qiskit.backends.pubs.answer import PubAnswer
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.service import JobService
+from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger.blobs import DamagedBlobError
 from qvlm_qiskit.jobs.ledger.records import StoredRow, Submission
@@ -27,7 +28,7 @@ Place = tuple[int, int]
 """Pub of a package, and position among its rows."""
 
 
-def verify(store: JobStore, submission: Submission | None = None) -> int:
+def verify(store: JobStore, submission: Submission | None = None, *, track: Track = silent) -> int:
     """Decode raw results again, from disk alone, and compare with the ledger bit for bit.
 
     Of every submission: that it has all of its rows, that their keys are those of what was asked,
@@ -35,7 +36,8 @@ def verify(store: JobStore, submission: Submission | None = None) -> int:
 
     Args:
         store: The ledger.
-        submission: One; by default all that are answered.
+        submission: One; by default all that are answered, of which one is in memory at a time.
+        track: Opens a progress bar.
 
     Returns:
         The number of rows that were compared.
@@ -44,8 +46,14 @@ def verify(store: JobStore, submission: Submission | None = None) -> int:
         LedgerError: A raw result is damaged, can't be decoded by this release, or says something
             else than the ledger.
     """
-    chosen = store.in_state(State.ANSWERED) if submission is None else [submission]
-    return sum(_verified(store, one) for one in chosen)
+    if submission is not None:
+        return _verified(store, submission)
+    rows, names = 0, store.ids_in_state(State.ANSWERED)
+    with track("verify", len(names)) as report:
+        for number, name in enumerate(names, 1):
+            rows += _verified(store, store.submission(name))
+            report(number, f"{rows:,} rows")
+    return rows
 
 
 def _verified(store: JobStore, one: Submission) -> int:
@@ -115,7 +123,7 @@ def damaged_results(store: JobStore) -> list[Submission]:
     Damaged files are moved aside while they are found.
     """
     found = []
-    for one in store.in_state(State.ANSWERED):
+    for one in map(store.submission, store.ids_in_state(State.ANSWERED)):
         try:
             store.blobs.get(str(one.raw))
         except DamagedBlobError:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from qvlm_qiskit.backends.decoders.registry import DECODERS
 from qvlm_qiskit.backends.pubs.answer import DamagedResultError, PubAnswer, plain
-from qvlm_qiskit.backends.pubs.archive import UNREADABLE
+from qvlm_qiskit.backends.pubs.archive import UNREADABLE, unpacked_bytes
 from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.basics.sizes import check_size
 
 LOCAL = "local-1"
 
@@ -40,6 +41,7 @@ def decode_local(raw: bytes, _: Package) -> list[PubAnswer]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            check_size("a local result", unpacked_bytes(archive))
             about = json.loads(archive.read("metadata.json"))
             return [
                 PubAnswer(_array(archive, f"evs-{n}"), _array(archive, f"stds-{n}"), dict(metadata))

@@ -15,13 +15,13 @@ from typing import Any
 
 from ibm_cloud_sdk_core import ApiException
 from qiskit_ibm_runtime import QiskitRuntimeService
-from requests import PreparedRequest, RequestException
+from requests import PreparedRequest, RequestException, TooManyRedirects
 from requests.auth import AuthBase
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
+from qvlm_qiskit.backends.ibm.lookups import guarded
 from qvlm_qiskit.backends.ibm.transport import Transport, UnsafeAddressError, is_loopback
-from qvlm_qiskit.backends.ibm.wire import RECORD, Deadlines
 from qvlm_qiskit.errors import CredentialsError
 
 IBM_DOMAIN = "cloud.ibm.com"
@@ -34,6 +34,8 @@ ADDRESS_VARIABLES = (
 )
 """Variables by which the client and IBM's SDK send the key or a token to another address."""
 _EXCHANGES = 3
+SIGN_IN_SECONDS = 60.0
+"""For one exchange of the key for a token."""
 # The SDK takes a token for expired that is valid for fewer seconds.
 _MARGIN_SECONDS = 10
 _HOST = re.compile(r"[a-z0-9.-]+|\[::1\]")
@@ -93,19 +95,16 @@ class SignIn(AuthBase):
 
     def _token(self) -> str:
         manager = self._auth.tm
-        record = RECORD.get()
-        deadlines = record.deadlines if record else Deadlines()
-        # The key is not sent on to where an answer points, and no proxy sees one that travels to
-        # this computer without encryption.
-        manager.http_config = {
-            "timeout": (deadlines.connect_seconds, deadlines.silence_seconds),
-            "allow_redirects": False,
-            **({"proxies": {"http": None}} if str(manager.url).startswith("http:") else {}),
-        }
+        # The key is not sent on to where an answer points.
+        manager.http_config = {"allow_redirects": False}
         for exchange in range(_EXCHANGES):
             kept = manager.access_token, manager.expire_time
             try:
-                return self._noted(str(manager.get_token()))
+                with guarded(SIGN_IN_SECONDS):
+                    return self._noted(str(manager.get_token()))
+            except TooManyRedirects:
+                self.failure = "the identity service sends the key on to another address"
+                final = True
             except ApiException as ex:
                 self.failure = f"the identity service answered {ex.status_code}"
                 final = ex.status_code < 500 and ex.status_code != 429
@@ -174,7 +173,8 @@ def open_service() -> GuardedService:
             hold parts of the account.
     """
     check_environment()
-    service = GuardedService()
+    with guarded():
+        service = GuardedService()
     if service.sign_in.failure:
         # The client takes a failed sign-in for an instance without machines.
         raise SignInError(f"IBM Quantum sign-in failed: {service.sign_in.failure}")

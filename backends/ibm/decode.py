@@ -7,7 +7,10 @@ for bit, as long as the same version of the client is installed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import json
+import zlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +21,11 @@ from qvlm_qiskit.backends.devices.runtime import runtime_technique
 from qvlm_qiskit.backends.pubs.answer import DamagedResultError, PubAnswer, checked, plain
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.pubs.shots import shots_of_precision
+from qvlm_qiskit.basics.sizes import TooLargeError, check_size, most_bytes
 
 EXECUTOR = "runtime-executor-1"
+_PACKED = ("eA", "eF", "eJ", "eN")  # how zlib's headers begin in base64
+_PART_BYTES = 2**20
 LEGACY = "runtime-estimator-1"
 
 
@@ -53,6 +59,9 @@ def _decoded(raw: bytes, package: Package, decoders: Sequence[Any]) -> list[PubA
     technique = runtime_technique(int(package.about.get("resilience_level", 0)), package.about)
     try:
         result: Any = raw.decode("utf-8")
+        content = json.loads(result)
+        _check_tags(content, package.tag)
+        check_size("a Runtime result", sum(map(_unpacked_bytes, _texts(content))))
         for decoder in decoders:
             if decoder.is_applicable(result):
                 result = decoder.decode(result)
@@ -62,6 +71,8 @@ def _decoded(raw: bytes, package: Package, decoders: Sequence[Any]) -> list[PubA
         answers = [
             _answer(one, pub, technique) for one, pub in zip(results, package.pubs, strict=True)
         ]
+    except TooLargeError:
+        raise
     except Exception as ex:
         # The decoders check little: damaged input makes them fail in any way whatever.
         reason = " ".join(str(ex).split())[:200]
@@ -69,6 +80,40 @@ def _decoded(raw: bytes, package: Package, decoders: Sequence[Any]) -> list[PubA
             f"a Runtime result of {len(raw):,} bytes can't be read ({type(ex).__name__}: {reason})"
         ) from ex
     return checked(answers, package)
+
+
+def _check_tags(content: Any, tag: str | None) -> None:
+    """Refuse the result of another job: the client lets the server repeat what was asked."""
+    passed = content.get("passthrough_data") or {}
+    options = (passed.get("post_processor") or {}).get("options") or {}
+    tags = (options.get("environment") or {}).get("job_tags")
+    if tag is not None and tags is not None and tag not in tags:
+        raise ValueError(f"the result of a job with the tags {tags}, not {tag}")
+
+
+def _texts(content: Any) -> Iterator[str]:
+    """All texts in JSON, at any depth."""
+    waiting = [content]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+
+
+def _unpacked_bytes(text: str) -> int:
+    """How much zlib data in base64 unpacks to, as far as it is read; 0 for other texts."""
+    if not text.startswith(_PACKED):
+        return 0
+    unpack, size, rest = zlib.decompressobj(), 0, base64.b64decode(text)
+    most = most_bytes()
+    while rest and size <= most:
+        size += len(unpack.decompress(rest, _PART_BYTES))
+        rest = unpack.unconsumed_tail
+    return size
 
 
 def _answer(result: Any, pub: EstimatorPub, technique: str) -> PubAnswer:

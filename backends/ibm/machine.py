@@ -9,6 +9,7 @@ import requests
 from qiskit_ibm_runtime.exceptions import IBMAccountError, IBMNotAuthorizedError
 
 from qvlm_qiskit.backends.ibm.account import open_service
+from qvlm_qiskit.backends.ibm.lookups import guarded
 from qvlm_qiskit.backends.ibm.transport import UnsafeAddressError
 from qvlm_qiskit.errors import BackendError, CredentialsError
 
@@ -43,7 +44,8 @@ def fetch_machine(name: str) -> Any:
             "instance and the network"
         ) from None
     try:
-        return service.least_busy() if name == "least_busy" else service.backend(name)
+        with guarded():
+            return service.least_busy() if name == "least_busy" else service.backend(name)
     except Exception as ex:
         raise BackendError(
             f"can't open the IBM machine {name!r} ({type(ex).__name__}): it does not exist, is not "

@@ -8,9 +8,9 @@ runs: only what `backends.ibm.wire` noted decides.
     sent, and no answer in time or a broken connection     AmbiguousError
     2xx with an id                                         none: accepted
     2xx without a readable id, 3xx, 408, 499, 5xx          AmbiguousError
-    401, 429                                               NotAcceptedError, with Retry-After
-    4xx that says that the session is closed               SessionClosedError
-    other 4xx in the service's words; 413 and 431          RefusedError
+    401, 429                                               DeniedError, with Retry-After
+    4xx that says that the session is closed               DeniedError, with that
+    other 4xx in the service's words; 413 and 431          DeniedError, final
     other 4xx, such as a page of HTML                      AmbiguousError
     never begun: a question before it was not answered     NotAcceptedError
     never begun: it was answered in no form that is known  NotAcceptedError
@@ -19,7 +19,9 @@ runs: only what `backends.ibm.wire` noted decides.
 A 4xx that is not in the service's words comes from something in between: a proxy, a firewall, a
 sign-in page. It is nothing that the job is to blame for, so it must not be final. Most of them did
 not pass the request on, but one that looks at answers can also replace the service's own: only a
-search tells, and it costs minutes where a second job costs QPU time.
+search tells, and it costs minutes where a second job costs QPU time. The service's own 4xx is no
+proof either: it may have accepted the job before it failed at something else. But the request has
+been answered then, and a search tells as soon as the service lists what it has.
 """
 
 from __future__ import annotations
@@ -35,17 +37,18 @@ from qiskit_ibm_runtime.exceptions import IBMBackendApiError, IBMBackendApiProto
 from requests import RequestException
 
 from qvlm_qiskit.backends.ibm.account import SignInError, redacted
-from qvlm_qiskit.backends.ibm.transport import UnsafeAddressError
+from qvlm_qiskit.backends.ibm.transport import ContentTooLargeError, UnsafeAddressError
 from qvlm_qiskit.backends.ibm.wire import Exchange, Record
 from qvlm_qiskit.backends.service import (
     AmbiguousError,
+    DeniedError,
     NoSuchJobError,
     NotAcceptedError,
     RefusedError,
-    SessionClosedError,
     UnreachableError,
 )
-from qvlm_qiskit.errors import JobError
+from qvlm_qiskit.basics.sizes import VARIABLE, TooLargeError, most_bytes
+from qvlm_qiskit.errors import JobError, QVLMError
 
 # Given by a gateway too, which can't know what the service behind it did.
 _UNCLEAR = frozenset({408, 499})
@@ -53,7 +56,7 @@ _UNCLEAR = frozenset({408, 499})
 _TOO_LARGE = frozenset({413, 431})
 _SESSION_CLOSED_CODE = 1217
 _SESSION_CLOSED = re.compile(r"session\b.*\b(closed|not accept|no longer|expired|terminated)", re.I)
-_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
+JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _NOT_THE_JOBS_FAULT = (
     ApiError,
     IBMBackendApiError,
@@ -81,6 +84,7 @@ def submitted(
     Raises:
         NotAcceptedError: Surely no job; may be tried again.
         RefusedError: Surely no job; must not be tried again.
+        DeniedError: The service says that it has none.
         AmbiguousError: Unknown.
     """
     posts = [e for e in record.exchanges if e.method == "POST" and e.path.endswith("/jobs")]
@@ -98,18 +102,18 @@ def submitted(
             raise AmbiguousError(f"{what}, without an id that can be read")
         return server_id
     if status in (401, 429):
-        raise NotAcceptedError(what, post.retry_after_seconds)
+        raise DeniedError(what, post.retry_after_seconds)
     if not 400 <= status < 500 or status in _UNCLEAR:
         raise AmbiguousError(what)
     code, message = server_error(post)
     if in_session and (code == _SESSION_CLOSED_CODE or _SESSION_CLOSED.search(message)):
-        raise SessionClosedError(what)
+        raise DeniedError(what, session_closed=True)
     if not _by_the_service(post) and status not in _TOO_LARGE:
         raise AmbiguousError(f"{what}, not in the service's words")
-    raise RefusedError(what)
+    raise DeniedError(what, final=True)
 
 
-def opened(record: Record, failure: Exception | None, secrets: Sequence[str]) -> JobError:
+def opened(record: Record, failure: Exception | None, secrets: Sequence[str]) -> QVLMError:
     """The error for a batch or session that could not be opened."""
     last = record.exchanges[-1] if record.exchanges else None
     status = last.status if last else None
@@ -119,9 +123,14 @@ def opened(record: Record, failure: Exception | None, secrets: Sequence[str]) ->
     return unread(record, failure, secrets)
 
 
-def unread(record: Record, failure: Exception | None, secrets: Sequence[str]) -> JobError:
+def unread(record: Record, failure: Exception | None, secrets: Sequence[str]) -> QVLMError:
     """The error for a question without a usable answer."""
     last = record.exchanges[-1] if record.exchanges else None
+    if last is not None and last.failure == ContentTooLargeError.__name__:
+        return TooLargeError(
+            f"{last.method} {last.path}: the answer unpacks to more than {most_bytes():,} bytes "
+            f"({VARIABLE} sets the limit)"
+        )
     if last is None or isinstance(failure, SignInError | UnsafeAddressError):
         return UnreachableError(_words(failure, secrets))
     if last.status == 404 and _by_the_service(last):
@@ -198,7 +207,7 @@ def _accepted(exchange: Exchange) -> str | None:
     except ValueError:
         return None
     server_id = body.get("id") if isinstance(body, dict) else None
-    return server_id if isinstance(server_id, str) and _ID.fullmatch(server_id) else None
+    return server_id if isinstance(server_id, str) and JOB_ID.fullmatch(server_id) else None
 
 
 def _words(failure: Exception | None, secrets: Sequence[str]) -> str:

@@ -30,7 +30,7 @@ from qvlm_qiskit.backends.service import (
     SessionKind,
     UnreachableError,
 )
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.errors import InputError, LedgerError
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +109,7 @@ class RuntimeJobs(JobService):
         Raises:
             NotAcceptedError: Surely no job; may be tried again.
             RefusedError: Surely no job; must not be tried again.
+            DeniedError: The service says that it has none.
             AmbiguousError: Unknown.
         """
         failure = None
@@ -129,18 +130,11 @@ class RuntimeJobs(JobService):
         """
 
         def ask() -> list[ServerJob]:
-            rows: list[dict[str, Any]] = []
-            for _ in range(_PAGES):
-                page = self._client.jobs_get(
-                    limit=_PAGE, skip=len(rows), job_tags=[tag], descending=False
-                )
-                rows += page["jobs"]
-                if not page["jobs"] or len(rows) >= page["count"]:
-                    break
-            else:
-                raise ValueError(f"more than {_PAGES} pages of jobs with one tag")
+            rows, complete = self._listed(tag)
             # A server that does not filter must not have a foreign job adopted.
-            tagged = {row["id"]: row for row in rows if tag in row["tags"]}
+            tagged = {row["id"]: row for row in rows if tag in _tags(row)}
+            if not tagged and not complete:
+                raise ValueError("fewer jobs than the list counts")
             ordered = sorted(tagged.values(), key=lambda row: str(row.get("created", "")))
             return [self._job(row) for row in ordered]
 
@@ -153,7 +147,15 @@ class RuntimeJobs(JobService):
             UnreachableError: No answer.
             NoSuchJobError: The server does not know it.
         """
-        job = self._read(lambda: self._job(self._client.job_get(server_id)))
+        checked_job_id(server_id)
+
+        def ask() -> ServerJob:
+            found = self._job(self._client.job_get(server_id))
+            if found.server_id != server_id:
+                raise ValueError("another job's body")
+            return found
+
+        job = self._read(ask)
         if job.status not in FINAL:
             return job
         try:
@@ -170,6 +172,7 @@ class RuntimeJobs(JobService):
             UnreachableError: No complete answer.
             NoSuchJobError: The server does not know it.
         """
+        checked_job_id(server_id)
 
         def ask() -> bytes:
             # Not job_results(): it makes text of the bytes.
@@ -188,6 +191,7 @@ class RuntimeJobs(JobService):
             UnreachableError: No answer.
             NoSuchJobError: The server does not know it.
         """
+        checked_job_id(server_id)
         failure = None
         with recording(self.deadlines) as record:
             try:
@@ -258,6 +262,24 @@ class RuntimeJobs(JobService):
             warnings.filterwarnings("ignore", "The EstimatorV2 class is deprecated")
             return EstimatorV2(mode=mode, options=options)
 
+    def _listed(self, tag: str) -> tuple[list[dict[str, Any]], bool]:
+        """The rows that `GET /jobs` gives for a tag, and whether they are all that it counts.
+
+        A job proves itself; that there is none is proven by a list only that has as many different
+        jobs as it says, on every page.
+        """
+        rows: dict[str, dict[str, Any]] = {}
+        counts: set[int] = set()
+        seen = 0
+        for _ in range(_PAGES):
+            page = self._client.jobs_get(limit=_PAGE, skip=seen, job_tags=[tag], descending=False)
+            counts.add(_count(page))
+            seen += len(page["jobs"])
+            rows.update({str(row["id"]): row for row in page["jobs"]})
+            if not page["jobs"] or seen >= max(counts):
+                break
+        return list(rows.values()), counts == {len(rows)}
+
     def _job(self, row: Mapping[str, Any]) -> ServerJob:
         return read_job(row, self._sign_in.secrets())
 
@@ -301,6 +323,30 @@ _STATUSES: dict[str, ServerStatus] = {
 }
 
 
+def checked_job_id(server_id: str) -> None:
+    """Refuse what is no id of IBM's: it would become a part of an address.
+
+    Raises:
+        LedgerError: It has other characters.
+    """
+    if not outcomes.JOB_ID.fullmatch(server_id):
+        raise LedgerError(f"{server_id!r} is no id of a job on IBM Quantum")
+
+
+def _count(page: Mapping[str, Any]) -> int:
+    count = page["count"]
+    if type(count) is not int:
+        raise TypeError(f"a list of jobs counts {count!r} of them")
+    return count
+
+
+def _tags(row: Mapping[str, Any]) -> list[str]:
+    tags = row["tags"]
+    if not isinstance(tags, list):
+        raise TypeError("the tags of a job are no list")
+    return tags
+
+
 def read_job(row: Mapping[str, Any], secrets: Sequence[str] = ()) -> ServerJob:
     """A job from its row in `GET /jobs` or from `GET /jobs/{id}`.
 
@@ -316,7 +362,13 @@ def read_job(row: Mapping[str, Any], secrets: Sequence[str] = ()) -> ServerJob:
     if status == "cancelled" and (code == MAX_TIME_REASON or "ran too long" in words):
         status, code = "failed", MAX_TIME_REASON
     reason = redacted(str(state.get("reason") or ""), secrets)
-    return ServerJob(str(row["id"]), status, reason or None, None if code is None else int(code))
+    return ServerJob(
+        str(row["id"]),
+        status,
+        reason or None,
+        None if code is None else int(code),
+        tags=tuple(_tags(row)) if "tags" in row else None,
+    )
 
 
 def usage_seconds(metrics: Mapping[str, Any]) -> float | None:

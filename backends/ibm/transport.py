@@ -9,6 +9,8 @@ its HTTP adapters:
 - Every request has a total deadline, also against a server that sends a byte now and then.
 - Whoever asks by `wire.recording` learns of every request whether it left this computer and what
   came back, so that nobody needs to guess from the texts of exceptions.
+- A body that unpacks to more than `basics.sizes` allows is not read.
+- No request follows a redirect to another origin, and a GET alone follows any.
 - Plain http is sent to this computer only, and never by way of a proxy.
 """
 
@@ -20,7 +22,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
@@ -47,6 +49,7 @@ from qvlm_qiskit.backends.ibm.wire import (
     Record,
     WriteLimit,
 )
+from qvlm_qiskit.basics.sizes import VARIABLE, most_bytes
 from qvlm_qiskit.errors import BackendError
 
 logger = logging.getLogger(__name__)
@@ -55,6 +58,7 @@ TRANSIENT = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 524})
 _BROKEN = (ConnectionError, Timeout, ChunkedEncodingError, ContentDecodingError)
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
+_PART_BYTES = 2**18
 
 
 class UnsafeAddressError(BackendError):
@@ -71,6 +75,10 @@ def is_loopback(host: str | None) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+class ContentTooLargeError(RequestException):
+    """An answer's body, unpacked, is larger than is read."""
 
 
 class TokenSource(Protocol):
@@ -153,7 +161,9 @@ class Transport(HTTPAdapter):
         options = {"verify": verify, "cert": cert, "proxies": proxies}
         ends = time.monotonic() + record.deadlines.total(str(request.method), parts.path)
         if request.method == "GET":
-            return self._persist(request, record, ends, options)
+            response = self._persist(request, record, ends, options)
+            _check_redirect(response)
+            return response
         limit = None
         if record.no_write_after is not None:
             # A computer that sleeps from here on must not go on sending: looked at again before
@@ -222,7 +232,7 @@ class Transport(HTTPAdapter):
                 response = super().send(request, True, (connect, silence), **options)
                 exchange.state, exchange.status = "answered", response.status_code
                 exchange.retry_after_seconds = _retry_after(response)
-                body = response.content
+                body = _body(response)
                 if attempt.expired:  # a body without a stated length just ends
                     raise ReadTimeout(f"no complete answer to {exchange.method} in time")
                 exchange.body = body
@@ -246,6 +256,47 @@ class Transport(HTTPAdapter):
             return False
         self.tokens.drop(str(authorization))
         return True
+
+
+def _body(response: Response) -> bytes:
+    """The whole body, unpacked.
+
+    Raises:
+        ContentTooLargeError: It is larger than is read.
+    """
+    most, parts, size = most_bytes(), [], 0
+    for part in response.iter_content(_PART_BYTES):
+        parts.append(part)
+        size += len(part)
+        if size > most:
+            response.close()
+            raise ContentTooLargeError(
+                f"an answer of more than {most // 2**20:,} MiB is not read ({VARIABLE} sets the "
+                "limit)"
+            )
+    content = b"".join(parts)
+    response._content = content  # noqa: SLF001  (what `content` would have kept)
+    return content
+
+
+def _check_redirect(response: Response) -> None:
+    """Refuse an answer that sends a GET on to somebody else, or to plain http.
+
+    Raises:
+        TooManyRedirects: It does: what is there is not the service's word.
+    """
+    if not response.is_redirect:
+        return
+    asked = str(response.url)
+    target = urljoin(asked, response.headers["Location"])
+    if _origin(target) != _origin(asked):
+        raise TooManyRedirects("a GET is not sent on to another address")
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or usual
 
 
 def _retry_after(response: Response) -> float | None:

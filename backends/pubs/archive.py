@@ -14,6 +14,7 @@ from qiskit import QuantumCircuit, qpy
 from qiskit.exceptions import QiskitError
 
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
+from qvlm_qiskit.basics.sizes import check_size
 from qvlm_qiskit.errors import CircuitError, LedgerError
 
 UNREADABLE = (
@@ -45,14 +46,21 @@ def unzipped(content: bytes, index: str, version: int, what: str) -> tuple[dict[
 
     Raises:
         LedgerError: Another format.
+        TooLargeError: It unpacks to more than is read.
         Exception: One of `UNREADABLE`, where it is damaged.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        check_size(what, unpacked_bytes(archive))
         files = {name: archive.read(name) for name in archive.namelist()}
     about = json.loads(files[index])
     if about["format"] != version:
         raise LedgerError(f"{what} of format {about['format']!r}; this release reads {version}")
     return files, about
+
+
+def unpacked_bytes(archive: zipfile.ZipFile) -> int:
+    """How much there is in an archive; no file of it gives more than it states."""
+    return sum(entry.file_size for entry in archive.infolist())
 
 
 def circuit_bytes(circuit: QuantumCircuit, digest: str) -> bytes:

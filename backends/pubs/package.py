@@ -48,10 +48,13 @@ class Package:
     Attributes:
         pubs: ISA pubs, each with a precision where the machine needs one.
         about: How they are run, JSON-able: what `Backend.device_description` says.
+        tag: Of the job that it was sent as, for decoders of results that repeat it; not in the
+            bytes.
     """
 
     pubs: tuple[EstimatorPub, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
+    tag: str | None = None
 
     def to_bytes(self) -> bytes:
         """The archive.

@@ -15,8 +15,10 @@ import re
 import tempfile
 from pathlib import Path
 
-from qvlm_qiskit.basics.files import PRIVATE, write_bytes
+from qvlm_qiskit.basics.files import write_bytes
+from qvlm_qiskit.basics.sizes import check_size
 from qvlm_qiskit.errors import LedgerError
+from qvlm_qiskit.jobs.ledger.rights import rights_of
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 
@@ -37,8 +39,9 @@ class Blobs:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self.rights = rights_of(self.folder)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.rights.make(self.folder, parents=True)
         except OSError as ex:
             raise LedgerError(f"can't use {folder} for stored results: {ex}") from ex
 
@@ -51,9 +54,9 @@ class Blobs:
         name = _sum(content)
         path = self._path(name)
         try:
-            path.parent.mkdir(exist_ok=True)
+            self.rights.make(path.parent)
             if not (path.exists() and _sum(path.read_bytes()) == name):
-                write_bytes(path, content, mode=PRIVATE)
+                write_bytes(path, content, mode=self.rights.file)
             # Also for a blob that was there: its writer may have died before this.
             for folder in (path.parent, self.folder):
                 _sync_folder(folder)
@@ -66,9 +69,11 @@ class Blobs:
 
         Raises:
             DamagedBlobError: It is missing, or its bytes have changed; then it is moved away.
+            TooLargeError: It has more bytes than are read.
         """
         path = self._path(name)
         try:
+            check_size(f"the stored file {path}", path.stat().st_size)
             content = path.read_bytes()
         except FileNotFoundError:
             raise DamagedBlobError(f"the stored file {path} is missing") from None
@@ -98,7 +103,7 @@ class Blobs:
 
     def _set_aside(self, path: Path) -> Path:
         folder = self.folder / "damaged"
-        folder.mkdir(exist_ok=True)
+        self.rights.make(folder)
         descriptor, aside = tempfile.mkstemp(prefix=f"{path.stem}-", suffix=".blob", dir=folder)
         os.close(descriptor)
         try:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qvlm_qiskit.jobs.ledger.ids import checked_id, checked_server_id
 from qvlm_qiskit.jobs.ledger.states import State
 
 Floats = NDArray[np.float64]
@@ -20,7 +21,8 @@ class Submission:
     """One intended, running or finished server job; the columns of its table.
 
     What a search for it has to wait for is written before it is sent: `certain_at` by the store's
-    clock, and the sender's boot with the seconds since then.
+    clock, and the sender's boot with the seconds since then; `answered_at` is when the service
+    answered that it had not taken it.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Submission:
     reason_code: int | None
     posts: int
     posted_at: float | None
+    answered_at: float | None
     certain_at: float | None
     boot: str | None
     boot_seconds: float | None
@@ -55,6 +58,9 @@ class Submission:
     updated_at: float
     lease_owner: str | None
     lease_until: float | None
+    lease_seconds: float | None
+    lease_boot: str | None
+    lease_boot_until: float | None
 
 
 @dataclass(frozen=True)
@@ -98,8 +104,17 @@ def columns_of(submission: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def submission_from(line: Any) -> Submission:
-    """The submission of a line of its table."""
+    """The submission of a line of its table.
+
+    Raises:
+        LedgerError: One of its ids is no plain name: it could lead to another file or address.
+    """
     values = dict(line._mapping)  # noqa: SLF001  (SQLAlchemy's public name of a row's mapping)
+    for name in ("id", "tag", "run", "previous", "session"):
+        if values[name] is not None:
+            checked_id(name, values[name])
+    if values["server_id"] is not None:
+        checked_server_id(values["server_id"])
     return Submission(
         **{**values, "state": State(values["state"]), "about": json.loads(values["about"])}
     )
@@ -129,6 +144,11 @@ def bytes_of(values: Any) -> bytes:
     return np.ascontiguousarray(values, dtype="<f8").tobytes()
 
 
+def floats_from(content: bytes) -> Floats:
+    """The numbers of `bytes_of`."""
+    return np.frombuffer(content, dtype="<f8").astype(np.float64)
+
+
 def array_from(content: bytes | None) -> Floats | None:
     """The numbers of `bytes_of`; None where there are none."""
-    return None if content is None else np.frombuffer(content, dtype="<f8").astype(np.float64)
+    return None if content is None else floats_from(content)

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from qvlm_qiskit.errors import InputError, JobError, LedgerError
 from qvlm_qiskit.jobs.ledger import schema
+from qvlm_qiskit.jobs.ledger.ids import checked_id
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.run_states import ENDED, refuse_ended
 from qvlm_qiskit.jobs.ledger.states import State
@@ -78,6 +79,7 @@ def new_run(store: JobStore, request: Mapping[str, Any]) -> JobRun:
                 id=identifier, created_at=now, updated_at=now, state="waiting", request=text
             )
         )
+        _keep(store, connection, identifier)
     return load_run(store, identifier)
 
 
@@ -88,7 +90,7 @@ def load_run(store: JobStore, identifier: str) -> JobRun:
         InputError: There is none, or there are several.
     """
     table = schema.runs
-    with store.transaction() as connection:
+    with store.reading() as connection:
         found = connection.execute(
             select(table).where(table.c.id.startswith(identifier, autoescape=True))
         ).all()
@@ -103,7 +105,7 @@ def load_run(store: JobStore, identifier: str) -> JobRun:
 def list_runs(store: JobStore) -> list[JobRun]:
     """All runs, the oldest first."""
     table = schema.runs
-    with store.transaction() as connection:
+    with store.reading() as connection:
         lines = connection.execute(select(table).order_by(table.c.created_at, table.c.id)).all()
     return [_run(line) for line in lines]
 
@@ -137,6 +139,8 @@ def close_run(
             .where(table.c.id == run.id, table.c.state.in_(BEFORE[state]), table.c.result.is_(None))
             .values(state=state, result=text, error=error, updated_at=now)
         )
+        if written.rowcount == 1:
+            _keep(store, connection, run.id)
     found = load_run(store, run.id)
     if written.rowcount != 1:
         raise RunStateError(
@@ -145,13 +149,19 @@ def close_run(
     return found
 
 
+def _keep(store: JobStore, connection: Connection, identifier: str) -> None:
+    """Write a run's record beside the files, see `jobs.ledger.journal`."""
+    line = connection.execute(select(schema.runs).where(schema.runs.c.id == identifier)).one()
+    store.journal.keep(identifier, dict(line._mapping))  # noqa: SLF001
+
+
 def check_run_lives(store: JobStore, held: Submission) -> None:
     """Refuse to send a submission whose run has ended.
 
     Raises:
         RunEndedError: It was cancelled, has failed or is done.
     """
-    with store.transaction() as connection:
+    with store.reading() as connection:
         refuse_ended(connection, held.run)
 
 
@@ -161,7 +171,7 @@ def check_run_waits(store: JobStore, run: JobRun) -> None:
     Raises:
         RunEndedError: It was cancelled, has failed or is done.
     """
-    with store.transaction() as connection:
+    with store.reading() as connection:
         refuse_ended(connection, run.id)
 
 
@@ -174,7 +184,7 @@ def note_wanted(store: JobStore, submissions: Iterable[str], run: str | None) ->
         said = select(events.number).where(
             events.submission == identifier, events.owner == run, events.note == WANTED
         )
-        with store.transaction() as connection:
+        with store.reading() as connection:
             known = connection.execute(said).first() is not None
         if not known and store.submission(identifier).run != run:
             store.note(identifier, WANTED, run)
@@ -193,7 +203,7 @@ def others_waiting(store: JobStore, submission: Submission, run: JobRun) -> list
         )
         .order_by(table.c.created_at, table.c.id)
     )
-    with store.transaction() as connection:
+    with store.reading() as connection:
         return list(connection.execute(query).scalars())
 
 
@@ -235,7 +245,7 @@ def withdraw(store: JobStore, submission: Submission, owner: str) -> bool:
 
 def _run(line: Any) -> JobRun:
     return JobRun(
-        line.id,
+        checked_id("run", line.id),
         line.created_at,
         line.updated_at,
         line.state,
@@ -272,9 +282,9 @@ def retry(store: JobStore, submission: Submission, run: str | None = None) -> Su
         "updated_at": now,
     }
     for column in (
-        "server_id", "raw", "reason", "reason_code", "posted_at", "certain_at", "boot",
-        "boot_seconds", "account", "session", "seconds_used",
-        "lease_owner", "lease_until",
+        "server_id", "raw", "reason", "reason_code", "posted_at", "answered_at", "certain_at",
+        "boot", "boot_seconds", "account", "session", "seconds_used",
+        "lease_owner", "lease_until", "lease_seconds", "lease_boot", "lease_boot_until",
     ):  # fmt: skip
         again[column] = None
     if not store.intend_again(again):

@@ -93,7 +93,7 @@ def _answers(store: JobStore, asked: _Question, remember: bool) -> dict[str, tup
     """Key and values of the row that answers each of the asked ones; without those of their own."""
     rows = asked.rows
     answers = {key: asked.chosen[key] for key in rows if key in asked.chosen}
-    known = _known(store, asked.kind)
+    known = store.values_of(asked.kind, answers.values())
     if lost := {key: other for key, other in answers.items() if other not in known}:
         # A row without results has answered nobody; nothing holds to it.
         answers = {key: other for key, other in answers.items() if key not in lost}
@@ -102,22 +102,19 @@ def _answers(store: JobStore, asked: _Question, remember: bool) -> dict[str, tup
     new = {
         key: row.values for key, row in rows.items() if key not in answers and key not in asked.own
     }
-    nearest = _nearest(known, new, asked.bound)
+    near = store.values_near(asked.kind, list(new.values()), asked.bound)
+    known |= near
+    nearest = _nearest(near, new, asked.bound)
     if nearest and remember:
         nearest = _remember(store, nearest)
-        if not set(nearest.values()) <= known.keys():
-            known = _known(store, asked.kind)  # another worker chose a row that is newer
+        if newer := set(nearest.values()) - known.keys():
+            known |= store.values_of(asked.kind, newer)  # another worker chose a row that is newer
     answers.update(nearest)
     return {
         key: (other, known[other])
         for key, other in answers.items()
         if other in known and np.abs(known[other] - rows[key].values).max() < asked.bound
     }
-
-
-def _known(store: JobStore, kind: str) -> dict[str, Floats]:
-    keys, values = store.values_of_kind(kind)
-    return dict(zip(keys, values, strict=True))
 
 
 def _nearest(
@@ -141,7 +138,7 @@ def _nearest(
 def remembered(store: JobStore, keys: Iterable[str]) -> dict[str, str]:
     """The keys of the rows that answer rows near them, as they were written down."""
     table, found = schema.nearby, {}
-    with store.transaction() as connection:
+    with store.reading() as connection:
         for part in _parts(keys):
             lines = connection.execute(select(table).where(table.c.key.in_(part)))
             found.update({line.key: line.answered_by for line in lines})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from sqlalchemy import (
     Column,
     Connection,
@@ -20,12 +21,20 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     inspect,
+    select,
 )
 
 from qvlm_qiskit.errors import LedgerError
+from qvlm_qiskit.jobs.ledger.projection import projection
 
-VERSION = 4
+VERSION = 5
+LEDGER = "ledger"
+"""Name of the ledger's id in `meta`."""
+
+MIGRATED_AT_ONCE = 10_000
+"""Rows that are in memory while a store is brought up to a newer version."""
 
 metadata = MetaData()
 
@@ -71,9 +80,23 @@ submissions = Table(
     Column("updated_at", Float, nullable=False),
     Column("lease_owner", String(64)),
     Column("lease_until", Float),
+    Column("answered_at", Float),
+    Column("lease_seconds", Float),
+    Column("lease_boot", String(64)),
+    Column("lease_boot_until", Float),
 )
 Index("submissions_by_run", submissions.c.run)
 Index("submissions_by_state", submissions.c.state)
+submissions_by_bill = Index(
+    "submissions_by_bill",
+    submissions.c.machine,
+    submissions.c.seconds_used,
+    submissions.c.updated_at,
+)
+submissions_by_server_id = Index("submissions_by_server_id", submissions.c.server_id)
+submissions_by_change = Index(
+    "submissions_by_change", submissions.c.machine, submissions.c.updated_at
+)
 
 rows = Table(
     "rows",
@@ -86,9 +109,10 @@ rows = Table(
     Column("stds", LargeBinary),
     Column("kind", String(64)),
     Column("parameters", LargeBinary),
+    Column("projection", Float),
 )
-Index("rows_by_submission", rows.c.submission)
-rows_by_kind = Index("rows_by_kind", rows.c.kind)
+rows_by_place = Index("rows_by_place", rows.c.submission, rows.c.pub, rows.c.position)
+rows_by_projection = Index("rows_by_projection", rows.c.kind, rows.c.projection)
 
 nearby = Table(
     "nearby",
@@ -117,6 +141,7 @@ events = Table(
     Column("owner", String(64)),
 )
 Index("events_by_submission", events.c.submission)
+events_by_owner = Index("events_by_owner", events.c.owner)
 
 posts = Table(
     "posts",
@@ -139,6 +164,7 @@ runs = Table(
     Column("result", Text),
     Column("error", Text),
 )
+runs_by_time = Index("runs_by_time", runs.c.created_at, runs.c.id)
 
 
 def _to_2(connection: Connection) -> None:
@@ -149,7 +175,6 @@ def _to_2(connection: Connection) -> None:
 def _to_3(connection: Connection) -> None:
     """Version 2 did not keep the rows' values; its rows are found by their keys only."""
     _add(connection, rows.c.kind, rows.c.parameters)
-    rows_by_kind.create(connection)
 
 
 def _to_4(connection: Connection) -> None:
@@ -159,6 +184,35 @@ def _to_4(connection: Connection) -> None:
     nearby.create(connection)
 
 
+def _to_5(connection: Connection) -> None:
+    """Version 4 found rows near others by reading all of a kind, and knew no denied requests."""
+    sent, lease = submissions.c, ("lease_seconds", "lease_boot", "lease_boot_until")
+    _add(connection, sent.answered_at, *(sent[name] for name in lease), rows.c.projection)
+    missing = (
+        select(rows.c.key, rows.c.parameters)
+        .where(rows.c.parameters.is_not(None), rows.c.projection.is_(None))
+        .limit(MIGRATED_AT_ONCE)
+    )
+    written = (
+        rows.update()
+        .where(rows.c.key == bindparam("row"))
+        .values(projection=bindparam("projected"))
+    )
+    while lines := connection.execute(missing).all():
+        values = [
+            {"row": line.key, "projected": projection(np.frombuffer(line.parameters, "<f8"))}
+            for line in lines
+        ]
+        connection.execute(written, values)
+    for index in ("rows_by_kind", "rows_by_submission"):
+        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {index}")
+    for made in (
+        rows_by_place, rows_by_projection, submissions_by_bill, submissions_by_change,
+        submissions_by_server_id, events_by_owner, runs_by_time,
+    ):  # fmt: skip
+        made.create(connection, checkfirst=True)
+
+
 def _add(connection: Connection, *columns: Column[Any]) -> None:
     for column in columns:
         kind = column.type.compile(connection.dialect)
@@ -166,8 +220,27 @@ def _add(connection: Connection, *columns: Column[Any]) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}")
 
 
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {2: _to_2, 3: _to_3, 4: _to_4}
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {2: _to_2, 3: _to_3, 4: _to_4, 5: _to_5}
 """The step that leads to each version from the one before it."""
+
+
+def is_new(connection: Connection) -> bool:
+    """Whether the database has no tables of a store."""
+    return not inspect(connection).has_table(meta.name)
+
+
+def ledger_of(connection: Connection) -> str | None:
+    """The ledger's id; None for a new database, and for one that has to be brought up."""
+    if is_new(connection):
+        return None
+    found = dict(connection.execute(select(meta.c.name, meta.c.value)).all())  # type: ignore[arg-type]
+    return found.get(LEDGER) if found.get("schema") == str(VERSION) else None
+
+
+def sign(connection: Connection, ledger: str) -> None:
+    """Write down the ledger's id, if it has none yet."""
+    if ledger_of(connection) is None:
+        connection.execute(meta.insert().values(name=LEDGER, value=ledger))
 
 
 def prepare(connection: Connection) -> None:

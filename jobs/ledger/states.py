@@ -4,8 +4,9 @@
               │           ├→ intended   (surely not accepted; sent again later)
               │           ├→ refused    (surely not accepted, and never will be)
               │           └→ unknown ─┬→ queued     (found by its tag)
-              │                       └→ intended   (a complete search after the grace period
-              └→ withdrawn                            found nothing)
+              │                       ├→ intended   (a complete search after the grace period
+              │                       │               found nothing)
+              └→ withdrawn            └→ refused    (likewise, and the service had refused it)
     queued, running → failed | cancelled;  stored → completed (its file was damaged: fetched again)
     completed → failed (the service does not know it any more)
 
@@ -55,7 +56,7 @@ FINAL = frozenset({State.ANSWERED, State.REFUSED, State.FAILED, State.CANCELLED,
 NEXT: dict[State, frozenset[State]] = {
     State.INTENDED: frozenset({State.POSTING, State.WITHDRAWN}),
     State.POSTING: frozenset({State.QUEUED, State.INTENDED, State.REFUSED, State.UNKNOWN}),
-    State.UNKNOWN: frozenset({State.QUEUED, State.INTENDED}),
+    State.UNKNOWN: frozenset({State.QUEUED, State.INTENDED, State.REFUSED}),
     State.QUEUED: frozenset({State.RUNNING, State.COMPLETED, State.FAILED, State.CANCELLED}),
     State.RUNNING: frozenset({State.QUEUED, State.COMPLETED, State.FAILED, State.CANCELLED}),
     State.COMPLETED: frozenset({State.STORED, State.FAILED}),

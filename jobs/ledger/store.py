@@ -18,45 +18,84 @@ Guarantees that everything else rests on:
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from qvlm_qiskit.backends.pubs.answer import PubAnswer
+from qvlm_qiskit.basics import clocks
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.ledger.blobs import Blobs
-from qvlm_qiskit.jobs.ledger.database import alone, open_engine, parsed, shown
+from qvlm_qiskit.jobs.ledger.database import (
+    alone,
+    is_damaged,
+    open_engine,
+    open_for_reading,
+    parsed,
+    reading,
+    saying_what_blocks,
+    shown,
+)
+from qvlm_qiskit.jobs.ledger.journal import Journal, new_ledger_id
+from qvlm_qiskit.jobs.ledger.projection import window
 from qvlm_qiskit.jobs.ledger.records import (
     Event,
     Floats,
     StoredRow,
     Submission,
-    array_from,
     bytes_of,
     columns_of,
+    floats_from,
     storable,
     stored_row_from,
     submission_from,
 )
+from qvlm_qiskit.jobs.ledger.rights import give_to_group, rights_of, tighten
 from qvlm_qiskit.jobs.ledger.run_states import refuse_ended
 from qvlm_qiskit.jobs.ledger.states import FINAL, NEXT, State
+from qvlm_qiskit.jobs.ledger.unwritable import is_unwritable, readable_address
+
+Item = TypeVar("Item")
 
 DATABASE = "ledger.sqlite"
+WINDOWS = 50  # of near rows that one statement asks for
 CHUNK = 500  # SQLite's older builds take 999 variables in one statement
 
 
 class _TakenError(LedgerError):
     """A unique value is in the database already."""
+
+
+class LostLedgerError(LedgerError):
+    """The database is empty or missing, and its files are there."""
+
+
+class DamagedLedgerError(LedgerError):
+    """The database's file is none, or is torn."""
 
 
 class LeaseLostError(LedgerError):
@@ -71,48 +110,110 @@ class JobStore:
         blobs: The folder of files; by default inside the folder. A URL needs one that all
             machines see.
         create: False refuses a folder without a ledger.
+        group: Name of a group that may use the ledger, too; by default it is the user's alone, or
+            as it was made.
+        rebuilding: Take files beside an empty database for its own, see `jobs.rebuild`.
+
+    Attributes:
+        read_only: Whether the place can't be written to; then the ledger can only be looked at.
 
     Raises:
+        LostLedgerError: The database is empty, but a ledger's files are there.
         LedgerError: A place that can't be used, a store of a newer version, or no store at all.
     """
 
     def __init__(
-        self, place: str | Path, blobs: str | Path | None = None, *, create: bool = True
+        self,
+        place: str | Path,
+        blobs: str | Path | None = None,
+        *,
+        create: bool = True,
+        group: str | None = None,
+        rebuilding: bool = False,
     ) -> None:
-        self.place = str(place)
+        self.place, self.read_only = str(place), False
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
+        url, self.folder = _located(self.place, blobs)
         if "://" in self.place:
-            if blobs is None:
-                raise LedgerError(
-                    "a store in a database needs a folder for its files (blobs=), on a disk that "
-                    "all its users see"
-                )
-            url, self.folder = parsed(self.place), Path(blobs)
             self.place = shown(url)
-        else:
-            self.folder = Path(place)
-            url = URL.create("sqlite", database=str(self.folder / DATABASE))
+        files = self.folder if "://" in self.place else self.folder / "blobs"
+        if blobs is not None:
+            files = Path(blobs)
+        if "://" not in self.place:
             if not create and not (self.folder / DATABASE).is_file():
-                raise LedgerError(f"there is no ledger at {place}")
-            _make(self.folder)
-        self.blobs = Blobs(self.folder / "blobs" if blobs is None else blobs)
-        self.engine = open_engine(url)
+                raise (
+                    _lost(self.place, files)
+                    if Journal(files).in_use()
+                    else LedgerError(f"there is no ledger at {place}")
+                )
+            self.read_only = is_unwritable(self.folder / DATABASE)
+        if group is not None:
+            for folder in {self.folder, files}:
+                give_to_group(folder, group)
+        if not self.read_only:
+            _make(self.folder, url)
+        self.blobs = Blobs(files)
+        self.journal = Journal(self.blobs.folder)
+        self.engine = self._opened(url)
         try:
-            with self.transaction() as connection:
-                alone(connection, "schema")
-                schema.prepare(connection)
+            self._prepare(rebuilding)
         except LedgerError:
             self.close()
             raise
 
+    def _opened(self, url: URL) -> Engine:
+        if not self.read_only:
+            return open_engine(url)
+        self._copy = tempfile.TemporaryDirectory(prefix="qvlm-ledger-")
+        address, copied = readable_address(
+            self.folder / DATABASE, schema.VERSION, Path(self._copy.name)
+        )
+        engine = open_for_reading(address)
+        if copied:
+            with self._guarded(), engine.begin() as connection:
+                schema.prepare(connection)
+        return engine
+
+    def _prepare(self, rebuilding: bool) -> None:
+        """Make the tables or bring them up, and sign the files; nothing where all is as it was."""
+        with self.reading() as connection:
+            known = schema.ledger_of(connection)
+        there = self.journal.ledger()
+        if known is not None and there not in (None, known):
+            raise LedgerError(
+                f"the files in {self.blobs.folder} are those of another ledger than {self.place}"
+            )
+        if self.read_only or (known is not None and there is not None):
+            return
+        with self.transaction() as connection:
+            alone(connection, "schema")
+            if schema.is_new(connection) and not rebuilding and self.journal.in_use():
+                raise _lost(self.place, self.blobs.folder)
+            schema.prepare(connection)
+            self._sign(connection)
+
+    def _sign(self, connection: Connection) -> None:
+        """Leave the mark beside the files, and what an older release has not recorded there."""
+        there = self.journal.ledger()
+        ledger = schema.ledger_of(connection) or there or new_ledger_id()
+        if there is None:
+            for table in (schema.submissions, schema.runs):
+                for line in connection.execute(select(table)):
+                    self.journal.keep(line.id, dict(line._mapping))  # noqa: SLF001
+            self.journal.mark(ledger)
+        schema.sign(connection, ledger)
+
     def close(self) -> None:
         """Give the database's connections back."""
         self.engine.dispose()
+        if self._copy is not None:
+            self._copy.cleanup()
 
     def now(self) -> float:
         """Seconds since 1970 by the clock that all users of the store share."""
         if self.engine.dialect.name != "postgresql":
             return time.time()
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return now_in(connection)
 
     # Rows ------------------------------------------------------------------------------------
@@ -120,30 +221,41 @@ class JobStore:
     def find_rows(self, keys: Iterable[str]) -> dict[str, StoredRow]:
         """What is known of rows, by key; unknown and free ones are left out."""
         table, found = schema.rows, {}
-        with self.transaction() as connection:
+        with self.reading() as connection:
             for part in _chunks(list(keys)):
                 query = select(table).where(table.c.key.in_(part), table.c.submission.not_in(_FREE))
                 for line in connection.execute(query):
                     found[line.key] = stored_row_from(line)
         return found
 
-    def values_of_kind(self, kind: str) -> tuple[list[str], Floats]:
-        """Keys and parameter values, (rows, parameters), of all rows of a kind that are not lost.
+    def values_of(self, kind: str, keys: Iterable[str]) -> dict[str, Floats]:
+        """Parameter values of those rows of a kind that are not lost, by key.
 
         Rows of submissions that ended without results are left out: nobody will answer them.
         """
-        table, other = schema.rows, schema.submissions
-        ended = [state.value for state in FINAL - {State.ANSWERED}]
-        query = (
-            select(table.c.key, table.c.parameters)
-            .join(other, other.c.id == table.c.submission)
-            .where(table.c.kind == kind, other.c.state.not_in(ended))
-            .order_by(table.c.key)
-        )
-        with self.transaction() as connection:
-            lines = connection.execute(query).all()
-        values = [array_from(line.parameters) for line in lines]
-        return [line.key for line in lines], np.array(values, dtype=np.float64)
+        found = {}
+        with self.reading() as connection:
+            for part in _chunks(list(keys)):
+                lines = connection.execute(_living(kind).where(schema.rows.c.key.in_(part)))
+                found.update({line.key: floats_from(line.parameters) for line in lines})
+        return found
+
+    def values_near(self, kind: str, values: Sequence[Floats], bound: float) -> dict[str, Floats]:
+        """Those of all rows of a kind that may be within a bound of given ones, by key.
+
+        Args:
+            kind: See `values_of`.
+            values: Parameter values of the given rows.
+            bound: In every parameter. Some of the rows that are returned are farther away.
+        """
+        place, found = schema.rows.c.projection, {}
+        windows = [window(one, bound) for one in values]
+        with self.reading() as connection:
+            for part in _chunks(windows, WINDOWS):
+                near = or_(*(place.between(low, high) for low, high in part))
+                lines = connection.execute(_living(kind).where(near))
+                found.update({line.key: floats_from(line.parameters) for line in lines})
+        return dict(sorted(found.items()))
 
     def rows_of(self, submission: str) -> list[StoredRow]:
         """The rows that a submission buys, by pub and position."""
@@ -153,18 +265,18 @@ class JobStore:
             .where(table.c.submission == submission)
             .order_by(table.c.pub, table.c.position)
         )
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return [stored_row_from(line) for line in connection.execute(query)]
 
     def count_rows(self) -> int:
         """How many rows are answered or being bought."""
-        with self.transaction() as connection:
+        with self.reading() as connection:
             count = select(func.count()).select_from(schema.rows)
             return int(connection.execute(count).scalar_one())
 
     def count_jobs(self) -> int:
         """How many submissions there are."""
-        with self.transaction() as connection:
+        with self.reading() as connection:
             count = select(func.count()).select_from(schema.submissions)
             return int(connection.execute(count).scalar_one())
 
@@ -250,12 +362,25 @@ class JobStore:
         """Submissions that fulfil SQLAlchemy conditions on `schema.submissions`, oldest first."""
         table = schema.submissions
         query = select(table).where(*conditions).order_by(table.c.created_at, table.c.id)
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return [submission_from(line) for line in connection.execute(query)]
+
+    def ids_in_state(self, state: State) -> list[str]:
+        """Ids of the submissions in a state, oldest first."""
+        table = schema.submissions
+        query = select(table.c.id).where(table.c.state == state.value)
+        with self.reading() as connection:
+            ordered = query.order_by(table.c.created_at, table.c.id)
+            return list(connection.execute(ordered).scalars())
 
     def in_state(self, state: State) -> list[Submission]:
         """Submissions in a state, oldest first."""
         return self.find(schema.submissions.c.state == state.value)
+
+    def with_server_id(self, machine: str, server_id: str) -> list[Submission]:
+        """Submissions whose job on a machine has an id, the oldest first."""
+        table = schema.submissions
+        return self.find(table.c.server_id == server_id, table.c.machine == machine)
 
     def history(self, identifier: str) -> list[Event]:
         """What happened to a submission, in order."""
@@ -265,27 +390,40 @@ class JobStore:
             .where(table.c.submission == identifier)
             .order_by(table.c.number)
         )
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return [Event(*line) for line in connection.execute(query)]
 
     # Leases and states -----------------------------------------------------------------------
 
     def acquire(self, identifier: str, owner: str, seconds: float) -> Submission | None:
-        """Take or renew the lease of a submission; None while another worker has it."""
+        """Take or renew the lease of a submission; None while another worker has it.
+
+        On the computer that took it the time since boot says when it ends, elsewhere the store's
+        clock, by which no lease lasts longer from now than it was taken for.
+        """
         table = schema.submissions
         with self.transaction() as connection:
-            now = now_in(connection)
+            now, (booted, since) = now_in(connection), clocks.boot()
             free = or_(
-                table.c.lease_owner.is_(None),
-                table.c.lease_owner == owner,
-                table.c.lease_until < now,
+                table.c.lease_owner.is_(None), table.c.lease_owner == owner, not_(_lease_lasts(now))
             )
             taken = connection.execute(
                 update(table)
                 .where(table.c.id == identifier, free)
-                .values(lease_owner=owner, lease_until=now + seconds)
-            )
+                .values(
+                    lease_owner=owner, lease_until=now + seconds, lease_seconds=seconds,
+                    lease_boot=booted, lease_boot_until=since + seconds,
+                )
+            )  # fmt: skip
             if taken.rowcount != 1:
+                # One that ends later than that was taken before the clock was set back.
+                connection.execute(
+                    update(table)
+                    .where(
+                        table.c.id == identifier, table.c.lease_until > now + table.c.lease_seconds
+                    )
+                    .values(lease_until=now + table.c.lease_seconds)
+                )
                 return None
             line = connection.execute(select(table).where(table.c.id == identifier)).one()
         return submission_from(line)
@@ -323,6 +461,7 @@ class JobStore:
             self._write(connection, held, owner, {"state": state.value, **changes})
             _note(connection, held.id, state, note, owner)
             line = connection.execute(select(table).where(table.c.id == held.id)).one()
+            self.journal.keep(held.id, dict(line._mapping))  # noqa: SLF001
         return submission_from(line)
 
     def answer(self, held: Submission, owner: str, answers: Sequence[PubAnswer]) -> Submission:
@@ -381,7 +520,7 @@ class JobStore:
         pubs = select(func.max(schema.rows.c.pub)).where(
             schema.rows.c.submission == submission, schema.rows.c.submission.in_(answered)
         )
-        with self.transaction() as connection:
+        with self.reading() as connection:
             lines = connection.execute(query).all()
             last = connection.execute(pubs).scalar_one_or_none()
         known = [line.pub for line in lines]
@@ -426,7 +565,7 @@ class JobStore:
                 table.c.id == held.id,
                 table.c.state == held.state.value,
                 table.c.lease_owner == owner,
-                table.c.lease_until > now,
+                _lease_lasts(now),
             )
             .values(updated_at=now, **{name: storable(value) for name, value in changes.items()})
         )
@@ -438,8 +577,26 @@ class JobStore:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A database transaction; on SQLite it has the write lock from its beginning."""
-        with self._guarded(), self.engine.begin() as connection:
+        """A database transaction; on SQLite it has the write lock from its beginning.
+
+        Raises:
+            LedgerError: The ledger is read-only, or can't be used.
+        """
+        if self.read_only:
+            raise LedgerError(
+                f"the ledger {self.place} can't be written to: it can be listed, shown and verified"
+            )
+        with (
+            self._guarded(),
+            self.engine.begin() as connection,
+            saying_what_blocks(connection, self.place),
+        ):
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads, one state of the database, without a lock."""
+        with self._guarded(), reading(self.engine).begin() as connection:
             yield connection
 
     @contextmanager
@@ -454,6 +611,11 @@ class JobStore:
             # The text of a database error can hold the URL with its password: only its type and
             # the driver's own words are passed on.
             words = str(getattr(ex, "orig", None) or type(ex).__name__)
+            if is_damaged(getattr(ex, "orig", None)):
+                raise DamagedLedgerError(
+                    f"the database of the ledger {self.place} is damaged ({words}): qvlm jobs "
+                    "verify --rebuild makes it again from the files beside it"
+                ) from None
             raise LedgerError(f"the ledger {self.place} can't be used: {words}") from None
 
 
@@ -475,9 +637,55 @@ def _drop_free(connection: Connection, keys: list[str]) -> None:
         )
 
 
-def _make(folder: Path) -> None:
+def _lease_lasts(now: float) -> ColumnElement[bool]:
+    """Whether a lease lasts, by the one of two clocks that nobody can set, where it says so."""
+    table, (booted, since) = schema.submissions, clocks.boot()
+    here = and_(table.c.lease_boot.is_not(None), table.c.lease_boot == booted)
+    return case((here, table.c.lease_boot_until > since), else_=table.c.lease_until > now)
+
+
+def _living(kind: str) -> Select[Any]:
+    """Key and parameters of the rows of a kind that somebody has answered or will answer."""
+    table, other = schema.rows, schema.submissions
+    ended = [state.value for state in FINAL - {State.ANSWERED}]
+    return (
+        select(table.c.key, table.c.parameters)
+        .join(other, other.c.id == table.c.submission)
+        .where(table.c.kind == kind, other.c.state.not_in(ended))
+    )
+
+
+def _lost(place: str, files: Path) -> LostLedgerError:
+    return LostLedgerError(
+        f"the database of the ledger {place} is empty or missing, but its files are in {files}: "
+        "qvlm jobs verify --rebuild makes it again from them"
+    )
+
+
+def _located(place: str, blobs: str | Path | None) -> tuple[URL, Path]:
+    """The database of a store, and its folder.
+
+    Raises:
+        LedgerError: A database without a folder for its files.
+    """
+    if "://" not in place:
+        return URL.create("sqlite", database=str(Path(place) / DATABASE)), Path(place)
+    if blobs is None:
+        raise LedgerError(
+            "a store in a database needs a folder for its files (blobs=), on a disk that "
+            "all its users see"
+        )
+    return parsed(place), Path(blobs)
+
+
+def _make(folder: Path, url: URL) -> None:
+    """Make a store's folder and, for SQLite, the file, with the rights of all that is in it."""
+    rights = rights_of(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        rights.make(folder, parents=True)
+        if url.get_backend_name() == "sqlite":
+            rights.touch(folder / DATABASE)
+            tighten(rights, folder, folder / DATABASE, folder / "blobs")
     except OSError as ex:
         raise LedgerError(f"can't use {folder} as a ledger: {ex}") from ex
 
@@ -504,6 +712,6 @@ def _note(
     )
 
 
-def _chunks(keys: list[str]) -> Iterator[list[str]]:
-    for first in range(0, len(keys), CHUNK):
-        yield keys[first : first + CHUNK]
+def _chunks(whole: list[Item], size: int = CHUNK) -> Iterator[list[Item]]:
+    for first in range(0, len(whole), size):
+        yield whole[first : first + size]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from qvlm_qiskit.backends.decoders.registry import DECODERS
 from qvlm_qiskit.backends.pubs.answer import PubAnswer, checked
 from qvlm_qiskit.backends.pubs.package import Package
@@ -46,4 +48,5 @@ def redecode(store: JobStore, submission: Submission) -> list[PubAnswer]:
         raise LedgerError(f"what submission {submission.id} asked can't be read: {ex}") from ex
     if submission.raw is None:
         raise LedgerError(f"submission {submission.id} has no stored result")
-    return decode(submission.decoder, store.blobs.get(submission.raw), package)
+    asked = replace(package, tag=submission.tag)
+    return decode(submission.decoder, store.blobs.get(submission.raw), asked)

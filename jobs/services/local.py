@@ -40,8 +40,10 @@ from qvlm_qiskit.backends.service import (
     encode_local,
 )
 from qvlm_qiskit.basics.clocks import boot_id
-from qvlm_qiskit.basics.files import PRIVATE, write_bytes
+from qvlm_qiskit.basics.files import write_bytes
 from qvlm_qiskit.errors import JobError, QVLMError
+from qvlm_qiskit.jobs.ledger.ids import checked_id
+from qvlm_qiskit.jobs.ledger.rights import rights_of
 
 HERE = "here"
 """The account of jobs of this computer."""
@@ -87,8 +89,9 @@ class LocalJobs(JobService):
         Raises:
             RefusedError: The device can't run it.
         """
-        folder = self.spool / tag
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self._place(tag)
+        rights_of(self.spool.parent).make(self.spool, parents=True)
+        rights_of(self.spool).make(folder)
         if self.reopen is None:
             try:
                 write(folder / "result", run_package(self.estimator, package))
@@ -102,7 +105,7 @@ class LocalJobs(JobService):
 
     def find(self, tag: str) -> Sequence[ServerJob]:
         """The job of that tag, if there is one."""
-        folder = self.spool / tag
+        folder = self._place(tag)
         known = any((folder / name).exists() for name in ("result", "error", "process"))
         return [self.status(tag)] if known else []
 
@@ -145,8 +148,11 @@ class LocalJobs(JobService):
             with suppress(ProcessLookupError):  # it has ended meanwhile
                 os.kill(started["id"], 15)
 
+    def _place(self, name: str) -> Path:
+        return self.spool / checked_id("local job", name)
+
     def _folder(self, server_id: str) -> Path:
-        folder = self.spool / server_id
+        folder = self._place(server_id)
         if not folder.is_dir():
             raise NoSuchJobError(f"no local job {server_id}")
         return folder
@@ -205,7 +211,7 @@ def run_package(estimator: BaseEstimatorV2, package: Package) -> bytes:
 
 def write(path: Path, content: bytes) -> None:
     """Write a file of a job whole or not at all."""
-    write_bytes(path, content, mode=PRIVATE)
+    write_bytes(path, content, mode=rights_of(path.parent).file)
 
 
 def _process(folder: Path) -> dict[str, Any] | None:
@@ -225,7 +231,7 @@ def _locked(folder: Path) -> Iterator[int | None]:
     Raises:
         JobError: The file system has no locks.
     """
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, rights_of(folder).file)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,6 +16,7 @@ from qvlm_qiskit.jobs.services.decode import redecode
 from qvlm_qiskit.jobs.worker import reconcile
 from qvlm_qiskit.jobs.worker.desk import Desk
 
+FOREIGN = "the service has another job under this id"
 GONE = "the service does not know this job any more"
 
 STATES = {
@@ -38,6 +39,10 @@ def ask(desk: Desk, held: Submission) -> Submission:
         job = desk.service.status(_server_id(held))
     except NoSuchJobError as ex:
         return _gone(desk, held, ex)
+    if job.server_id != held.server_id:
+        raise UnreachableError(f"asked for job {held.server_id}, the answer is {job.server_id}'s")
+    if job.tags is not None and held.tag not in job.tags:
+        return _foreign(desk, held)
     state = STATES[job.status]
     if state is held.state:
         return held
@@ -115,6 +120,22 @@ def _gone(desk: Desk, held: Submission, error: NoSuchJobError) -> Submission:
         raise error
     note = f"{GONE} ({error}), and lists none with its tag"
     return desk.store.move(held, desk.owner, State.FAILED, note, reason=GONE)
+
+
+def _foreign(desk: Desk, held: Submission) -> Submission:
+    """An id under which the server has another job: the tag leads to the right one, or to none.
+
+    Raises:
+        UnreachableError: It may be too early to say, or the search got no answer.
+    """
+    settled = reconcile.is_settled(desk, held)
+    if found := desk.service.find(held.tag):
+        note = f"job {held.server_id} is another one; found by its tag as {found[0].server_id}"
+        return desk.store.move(held, desk.owner, held.state, note, server_id=found[0].server_id)
+    if not settled:
+        raise UnreachableError(f"job {held.server_id} has another tag; it is asked for again")
+    note = f"{FOREIGN} ({held.server_id}), and lists none with its tag"
+    return desk.store.move(held, desk.owner, State.FAILED, note, reason=FOREIGN)
 
 
 def _server_id(held: Submission) -> str:

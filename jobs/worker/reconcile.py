@@ -37,9 +37,13 @@ def search(desk: Desk, held: Submission) -> Submission:
         if len(found) > 1:
             others = ", ".join(job.server_id for job in found[1:])
             note += f"; the server has more jobs with this tag ({others})"
-        return desk.store.move(held, desk.owner, State.QUEUED, note, server_id=server_id)
+        return desk.store.move(
+            held, desk.owner, State.QUEUED, note, server_id=server_id, reason=None
+        )
     if not settled:
         return held
+    if held.reason is not None:  # the service's words, with which it refused
+        return desk.store.move(held, desk.owner, State.REFUSED, held.reason)
     note = "a search after the grace period found no job: it may be sent again"
     return desk.store.move(held, desk.owner, State.INTENDED, note)
 
@@ -60,8 +64,11 @@ def check_account(desk: Desk, held: Submission) -> None:
 def certain_at(desk: Desk, held: Submission) -> float:
     """From when on, by the store's clock, a search that finds nothing proves something.
 
-    The sender's patience and the searcher's may differ; the longer one counts.
+    The sender's patience and the searcher's may differ; the longer one counts. A request that was
+    answered is not under way any more: only what the service takes to list a job is left.
     """
+    if held.answered_at is not None:
+        return max(held.answered_at + desk.service.visible_after_seconds, held.certain_at or 0.0)
     if held.posted_at is None:
         raise LedgerError(f"submission {held.id} is {held.state} but was never sent")
     return max(held.posted_at + desk.grace_seconds(), held.certain_at or 0.0)
@@ -77,4 +84,5 @@ def is_settled(desk: Desk, held: Submission) -> bool:
         return True  # sent by an older release, or on a system that has no such clock
     # On another boot, or another computer, at least the time since this boot has passed.
     passed = since - (held.boot_seconds if held.boot == booted else 0.0)
-    return passed >= settled - (held.posted_at or 0.0)
+    begun = held.posted_at if held.answered_at is None else held.answered_at
+    return passed >= settled - (begun or 0.0)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.service import (
     AmbiguousError,
+    DeniedError,
     NotAcceptedError,
     RefusedError,
     SessionClosedError,
@@ -69,6 +70,8 @@ def post(desk: Desk, held: Submission) -> Submission:
         f"request {held.posts + 1}",
         posts=held.posts + 1,
         posted_at=now,
+        answered_at=None,
+        reason=None,
         certain_at=now + desk.grace_seconds(),
         boot=booted,
         boot_seconds=since,
@@ -98,14 +101,44 @@ def post(desk: Desk, held: Submission) -> Submission:
     except NotAcceptedError as ex:
         if isinstance(ex, SessionClosedError):
             desk.sessions.forget(session)
-        wait = max(desk.policy.retry_seconds(held.posts), ex.retry_after_seconds or 0.0)
-        due = store.now() + min(wait, desk.policy.longest_wait_seconds)
+        due = _due(desk, held, ex.retry_after_seconds)
         return store.move(held, desk.owner, State.INTENDED, f"not accepted: {ex}", not_before=due)
+    except DeniedError as ex:
+        return _denied(desk, held, ex)
     except AmbiguousError as ex:
         return store.move(held, desk.owner, State.UNKNOWN, str(ex))
+    if taken := store.with_server_id(held.machine, server_id):
+        note = f"answered with the id {server_id}, which is that of {taken[0].id}"
+        return store.move(held, desk.owner, State.UNKNOWN, note)
     return store.move(
         held, desk.owner, State.QUEUED, f"accepted as {server_id}", server_id=server_id
     )
+
+
+def _denied(desk: Desk, held: Submission, error: DeniedError) -> Submission:
+    """A request that was answered is not under way any more: the search waits from now on."""
+    if error.session_closed:
+        desk.sessions.forget(held.session)
+    booted, since = clocks.boot()
+    now = desk.store.now()
+    return desk.store.move(
+        held,
+        desk.owner,
+        State.UNKNOWN,
+        f"not accepted: {error}; a search makes sure",
+        answered_at=now,
+        certain_at=now + desk.service.visible_after_seconds,
+        boot=booted,
+        boot_seconds=since,
+        not_before=_due(desk, held, error.retry_after_seconds),
+        reason=str(error) if error.final else None,
+    )
+
+
+def _due(desk: Desk, held: Submission, asked_seconds: float | None) -> float:
+    """When a request that was not accepted may be sent again."""
+    wait = max(desk.policy.retry_seconds(held.posts), asked_seconds or 0.0)
+    return desk.store.now() + min(wait, desk.policy.longest_wait_seconds)
 
 
 def _posted_at(held: Submission) -> float:

@@ -85,6 +85,16 @@ Blobs = Annotated[
         show_default=False,
     ),
 ]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        "--store-group",
+        envvar="QVLM_GROUP",
+        help="Share the ledger with this group of users; by default it is the user's alone, or as "
+        "it was made.",
+        show_default=False,
+    ),
+]
 BudgetSeconds = Annotated[
     float | None,
     typer.Option(help="QPU seconds that all jobs together may take.", show_default=False),
@@ -138,7 +148,18 @@ def open_machine(name: str, **options: Any) -> Any:
     return machine
 
 
-def open_store(place: str | None, blobs: Path | None, *, create: bool = False) -> Any:
+def ledger_place(place: str | None) -> str:
+    """Where the ledger is; without a place, the user's own."""
+    if place is not None:
+        return place
+    from platformdirs import user_data_path
+
+    return str(user_data_path("qvlm") / "jobs")
+
+
+def open_store(
+    place: str | None, blobs: Path | None, *, create: bool = False, group: str | None = None
+) -> Any:
     """Open the ledger; without a place, the user's own.
 
     Raises:
@@ -146,15 +167,11 @@ def open_store(place: str | None, blobs: Path | None, *, create: bool = False) -
     """
     from qvlm_qiskit.errors import LedgerError
     from qvlm_qiskit.jobs import JobStore
-    from qvlm_qiskit.jobs.ledger.store import DATABASE
 
-    if place is None:
-        from platformdirs import user_data_path
-
-        place = str(user_data_path("qvlm") / "jobs")
-    if not create and "://" not in place and not (Path(place) / DATABASE).is_file():
+    place = ledger_place(place)
+    if not create and "://" not in place and not Path(place).exists():
         raise LedgerError(f"there is no ledger at {place}: qvlm submit makes one")
-    return JobStore(place, blobs, create=create)
+    return JobStore(place, blobs, create=create, group=group)
 
 
 @contextmanager

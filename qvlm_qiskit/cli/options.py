@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -88,6 +89,11 @@ class LedgerOptions:
 
     store: common.StorePlace = None
     blobs: common.Blobs = None
+    store_group: common.Group = None
+
+    def place(self) -> tuple[str, Path | None]:
+        """The ledger's place and the folder of its files, as `JobStore` takes them."""
+        return common.ledger_place(self.store), self.blobs
 
     def open(self, *, create: bool = False) -> Any:
         """Open the ledger.
@@ -95,7 +101,7 @@ class LedgerOptions:
         Raises:
             LedgerError: There is none yet, or it can't be used.
         """
-        return common.open_store(self.store, self.blobs, create=create)
+        return common.open_store(self.store, self.blobs, create=create, group=self.store_group)
 
     def hint(self, ledger: Any) -> str:
         """What a command that goes on with a run needs behind its id."""

@@ -41,10 +41,11 @@ def export_run(
         SHA-256 of every file, by its path in the folder.
 
     Raises:
-        InputError: The place is taken.
+        InputError: The place is taken, is the ledger's own, or holds something else than an export.
         LedgerError: A package or raw result in the ledger is damaged.
     """
     run = load_run(store, identifier)
+    _check_place(out, store, overwrite)
     if out.suffix != ".zip":
         with new_folder(out, overwrite) as folder:
             return _fill(folder, store, run)
@@ -63,6 +64,40 @@ def export_run(
             os.fsync(handle.fileno())
         archive.replace(out)
     return sums
+
+
+def _check_place(out: Path, store: JobStore, overwrite: bool) -> None:
+    """Refuse to replace anything but an earlier export: least of all the ledger.
+
+    Raises:
+        InputError: The ledger is there, or files that no export has written.
+    """
+    place = out.resolve()
+    for folder in (store.folder.resolve(), store.blobs.folder.resolve()):
+        if place == folder or place in folder.parents or folder in place.parents:
+            raise InputError(f"{out} is where the ledger is; choose another --out")
+    if not (overwrite and out.exists()):
+        return
+    try:
+        names, sums = _content(out)
+    except (OSError, zipfile.BadZipFile, UnicodeDecodeError):
+        names, sums = {out.name}, ""
+    listed = {line.partition("  ")[2] for line in sums.splitlines()} | {SUMS}
+    if strange := sorted(names - listed):
+        raise InputError(
+            f"{out} holds {strange[0]}, which no export has written: it is not replaced; choose "
+            "another --out"
+        )
+
+
+def _content(out: Path) -> tuple[set[str], str]:
+    """The files in an export, by their path in its folder, and what its SHA256SUMS says."""
+    if out.is_dir():
+        files = {str(p.relative_to(out)) for p in out.rglob("*") if not p.is_dir()}
+        return files, (out / SUMS).read_text(encoding="utf-8") if SUMS in files else ""
+    with zipfile.ZipFile(out) as archive:
+        names = {name.partition("/")[2]: name for name in archive.namelist()}
+        return set(names), archive.read(names[SUMS]).decode() if SUMS in names else ""
 
 
 def submissions_behind(store: JobStore, run: JobRun) -> list[Submission]:

@@ -22,9 +22,9 @@ from qvlm_qiskit.jobs.ledger.runs import retry
 from qvlm_qiskit.jobs.verify import verify
 from qvlm_qiskit.jobs.worker.reconcile import certain_at, is_settled
 from tests.jobs.conftest import HOURS, PATIENCE, sqlite_or_postgresql
-from tests.jobs.unreliable import POST_FAULTS, Clock, Server, Unreliable
+from tests.jobs.unreliable import FINAL_FAULTS, POST_FAULTS, Clock, Server, Unreliable
 
-PASSING = [name for name in POST_FAULTS if name != "validation"]
+PASSING = [name for name in POST_FAULTS if name not in FINAL_FAULTS]
 AMBIGUOUS = [name for name, (_, error) in POST_FAULTS.items() if error.__name__ == "AmbiguousError"]
 
 
@@ -40,7 +40,7 @@ def jobs_per_tag(server):
 @pytest.mark.parametrize("fault", PASSING)
 def test_one_fault_leads_to_one_job(fault, buy, store):
     service = Unreliable(script=[fault])
-    if fault == "session closed":
+    if fault.startswith("session closed"):
         service.open_session("batch", None)
     found = buy(service, [0.1, 0.2], mode="batch")
     np.testing.assert_allclose(found, np.cos([0.1, 0.2]))
@@ -49,6 +49,47 @@ def test_one_fault_leads_to_one_job(fault, buy, store):
     assert jobs_per_tag(service.server) == {submission.tag: 1}
     accepted, _ = POST_FAULTS[fault]
     assert len(service.posts) == (1 if accepted else 2)
+
+
+@pytest.mark.parametrize("misread", ["id", "body"])
+def test_what_is_said_about_another_job_is_not_taken(misread, buy, store):
+    """The server answers a submission with another job's id, or a question with its body."""
+    service = Unreliable(misread=[misread], final="running")
+    for number in (0.1, 0.2):
+        with pytest.raises(JobPending):
+            buy(service, [number], detach=True)
+    service.final = "completed"
+    np.testing.assert_allclose(buy(service, [0.1, 0.2]), np.cos([0.1, 0.2]))
+    first, second = store.find()
+    assert {first.server_id, second.server_id} == {job["id"] for job in service.server.jobs()}
+    assert set(jobs_per_tag(service.server).values()) == {1} and len(service.posts) == 2
+    assert service.misread == []
+
+
+def test_an_id_that_turns_out_to_be_anothers_is_replaced_by_the_tags(buy, store):
+    service = Unreliable(final="running")
+    with pytest.raises(JobPending):
+        buy(service, [0.1], detach=True)
+    (made,) = store.find()
+    right = made.server_id
+    other = service.server.accept("qvlm-other", b"")
+    held = store.acquire(made.id, "test", 60.0)
+    store.move(held, "test", State.QUEUED, server_id=other)
+    store.release(made.id, "test")
+    service.final = "completed"
+    np.testing.assert_allclose(buy(service, [0.1]), np.cos([0.1]))
+    assert store.submission(made.id).server_id == right
+
+
+def test_an_id_of_another_job_without_a_job_of_its_own_has_failed_and_nothing_is_sent(buy, store):
+    service = Unreliable(final="running")
+    with pytest.raises(JobPending):
+        buy(service, [0.1], detach=True)
+    for job in service.server.jobs():
+        job["tag"] = "qvlm-other"
+    with pytest.raises(JobFailedError, match="another job under this id"):
+        buy(service, [0.1])
+    assert len(service.posts) == 1
 
 
 def unreliable_for_hours(seed, rate, **options):

@@ -20,6 +20,7 @@ from qvlm_qiskit.backends.service import (
     LOCAL,
     Allowance,
     AmbiguousError,
+    DeniedError,
     NoSuchJobError,
     NotAcceptedError,
     RefusedError,
@@ -42,7 +43,16 @@ POST_FAULTS = {
     "expired token": (False, NotAcceptedError),
     "session closed": (False, SessionClosedError),
     "validation": (False, RefusedError),
+    "401 before accept": (False, DeniedError),
+    "401 after accept": (True, DeniedError),
+    "429 before accept": (False, DeniedError),
+    "429 after accept": (True, DeniedError),
+    "session closed before accept": (False, DeniedError),
+    "session closed after accept": (True, DeniedError),
+    "refused before accept": (False, DeniedError),
+    "refused after accept": (True, DeniedError),
 }
+FINAL_FAULTS = ("validation", "refused before accept")
 READ_FAULTS = ("timeout", "500", "dropped")
 
 
@@ -115,6 +125,8 @@ class Unreliable:
         faults: Names of the faults of a submission; by default all that may pass by themselves.
         clock: Simulated time; a request then takes up to `post_seconds` of it.
         script: Faults of the next submissions, by name, before any are drawn; "" means none.
+        misread: What the next answers say about another job: "id" to a submission, "body" to a
+            question for a job.
     """
 
     machine = "unreliable"
@@ -127,7 +139,7 @@ class Unreliable:
     def __init__(
         self, server=None, seed=0, rate=0.0, listing_lag=0.0, faults=None, script=(),
         visible_after_seconds=None, post_seconds=0.0, posts_per_minute=None, allowance=None,
-        final="completed", truncate=0, clock=None,
+        final="completed", truncate=0, clock=None, misread=(),
     ):  # fmt: skip
         self.clock = clock or time
         self.server = server or Server(time=self.clock.time)
@@ -139,13 +151,14 @@ class Unreliable:
         )
         self.post_seconds = post_seconds
         self.posts_per_minute = posts_per_minute
-        self.faults = [name for name in POST_FAULTS if name != "validation"]
+        self.faults = [name for name in POST_FAULTS if name not in FINAL_FAULTS]
         if faults is not None:
             self.faults = list(faults)
         self.script = list(script)
         self.left = allowance or Allowance()
         self.final = final
         self.truncate = truncate
+        self.misread = list(misread)
         self.posts = []
         self.reads = 0
         self.open_sessions = set()
@@ -156,7 +169,7 @@ class Unreliable:
         self.posts.append((tag, max_seconds, session))
         fault = self._fault()
         accepts, error = POST_FAULTS[fault] if fault else (True, None)
-        if fault == "session closed":
+        if fault and fault.startswith("session closed"):
             self.open_sessions.discard(session)
         raw = encode_local(values(package))
         if self.post_seconds and self.clock is not time:
@@ -165,8 +178,17 @@ class Unreliable:
         server_id = self.server.accept(tag, raw) if accepts else None
         if error is NotAcceptedError and fault == "429":
             raise NotAcceptedError("429 too many requests", 0.01)
+        if error is DeniedError:
+            raise DeniedError(
+                fault,
+                final=fault.startswith("refused"),
+                session_closed=fault.startswith("session"),
+            )
         if error is not None:
             raise error(fault)
+        if self.misread[:1] == ["id"] and len(self.server.jobs()) > 1:
+            self.misread.pop(0)
+            return self.server.jobs()[0]["id"]
         return server_id
 
     def find(self, tag):
@@ -178,6 +200,10 @@ class Unreliable:
     def status(self, server_id):
         self._read()
         self._entry(server_id)
+        if self.misread[:1] == ["body"] and len(self.server.jobs()) > 1:
+            self.misread.pop(0)
+            others = (job["id"] for job in self.server.jobs() if job["id"] != server_id)
+            return self._job(next(others))
         return self._job(server_id)
 
     def fetch(self, server_id):
@@ -209,11 +235,12 @@ class Unreliable:
         self.open_sessions.discard(session)
 
     def _job(self, server_id):
+        tags = (self._entry(server_id)["tag"],)
         if server_id in self.cancelled:
-            return ServerJob(server_id, "cancelled", "by the user")
+            return ServerJob(server_id, "cancelled", "by the user", tags=tags)
         if self.final == "failed":
-            return ServerJob(server_id, "failed", "the machine broke", 1305)
-        return ServerJob(server_id, self.final, usage_seconds=1.5)
+            return ServerJob(server_id, "failed", "the machine broke", 1305, tags=tags)
+        return ServerJob(server_id, self.final, usage_seconds=1.5, tags=tags)
 
     def _entry(self, server_id):
         for job in self.server.jobs():

@@ -28,6 +28,16 @@ FAULTS: dict[str, tuple[str, float | str | None, str]] = {
     "session_closed": ("submit", None, "close the job's session first: 400 with code 1217"),
     "listing_lag": ("submit", 1.0, "the job is missing from GET /jobs for VALUE seconds"),
     "duplicate": ("submit", None, "handle the request twice: two jobs, one answer"),
+    "another_id": ("submit", None, "do what is asked, and answer with the id of the first job"),
+    "another_job": ("job", None, "answer with the body of the newest job"),
+    "short_list": ("list_jobs", 1.0, "count VALUE jobs more than the list has"),
+    "bomb": ("results", 1.0, "answer with VALUE MiB of blanks, packed by gzip"),
+    "redirect": (
+        "*",
+        307.0,
+        "answer with status VALUE and this server's other name",
+    ),
+    "drip": ("*", 60.0, "send a blank now and then for VALUE seconds instead of an answer"),
     "job_failed": ("submit", "Internal error", "the job ends as Failed with reason VALUE"),
     "job_max_time": ("submit", None, "the job ends as Cancelled with reason code 1305"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import sys
@@ -134,6 +135,12 @@ class _Handler(BaseHTTPRequestHandler):
         faults, owner = request.faults, self.server.owner
         if "slow" in faults:
             owner.stopping.wait(faults["slow"].number(1.0))
+        if "drip" in faults:
+            self._drip(faults["drip"].number(60.0))
+        if "redirect" in faults:
+            port = self.server.server_address[1]
+            there = f"http://localhost:{port}{self.path}"
+            return Response(int(faults["redirect"].number(307)), None, {"Location": there})
         if "drop_after" in faults:
             raise _DropError
         if "hang_after" in faults:
@@ -146,6 +153,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.owner.stopping.wait(seconds)
         raise _DropError
 
+    def _drip(self, seconds: float) -> None:
+        """Keep the connection alive without ever answering."""
+        self.send_response(200)
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        for _ in range(int(seconds / 0.05)):
+            if self.server.owner.stopping.wait(0.05):
+                break
+            self.wfile.write(b" ")
+            self.wfile.flush()
+        raise _DropError
+
     def _send(self, request: Request, response: Response) -> None:
         content = response.content
         text = json.dumps(content) if isinstance(content, dict) else content or ""
@@ -156,6 +175,9 @@ class _Handler(BaseHTTPRequestHandler):
             body = body[: len(body) // 2]
         kind = "application/json" if isinstance(content, dict) else "text/plain; charset=utf-8"
         self.send_response(response.status)
+        if "bomb" in request.faults:
+            body = gzip.compress(b" " * int(request.faults["bomb"].number(1.0) * 2**20))
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Type", kind)
         for name, value in response.headers.items():
             self.send_header(name, value)

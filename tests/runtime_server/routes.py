@@ -176,7 +176,8 @@ class Service:
             ]
             if request.post:
                 request.post.job_ids += [record.id for record in accepted]
-        return Response(200, {"id": accepted[0].id, "backend": payload["backend"]})
+        told = next(iter(self.jobs)) if "another_id" in faults else accepted[0]
+        return Response(200, {"id": told.id, "backend": payload["backend"]})
 
     def _check_rate(self) -> None:
         now = self.clock.now()
@@ -209,7 +210,9 @@ class Service:
         limit = int(request.first("limit") or DEFAULT_LIMIT)
         offset = int(request.first("offset") or 0)
         page = [record.view() for record in chosen[offset : offset + limit]]
-        content = {"jobs": page, "count": len(chosen), "limit": limit, "offset": offset}
+        hidden = request.faults.get("short_list")
+        count = len(chosen) + (int(hidden.number(1.0)) if hidden else 0)
+        content = {"jobs": page, "count": count, "limit": limit, "offset": offset}
         return Response(200, content)
 
     def _wanted(self, record: Any, request: Request) -> bool:
@@ -228,6 +231,9 @@ class Service:
 
     def _job(self, request: Request, job_id: str) -> Response:
         exclude = request.first("exclude_params") == "true"
+        if "another_job" in request.faults:
+            *_, newest = self.jobs
+            job_id = newest.id
         return Response(200, self.jobs[job_id].view(exclude_params=exclude))
 
     def _delete_job(self, request: Request, job_id: str) -> Response:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from qvlm_qiskit.cli import common
 from qvlm_qiskit.cli.grouped import grouped
 from qvlm_qiskit.cli.jobs.machines import restore_results
 from qvlm_qiskit.cli.jobs.run import Identifier, load
@@ -23,20 +24,43 @@ def verify(
     restore: Annotated[
         bool, typer.Option("--restore", help="First fetch damaged raw results again.")
     ] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild",
+            help="First make a lost or damaged database again from the files beside it.",
+        ),
+    ] = False,
 ) -> None:
     """Decode stored raw results again, offline, and compare with the answers bit for bit."""
+    from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.inference.export import submissions_behind
     from qvlm_qiskit.jobs.verify import verify as verified
 
+    if rebuild:
+        _rebuild(kept)
     ledger = kept.open()
     if restore:
         restore_results(ledger)
     if identifier is None:
-        rows = verified(ledger)
+        rows = verified(ledger, track=on_console(common.console()))
     else:
         jobs = submissions_behind(ledger, load(ledger, identifier))
         rows = sum(verified(ledger, job) for job in jobs if str(job.state) == "answered")
     typer.echo(f"{rows:,} rows are what their raw results say")
+
+
+def _rebuild(kept: LedgerOptions) -> None:
+    from qvlm_qiskit.jobs.rebuild import rebuild
+
+    made = rebuild(*kept.place())
+    typer.echo(
+        f"rebuilt: {made.runs:,} runs, {made.submissions:,} submissions, {made.rows:,} answered "
+        "rows",
+        err=True,
+    )
+    for name, why in made.unread.items():
+        typer.echo(f"- {name}: {why}", err=True)
 
 
 @grouped

@@ -20,6 +20,28 @@ def test_a_search_counts_from_the_last_moment_at_which_a_request_can_leave(store
     assert worker.advance(made.id).state is State.UNKNOWN
 
 
+def test_a_request_that_was_answered_is_searched_for_as_soon_as_it_would_be_listed(store, intended):
+    service = Unreliable(visible_after_seconds=7.0, post_seconds=20.0, script=["429 after accept"])
+    worker = Worker(store, service)
+    found = worker.advance(intended(Unreliable()).id)
+    assert (found.state, found.reason) == (State.UNKNOWN, None)
+    assert certain_at(worker, found) == pytest.approx(found.answered_at + 7.0)
+    assert worker.advance(found.id).server_id == service.server.jobs()[0]["id"]
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_refusal_is_final_when_the_service_lists_no_job(accepted, store, intended):
+    fault = f"refused {'after' if accepted else 'before'} accept"
+    service = Unreliable(script=[fault])
+    worker = Worker(store, service)
+    held = worker.advance(intended(service).id)
+    assert (held.state, held.reason) == (State.UNKNOWN, fault)
+    after = worker.advance(held.id)
+    assert after.state is (State.QUEUED if accepted else State.REFUSED)
+    assert after.reason == (None if accepted else fault)
+    assert len(service.posts) == 1
+
+
 def test_only_the_account_that_sent_is_asked(store, intended):
     service = Unreliable()
     sent = Worker(store, service).advance(intended(service).id)

@@ -12,10 +12,10 @@ from qvlm_qiskit.backends.ibm.transport import UnsafeAddressError
 from qvlm_qiskit.backends.ibm.wire import Exchange, Record
 from qvlm_qiskit.backends.service import (
     AmbiguousError,
+    DeniedError,
     NoSuchJobError,
     NotAcceptedError,
     RefusedError,
-    SessionClosedError,
     UnreachableError,
 )
 
@@ -45,9 +45,10 @@ def error(*exchanges, failure=None, in_session=False):
         (post("sent", body=None, failure="ConnectionError"), AmbiguousError),
         *((post(status=status), AmbiguousError) for status in (200, 202, 302, 307, 408, 499)),
         *((post(status=status), AmbiguousError) for status in (500, 502, 503, 504, 520, 524)),
-        *((post(status=status), NotAcceptedError) for status in (401, 429)),
+        # What was answered may have been accepted all the same.
+        *((post(status=status), DeniedError) for status in (401, 429)),
         *(
-            (post(status=status, body=said("no")), RefusedError)
+            (post(status=status, body=said("no")), DeniedError)
             for status in (400, 402, 403, 404, 405, 409, 413, 415, 422)
         ),
         # A proxy's page, a gateway's own form, or an answer broken off: not the service's word.
@@ -56,7 +57,7 @@ def error(*exchanges, failure=None, in_session=False):
             for status in (400, 403, 404, 407, 422)
             for body in (b"<html>403 Forbidden</html>", b"{}", b'{"errors": []}', b"", None)
         ),
-        *((post(status=status, body=b"<html>"), RefusedError) for status in (413, 431)),
+        *((post(status=status, body=b"<html>"), DeniedError) for status in (413, 431)),
         *((post(status=200, body=body), AmbiguousError) for body in (None, b"", b"[]", b"{")),
         *(
             (post(status=200, body=json.dumps({"id": wrong}).encode()), AmbiguousError)
@@ -87,10 +88,17 @@ def test_an_accepted_job_is_accepted_whatever_the_client_did_next():
     ],
 )
 def test_a_closed_session_is_told_from_a_refusal(body):
-    assert type(error(post(status=400, body=body), in_session=True)) is SessionClosedError
-    assert type(error(post(status=400, body=body))) is RefusedError
-    other = post(status=400, body=said("params is not an object"))
-    assert type(error(other, in_session=True)) is RefusedError
+    denied = [
+        error(post(status=400, body=body), in_session=True),
+        error(post(status=400, body=body)),
+        error(post(status=400, body=said("params is not an object")), in_session=True),
+    ]
+    assert all(type(one) is DeniedError for one in denied)
+    assert [(one.session_closed, one.final) for one in denied] == [
+        (True, False),
+        (False, True),
+        (False, True),
+    ]
 
 
 @pytest.mark.parametrize(

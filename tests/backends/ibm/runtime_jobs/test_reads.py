@@ -13,6 +13,8 @@ from qvlm_qiskit.backends.ibm.runtime_jobs import (
     usage_seconds,
 )
 from qvlm_qiskit.backends.service import Allowance, NoSuchJobError, UnreachableError
+from qvlm_qiskit.basics.sizes import TooLargeError
+from qvlm_qiskit.errors import LedgerError
 from tests.backends.ibm.runtime_jobs.conftest import DEVICE, SHORT
 
 QUESTIONS = {
@@ -153,12 +155,73 @@ def test_a_service_that_does_not_filter_gives_no_foreign_job(jobs, monkeypatch):
         jobs.find("mine")
 
 
-def test_a_list_without_end_is_no_answer(jobs, monkeypatch):
-    client = Client([{"id": "a", "state": {"status": "Queued"}, "tags": ["mine"]}])
-    monkeypatch.setattr(client, "jobs_get", lambda **_: {"jobs": client.rows, "count": 10**9})
+ROW = {"id": "a", "state": {"status": "Queued"}, "tags": ["qvlm", "mine"]}
+FOREIGN = {**ROW, "id": "b", "tags": ["qvlm", "foreign"]}
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [([], 1), ([], 1)],
+        [([FOREIGN], 2), ([], 2)],
+        [([FOREIGN], 2), ([FOREIGN], 2)],  # the same page again
+        [([FOREIGN], 0)],
+        [([FOREIGN], 2), ([{**FOREIGN, "id": "c"}], 3)],
+        [([], "0")],
+        [([], None)],
+        [([], True)],
+        [([FOREIGN], 10**9)] * 200,
+        [([{**FOREIGN, "tags": "mine"}], 1)],
+    ],
+)
+def test_a_list_that_contradicts_itself_proves_nothing(jobs, monkeypatch, pages):
+    left = iter(pages)
+
+    def page(**_):
+        rows, count = next(left)
+        return {"jobs": rows, "count": count}
+
+    client = Client([])
+    monkeypatch.setattr(client, "jobs_get", page)
     monkeypatch.setattr(jobs, "_client", client)
     with pytest.raises(UnreachableError):
         jobs.find("mine")
+
+
+def test_a_job_with_the_tag_is_proof_whatever_the_list_counts(jobs, monkeypatch):
+    pages = iter([([FOREIGN, ROW], 7), ([], 7)])
+    client = Client([])
+    monkeypatch.setattr(
+        client, "jobs_get", lambda **_: dict(zip(("jobs", "count"), next(pages), strict=True))
+    )
+    monkeypatch.setattr(jobs, "_client", client)
+    assert [job.server_id for job in jobs.find("mine")] == ["a"]
+
+
+@pytest.mark.parametrize("server_id", ["../jobs", "a/b", "a?b=c", "", "a b", "a#b", "é", "a\n"])
+def test_what_is_no_id_becomes_no_part_of_an_address(server, jobs, server_id):
+    for endpoint in ("job", "results", "cancel"):
+        with pytest.raises(LedgerError, match="no id of a job"):
+            QUESTIONS[endpoint](jobs, server_id)
+
+
+def test_another_jobs_body_is_no_answer(server, jobs, package, tag, done):
+    """Its own id and its tags stand in it."""
+    server.faults.add("another_job", "job")
+    jobs.submit(package, tag, max_seconds=60)
+    with pytest.raises(UnreachableError, match="can't be understood"):
+        jobs.status(done)
+    server.faults.clear()
+    assert tag not in jobs.status(done).tags
+
+
+def test_an_answer_that_unpacks_to_more_than_is_read_is_refused(server, jobs, done, monkeypatch):
+    server.faults.add("bomb", "results", value=3)
+    monkeypatch.setenv("QVLM_MOST_MIB", "2")
+    with pytest.raises(TooLargeError, match="QVLM_MOST_MIB"):
+        jobs.fetch(done)
+    monkeypatch.setenv("QVLM_MOST_MIB", "4")
+    assert len(jobs.fetch(done)) == 3 * 2**20
 
 
 def test_nothing_touches_the_clients_choice_of_an_instance(server, jobs, done):

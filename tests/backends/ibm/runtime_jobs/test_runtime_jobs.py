@@ -13,9 +13,9 @@ from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.service import (
     AmbiguousError,
+    DeniedError,
     NotAcceptedError,
     RefusedError,
-    SessionClosedError,
     UnreachableError,
 )
 from qvlm_qiskit.errors import InputError
@@ -37,14 +37,17 @@ FAULTS = [
     ("truncated", None, AmbiguousError, 1),
     ("cut", None, AmbiguousError, 1),
     ("corrupted", None, AmbiguousError, 1),
-    ("rate_limited", 7, NotAcceptedError, 0),
-    ("expired_token", None, NotAcceptedError, 0),
-    ("invalid", None, RefusedError, 0),
-    ("error_before", 403, RefusedError, 0),
-    ("error_before", 404, RefusedError, 0),
-    ("error_before", 409, RefusedError, 0),
-    ("error_before", 413, RefusedError, 0),
-    ("error_before", 422, RefusedError, 0),
+    ("rate_limited", 7, DeniedError, 0),
+    ("expired_token", None, DeniedError, 0),
+    ("invalid", None, DeniedError, 0),
+    ("error_before", 403, DeniedError, 0),
+    ("error_before", 404, DeniedError, 0),
+    ("error_before", 409, DeniedError, 0),
+    ("error_before", 413, DeniedError, 0),
+    ("error_before", 422, DeniedError, 0),
+    ("error_after", 401, DeniedError, 1),
+    ("error_after", 429, DeniedError, 1),
+    ("error_after", 422, DeniedError, 1),
 ]
 BOTH = {("error_after", 504), ("invalid", None)}
 
@@ -242,7 +245,8 @@ def test_jobs_run_in_a_batch_or_session_until_it_is_closed(
     assert server.jobs[server_id].session_id == session
     jobs.close_session(session)
     assert not jobs.session_accepts(session)
-    assert type(submit(jobs, package, tag, session=session)) is SessionClosedError
+    raised = submit(jobs, package, tag, session=session)
+    assert type(raised) is DeniedError and raised.session_closed
     jobs.close_session(session)
 
 
@@ -250,7 +254,7 @@ def test_a_session_that_closes_meanwhile_is_said_so(server, jobs, package, tag):
     session = jobs.open_session("batch", None)
     server.faults.add("session_closed")
     raised = submit(jobs, package, tag, session=session)
-    assert type(raised) is SessionClosedError
+    assert type(raised) is DeniedError and raised.session_closed
     assert server.jobs.tagged(tag) == []
 
 

@@ -101,7 +101,7 @@ def test_no_fault_makes_anything_tell_a_secret(canary, package, caplog, capfd, f
                 errors.append(ex)
         secrets |= set(secrets_of(jobs))
         canary.faults.clear()
-    assert len({type(error) for error in errors}) >= 5
+    assert len({type(error) for error in errors}) >= 4
     assert len(secrets) > 2, "no token was replaced"
     said = [told(error) for error in errors]
     said += [repr(jobs), repr(jobs._sign_in), repr(jobs._backend), repr(jobs._backend.service)]
