@@ -210,9 +210,8 @@ class _Sources:
     def _of(self, submission: str, pub: int) -> tuple[dict[str, Any], float]:
         if submission not in self._answers:
             self._answers[submission] = self.store.answers_of(submission)
-            for row in self.store.rows_of(submission):
-                key = (submission, row.pub)
-                self._sizes[key] = self._sizes.get(key, 0) + 1
+            for pub, count in self.store.row_counts(submission).items():
+                self._sizes[submission, pub] = count
         return self._answers[submission][pub]
 
     def _size(self, source: tuple[str, int]) -> int:

@@ -22,6 +22,7 @@ from urllib3.util import Url, parse_url
 
 from qvlm_qiskit.backends.ibm.lookups import guarded
 from qvlm_qiskit.backends.ibm.transport import Transport, UnsafeAddressError, is_loopback
+from qvlm_qiskit.basics.terminal import shown
 from qvlm_qiskit.errors import CredentialsError
 
 IBM_DOMAIN = "cloud.ibm.com"
@@ -261,4 +262,4 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
             text = text.replace(secret, "[redacted]")
     for shape in _SECRET_SHAPES:
         text = shape.sub(r"\1 [redacted]", text)
-    return " ".join(text.split())[:300]
+    return " ".join(shown(text).split())[:300]

@@ -67,13 +67,13 @@ class _Lookups(Transport):
 
 
 @contextmanager
-def guarded(seconds: float = LOOKUP_SECONDS) -> Iterator[None]:
+def guarded(seconds: float | None = None) -> Iterator[None]:
     """Send this thread's requests through a `Transport`, also those of sessions made elsewhere.
 
     Args:
-        seconds: How long all of them together may take.
+        seconds: How long all of them together may take; by default `LOOKUP_SECONDS`.
     """
-    token = _GUARD.set(_Lookups(seconds))
+    token = _GUARD.set(_Lookups(LOOKUP_SECONDS if seconds is None else seconds))
     _hook(1)
     try:
         yield

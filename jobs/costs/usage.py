@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from functools import reduce
 from operator import add
 from typing import TypeVar
 
+from sqlalchemy import func, select
+
+from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.ledger.store import JobStore
@@ -41,18 +45,53 @@ class Usage:
     seconds_charged: float | None
 
 
-def usage(store: JobStore, submissions: Iterable[Submission] | None = None) -> list[Usage]:
+def usage(store: JobStore) -> list[Usage]:
     """Costs by machine and run, in the order of their first submission.
 
     Args:
         store: The ledger.
-        submissions: By default all.
     """
-    groups: dict[tuple[str, str | None], list[Submission]] = defaultdict(list)
-    for one in store.find() if submissions is None else submissions:
-        if one.state not in UNSENT:
-            groups[one.machine, one.run].append(one)
-    return [_usage(store, *key, members) for key, members in groups.items()]
+    table = schema.submissions.c
+    group = (table.machine, table.run)
+    sums = (
+        func.count(),
+        func.sum(table.rows),
+        func.sum(table.executions),
+        func.sum(table.seconds_estimated),
+        func.sum(table.seconds_used),
+    )
+    query = (
+        select(*group, *sums)
+        .where(table.state.not_in([state.value for state in UNSENT]))
+        .group_by(*group)
+        .order_by(func.min(table.created_at), *group)
+    )
+    with store.reading() as connection:
+        lines = connection.execute(query).all()
+    said = _said(store)
+    return [
+        Usage(machine, run, jobs, rows, _total((planned, said.get((machine, run)))), *seconds)
+        for machine, run, jobs, rows, planned, *seconds in lines
+    ]
+
+
+def _said(store: JobStore) -> dict[tuple[str, str | None], int]:
+    """Executions by machine and run, of jobs that were not planned, as their answers say."""
+    table, answers = schema.submissions.c, schema.answers.c
+    query = (
+        select(table.machine, table.run, table.id, answers.metadata)
+        .join(schema.answers, answers.submission == table.id)
+        .where(table.executions.is_(None), table.state == State.ANSWERED.value)
+    )
+    by_job: dict[tuple[str, str | None, str], list[int | None]] = defaultdict(list)
+    with store.reading() as connection:
+        for machine, run, job, metadata in connection.execute(query):
+            by_job[machine, run, job].append(json.loads(metadata).get("executions"))
+    found: dict[tuple[str, str | None], int] = defaultdict(int)
+    for (machine, run, _), parts in by_job.items():
+        if None not in parts:
+            found[machine, run] += _total(parts) or 0
+    return found
 
 
 def executions_of(store: JobStore, submission: Submission) -> int | None:
@@ -61,18 +100,6 @@ def executions_of(store: JobStore, submission: Submission) -> int | None:
         return submission.executions
     said: list[int | None] = [a.get("executions") for a, _ in store.answers_of(submission.id)]
     return None if None in said else _total(said)
-
-
-def _usage(store: JobStore, machine: str, run: str | None, members: list[Submission]) -> Usage:
-    return Usage(
-        machine=machine,
-        run=run,
-        jobs=len(members),
-        rows=sum(one.rows for one in members),
-        executions=_total(executions_of(store, one) for one in members),
-        seconds_estimated=_total(one.seconds_estimated for one in members),
-        seconds_charged=_total(one.seconds_used for one in members),
-    )
 
 
 def _total(values: Iterable[Number | None]) -> Number | None:

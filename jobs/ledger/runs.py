@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, case, func, insert, or_, select, update
 
 from qvlm_qiskit.errors import InputError, JobError, LedgerError
 from qvlm_qiskit.jobs.ledger import schema
@@ -108,6 +108,25 @@ def list_runs(store: JobStore) -> list[JobRun]:
     with store.reading() as connection:
         lines = connection.execute(select(table).order_by(table.c.created_at, table.c.id)).all()
     return [_run(line) for line in lines]
+
+
+def last_run(store: JobStore) -> JobRun | None:
+    """The run that was begun last; None where there is none."""
+    table = schema.runs
+    query = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(1)
+    with store.reading() as connection:
+        line = connection.execute(query).first()
+    return None if line is None else _run(line)
+
+
+def job_counts(store: JobStore) -> dict[str, tuple[int, int]]:
+    """Of every run that has jobs, how many are answered, and how many there are."""
+    table = schema.submissions.c
+    answered = func.sum(case((table.state == State.ANSWERED.value, 1), else_=0))
+    query = select(table.run, answered, func.count()).where(table.run.is_not(None))
+    with store.reading() as connection:
+        lines = connection.execute(query.group_by(table.run)).all()
+    return {run: (int(done), int(count)) for run, done, count in lines}
 
 
 def submissions_of(store: JobStore, run: JobRun) -> list[Submission]:

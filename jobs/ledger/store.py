@@ -18,9 +18,11 @@ Guarantees that everything else rests on:
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
 import uuid
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
@@ -132,7 +134,6 @@ class JobStore:
         rebuilding: bool = False,
     ) -> None:
         self.place, self.read_only = str(place), False
-        self._copy: tempfile.TemporaryDirectory[str] | None = None
         url, self.folder = _located(self.place, blobs)
         if "://" in self.place:
             self.place = shown(url)
@@ -164,10 +165,9 @@ class JobStore:
     def _opened(self, url: URL) -> Engine:
         if not self.read_only:
             return open_engine(url)
-        self._copy = tempfile.TemporaryDirectory(prefix="qvlm-ledger-")
-        address, copied = readable_address(
-            self.folder / DATABASE, schema.VERSION, Path(self._copy.name)
-        )
+        work = tempfile.mkdtemp(prefix="qvlm-ledger-")
+        weakref.finalize(self, shutil.rmtree, work, ignore_errors=True)
+        address, copied = readable_address(self.folder / DATABASE, schema.VERSION, Path(work))
         engine = open_for_reading(address)
         if copied:
             with self._guarded(), engine.begin() as connection:
@@ -206,8 +206,6 @@ class JobStore:
     def close(self) -> None:
         """Give the database's connections back."""
         self.engine.dispose()
-        if self._copy is not None:
-            self._copy.cleanup()
 
     def now(self) -> float:
         """Seconds since 1970 by the clock that all users of the store share."""
@@ -233,11 +231,14 @@ class JobStore:
 
         Rows of submissions that ended without results are left out: nobody will answer them.
         """
-        found = {}
+        table, found = schema.rows.c, {}
         with self.reading() as connection:
             for part in _chunks(list(keys)):
-                lines = connection.execute(_living(kind).where(schema.rows.c.key.in_(part)))
-                found.update({line.key: floats_from(line.parameters) for line in lines})
+                lines = connection.execute(_living(table.kind).where(table.key.in_(part)))
+                # not asked of the database: it would look through all rows of the kind
+                found.update(
+                    {one.key: floats_from(one.parameters) for one in lines if one.kind == kind}
+                )
         return found
 
     def values_near(self, kind: str, values: Sequence[Floats], bound: float) -> dict[str, Floats]:
@@ -248,13 +249,19 @@ class JobStore:
             values: Parameter values of the given rows.
             bound: In every parameter. Some of the rows that are returned are farther away.
         """
-        place, found = schema.rows.c.projection, {}
+        table, found = schema.rows.c, {}
         windows = [window(one, bound) for one in values]
         with self.reading() as connection:
             for part in _chunks(windows, WINDOWS):
-                near = or_(*(place.between(low, high) for low, high in part))
-                lines = connection.execute(_living(kind).where(near))
-                found.update({line.key: floats_from(line.parameters) for line in lines})
+                # With the kind in each alternative every one of them is a search in an index.
+                near = or_(
+                    *(
+                        and_(table.kind == kind, table.projection.between(low, high))
+                        for low, high in part
+                    )
+                )
+                lines = connection.execute(_living().where(near))
+                found.update({one.key: floats_from(one.parameters) for one in lines})
         return dict(sorted(found.items()))
 
     def rows_of(self, submission: str) -> list[StoredRow]:
@@ -267,6 +274,14 @@ class JobStore:
         )
         with self.reading() as connection:
             return [stored_row_from(line) for line in connection.execute(query)]
+
+    def row_counts(self, submission: str) -> dict[int, int]:
+        """How many rows a submission buys, by pub."""
+        table = schema.rows.c
+        query = select(table.pub, func.count()).where(table.submission == submission)
+        with self.reading() as connection:
+            lines = connection.execute(query.group_by(table.pub))
+            return {pub: count for pub, count in lines}
 
     def count_rows(self) -> int:
         """How many rows are answered or being bought."""
@@ -461,7 +476,8 @@ class JobStore:
             self._write(connection, held, owner, {"state": state.value, **changes})
             _note(connection, held.id, state, note, owner)
             line = connection.execute(select(table).where(table.c.id == held.id)).one()
-            self.journal.keep(held.id, dict(line._mapping))  # noqa: SLF001
+            if state not in _FOUND_AGAIN:
+                self.journal.keep(held.id, dict(line._mapping))  # noqa: SLF001
         return submission_from(line)
 
     def answer(self, held: Submission, owner: str, answers: Sequence[PubAnswer]) -> Submission:
@@ -624,6 +640,9 @@ def new_id(prefix: str) -> str:
     return f"{prefix}{uuid.uuid4().hex[:12]}"
 
 
+_FOUND_AGAIN = (State.RUNNING, State.COMPLETED)
+"""States that the service tells again: no record beside the files is needed."""
+
 _FREE = select(schema.submissions.c.id).where(schema.submissions.c.state == State.WITHDRAWN.value)
 """Submissions whose rows anybody may buy."""
 
@@ -644,14 +663,14 @@ def _lease_lasts(now: float) -> ColumnElement[bool]:
     return case((here, table.c.lease_boot_until > since), else_=table.c.lease_until > now)
 
 
-def _living(kind: str) -> Select[Any]:
-    """Key and parameters of the rows of a kind that somebody has answered or will answer."""
+def _living(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Key and parameters of rows that somebody has answered or will answer."""
     table, other = schema.rows, schema.submissions
     ended = [state.value for state in FINAL - {State.ANSWERED}]
     return (
-        select(table.c.key, table.c.parameters)
+        select(table.c.key, table.c.parameters, *columns)
         .join(other, other.c.id == table.c.submission)
-        .where(table.c.kind == kind, other.c.state.not_in(ended))
+        .where(other.c.state.not_in(ended))
     )
 
 

@@ -39,11 +39,16 @@ def readable_address(database: Path, version: int, work: Path) -> tuple[str, boo
         LedgerError: It can't be read.
     """
     file = quote(str(database.absolute()))
-    journal = Path(f"{database}-wal")
+    journal, index = (Path(f"{database}{ending}") for ending in ("-wal", "-shm"))
     left = journal.exists() and journal.stat().st_size > 0
+    if left and not index.exists():
+        return _copied(database, work), True
     address = f"file:{file}?mode=ro" if left else f"file:{file}?mode=ro&immutable=1"
     try:
-        if _version(address) == version:
+        found = _version(address)
+        if found is None:
+            raise LedgerError(f"there is no ledger in {database}")
+        if found == version:
             return address, False
     except sqlite3.OperationalError:
         if not left:
@@ -55,7 +60,7 @@ def readable_address(database: Path, version: int, work: Path) -> tuple[str, boo
 
 
 def _version(address: str) -> int | None:
-    """The version of the tables; None where they don't say, which `schema.prepare` refuses."""
+    """The version of the tables; None where they don't say."""
     with closing(sqlite3.connect(address, uri=True)) as opened:
         if not opened.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
             return None

@@ -48,12 +48,12 @@ def on_console(console: Console) -> Track:
         columns = (
             # one step may be a whole job: the spinner shows that it is alive
             SpinnerColumn(),
-            TextColumn("{task.description:<24}"),
+            TextColumn("{task.description:<24}", markup=False),
             BarColumn(bar_width=12),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         with Progress(*columns, console=console) as progress:
             task = progress.add_task(what, total=total, note="")

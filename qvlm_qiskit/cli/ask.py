@@ -64,7 +64,7 @@ def _answer(
     if as_json:
         common.print_json({"question": asked, "answer": text, "backend": kept.describe()})
     else:
-        typer.echo(text)
+        common.say(text)
 
 
 def _caption(known: Mapping[str, str]) -> str:

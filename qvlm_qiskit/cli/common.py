@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import warnings
@@ -15,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from qvlm_qiskit.basics.terminal import shown, shown_json
 from qvlm_qiskit.mitigations import TECHNIQUES
 
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder of qvlm train or demo.")]
@@ -200,7 +200,12 @@ def through_ledger(machine: Any) -> Iterator[Any]:
 
 def console() -> Console:
     """Progress and notes go to stderr; results go to stdout."""
-    return Console(stderr=True)
+    return Console(stderr=True, markup=False)
+
+
+def say(text: Any, *, err: bool = False) -> None:
+    """Print a line that may hold what others have written."""
+    typer.echo(shown(text), err=err)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -209,7 +214,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     Columns named with ">" are numbers; they, the first column and columns named with "=" are never
     broken or shortened.
     """
-    table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    table = Table(title=shown(title), title_justify="left", header_style="bold", expand=False)
     for index, column in enumerate(columns):
         number = column.startswith(">")
         table.add_column(
@@ -219,8 +224,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
             overflow="fold",
         )
     for row in rows:
-        table.add_row(*row)
-    Console(file=sys.stdout).print(table)
+        table.add_row(*map(shown, row))
+    Console(file=sys.stdout, markup=False).print(table)
 
 
 def short(server_id: str | None) -> str:
@@ -249,7 +254,7 @@ def print_choices(choices: Sequence[Mapping[str, Any]]) -> None:
 
 def print_json(value: Any) -> None:
     """Print plain data on stdout."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(shown_json(value))
 
 
 def accuracy_row(label: str, record: Mapping[str, Any]) -> list[str]:

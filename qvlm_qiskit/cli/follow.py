@@ -9,12 +9,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import typer
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from qvlm_qiskit.basics.terminal import shown
 from qvlm_qiskit.cli import common
 
 SHOWN = 12
@@ -81,7 +81,7 @@ class Board:
     def _table(self) -> Table:
         elapsed = _duration(time.monotonic() - self._started)
         table = Table(
-            title=f"{self.run.id} on {self.run.request['backend']['name']}, {elapsed}",
+            title=shown(f"{self.run.id} on {self.run.request['backend']['name']}, {elapsed}"),
             title_justify="left",
             header_style="bold",
         )
@@ -96,10 +96,10 @@ class Board:
             table.add_row(
                 f"{number} {one.id}",
                 str(one.state),
-                one.reason or self._delays.get(one.id) or one.state.meaning,
+                shown(one.reason or self._delays.get(one.id) or one.state.meaning),
                 f"{one.rows:,}",
                 "" if one.state.final else _duration(time.time() - one.updated_at),
-                common.short(one.server_id),
+                shown(common.short(one.server_id)),
             )
         return table
 
@@ -110,7 +110,7 @@ class Board:
             for said in (*states, *delays):
                 if (one.id, said) not in self._said:
                     self._said.add((one.id, said))
-                    typer.echo(f"job {number} {one.id}: {said}", err=True)
+                    common.say(f"job {number} {one.id}: {said}", err=True)
 
 
 def _duration(seconds: float) -> str:
@@ -160,7 +160,7 @@ def carry_on(
                 waiting = replace(waiting, policy=policy)
             return step(store, run.id, waiting=waiting)
     except KeyboardInterrupt:
-        typer.echo(f"qvlm: nothing is lost; go on with: qvlm jobs resume {run.id}{hint}", err=True)
+        common.say(f"qvlm: nothing is lost; go on with: qvlm jobs resume {run.id}{hint}", err=True)
         raise
 
 
@@ -170,7 +170,7 @@ def print_outcome(run: Any, as_json: bool) -> None:
         common.print_json(run_json(run))
         return
     if run.result is None:
-        typer.echo(f"run {run.id} is {run.state}: qvlm jobs watch {run.id} goes on with it")
+        common.say(f"run {run.id} is {run.state}: qvlm jobs watch {run.id} goes on with it")
         return
     result = run.result
     rows = [common.accuracy_row("all questions", result)]
@@ -181,7 +181,7 @@ def print_outcome(run: Any, as_json: bool) -> None:
     )
     common.print_choices(about["choices"])
     costs = result["costs"]
-    typer.echo(
+    common.say(
         f"{costs['rows']:,} rows by {costs['jobs']} jobs of this run; {costs['rows_saved']:,} rows "
         "were in the ledger already"
     )

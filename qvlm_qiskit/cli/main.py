@@ -10,6 +10,7 @@ from importlib import import_module
 
 import typer
 
+from qvlm_qiskit.basics.terminal import shown
 from qvlm_qiskit.errors import QVLMError
 
 _INTERRUPTED = 130
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str) -> int:
-    typer.echo(f"qvlm: {' '.join(message.split())}", err=True)
+    typer.echo(f"qvlm: {' '.join(shown(message).split())}", err=True)
     return 2
 
 

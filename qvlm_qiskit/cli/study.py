@@ -107,7 +107,7 @@ def _run(study: Study[Any, Any], execution: Any, as_json: bool) -> None:
     from qvlm_qiskit.studies.grid_study import run_study
 
     for note in study.notes():
-        typer.echo(f"qvlm: {note}", err=True)
+        common.say(f"qvlm: {note}", err=True)
     results = run_study(study, execution)
     pages = [study.folder / "report.html", *study.publish(results)]
     if as_json:

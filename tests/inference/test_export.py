@@ -34,3 +34,32 @@ def test_an_export_is_whole_and_its_sums_are_right(tiny_run, noisy, store, tmp_p
             assert hashlib.sha256(path.read_bytes()).hexdigest() == entry[column]
     with pytest.raises(InputError, match="exists already"):
         export_run(store, again.id, folder)
+
+
+@pytest.mark.parametrize("where", ["ledger", "blobs", "above", "within"])
+def test_no_export_takes_the_place_of_the_ledger(where, tiny_run, noisy, store):
+    done = submit_evaluation(tiny_run, noisy, store, SMALL)
+    out = {
+        "ledger": store.folder,
+        "blobs": store.blobs.folder,
+        "above": store.folder.parent,
+        "within": store.folder / "kept",
+    }[where]
+    with pytest.raises(InputError, match="where the ledger is"):
+        export_run(store, done.id, out, overwrite=True)
+    assert store.blobs.get(submissions_of(store, done)[0].package)
+
+
+def test_only_an_earlier_export_is_replaced(tiny_run, noisy, store, tmp_path):
+    done = submit_evaluation(tiny_run, noisy, store, SMALL)
+    for out in (tmp_path / "kept", tmp_path / "kept.zip"):
+        export_run(store, done.id, out)
+        export_run(store, done.id, out, overwrite=True)
+    (tmp_path / "kept" / "raw" / "notes.txt").write_text("mine")
+    (tmp_path / "other.zip").write_text("mine")
+    (tmp_path / "empty").mkdir()
+    export_run(store, done.id, tmp_path / "empty", overwrite=True)
+    for out, name in ((tmp_path / "kept", "raw/notes.txt"), (tmp_path / "other.zip", "other.zip")):
+        with pytest.raises(InputError, match=f"{name}, which no export has written"):
+            export_run(store, done.id, out, overwrite=True)
+    assert (tmp_path / "kept" / "raw" / "notes.txt").read_text() == "mine"

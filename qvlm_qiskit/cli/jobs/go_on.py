@@ -62,13 +62,13 @@ def cancel(identifier: Identifier, kept: LedgerOptions) -> None:
     ledger = kept.open()
     run, left = cancel_evaluation(ledger, load(ledger, identifier).id)
     for job, others in living_for(ledger, run)[1].items():
-        typer.echo(f"job {job} runs on: {', '.join(others)} waits for it, too")
+        common.say(f"job {job} runs on: {', '.join(others)} waits for it, too")
     if left:
         raise JobError(
             f"run {run.id} is cancelled, but nobody knows yet whether {', '.join(left)} could be "
             f"stopped: call qvlm jobs cancel {run.id} again"
         )
-    typer.echo(f"run {run.id} is cancelled")
+    common.say(f"run {run.id} is cancelled")
 
 
 @grouped

@@ -47,20 +47,20 @@ def verify(
     else:
         jobs = submissions_behind(ledger, load(ledger, identifier))
         rows = sum(verified(ledger, job) for job in jobs if str(job.state) == "answered")
-    typer.echo(f"{rows:,} rows are what their raw results say")
+    common.say(f"{rows:,} rows are what their raw results say")
 
 
 def _rebuild(kept: LedgerOptions) -> None:
     from qvlm_qiskit.jobs.rebuild import rebuild
 
     made = rebuild(*kept.place())
-    typer.echo(
+    common.say(
         f"rebuilt: {made.runs:,} runs, {made.submissions:,} submissions, {made.rows:,} answered "
         "rows",
         err=True,
     )
     for name, why in made.unread.items():
-        typer.echo(f"- {name}: {why}", err=True)
+        common.say(f"- {name}: {why}", err=True)
 
 
 @grouped
@@ -85,4 +85,4 @@ def export(
     run = load(ledger, identifier)
     out = out or Path(run.id)
     sums = export_run(ledger, run.id, out, overwrite=overwrite)
-    typer.echo(f"{len(sums)} files in {out}, with their SHA-256 in SHA256SUMS", err=True)
+    common.say(f"{len(sums)} files in {out}, with their SHA-256 in SHA256SUMS", err=True)

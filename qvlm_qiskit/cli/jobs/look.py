@@ -22,11 +22,8 @@ def list_runs(
     from qvlm_qiskit.jobs.ledger import runs
 
     ledger = kept.open()
-    found = []
-    for run in runs.list_runs(ledger):
-        jobs = runs.submissions_of(ledger, run)
-        answered = sum(str(job.state) == "answered" for job in jobs)
-        found.append((run, answered, len(jobs)))
+    counts = runs.job_counts(ledger)
+    found = [(run, *counts.get(run.id, (0, 0))) for run in runs.list_runs(ledger)]
     if as_json:
         common.print_json(
             [
@@ -101,7 +98,7 @@ def show(
         [(_utc(at)[5:], job, state, note) for at, job, state, note in events],
     )
     if run.error:
-        typer.echo(f"- {run.error}")
+        common.say(f"- {run.error}")
 
 
 @grouped

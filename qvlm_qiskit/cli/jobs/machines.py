@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import typer
-
 from qvlm_qiskit.cli import common
 
 
@@ -21,7 +19,7 @@ def ask_for_bills(ledger: Any) -> None:
         service = service_for(common.open_machine(name), ledger, Recording())
         if service.charges:
             left = settle(ledger, service)
-            typer.echo(f"{name}: {left} jobs are still without a bill", err=True)
+            common.say(f"{name}: {left} jobs are still without a bill", err=True)
 
 
 def restore_results(ledger: Any) -> None:
@@ -33,4 +31,4 @@ def restore_results(ledger: Any) -> None:
     for job in damaged_results(ledger):
         machine = common.open_machine(job.machine)
         restore_result(ledger, service_for(machine, ledger, Recording()), job)
-        typer.echo(f"the raw result of {job.id} was fetched from {job.machine} again", err=True)
+        common.say(f"the raw result of {job.id} was fetched from {job.machine} again", err=True)

@@ -15,8 +15,7 @@ Identifier = Annotated[
 
 def load(ledger: Any, identifier: str) -> Any:
     """The run of that id; "last" is the one that was begun last."""
-    from qvlm_qiskit.jobs.ledger.runs import list_runs as all_runs
-    from qvlm_qiskit.jobs.ledger.runs import load_run
+    from qvlm_qiskit.jobs.ledger.runs import last_run, load_run
 
-    found = all_runs(ledger) if identifier == LAST else []
-    return found[-1] if found else load_run(ledger, identifier)
+    last = last_run(ledger) if identifier == LAST else None
+    return last or load_run(ledger, identifier)

@@ -1,5 +1,7 @@
 """Where a key may travel, and what happens when it can't be exchanged."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,9 +12,9 @@ from qiskit_ibm_runtime.accounts import management
 from urllib3.util import parse_url
 
 from qvlm_qiskit import open_backend
-from qvlm_qiskit.backends.ibm import account
-from qvlm_qiskit.backends.ibm.transport import UnsafeAddressError, is_loopback
-from qvlm_qiskit.errors import BackendError, CredentialsError
+from qvlm_qiskit.backends.ibm import account, lookups
+from qvlm_qiskit.backends.ibm.transport import Transport, UnsafeAddressError, is_loopback
+from qvlm_qiskit.errors import BackendError, CredentialsError, QVLMError
 from tests.runtime_server import RuntimeServer
 
 SAFE = [
@@ -177,30 +179,58 @@ def test_the_identity_service_may_fail_once(environment):
         assert open_backend("ibm:fake_manila").num_qubits == 5
 
 
-def test_the_key_is_not_sent_on(environment):
+@pytest.fixture
+def opened(environment):
+    """The loopback service, to which the account in the environment leads."""
     with RuntimeServer(["fake_manila"], instant=True) as server:
         for name, value in server.environment().items():
             environment.setenv(name, value)
-        backend = open_backend("ibm:fake_manila")
-        sign_in = backend.device.machine.service.sign_in
+        yield server
+
+
+STAGES = [
+    ("token", 1), ("instances", 1), ("plan", 1), ("token", 2), ("backends", None),
+    ("configuration", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize(("endpoint", "nth"), STAGES)
+def test_no_stage_follows_a_redirect_to_another_address(opened, endpoint, nth, status):
+    """Followed, the next request would be answered as if nothing had happened, or again so."""
+    opened.faults.add("redirect", endpoint, nth=nth, value=status)
+    with pytest.raises(QVLMError):
+        open_backend("ibm:fake_manila")
+    (fault,) = opened.faults.describe()
+    assert 1 <= fault["met"] <= (2 if nth is None else 1)
+
+
+@pytest.mark.parametrize("endpoint", ["token", "instances", "plan"])
+def test_who_sends_a_byte_now_and_then_is_not_waited_for(opened, environment, endpoint):
+    environment.setattr(lookups, "LOOKUP_SECONDS", 0.4)
+    environment.setattr(account, "SIGN_IN_SECONDS", 0.2)
+    opened.faults.add("drip", endpoint)
+    begun = time.monotonic()
+    with pytest.raises(QVLMError):
+        open_backend("ibm:fake_manila")
+    assert time.monotonic() - begun < 20
+
+
+def test_a_later_sign_in_ends_in_time_and_sends_the_key_to_nobody_else(opened, environment):
+    sign_in = open_backend("ibm:fake_manila").device.machine.service.sign_in
+    environment.setattr(account, "SIGN_IN_SECONDS", 0.2)
+    for fault in ("drip", "redirect"):
         sign_in.drop(sign_in.headers()["Authorization"])
-        sent = []
-        environment.setattr(
-            "ibm_cloud_sdk_core.token_managers.jwt_token_manager.requests.request",
-            lambda **options: sent.append(options) or Redirect(),
-        )
-        with pytest.raises(account.SignInError, match="answered 307"):
+        opened.faults.add(fault, "token")
+        with pytest.raises(account.SignInError):
             sign_in.headers()
-    (options,) = sent
-    assert options["allow_redirects"] is False
-    assert options["proxies"] == {"http": None}
-    assert all(0 < seconds < 60 for seconds in options["timeout"])
+        opened.faults.clear()
 
 
-class Redirect:
-    status_code = 307
-    headers = {"Location": "https://example.org"}  # noqa: RUF012
-    text = ""
-
-    def json(self):
-        return {}
+def test_only_requests_inside_are_guarded_and_only_this_threads():
+    usual = requests.Session().get_adapter("https://example.org")
+    with lookups.guarded(), ThreadPoolExecutor(1) as other:
+        assert isinstance(requests.Session().get_adapter("https://example.org"), Transport)
+        elsewhere = other.submit(requests.Session().get_adapter, "https://example.org").result()
+        assert type(elsewhere) is type(usual)
+    assert type(requests.Session().get_adapter("https://example.org")) is type(usual)

@@ -1,11 +1,15 @@
 import json
 
 import pytest
+from sqlalchemy import insert, update
 
 from qvlm_qiskit.jobs import JobStore
-from qvlm_qiskit.jobs.ledger.runs import new_run
+from qvlm_qiskit.jobs.ledger import schema
+from qvlm_qiskit.jobs.ledger.records import columns_of
+from qvlm_qiskit.jobs.ledger.runs import close_run, new_run
 from tests.cli.small_runs import STORE
 from tests.cli.tables import cells
+from tests.jobs.ledger.hammer import columns
 
 REQUEST = {"run": "run", "backend": {"name": "aer"}, "options": {"limit": 7}}
 
@@ -46,3 +50,26 @@ def test_a_run_is_shown_with_its_record(qvlm, waiting):
     shown = json.loads(qvlm("jobs", "show", waiting.id, *STORE, "--json").out)
     assert (shown["id"], shown["request"], shown["submissions"]) == (waiting.id, REQUEST, [])
     assert f"{waiting.id} on aer: waiting" in qvlm("jobs", "show", "last", *STORE).out
+
+
+HOSTILE = "[/bold] \x1b[2J[link=x]no\x9b31m[ \u202eend"
+
+
+def test_a_services_words_are_shown_and_not_obeyed(qvlm, place):
+    """Brackets are markup for tables, and escape sequences for terminals."""
+    store = JobStore(place / "ledger")
+    run = new_run(store, REQUEST)
+    with store.transaction() as connection:
+        connection.execute(
+            insert(schema.submissions).values(columns_of(columns("s-1", run=run.id)))
+        )
+        connection.execute(
+            update(schema.submissions).values(machine=HOSTILE, reason=HOSTILE, state="refused")
+        )
+    store.note("s-1", HOSTILE)
+    close_run(store, run, "failed", error=HOSTILE)
+    store.close()
+    for words in ("list", "show last", "usage", "watch last", "retry last", "list --json"):
+        found = qvlm("jobs", *words.split(), *STORE)
+        assert not set(found.out + found.err) & set("\x1b\x9b\u202e"), words
+    assert "[/bold] [link=x]no[ end" in " ".join(qvlm("jobs", "show", "last", *STORE).out.split())

@@ -1,11 +1,17 @@
 """The HTTP adapter under the Runtime client, against a server that does what a script says."""
 
 import copy
+import gzip
 
 import pytest
 import requests
 
-from qvlm_qiskit.backends.ibm.transport import Transport, UnsafeAddressError, is_loopback
+from qvlm_qiskit.backends.ibm.transport import (
+    ContentTooLargeError,
+    Transport,
+    UnsafeAddressError,
+    is_loopback,
+)
 from qvlm_qiskit.backends.ibm.wire import Deadlines
 from tests.backends.ibm.transport.conftest import SHORT, answer, call, drop, hang, truncate
 
@@ -154,3 +160,30 @@ def test_a_copy_is_as_careful(session, server):
     call(copied, server, "POST", data=b"job")
     assert len(server.seen) == 1
     copied.close()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "target", ["http://localhost:{port}/", "https://127.0.0.1:{port}/", "//localhost:{port}/"]
+)
+def test_a_get_is_not_sent_on_to_another_origin(session, server, status, target):
+    server.steps = [answer(status, Location=target.format(port=server.server_port)), answer(200)]
+    outcome, record, _ = call(session, server)
+    assert isinstance(outcome, requests.TooManyRedirects)
+    assert len(server.seen) == len(record.exchanges) == 1
+
+
+def test_a_get_is_sent_on_within_its_origin(session, server):
+    server.steps = [answer(307, Location="/elsewhere"), answer(200, b'{"all": 1}')]
+    assert call(session, server)[0].json() == {"all": 1}
+
+
+def test_a_body_that_unpacks_to_more_than_is_read_is_cut_off(session, server, monkeypatch):
+    packed = gzip.compress(b" " * 3 * 2**20)
+    server.steps = [answer(200, packed, Content_Encoding="gzip")]
+    monkeypatch.setenv("QVLM_MOST_MIB", "1")
+    outcome, record, _ = call(session, server)
+    assert isinstance(outcome, ContentTooLargeError)
+    assert record.exchanges[0].body is None and len(record.exchanges) == 1
+    monkeypatch.setenv("QVLM_MOST_MIB", "3")
+    assert len(call(session, server)[0].content) == 3 * 2**20
