@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
 from qiskit.primitives.containers.bindings_array import BindingsArray
@@ -15,6 +16,7 @@ from qiskit.quantum_info import SparsePauliOp
 from qvlm_qiskit.backends.compilation.compiler import Compiler, IsaCircuit, map_observables
 from qvlm_qiskit.backends.pubs.jobs import MappedJob
 from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.errors import InputError
 
 
 class Compiled(BaseEstimatorV2):
@@ -45,6 +47,9 @@ class Compiled(BaseEstimatorV2):
         Args:
             pubs: Estimator pubs of any broadcast shape.
             precision: For pubs that name none.
+
+        Raises:
+            InputError: Parameter values that are not finite.
         """
         precision = self.default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
@@ -101,6 +106,8 @@ class Compiled(BaseEstimatorV2):
 
 
 def _isa_pub(pub: EstimatorPub, isa: IsaCircuit) -> EstimatorPub:
+    if not np.isfinite(pub.parameter_values.as_array()).all():
+        raise InputError("a pub's parameter values hold NaN or infinity")
     return EstimatorPub(
         circuit=isa.circuit,
         observables=map_observables(pub.observables, pub.circuit, isa),
