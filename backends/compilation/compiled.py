@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, SupportsIndex
 
+import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
 from qiskit.primitives.containers.bindings_array import BindingsArray
@@ -19,6 +20,7 @@ from qvlm_qiskit.backends.pubs.stack import SharedByCopies
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.basics.late_definitions import by_row, needs_values
 from qvlm_qiskit.basics.locks import new_lock
+from qvlm_qiskit.errors import InputError
 
 
 class OpenedBackend(Protocol):
@@ -84,6 +86,9 @@ class Compiled(SharedByCopies, BaseEstimatorV2):
         Args:
             pubs: Estimator pubs of any broadcast shape; those of size 0 are compiled only.
             precision: For pubs that name none.
+
+        Raises:
+            InputError: Parameter values that are not finite.
         """
         precision = self.default_precision if precision is None else precision
         with self._lock:
@@ -164,6 +169,8 @@ def _bound(
 
 
 def _isa_pub(pub: EstimatorPub, isa: IsaCircuit) -> EstimatorPub:
+    if not np.isfinite(pub.parameter_values.as_array()).all():
+        raise InputError("a pub's parameter values hold NaN or infinity")
     return EstimatorPub(
         circuit=isa.circuit,
         observables=map_observables(pub.observables, pub.circuit, isa),

@@ -20,6 +20,7 @@ from qvlm_qiskit.quantum import (
     make_qnn,
     variational_layer,
 )
+from qvlm_qiskit.quantum.encoding import unit_vectors, widened
 
 BLOCK_KINDS = ("quantum", "classical", "frozen")
 """Circuit; classical twin; circuit whose random angles are never trained."""
@@ -71,7 +72,7 @@ class QuantumCore(nn.Module):
     def forward(self, features: Tensor, positions: Tensor | None = None) -> Tensor:
         """⟨Z⟩ of every qubit: ``(…, 2**n)`` and angles ``(…, n)`` → ``(…, n)``."""
         # normalising, and a tree of square roots and arctangents, are kept out of half precision
-        exact = features.float() if features.dtype.itemsize < 4 else features
+        exact = widened(features)
         if positions is not None:
             positions = positions.to(exact.dtype).expand(*exact.shape[:-1], self.num_qubits)
         return self.layer.encode(exact, positions).to(features.dtype)
@@ -114,8 +115,7 @@ class ClassicalCore(nn.Module):
 
     def forward(self, features: Tensor, positions: Tensor | None = None) -> Tensor:
         """``(…, 2**n)`` and angles ``(…, n)`` → ``(…, n)``; features of any scale."""
-        weights = torch.square(features)
-        weights = weights / weights.sum(-1, keepdim=True).clamp_min(1e-12)
+        weights = torch.square(unit_vectors(features))
         index = torch.arange(2**self.num_qubits, device=features.device)
         bits = index[:, None] >> torch.arange(self.num_qubits, device=features.device) & 1
         hidden = weights @ (1 - 2 * bits).to(weights.dtype)

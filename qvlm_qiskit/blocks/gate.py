@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
 GATES = ("scalar", "channel")
+HUGE = 1e9
+"""Beyond this, what keeps a norm from being zero is too small to be seen in it."""
 
 
 class ExpectationReadout(nn.Linear):
@@ -68,5 +70,11 @@ class GatedResidual(nn.Module):
 
     def forward(self, quantum: Tensor, classical: Tensor) -> Tensor:
         """Blend two tensors ``(…, width)``."""
-        gamma = self.value.to(classical.dtype)
-        return gamma * quantum + (1 - gamma) * F.layer_norm(classical, classical.shape[-1:])
+        gamma, width = self.value.to(classical.dtype), classical.shape[-1:]
+        return gamma * quantum + (1 - gamma) * F.layer_norm(_of_moderate_size(classical), width)
+
+
+def _of_moderate_size(values: Tensor) -> Tensor:
+    """Rows that can be squared and summed: huge ones divided by their largest entry."""
+    largest = values.detach().abs().amax(dim=-1, keepdim=True)
+    return values / torch.where(largest > HUGE, largest, torch.ones_like(largest))

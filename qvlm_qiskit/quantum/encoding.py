@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from qiskit.circuit import Gate, ParameterExpression, QuantumCircuit
@@ -91,7 +91,8 @@ def amplitude_angles(features: Tensor) -> Tensor:
     size = features.shape[-1]
     if size < 2 or size & (size - 1):
         raise ValueError(f"amplitude encoding needs 2**n features with n ≥ 1, got {size}")
-    return _gate_angles(_branch_angles(_of_order_one(features)))
+    wide = of_order_one(widened(features))
+    return _gate_angles(_branch_angles(wide)).to(features.dtype)
 
 
 def unit_vectors(features: Tensor) -> Tensor:
@@ -99,12 +100,14 @@ def unit_vectors(features: Tensor) -> Tensor:
 
     An all-zero vector becomes the basis state 0, and gets no gradient.
     """
-    features = _of_order_one(features)
+    dtype = features.dtype
+    features = of_order_one(widened(features))
     norm = torch.linalg.vector_norm(features, dim=-1, keepdim=True)
     empty = norm == 0
     first = torch.zeros_like(features)
     first[..., :1].fill_(1)
-    return torch.where(empty, first, features / torch.where(empty, torch.ones_like(norm), norm))
+    units = torch.where(empty, first, features / torch.where(empty, torch.ones_like(norm), norm))
+    return units.to(dtype)
 
 
 def amplitudes_from_angles(angles: Tensor) -> Tensor:
@@ -126,13 +129,56 @@ def amplitudes_from_angles(angles: Tensor) -> Tensor:
     return amplitudes
 
 
-def _of_order_one(features: Tensor) -> Tensor:
+def of_order_one(features: Tensor) -> Tensor:
     """The same direction with a largest entry of 1, so that no square over- or underflows.
 
-    What follows does not depend on the scale, so the factor needs no gradient of its own.
+    What follows does not depend on the scale, so the factor needs no gradient of its own. Behind
+    vectors so short that a gradient would overflow, it is that of a longer one. Entries too small
+    to be seen beside the largest one count as zero.
+
+    Args:
+        features: ``(…, n)`` of any scale, float32 or float64.
     """
+    tiny: float = torch.finfo(features.dtype).smallest_normal
     largest = features.detach().abs().amax(dim=-1, keepdim=True)
-    return features / torch.where(largest == 0, torch.ones_like(largest), largest)
+    short = largest < tiny**0.5
+    scaled = features / torch.where(short, tiny**0.5, largest)
+    exact = features.detach() / torch.where(largest == 0, torch.ones_like(largest), largest)
+    scaled = torch.where(short, exact + (scaled - scaled.detach()), scaled)
+    unseen = torch.where(scaled.abs() < tiny**0.25, scaled, torch.zeros_like(scaled))
+    return scaled - unseen.detach()
+
+
+def widened(features: Tensor) -> Tensor:
+    """Features in at least single precision, in which lengths and angles can be computed.
+
+    Back in half precision a gradient beyond its largest number is that number.
+    """
+    if features.dtype.itemsize >= 4:
+        return features
+    wide: Tensor = _Widened.apply(features)  # type: ignore[no-untyped-call]
+    return wide
+
+
+class _Widened(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(features: Tensor) -> Tensor:
+        return features.float()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.dtype = inputs[0].dtype
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        return tangent.float()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        largest = torch.finfo(ctx.dtype).max
+        return grad.clamp(-largest, largest).to(ctx.dtype)
 
 
 def _branch_angles(features: Tensor) -> list[Tensor]:

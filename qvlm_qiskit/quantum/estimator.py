@@ -133,6 +133,9 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         Args:
             pub: With its precision; 0 is exact.
             rng: Where sampled values come from.
+
+        Raises:
+            InputError: Parameter values that are not finite.
         """
         if needs_values(pub.circuit) and pub.size:
             pubs, merge = by_row(pub)
@@ -140,6 +143,8 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         parameters = pub.circuit.parameters
         shape = pub.parameter_values.shape
         rows = pub.parameter_values.as_array(parameters).reshape(math.prod(shape), len(parameters))
+        if not np.isfinite(rows).all():
+            raise InputError("a pub's parameter values hold NaN or infinity")
         row_index = np.arange(rows.shape[0]).reshape(shape)
         row_index, flat_observables = np.broadcast_arrays(row_index, pub.observables)
         observables, columns = _distinct(flat_observables, pub.circuit.num_qubits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from qvlm_qiskit.basics.late_definitions import needs_values
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum.density.engine import DensityEngine
-from qvlm_qiskit.quantum.encoding import amplitude_angles
+from qvlm_qiskit.quantum.encoding import amplitude_angles, widened
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.through_pubs import (
@@ -33,6 +34,7 @@ from qvlm_qiskit.quantum.gradients.through_pubs import (
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
+from qvlm_qiskit.quantum.transforms import is_functional
 
 Array = npt.NDArray[np.float64]
 
@@ -194,6 +196,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 f"expected a float tensor (…, {self.neural_network.num_inputs}), got "
                 f"{str(inputs.dtype).removeprefix('torch.')} {tuple(inputs.shape)}"
             )
+        _require_finite("inputs", inputs)
         inputs = self._without_cut_gradient(inputs)
         lead = inputs.shape[:-1]
         rows = inputs.reshape(lead.numel(), inputs.shape[-1])
@@ -230,6 +233,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 f"expected float features and inputs for {self.neural_network.num_inputs} angles, "
                 f"got {features.dtype} {tuple(features.shape)} and {tuple(rest.shape)}"
             )
+        _require_finite("features", features)
         engine = self._compiled()
         if not engine.loads_inputs(loaded):
             raise LayerInputError("this network's circuit doesn't start by loading amplitudes")
@@ -287,14 +291,14 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     ) -> Tensor:
         estimator = cast(DifferentiableEstimator, self.active_estimator)
         dtype = torch.float64 if rows.dtype == torch.float64 else estimator.real_dtype
-        batched, shared = rows.double(), weight.to(device=rows.device, dtype=torch.float64)
+        batched, shared = widened(rows), widened(weight.to(rows.device))
         # complex products have no half-precision form, and autocast would round the read-out
         kind = rows.device.type
         has_autocast = torch.amp.is_autocast_available(kind)
         with torch.autocast(kind, enabled=False) if has_autocast else nullcontext():
             if isinstance(engine, DensityEngine):
                 return engine.expectations(batched, shared, dtype)
-            start = None if features is None else features.to(dtype)
+            start = None if features is None else widened(features).to(dtype)
             return engine.expectations(batched, shared, start, dtype)
 
     def _compiled(self) -> StatevectorEngine:
@@ -377,6 +381,23 @@ class run_on(AbstractContextManager[None]):  # noqa: N801  (reads as a verb: wit
         """Put the estimators back."""
         for layer, estimator in self._before:
             layer._override = estimator  # noqa: SLF001
+
+
+def _require_finite(what: str, values: Tensor) -> None:
+    """Refuse NaN and infinity, where values can be looked at without waiting for a device.
+
+    Raises:
+        InputError: There are some.
+    """
+    if values.device.type != "cpu" or is_functional():
+        return
+    # the sum is not finite if any entry is not; huge entries are looked at one by one
+    plain = values.detach()
+    if not math.isfinite(plain.sum(dtype=torch.float64)) and not bool(plain.isfinite().all()):
+        raise LayerInputError(
+            f"the {what} of a quantum layer hold NaN or infinity: look at the data or, in "
+            "training, try a lower learning rate"
+        )
 
 
 def _reads_unmapped_qubits(network: EstimatorQNN) -> bool:

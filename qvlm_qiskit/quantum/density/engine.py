@@ -245,6 +245,7 @@ class DensityEngine:
 
 def _features(angles: Tensor, dtype: torch.dtype) -> Tensor:
     """1, cos θ, sin θ for angles in any precision, ``(…, 3)``."""
+    angles = angles.double()
     found = torch.stack([torch.ones_like(angles), torch.cos(angles), torch.sin(angles)], dim=-1)
     return found.to(dtype)
 

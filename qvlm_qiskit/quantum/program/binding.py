@@ -6,6 +6,7 @@ doubles up to their sines and cosines.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,10 +78,16 @@ class AngleMap:
         places = [place for group in self._groups for place in group.places]
         order[places] = self.size + np.arange(len(places))
         self._order = order
+        # without anything to compute, nothing can be rounded, and a copy is saved
+        plain = self.size > 0 and not self._groups and not self._offset.any()
+        self._are_inputs = plain and self._inputs.is_identity and self._weights.is_zero
+        self._are_weights = plain and self._weights.is_identity and self._inputs.is_zero
         self._constants = DeviceConstants()
 
     def __call__(self, batched: Tensor | None, shared: Tensor) -> Tensor:
-        """Angles in radians, ``(B or 1, n_rows)`` in float64; 1 where no sample changes any.
+        """Angles in radians, ``(B or 1, n_rows)``; 1 where no sample changes any.
+
+        In float64, or as they were given where the angles are the parameters themselves.
 
         Args:
             batched: ``(B, num_batched - skipped)`` of any float dtype; None for rows that no
@@ -88,11 +95,16 @@ class AngleMap:
             shared: ``(n_parameters - num_batched,)``.
 
         Raises:
-            CircuitError: An expression that is not a real number for these values.
+            CircuitError: An angle that is not a finite real number for these finite values.
         """
+        if self._are_weights:
+            return shared[None]
+        if self._are_inputs and batched is not None:
+            return batched
         shared = shared.double()
         batched = None if batched is None else batched.double()
         angles = self._affine(batched, shared)
+        _check_size(angles, [shared] if batched is None else [batched, shared])
         if not self._groups:
             return angles
         values = [group(batched, shared) for group in self._groups]
@@ -130,7 +142,7 @@ class _Linear:
         self._columns = np.array([column for _, column, _ in entries], dtype=np.intp)
         self._slopes = np.array([slope for _, _, slope in entries], dtype=np.float64)
         self._one_per_row = np.array_equal(self._rows, np.arange(shape[0]))
-        self._is_identity = (
+        self.is_identity = (
             shape[0] == shape[1]
             and self._one_per_row
             and np.array_equal(self._columns, self._rows)
@@ -138,14 +150,14 @@ class _Linear:
         )
         size = shape[0] * shape[1]
         self._matrix: npt.NDArray[np.float64] | None = None
-        if size <= max(DENSE_ENTRIES, DENSE_SHARE * len(entries)) and not self._is_identity:
+        if size <= max(DENSE_ENTRIES, DENSE_SHARE * len(entries)) and not self.is_identity:
             self._matrix = np.zeros(shape)
             self._matrix[self._rows, self._columns] = self._slopes
         self._constants = DeviceConstants()
 
     def __call__(self, vectors: Tensor) -> Tensor:
         """``(…, n_columns)`` → ``(…, n_rows)``, of float64."""
-        if self._is_identity:
+        if self.is_identity:
             return vectors
         if self._matrix is not None:
             matrix = self._matrix
@@ -220,7 +232,9 @@ def real_values(
     """
     value = torch.as_tensor(formula(arguments, _FUNCTIONS), device=arguments[0].device)
     if not value.is_complex():
-        if not formula.is_partial or is_functional() or bool(value.isfinite().all()):
+        # a look at a value makes a device wait: only where it is likely to tell something
+        looks = not is_functional() and (formula.is_partial or value.device.type == "cpu")
+        if not looks or bool(value.isfinite().all()) or _has_nonfinite(arguments):
             return value.to(torch.float64)
         value = formula([x.to(torch.complex128) for x in arguments], _FUNCTIONS)
         if not isinstance(value, Tensor):
@@ -231,6 +245,18 @@ def real_values(
     if not is_functional() and bool(wrong.any()):
         raise error(int(wrong.reshape(-1, wrong.shape[-1]).nonzero()[0, -1]))
     return real
+
+
+def _check_size(angles: Tensor, given: Sequence[Tensor]) -> None:
+    """Refuse angles that overflow, where they can be looked at without waiting for a device."""
+    if angles.device.type != "cpu" or is_functional() or math.isfinite(angles.detach().sum()):
+        return
+    if not bool(angles.detach().isfinite().all()) and not _has_nonfinite(given):
+        raise CircuitError("a gate angle is larger than the largest number")
+
+
+def _has_nonfinite(tensors: Sequence[Tensor]) -> bool:
+    return not all(bool(tensor.detach().isfinite().all()) for tensor in tensors)
 
 
 def _groups(free: Mapping[int, FreeAngle], num_batched: int, skipped: int) -> list[_Group]:

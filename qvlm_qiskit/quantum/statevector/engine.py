@@ -7,6 +7,7 @@ transforms and forward-mode differentiation, torch operations do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from qvlm_qiskit.errors import CircuitError
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
-from qvlm_qiskit.quantum.encoding import amplitudes_from_angles
+from qvlm_qiskit.quantum.encoding import amplitudes_from_angles, of_order_one
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.fusion import fuse
 from qvlm_qiskit.quantum.program.light_cone import light_cone
@@ -129,6 +130,8 @@ class StatevectorEngine:
         executor = self.cpu_executor if sweep else self.tensor_executor
         first = 0 if features is None else self.num_loaded
         start = self._amplitudes(batched, shared) if features is None else features
+        if sweep and features is not None:
+            start = _long_enough(features)
         start = None if start is None else start.to(dtype)
         shared_angles, batched_angles = self._angles(batched, shared, first)
         call = Call(dtype, normalise=features is not None)
@@ -193,7 +196,7 @@ class StatevectorEngine:
         """The load's gate angles, ``(B or 1, 2**n - 1)``."""
         if load.angles:
             first, second = self._angles(batched, shared)
-            everything = torch.cat([first.expand(len(batched), -1), second], dim=1)
+            everything = torch.cat([first.expand(len(batched), -1), second], dim=1).double()
             return everything.index_select(
                 1, self._index("load angles", self._load_columns, batched)
             )
@@ -219,6 +222,13 @@ class StatevectorEngine:
 
     def _index(self, name: str, make: Callable[[], npt.NDArray[np.intp]], like: Tensor) -> Tensor:
         return self._constants.get(name, make, like.device, torch.int64)
+
+
+def _long_enough(features: Tensor) -> Tensor:
+    """Features whose length and gradients the compiled sweeps can compute."""
+    tiny = torch.finfo(features.dtype).smallest_normal
+    largest = torch.linalg.vector_norm(features.detach(), math.inf, dim=-1)
+    return of_order_one(features) if bool((largest < tiny**0.5).any()) else features
 
 
 def _terms(program: Program, observables: Sequence[SparsePauliOp]) -> list[Term]:

@@ -64,8 +64,8 @@ class CpuExecutor:
         """Values ``(B, n_observables)``.
 
         Args:
-            shared: Angles that all samples share, ``(n_shared,)`` float64, in the plan's order.
-            batched: Angles per sample, ``(B, n_batched)`` float64.
+            shared: Angles that all samples share, ``(n_shared,)``, in the plan's order.
+            batched: Angles per sample, ``(B, n_batched)``.
             amplitudes: Initial states ``(B, 2**n)`` of the call's dtype, or None for |0…0⟩.
             call: The states' precision, and whether the rows of ``amplitudes`` have any scale.
         """

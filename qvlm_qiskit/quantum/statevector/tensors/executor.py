@@ -106,8 +106,8 @@ class TensorExecutor:
         """Values ``(B, n_observables)``.
 
         Args:
-            shared: Angles that all samples share, ``(n_shared,)`` float64, in the plan's order.
-            batched: Angles per sample, ``(B, n_batched)`` float64.
+            shared: Angles that all samples share, ``(n_shared,)``, in the plan's order.
+            batched: Angles per sample, ``(B, n_batched)``.
             amplitudes: Initial states ``(B, 2**n)``, or None for |0…0⟩.
             call: The states' precision, and whether the rows of ``amplitudes`` have any scale.
         """
@@ -121,7 +121,7 @@ class TensorExecutor:
         """Final states ``(B, 2**n)`` in a real dtype's precision; see :meth:`expectations`."""
         if batched.device.type == "cuda":
             _warn_of_rounded_products()
-        dtype = real.to_complex()
+        dtype, shared, batched = real.to_complex(), shared.double(), batched.double()
         bound = self._bind(shared, batched, dtype)
         if amplitudes is not None:
             state, done = amplitudes.to(dtype), 0
