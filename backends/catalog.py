@@ -128,7 +128,7 @@ def open_backend(
     | ``noisy:depolarizing(0.01)``, ``noisy:thermal(t1_us=100,t2_us=80)``, … | with a formula |
     | ``noisy:path/to/noise.json`` | with what ``qvlm noise save`` wrote |
     | ``noisy:fake_torino+zz(0.02)``, … | with formulas on top; see `open_noise` |
-    | ``ibm:ibm_torino``, ``ibm:least_busy`` | IBM hardware of the saved account |
+    | ``ibm:ibm_kingston``, ``ibm:least_busy`` | IBM hardware of the saved account |
 
     Args:
         name: One of `list_backends()`, or a third party's entry point in the group

@@ -23,7 +23,7 @@ def open_noise(source: str, *, max_age_days: float | None = None) -> NoiseSpec:
     | text | noise |
     |---|---|
     | ``fake_torino``, … | the calibration of a fake device of qiskit-ibm-runtime |
-    | ``ibm:ibm_torino``, … | the calibration that IBM Quantum states now |
+    | ``ibm:ibm_kingston``, … | the calibration that IBM Quantum states now |
     | a path to a file | what ``NoiseSpec.save`` (``qvlm noise save``) wrote |
     | ``depolarizing(0.01)``, ``thermal(t1_us=100,t2_us=80)``, … | a formula |
     | several of them joined by ``+`` | the formulas on top of the first term |

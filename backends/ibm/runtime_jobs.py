@@ -17,7 +17,7 @@ from qvlm_qiskit.backends.ibm import outcomes
 from qvlm_qiskit.backends.ibm.account import guard_client, guard_service, redacted
 from qvlm_qiskit.backends.ibm.decode import EXECUTOR, LEGACY
 from qvlm_qiskit.backends.ibm.wire import Deadlines, Record, recording
-from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS
+from qvlm_qiskit.backends.preflight.limits import IBM_ESTIMATOR_LIMITS, IBM_LIMITS
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.service import (
     FINAL,
@@ -84,6 +84,7 @@ class RuntimeJobs(JobService):
             raise InputError(f"generation={generation!r}; accepted are {', '.join(DECODERS)}")
         self.machine = f"ibm:{machine.name}"
         self.decoder = DECODERS[generation]
+        self.limits = IBM_LIMITS if generation == "executor" else IBM_ESTIMATOR_LIMITS
         self.generation = generation
         self.resilience_level = resilience_level
         self.settings = dict(settings or {})

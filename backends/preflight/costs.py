@@ -96,6 +96,7 @@ class LevelReport:
         work: The same by block.
         at_most: True where the technique decides while it runs, and this is its upper bound.
         limits: Documented limits that would be broken.
+        unsure: Sizes at which the service may refuse a job, depending on its options.
         refused: Why this can't run, or None.
     """
 
@@ -111,6 +112,7 @@ class LevelReport:
     work: tuple[WorkReport, ...] = ()
     at_most: bool = False
     limits: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
     refused: str | None = None
 
 
@@ -138,6 +140,7 @@ def _measured(mitigation: str, backend: Machine, calls: Sequence[Call]) -> Level
     jobs = pubs = 0
     seconds: float | None = 0.0
     limits: list[str] = []
+    unsure: list[str] = []
     for call, planned in _jobs(layers, device, calls):
         pubs += len(call.pubs)
         jobs += len(planned)
@@ -147,6 +150,7 @@ def _measured(mitigation: str, backend: Machine, calls: Sequence[Call]) -> Level
             spent = timer.seconds(job)
             seconds = None if seconds is None or spent is None else seconds + spent
             limits += backend.limits.broken(job, spent)
+            unsure += backend.limits.unsure(job)
     limits += backend.limits.beyond_plan(seconds)
     work_done = tuple(
         WorkReport(block, calibration, circuits, shots, circuits * shots)
@@ -165,6 +169,7 @@ def _measured(mitigation: str, backend: Machine, calls: Sequence[Call]) -> Level
         work=work_done,
         at_most=any(isinstance(x, EstimatorWrapper) and x.plan_is_bound for x in layers),
         limits=tuple(dict.fromkeys(limits)),
+        unsure=tuple(dict.fromkeys(unsure)),
     )
 
 

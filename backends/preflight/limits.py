@@ -2,10 +2,13 @@
 
 Sources, as documented in 2025 and 2026:
 
-- Job limits: https://quantum.cloud.ibm.com/docs/guides/job-limits. Executions per job, and
-  control-system instructions per qubit with the weights of `INSTRUCTIONS`. Limits are per job, not
-  per pub; none is documented for the number of pubs, parameters or observables, and the `max_shots`
-  of a machine's configuration is no longer enforced.
+- Job limits: https://quantum.cloud.ibm.com/docs/guides/job-limits. Executions per job, which hold
+  for jobs of the Sampler and of the executor behind the client's primitives; the server-side
+  estimator's are split there. Control-system instructions per qubit with the weights of
+  `INSTRUCTIONS`. Two-qubit gates per job, after what mitigation adds: the limit depends on the
+  options and is not stated; with fewer than `SURE_TWO_QUBIT_GATES` a job passes. Limits are per
+  job, not per pub; none is documented for the number of pubs, parameters or observables, and the
+  `max_shots` of a machine's configuration is no longer enforced.
 - Maximum execution time: https://quantum.cloud.ibm.com/docs/guides/max-execution-time, three hours.
 - Usage before submission: https://quantum.cloud.ibm.com/docs/guides/estimate-job-run-time,
   overhead + (rep_delay + circuit length) · executions, with about 2 s of overhead per (sub-)job.
@@ -15,7 +18,7 @@ Sources, as documented in 2025 and 2026:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -38,6 +41,8 @@ INSTRUCTIONS = {
 }
 """Control-system instructions per gate; gates that the documentation leaves out count as 5."""
 INIT_INSTRUCTIONS = 50
+SURE_TWO_QUBIT_GATES = 10_000
+"""A job with fewer two-qubit gates passes whatever its options are."""
 
 FORMULA = (
     "seconds_qpu = Σ_jobs [2 s + Σ_circuits shots · (circuit duration + rep_delay)] "
@@ -100,6 +105,10 @@ def _instructions_per_qubit(circuit: QuantumCircuit) -> int:
     return int(counts.max())
 
 
+def _two_qubit_gates(circuit: QuantumCircuit) -> int:
+    return sum(len(item.qubits) == 2 and item.name != "barrier" for item in circuit.data)
+
+
 @dataclass(frozen=True)
 class JobLimits:
     """What a machine documents about the size of jobs; None: nothing.
@@ -111,6 +120,7 @@ class JobLimits:
         plan_seconds: Seconds on the machine that an account has.
         plan: Which plan that is.
         plan_days: For so many days.
+        sure_two_qubit_gates: With fewer two-qubit gates a job surely passes.
     """
 
     executions: int | None = None
@@ -119,6 +129,7 @@ class JobLimits:
     plan_seconds: int | None = None
     plan: str = "the account"
     plan_days: int = 28
+    sure_two_qubit_gates: int | None = None
 
     def broken(self, job: Sequence[Work], seconds: float | None) -> list[str]:
         """The limits that a job exceeds, each as a sentence with what to do.
@@ -147,6 +158,22 @@ class JobLimits:
             )
         return broken
 
+    def unsure(self, job: Sequence[Work]) -> list[str]:
+        """A sentence where a job has so many two-qubit gates that it may be refused.
+
+        Args:
+            job: What it executes; a circuit counts once, whatever its parameters' values.
+        """
+        if self.sure_two_qubit_gates is None:
+            return []
+        gates = sum(_two_qubit_gates(work.circuit) for work in job)
+        if gates < self.sure_two_qubit_gates:
+            return []
+        return [
+            f"{gates:,} two-qubit gates in one job; fewer than {self.sure_two_qubit_gates:,} "
+            "surely pass, and the limit beyond that depends on the options"
+        ]
+
     def beyond_plan(self, seconds: float | None) -> list[str]:
         """A sentence where jobs together take longer than an account may."""
         if self.plan_seconds is None or seconds is None or seconds <= self.plan_seconds:
@@ -165,5 +192,8 @@ IBM_LIMITS = JobLimits(
     plan_seconds=600,
     plan="the Open Plan",
     plan_days=28,
+    sure_two_qubit_gates=SURE_TWO_QUBIT_GATES,
 )
 """Those of IBM Quantum."""
+IBM_ESTIMATOR_LIMITS = replace(IBM_LIMITS, executions=None)
+"""Those of jobs of the server-side estimator."""

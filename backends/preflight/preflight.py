@@ -107,7 +107,7 @@ class Preflight:
         for block in self.blocks:
             said += [f"{block.block}: {text}" for text in (block.refused, *block.advice) if text]
         for level in self.levels:
-            texts = (level.refused, *level.limits)
+            texts = (level.refused, *level.limits, *level.unsure)
             said += [f"{level.mitigation}: {text}" for text in texts if text]
         return list(dict.fromkeys(said))
 

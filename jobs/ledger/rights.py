@@ -7,6 +7,7 @@ every process finds it there. All others are private.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 from dataclasses import dataclass
@@ -44,6 +45,15 @@ class Rights:
         path.chmod(self.file)
 
 
+_OWN = re.compile(r"ledger\.(sqlite.*|json)|blobs|local|records|damaged|[0-9a-f]{2}")
+"""Names of what a ledger has in its folder and in that of its files."""
+
+
+def stranger_in(folder: Path) -> str | None:
+    """The name of something in a folder that is no part of a ledger."""
+    return next((path.name for path in folder.iterdir() if not _OWN.fullmatch(path.name)), None)
+
+
 PRIVATE_RIGHTS = Rights(PRIVATE, 0o700)
 GROUP_RIGHTS = Rights(0o660, 0o2770)
 _MARK = stat.S_ISGID | stat.S_IWGRP
@@ -62,10 +72,15 @@ def give_to_group(folder: Path, group: str) -> None:
     """Make a folder, with all that is in it, a group's.
 
     Raises:
-        LedgerError: There is no such group, or the system refuses.
+        LedgerError: There is no such group, the system refuses, or something else lies there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if (name := stranger_in(folder)) is not None:
+            raise LedgerError(
+                f"{folder} also holds {name}, which is no part of a ledger: a group gets a folder "
+                "that holds nothing else"
+            )
         for path in (folder, *folder.rglob("*")):
             shutil.chown(path, group=group)
             path.chmod(GROUP_RIGHTS.folder if path.is_dir() else GROUP_RIGHTS.file)
@@ -76,9 +91,14 @@ def give_to_group(folder: Path, group: str) -> None:
 
 
 def tighten(rights: Rights, *paths: Path) -> None:
-    """Give a ledger's own folders and files these rights, where they are this user's."""
+    """Give a ledger's own folders and files these rights, where they are this user's.
+
+    A folder in which something else lies stays as it is.
+    """
     for path in paths:
         if path.exists() and path.stat().st_uid == os.geteuid():
+            if path.is_dir() and stranger_in(path) is not None:
+                continue
             wanted = rights.folder if path.is_dir() else rights.file
             if stat.S_IMODE(path.stat().st_mode) != wanted:
                 path.chmod(wanted)

@@ -178,6 +178,7 @@ class LocalJobs(JobService):
 def _spawn(folder: Path, lock: int) -> int:
     """Start the process of a job, which holds the lock until it ends; its id."""
     arguments = [sys.executable, "-m", "qvlm_qiskit.jobs.services.local_process", str(folder)]
+    rights_of(folder).touch(folder / "log")
     # Not a Popen: nobody here waits for it, and it outlives this process.
     with (folder / "log").open("ab") as log, Path(os.devnull).open("rb") as nothing:
         return os.posix_spawn(

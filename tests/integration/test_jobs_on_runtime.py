@@ -52,6 +52,7 @@ EVERY_FAULT = {
     "truncated": {},
     "cut": {},
     "listing_lag": {"value": 0.2},
+    "another_id": {},
 }
 SENT_TWICE = {"drop_before", "rate_limited", "error_before", "hang_before", "session_closed"}
 
@@ -118,6 +119,26 @@ def test_one_fault_leads_to_one_job(fault, server, store):
     assert jobs_of(server, store) == {submission.tag: 1}
     assert len(server.jobs.posts_tagged(submission.tag)) == (2 if fault in SENT_TWICE else 1)
     assert verify(store) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 422, 429])
+def test_a_job_that_was_accepted_and_denied_is_found(status, server, store):
+    server.faults.add("error_after", nth=1, value=status)
+    buy(estimator_on(store, run="r-1"), [0.1])
+    (submission,) = store.find()
+    assert submission.state is State.ANSWERED and submission.posts == 1
+    assert jobs_of(server, store) == {submission.tag: 1}
+
+
+def test_a_list_that_counts_more_than_it_has_proves_nothing(server, store):
+    """The job is hidden for a while, and the list says that there is one more."""
+    server.faults.add("drop_after", nth=1)
+    server.faults.add("listing_lag", nth=1, value=2.0)
+    server.faults.add("short_list", times=4)
+    estimator = estimator_on(store, run="r-1", service={**SERVICE, "visible_after_seconds": 4.0})
+    buy(estimator, [0.1])
+    (submission,) = store.find()
+    assert jobs_of(server, store) == {submission.tag: 1} and submission.posts == 1
 
 
 def chaos(server, seed):

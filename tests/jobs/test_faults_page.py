@@ -26,5 +26,5 @@ def test_every_fault_that_passes_ends_with_one_job(fault):
 
 
 def test_what_is_refused_or_fails_is_not_sent_again():
-    assert rows()["invalid"][-3:] == ["intended → posting → refused", "1", "0"]
+    assert rows()["invalid"][-3:] == ["intended → posting → unknown → refused", "1", "0"]
     assert rows()["job_failed"][-3:] == ["intended → posting → queued → failed", "1", "1"]

@@ -170,3 +170,12 @@ def test_the_result_of_another_job_is_not_read(package):
     asked = Package(package.pubs, {}, tag="qvlm-a")
     with pytest.raises(DamagedResultError, match="with the tags"):
         decode_executor(result, asked)
+
+
+@pytest.mark.parametrize(("evs", "stds"), [((3,), (2,)), ((2,), (3,)), ((3, 1), (3, 1)), ((), ())])
+def test_a_result_of_another_shape_is_not_taken(evs, stds, package):
+    answer = PubAnswer(np.zeros(evs), np.zeros(stds), {})
+    with pytest.raises(DamagedResultError, match=r"has the shape \(3,\)"):
+        checked([answer], package)
+    with pytest.raises(DamagedResultError, match="with 2 pubs for a job with 1"):
+        checked([answer, answer], package)

@@ -255,7 +255,6 @@ class Service:
             },
             "usage": {
                 "status": "final" if record.final else "pending",
-                "quantum_seconds": charge,
                 "seconds": charge,
                 "qpu_charge_time_seconds": charge,
             },

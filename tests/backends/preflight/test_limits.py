@@ -62,3 +62,20 @@ def test_documented_limits_are_named(make_circuit):
     broken = limits.IBM_LIMITS.broken([Work(long, 14_000, 1)], 20_000.0)
     assert [text.split()[1] for text in broken] == ["control-system", "job"]
     assert "28,840,000" in broken[0]  # 14,000 × (50 + 1000·2 + 10)
+
+
+def test_so_many_two_qubit_gates_that_a_job_may_be_refused_are_said():
+    circuit = QuantumCircuit(2, 1)
+    for _ in range(60):
+        circuit.cz(0, 1)
+    circuit.barrier(0, 1)
+    job = [Work(circuit, 1000, 1), Work(circuit, 1, 1)]
+    assert JobLimits(sure_two_qubit_gates=121).unsure(job) == []
+    (text,) = JobLimits(sure_two_qubit_gates=120).unsure(job)
+    assert text.startswith("120 two-qubit gates in one job; fewer than 120 surely pass")
+    assert NO_LIMITS.unsure(job) == [] and IBM_LIMITS.sure_two_qubit_gates == 10_000
+
+
+def test_executions_are_limited_where_the_service_does_not_split_a_job():
+    assert IBM_LIMITS.executions == 10_000_000
+    assert limits.IBM_ESTIMATOR_LIMITS == limits.replace(IBM_LIMITS, executions=None)

@@ -48,3 +48,15 @@ def test_one_that_is_given_to_a_group_stays_the_groups(buy, store):
 def test_a_group_that_is_not_there_is_said(tmp_path):
     with pytest.raises(LedgerError, match="no group 'nobody-of-this-name'"):
         JobStore(tmp_path / "jobs", group="nobody-of-this-name")
+
+
+def test_a_folder_that_holds_something_else_stays_as_it_is(tmp_path):
+    tmp_path.chmod(0o755)
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "notes.txt").chmod(0o644)
+    JobStore(tmp_path).close()
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+    assert stat.S_IMODE((tmp_path / DATABASE).stat().st_mode) == 0o600
+    with pytest.raises(LedgerError, match=r"also holds notes\.txt"):
+        JobStore(tmp_path, group=GROUP)
+    assert stat.S_IMODE((tmp_path / "notes.txt").stat().st_mode) == 0o644

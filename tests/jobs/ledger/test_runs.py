@@ -6,9 +6,17 @@ import pytest
 
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import JobStore
-from qvlm_qiskit.jobs.ledger.runs import RunStateError, close_run, load_run, new_run
+from qvlm_qiskit.jobs.ledger.runs import (
+    WANTED,
+    RunStateError,
+    close_run,
+    load_run,
+    new_run,
+    note_wanted,
+    others_waiting,
+)
 from tests.jobs.conftest import sqlite_or_postgresql
-from tests.jobs.ledger.submissions import ENDS, ended
+from tests.jobs.ledger.submissions import ENDS, add, ended
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -67,3 +75,22 @@ def test_of_a_cancellation_and_an_end_one_wins(place, store):
         for thread in threads:
             thread.join()
         assert [load_run(store, run.id).state] == won
+
+
+def test_whose_wish_is_noted(ledger):
+    """Another run's submission gets one line, by the one that waits; nobody's own gets any."""
+    first, second = new_run(ledger, {}), new_run(ledger, {})
+    add(ledger, "s-1", keys=(1,), run=first.id)
+    add(ledger, "s-2", keys=(2,), run=second.id)
+    add(ledger, "s-3", keys=(3,))
+    for _ in range(2):
+        note_wanted(ledger, ["s-1", "s-2", "s-3"], second.id)
+        note_wanted(ledger, ["s-1"], None)
+    wishes = {
+        name: [event.owner for event in ledger.history(name) if event.note == WANTED]
+        for name in ("s-1", "s-2", "s-3")
+    }
+    assert wishes == {"s-1": [second.id], "s-2": [], "s-3": [second.id]}
+    assert others_waiting(ledger, ledger.submission("s-1"), first) == [second.id]
+    assert others_waiting(ledger, ledger.submission("s-1"), second) == [first.id]
+    assert others_waiting(ledger, ledger.submission("s-2"), second) == []

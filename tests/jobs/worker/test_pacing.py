@@ -1,6 +1,7 @@
 """How many requests a service gets in a minute."""
 
 import numpy as np
+import pytest
 
 from qvlm_qiskit.jobs import JobStore
 from qvlm_qiskit.jobs.worker.pacing import WINDOW_SECONDS, take_turn
@@ -37,3 +38,17 @@ def test_a_clock_that_is_set_back_a_little_lets_no_more_requests_through(clock, 
         assert take_turn(store, service, f"s-{number}") == 0
     clock.now -= 30.0
     assert 0 < take_turn(store, service, "s") <= WINDOW_SECONDS
+
+
+def test_the_pause_lasts_until_the_oldest_request_is_a_minute_old(clock, store):
+    service = Unreliable(posts_per_minute=3)
+    for number in range(3):
+        assert take_turn(store, service, f"s-{number}") == 0
+        clock.sleep(7.0)
+    assert take_turn(store, service, "s") == WINDOW_SECONDS - 21.0
+    clock.sleep(WINDOW_SECONDS - 21.0 - 1e-3)
+    assert take_turn(store, service, "s") == 0.1  # no busy waiting for the rest
+    clock.sleep(0.1)
+    assert take_turn(store, service, "s") == 0
+    # Now the second one is the oldest.
+    assert take_turn(store, service, "t") == pytest.approx(7.0 - 0.099)

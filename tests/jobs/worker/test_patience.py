@@ -27,3 +27,8 @@ def test_a_time_that_was_planned_before_the_clock_was_set_back_is_ignored():
     assert policy.wait_seconds(10.0, 4.0) == 6.0
     assert policy.wait_seconds(4.0, 10.0) == policy.wait_seconds(10.0 + HOUR, 4.0) == 0.0
     assert Policy(longest_retry_seconds=3 * HOUR).wait_seconds(2 * HOUR, 0.0) == 2 * HOUR
+
+
+def test_nothing_is_planned_further_ahead_than_the_longer_of_two_patiences():
+    assert Policy(longest_retry_seconds=10.0).longest_wait_seconds == HOUR
+    assert Policy(longest_retry_seconds=3 * HOUR).longest_wait_seconds == 3 * HOUR

@@ -20,6 +20,25 @@ def test_a_search_counts_from_the_last_moment_at_which_a_request_can_leave(store
     assert worker.advance(made.id).state is State.UNKNOWN
 
 
+@pytest.mark.parametrize(("senders", "searchers"), [(3.0, 40.0), (40.0, 3.0)])
+def test_of_the_senders_and_the_searchers_patience_the_longer_counts(
+    senders, searchers, store, intended
+):
+    service = Unreliable(visible_after_seconds=7.0, script=["500 before accept", "", ""])
+    made = intended(Unreliable())
+    found = Worker(store, service, policy=Policy(start_seconds=senders)).advance(made.id)
+    worker = Worker(store, service, policy=Policy(start_seconds=searchers))
+    assert certain_at(worker, found) == pytest.approx(found.posted_at + 40.0 + 7.0)
+
+
+@pytest.mark.parametrize(("senders", "searchers"), [(3.0, 40.0), (40.0, 3.0)])
+def test_of_two_opinions_when_a_job_is_listed_the_later_counts(senders, searchers, store, intended):
+    service = Unreliable(visible_after_seconds=senders, script=["401 before accept"])
+    found = Worker(store, service).advance(intended(Unreliable()).id)
+    searcher = Worker(store, Unreliable(visible_after_seconds=searchers))
+    assert certain_at(searcher, found) == pytest.approx(found.answered_at + 40.0)
+
+
 def test_a_request_that_was_answered_is_searched_for_as_soon_as_it_would_be_listed(store, intended):
     service = Unreliable(visible_after_seconds=7.0, post_seconds=20.0, script=["429 after accept"])
     worker = Worker(store, service)
