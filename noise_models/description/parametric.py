@@ -241,7 +241,8 @@ def _arguments(make: Callable[..., NoiseSpec], required: bool = False) -> list[s
 
 
 def _tenth(p2: float, p1: float | None) -> float:
-    return p2 / 10 if p1 is None else p1
+    """p1, or a tenth of p2; of one that is no probability all, so that it is refused by itself."""
+    return p1 if p1 is not None else p2 / 10 if p2 >= 0 else p2
 
 
 def _two(basis: Basis) -> tuple[str, ...]:

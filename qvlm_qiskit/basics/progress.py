@@ -16,6 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 
 class Reporter(Protocol):
@@ -48,14 +49,15 @@ def on_console(console: Console) -> Track:
         columns = (
             # one step may be a whole job: the spinner shows that it is alive
             SpinnerColumn(),
-            TextColumn("{task.description:<24}"),
+            TextColumn("{task.description:<16}"),
             BarColumn(bar_width=12),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            # what is left of the line, so that a long note is cut and not wrapped
+            TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True)),
         )
-        with Progress(*columns, console=console) as progress:
+        with Progress(*columns, console=console, expand=True) as progress:
             task = progress.add_task(what, total=total, note="")
 
             def report(done: int, note: str = "") -> None:
