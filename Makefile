@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint slow lowest newest docs results bench bench-gpu setup clean
+.PHONY: demo test lint slow lowest newest docs results bench gpu bench-gpu setup clean
 .DEFAULT_GOAL := test
 
 setup: $(READY)
@@ -87,6 +87,12 @@ bench: .venv-bench/.ready
 	.venv-bench/bin/python -m pip install --quiet --progress-bar off -c constraints.txt -e .
 	.venv-bench/bin/python -m pip install --quiet --progress-bar off -c constraints.txt -r benchmarks/requirements.txt
 	touch $@
+
+# Aer with its GPU code in place of Aer without; both at once would be one package twice.
+gpu: $(READY)
+	$(BIN)/python -m pip uninstall --yes qiskit-aer qiskit-aer-gpu
+	$(BIN)/python -m pip install qiskit-aer-gpu
+	$(BIN)/python -c 'from qvlm_qiskit.backends.devices.aer import check_one_aer; check_one_aer()'
 
 # On a machine with a CUDA device, and a torch that is built for it.
 bench-gpu: $(READY)

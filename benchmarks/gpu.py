@@ -10,7 +10,7 @@ CPU tensors of tiny sizes and says what can't be checked that way. ``--graphs`` 
 measure the same step as a CUDA graph and by ``torch.compile``, to decide whether they are worth it.
 
 The environment is the package's own, with a CUDA build of torch. Aer runs on the GPU only with
-qiskit-aer-gpu (the extra ``gpu``) in place of qiskit-aer.
+qiskit-aer-gpu in place of qiskit-aer (``make gpu``).
 """
 
 from __future__ import annotations

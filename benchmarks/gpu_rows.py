@@ -204,7 +204,7 @@ def aer(plan: Plan) -> Result:
 
     offered = list(AerSimulator().available_devices())
     if "GPU" not in offered and not plan.smoke:
-        reason = "the installed Aer has no GPU: pip install '.[gpu]' in place of qiskit-aer"
+        reason = "the installed Aer has no GPU: make gpu puts qiskit-aer-gpu in its place"
         return {"not_run": f"{reason} (it offers {', '.join(offered)})"}
     device = "CPU" if plan.smoke else "GPU"
     runs = [("n8", "adjoint"), ("n8", "param_shift"), ("paqm", "adjoint")]

@@ -24,6 +24,7 @@ says that something runs otherwise than it could have, which the user allowed.
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -127,9 +128,15 @@ class MissingDependencyError(QVLMError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         """Compose the message from the package, the extra that brings it, and its purpose."""
-        super().__init__(
-            f"{purpose} needs {package}: install it with pip install 'qvlm-qiskit[{extra}]'"
-        )
+        todo = f"install it with pip install 'qvlm-qiskit[{extra}]'"
+        if sys.version_info >= BEFORE.get(package, (4,)):
+            have, most = (".".join(map(str, v)) for v in (sys.version_info[:2], BEFORE[package]))
+            todo = f"this is Python {have}, for which there is no {package}: use one before {most}"
+        super().__init__(f"{purpose} needs {package}: {todo}")
+
+
+BEFORE = {"mitiq": (3, 13)}
+"""Package → the first Python that it declares not to support; its extra is empty there."""
 
 
 class FallbackWarning(UserWarning):

@@ -27,6 +27,8 @@ DATA_SETS: Registry[Any] = Registry(
     "data set", "qvlm_qiskit.data", "data", besides={"batch", "images", "registry", "sample"}
 )
 """Names of data sets; `qvlm_qiskit.data.registry` says what a data set is."""
+MOST_STEPS, MOST_SAMPLES = 10**9, 10**6
+"""More is a slip of the hand; a million samples are made and encoded in an hour."""
 LATER = {"data": "digits", "vision_block": None, "text_block": None}
 """Training options that version 0.1.0 did not have → what it did."""
 
@@ -86,6 +88,9 @@ class TrainingOptions:
         for name in ("steps", "batch_size", "train_samples", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name, most in (("steps", MOST_STEPS), ("train_samples", MOST_SAMPLES)):
+            if getattr(self, name) > most:
+                raise InputError(f"{name} must be at most {most:,}, got {getattr(self, name):,}")
         if not 0 < self.learning_rate < math.inf:
             raise InputError(f"learning_rate must be positive and finite, got {self.learning_rate}")
         check_recipe(self.recipe, self.blocks)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qvlm_qiskit.basics.files import write_json
+from qvlm_qiskit.basics.files import Contents, write_json
 from qvlm_qiskit.errors import RunFolderError
 
 if TYPE_CHECKING:
@@ -34,6 +34,23 @@ _FILES = (
     "model/processor_config.json",
     "model/tokenizer.json",
     "model/tokenizer_config.json",
+)
+
+CONTENTS = Contents(
+    kind="a run folder",
+    mark="run.json",
+    form=FORMAT,
+    files=(
+        "run.json", "history.json", "results.json", "report.html", "noise_study.json",
+        "samples/*.png", "model/*.safetensors", "model/*.json", "model/*.jinja",
+    ),
+)  # fmt: skip
+"""Everything that qvlm writes into a run folder; a demo's and a study's parts are among it."""
+
+PARTIAL = Contents(
+    kind="what an interrupted training left",
+    mark="options.json",
+    files=("options.json", "checkpoints/**", *CONTENTS.files),
 )
 
 
@@ -163,11 +180,9 @@ class Run:
     @contextmanager
     def _damage_reported(self, what: str) -> Iterator[None]:
         """Whatever a library raises on a damaged file becomes one error that names the folder."""
-        from safetensors import SafetensorError
-
         try:
             yield
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+        except Exception as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise RunFolderError(
                 f"{self.path} is damaged: its {what} can't be loaded ({reason})"

@@ -20,15 +20,16 @@ from qiskit.primitives.base import BaseEstimatorV2
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from qvlm_qiskit import __version__
-from qvlm_qiskit.basics.files import check_new_folder, new_folder, write_json
+from qvlm_qiskit.basics.files import LOCK, check_new_folder, new_folder, only_one, write_json
 from qvlm_qiskit.basics.progress import Reporter, Track, silent
 from qvlm_qiskit.data.batch import collate, encode_training
 from qvlm_qiskit.data.registry import find_data, open_data
-from qvlm_qiskit.errors import BackendError, InputError, RunFolderError
+from qvlm_qiskit.errors import BackendError, CapacityError, InputError, RunFolderError
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
+from qvlm_qiskit.quantum.density.engine import memory_bytes
 from qvlm_qiskit.recipes import LATER
 from qvlm_qiskit.recipes import TrainingOptions as TrainingOptions
-from qvlm_qiskit.runs import Run, no_transformers_bars, write_run
+from qvlm_qiskit.runs import CONTENTS, PARTIAL, Run, no_transformers_bars, write_run
 
 
 class TrainingBackend(Protocol):
@@ -71,51 +72,114 @@ def train(
         out: The run folder; appears when the training is complete.
         backend: Where circuits run and are differentiated, such as
             ``open_backend("noisy:fake_torino", precision=0)``; by default noise-free statevectors.
-        overwrite: Replace a run folder that is there.
+        overwrite: Replace a run folder that is there, and start over where an interrupted training
+            could go on. A folder that holds anything else is never replaced.
         resume: Go on with an interrupted training of the same options.
         track: Opens progress bars.
 
     Raises:
-        InputError: ``out`` is taken, or there is nothing to resume, or other options.
+        InputError: ``out`` is taken, another process trains there, an interrupted training lies
+            there, there is nothing to resume, or other options.
         BackendError: The backend's values can't be differentiated.
-        CapacityError: A circuit is too large for that.
+        CapacityError: A circuit is too large for that, or the training set for the memory.
     """
-    check_new_folder(out, overwrite)
-    partial = out.with_name(out.name + ".partial")
-    check_new_folder(partial, overwrite=True)
+    check_place(out, overwrite=overwrite, resume=resume)
+    partial = partial_folder(out)
+    _check_memory(options)
     model, processor = build_model(options)
     if backend is not None:
         check_trainable(model, backend)
-    asked = _asked(options, backend)
-    _prepare_partial(partial, asked, resume)
-    with new_folder(out, overwrite, partial) as folder, _running_on(model, backend):
-        checkpoints = folder / "checkpoints"
-        write_json(folder / "options.json", asked)
-        started = time.perf_counter()
-        # encoding the samples takes seconds: the bar is up before it
-        with track("training", options.steps) as report:
-            samples = open_data(options.data, "train", options.train_samples, options.seed)
-            rows = encode_training(processor, samples)
-            log = _Log(report)
-            trainer = _trainer(model, rows, options, checkpoints, log)
-            with no_transformers_bars():
-                trainer.train(
-                    resume_from_checkpoint=_last_checkpoint(checkpoints) if resume else None
-                )
-        info = {
-            "package": {"qvlm-qiskit": __version__, "torch": torch.__version__},
-            "python": platform.python_version(),
-            "options": dataclasses.asdict(options),
-            "backend": {"name": "statevector"} if backend is None else backend.describe(),
-            "data": {"name": options.data, "train_samples": options.train_samples},
-            "parameters": sum(p.numel() for p in model.parameters()),
-            "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
-            "seconds": round(time.perf_counter() - started, 2),
-        }
-        write_run(folder, model.cpu().eval(), processor, info, log.columns(trainer))
-        shutil.rmtree(checkpoints, ignore_errors=True)
-        (folder / "options.json").unlink()
+    with only_one(partial, out):
+        _check_folders(out, overwrite, resume)
+        asked = _asked(options, backend)
+        if resume:
+            _check_resumed(partial, asked)
+        else:
+            _clear(partial)
+        with new_folder(out, overwrite, partial, CONTENTS) as folder, _running_on(model, backend):
+            checkpoints = folder / "checkpoints"
+            write_json(folder / "options.json", asked)
+            started = time.perf_counter()
+            # encoding the samples takes seconds: the bar is up before it
+            with track("training", options.steps) as report:
+                samples = open_data(options.data, "train", options.train_samples, options.seed)
+                rows = encode_training(processor, samples)
+                log = _Log(report)
+                trainer = _trainer(model, rows, options, checkpoints, log)
+                with no_transformers_bars():
+                    trainer.train(
+                        resume_from_checkpoint=_last_checkpoint(checkpoints) if resume else None
+                    )
+            info = {
+                "package": {"qvlm-qiskit": __version__, "torch": torch.__version__},
+                "python": platform.python_version(),
+                "options": dataclasses.asdict(options),
+                "backend": {"name": "statevector"} if backend is None else backend.describe(),
+                "data": {"name": options.data, "train_samples": options.train_samples},
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
+                "seconds": round(time.perf_counter() - started, 2),
+            }
+            write_run(folder, model.cpu().eval(), processor, info, log.columns(trainer))
+            shutil.rmtree(checkpoints, ignore_errors=True)
+            (folder / "options.json").unlink()
     return Run.open(out)
+
+
+def _check_memory(options: TrainingOptions) -> None:
+    """Refuse a training set that does not fit: all of it is encoded before the first step.
+
+    Raises:
+        CapacityError: Its pixels alone, kept and stacked, take more than this machine has.
+    """
+    vision: Any = configuration(options).vision_config
+    pixels = vision.num_channels * vision.image_size**2
+    needed, there = 2 * 4 * pixels * options.train_samples, memory_bytes()
+    if needed > there:
+        raise CapacityError(
+            f"{options.train_samples:,} training samples of {pixels:,} numbers take "
+            f"{needed / 2**30:.1f} GiB, and this machine's memory is {there / 2**30:.1f} GiB"
+        )
+
+
+def partial_folder(out: Path) -> Path:
+    """Where a training of a run folder lies until it is whole."""
+    return out.with_name(out.name + ".partial")
+
+
+def check_place(out: Path, *, overwrite: bool, resume: bool) -> None:
+    """Refuse to train where something would be lost, before any work is done.
+
+    Raises:
+        InputError: A folder that may not be replaced, a training that could go on, or another
+            process that trains there.
+        RunFolderError: There is nothing to resume.
+    """
+    check_new_folder(out, overwrite, CONTENTS)
+    if (partial_folder(out) / LOCK).exists():
+        with only_one(partial_folder(out)):
+            pass
+    _check_folders(out, overwrite, resume)
+
+
+def _check_folders(out: Path, overwrite: bool, resume: bool) -> None:
+    check_new_folder(out, overwrite, CONTENTS)
+    partial = partial_folder(out)
+    check_new_folder(partial, overwrite=True, holds=PARTIAL)
+    steps = checkpointed(out)
+    if resume and steps is None:
+        raise RunFolderError(f"nothing to resume at {partial}: it holds no checkpoint")
+    if steps is not None and not (resume or overwrite):
+        raise InputError(
+            f"an interrupted training lies at {partial}, with {steps} steps done: go on with "
+            "--resume, or start over with --overwrite"
+        )
+
+
+def checkpointed(out: Path) -> int | None:
+    """The steps that an interrupted training need not repeat; None where there is none."""
+    last = _last_checkpoint(partial_folder(out) / "checkpoints")
+    return None if last is None else int(last.rsplit("-", 1)[1])
 
 
 def check_trainable(model: HybridVLM, backend: TrainingBackend) -> None:
@@ -165,17 +229,21 @@ def build_model(options: TrainingOptions) -> tuple[HybridVLM, HybridVLMProcessor
     return HybridVLM(config), processor
 
 
-def _prepare_partial(partial: Path, now: dict[str, Any], resume: bool) -> None:
-    """Take up an interrupted training, or clear what one left."""
-    if not resume:
-        shutil.rmtree(partial, ignore_errors=True)
-        return
+def _clear(partial: Path) -> None:
+    """Remove what a training left that is not gone on with; its lock stays."""
+    for one in partial.iterdir():
+        if one.is_dir():
+            shutil.rmtree(one)
+        elif one.name != LOCK:
+            one.unlink()
+
+
+def _check_resumed(partial: Path, now: dict[str, Any]) -> None:
+    """Refuse to go on with a training of other options."""
     record = partial / "options.json"
-    if not record.is_file() or _last_checkpoint(partial / "checkpoints") is None:
-        raise RunFolderError(f"nothing to resume at {partial}: it holds no checkpoint")
     try:
         before = dict(json.loads(record.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise RunFolderError(f"nothing to resume at {partial}: options.json is damaged") from error
     # a training that an older release began
     before = {"backend": "statevector", **LATER, **before}

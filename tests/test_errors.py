@@ -1,10 +1,17 @@
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
 from qvlm_qiskit import errors
-from qvlm_qiskit.errors import InputError, MissingDependencyError, QVLMError, UnknownNameError
+from qvlm_qiskit.errors import (
+    BEFORE,
+    InputError,
+    MissingDependencyError,
+    QVLMError,
+    UnknownNameError,
+)
 
 CLASSES = {
     name: item
@@ -80,7 +87,25 @@ def test_a_long_list_of_names_is_cut_and_kept():
     assert error.known == names
 
 
-def test_a_missing_package_says_how_to_install_it():
+@pytest.mark.parametrize("version", [(3, 13), (3, 14)])
+def test_a_package_that_this_python_can_not_have_is_not_said_to_be_installed(monkeypatch, version):
+    monkeypatch.setattr("sys.version_info", (*version, 1, "final", 0))
+    message = str(MissingDependencyError("mitiq", "mitigation", "extrapolation"))
+    assert message == (
+        f"extrapolation needs mitiq: this is Python {version[0]}.{version[1]}, for which there is "
+        "no mitiq: use one before 3.13"
+    )
+    assert "pip install" in str(MissingDependencyError("pyarrow", "parquet", "a table"))
+
+
+def test_the_pythons_without_a_package_are_those_that_its_extra_leaves_out():
+    project = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    assert BEFORE == {"mitiq": (3, 13)}
+    assert "mitiq>=1.1.0; python_version < '3.13'" in project
+
+
+def test_a_missing_package_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr("sys.version_info", (3, 12, 1, "final", 0))
     message = str(MissingDependencyError("mitiq", "mitigation", "extrapolation"))
     assert message == (
         "extrapolation needs mitiq: install it with pip install 'qvlm-qiskit[mitigation]'"

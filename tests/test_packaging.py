@@ -119,7 +119,7 @@ def requirement(line):
 def lower_bounds(project):
     """Name → lower bound of all that the package, its extras and its tests ask for directly."""
     extras = project["project"]["optional-dependencies"]
-    tried = (lines for name, lines in extras.items() if name not in ("gpu", "bench", "all"))
+    tried = (lines for name, lines in extras.items() if name not in ("bench", "all"))
     lines = [*project["project"]["dependencies"], *(line for lines in tried for line in lines)]
     return {requirement(line): re.search(r">=([\d.]+)", line)[1] for line in lines}
 
@@ -129,6 +129,30 @@ def test_the_lower_bounds_are_the_lowest_versions_that_are_tested(project):
     pins = {name.lower(): version for name, version in re.findall(r"^([\w.-]+)==(\S+)", text, re.M)}
     bounds = lower_bounds(project)
     assert {name: pins.get(name) for name in bounds} == bounds
+
+
+def test_nothing_brings_one_package_twice(project):
+    """qiskit-aer-gpu holds the package of qiskit-aer, which every installation has."""
+    extras = project["project"]["optional-dependencies"].values()
+    lines = [*project["project"]["dependencies"], *(line for lines in extras for line in lines)]
+    assert "qiskit-aer" in map(requirement, lines)
+    assert "qiskit-aer-gpu" not in map(requirement, lines)
+    one_for_another = (
+        "pip uninstall --yes qiskit-aer qiskit-aer-gpu",
+        "pip install qiskit-aer-gpu",
+    )
+    for name in ("Makefile", "docs/backends.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        first, second = (text.index(command) for command in one_for_another)
+        assert first < second
+
+
+def test_the_newest_versions_are_free_but_for_torch():
+    """make newest tries what pip brings a user today; torch is the one that all tests have."""
+    lines = (ROOT / "constraints-newest.txt").read_text(encoding="utf-8").splitlines()
+    (torch,) = [line for line in lines if line and not line.startswith("#")]
+    assert torch in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert "make newest\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 def test_the_gpl_package_is_an_extra(project):
@@ -264,10 +288,10 @@ def test_the_installed_package_is_not_the_repository(installed, foreign, clean):
 @pytest.mark.slow
 def test_the_installed_commands_work_beside_modules_of_the_same_names(installed, foreign, clean):
     assert "evaluate" in run(installed / "qvlm", "--help", cwd=foreign, env=clean).stdout
-    listed = run(installed / "qvlm", "backends", cwd=foreign, env=clean).stdout
+    listed = run(installed / "qvlm", "backends", "list", "torino", cwd=foreign, env=clean).stdout
     assert "fake_torino" in listed
     # "-m" puts the folder of the decoys first in the path
-    module = (installed / "python", "-m", PACKAGE, "backends")
+    module = (installed / "python", "-m", PACKAGE, "backends", "list", "torino")
     assert run(*module, cwd=foreign, env=clean).stdout == listed
 
 

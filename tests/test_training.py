@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -198,10 +199,74 @@ def test_a_resumed_training_starts_behind_its_checkpoint(place, watch):
     assert seen == [("training", SHORT.steps, list(range(9, SHORT.steps + 1)))]
 
 
-def test_an_interrupted_training_that_is_not_resumed_starts_over(place, short):
-    run = train(SHORT, place)
+def test_an_interrupted_training_is_not_lost_to_one_that_is_not_resumed(place, tree):
+    before = tree(place.parent)
+    with pytest.raises(InputError, match="8 steps done: go on with --resume"):
+        train(SHORT, place)
+    assert tree(place.parent) == before
+
+
+def test_an_interrupted_training_starts_over_where_that_is_asked_for(place, short):
+    run = train(SHORT, place, overwrite=True)
     assert_same(weights(run.path), weights(short.path))
     assert [path.name for path in place.parent.iterdir()] == ["run"]
+
+
+def test_a_training_that_left_no_checkpoint_starts_over(tmp_path, stop_at, stopped):
+    with pytest.raises(stopped):
+        train(QUICK, tmp_path / "run", track=stop_at("training", 1))
+    train(QUICK, tmp_path / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_partial_folder_with_anothers_files_is_never_cleared(place, tree):
+    (place.with_name("run.partial") / "notes.txt").write_text("mine")
+    before = tree(place.parent)
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        with pytest.raises(InputError, match=r"run\.partial holds notes\.txt"):
+            train(SHORT, place, **options)
+    assert tree(place.parent) == before
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "model/notes.json.bak", "jobs/ledger.sqlite"])
+def test_a_run_folder_with_anothers_files_is_never_replaced(run_copy, tree, name):
+    (run_copy / name).parent.mkdir(exist_ok=True)
+    (run_copy / name).write_text("mine")
+    before = tree(run_copy.parent)
+    with pytest.raises(InputError, match=f"holds {name}, which qvlm didn't write"):
+        train(QUICK, run_copy, overwrite=True)
+    assert tree(run_copy.parent) == before
+
+
+def test_a_folder_of_something_else_is_never_replaced(tmp_path, tree):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("mine")
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match="thesis is not a run folder"):
+        train(QUICK, tmp_path / "thesis", overwrite=True)
+    assert tree(tmp_path) == before
+
+
+def test_two_trainings_do_not_write_to_one_folder(tmp_path, tree):
+    seen = []
+
+    @contextmanager
+    def track(what, total):
+        def report(done, note=""):
+            if done == 3:  # behind a checkpoint
+                before = tree(tmp_path)
+                for options in ({}, {"overwrite": True}, {"resume": True}):
+                    with pytest.raises(InputError, match="another process is writing") as refused:
+                        train(QUICK, tmp_path / "run", **options)
+                    seen.append(str(refused.value))
+                assert tree(tmp_path) == before
+
+        yield report
+
+    train(QUICK, tmp_path / "run", track=track)
+    assert len(seen) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert not (tmp_path / "run" / ".lock").exists()
 
 
 @pytest.mark.parametrize(
@@ -283,7 +348,7 @@ def test_overwriting_keeps_the_old_run_until_the_new_one_is_whole(
     with pytest.raises(stopped):
         train(SHORT, run_copy, overwrite=True, track=stop_at("training", STOP))
     assert tree(run_copy) == before
-    run = train(SHORT, run_copy, overwrite=True)
+    run = train(SHORT, run_copy, overwrite=True, resume=True)
     assert_same(weights(run.path), weights(short.path))
     assert [path.name for path in run_copy.parent.iterdir()] == [run_copy.name]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from qiskit import QuantumCircuit
@@ -59,17 +60,41 @@ def open_aer_gpu(name: str, options: BackendOptions) -> Backend:
     return _noise_free(name, options, "GPU")
 
 
+def check_one_aer() -> None:
+    """Make sure that the package ``qiskit_aer`` was installed once.
+
+    Raises:
+        BackendError: Two distributions wrote it, and its files are some of each.
+    """
+    found = [name for name in ("qiskit-aer", "qiskit-aer-gpu") if _installed(name)]
+    if len(found) > 1:
+        raise BackendError(
+            "qiskit-aer and qiskit-aer-gpu are both installed, which are one package twice: "
+            "pip uninstall qiskit-aer qiskit-aer-gpu, then pip install one of them"
+        )
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def check_gpu() -> None:
     """Make sure that Aer runs on a GPU here.
 
     Raises:
         BackendError: Aer was built without GPU support, or no GPU answers.
     """
+    check_one_aer()
     available = AerSimulator().available_devices()
     if "GPU" not in available:
         raise BackendError(
             f"Aer on a GPU needs an Aer build with GPU support and a GPU; this one offers "
-            f"{', '.join(available)}. Install qiskit-aer-gpu instead of qiskit-aer, or open 'aer'"
+            f"{', '.join(available)}. Open 'aer', or put the other build in its place: pip "
+            "uninstall qiskit-aer, then pip install qiskit-aer-gpu"
         )
     probe = QuantumCircuit(1)
     probe.h(0)

@@ -24,6 +24,8 @@ UNREADABLE = (
 )  # fmt: skip
 """What reading a damaged archive can raise."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+# Deflate spends at least two bits on 258 bytes.
+_MOST_DEFLATED = 1032
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
@@ -59,7 +61,14 @@ def unzipped(content: bytes, index: str, version: int, what: str) -> tuple[dict[
 
 
 def unpacked_bytes(archive: zipfile.ZipFile) -> int:
-    """How much there is in an archive; no file of it gives more than it states."""
+    """How much there is in an archive; no file of it gives more than it states.
+
+    Raises:
+        BadZipFile: A size that no compression explains: damaged, and not large.
+    """
+    for entry in archive.infolist():
+        if entry.file_size > _MOST_DEFLATED * entry.compress_size + 64:
+            raise zipfile.BadZipFile(f"{entry.filename} states {entry.file_size} bytes")
     return sum(entry.file_size for entry in archive.infolist())
 
 

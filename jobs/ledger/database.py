@@ -55,6 +55,8 @@ def parsed(address: str) -> URL:
         url = make_url(address)
     except (ArgumentError, ValueError):
         raise LedgerError("the store's URL can't be read") from None
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise LedgerError(f"a store is SQLite or PostgreSQL, not {url.get_backend_name()}")
     if url.host is not None and "@" in url.host:
         raise LedgerError("the store's URL has two @: one in a password is written %40")
     if "password" in url.query:

@@ -242,7 +242,11 @@ def _arguments(make: Callable[..., NoiseSpec], required: bool = False) -> list[s
 
 
 def _tenth(p2: float, p1: float | None) -> float:
-    return float(plain_number(p2)) / 10 if p1 is None else p1
+    """p1, or a tenth of p2; of one that is no probability all, so that it is refused by itself."""
+    if p1 is not None:
+        return p1
+    both = float(plain_number(p2))
+    return both / 10 if both >= 0 else both
 
 
 def _two(basis: Basis) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 
 class Reporter(Protocol):
@@ -53,9 +54,12 @@ def on_console(console: Console) -> Track:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
+            # what is left of the line, so that a long note is cut and not wrapped
+            TextColumn(
+                "{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True), markup=False
+            ),
         )
-        with Progress(*columns, console=console) as progress:
+        with Progress(*columns, console=console, expand=True) as progress:
             task = progress.add_task(what, total=total, note="")
 
             def report(done: int, note: str = "") -> None:

@@ -27,9 +27,9 @@ def shown(text: Any) -> str:
     )
 
 
-def shown_json(value: Any) -> str:
-    """Plain data as readable JSON, in which such characters are escaped."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+def shown_json(value: Any, ascii_only: bool = False) -> str:
+    """Plain data as readable JSON, in which such characters, or all beyond ASCII, are escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=ascii_only)
     return "".join(char if char == "\n" or _is_visible(char) else _escaped(char) for char in text)
 
 

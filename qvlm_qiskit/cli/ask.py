@@ -61,6 +61,7 @@ def _answer(
     running = common.console().status(f"running on {backend.name}")
     with common.through_ledger(backend) as kept, running, model.run_on(kept):
         text = answer(model, processor, [picture], [asked])[0]
+    _check_answer(text, known.values())
     if as_json:
         common.print_json({"question": asked, "answer": text, "backend": kept.describe()})
     else:
@@ -74,6 +75,19 @@ def _caption(known: Mapping[str, str]) -> str:
     if "caption" not in known:
         raise InputError("the model was trained on a data set without captions: use qvlm ask")
     return known["caption"]
+
+
+def _check_answer(text: str, trained_on: Iterable[str]) -> None:
+    """Refuse to print nothing as if it were an answer.
+
+    Raises:
+        InputError: The model ended its answer before the first word.
+    """
+    from qvlm_qiskit.errors import InputError
+
+    if not text:
+        known = " ".join(map(repr, trained_on))
+        raise InputError(f"the model has no answer to that question; it was trained on {known}")
 
 
 def _check_words(processor: Any, question: str, trained_on: Iterable[str]) -> None:

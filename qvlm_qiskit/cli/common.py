@@ -112,12 +112,16 @@ def check_threads(count: int) -> None:
     """Refuse a number of threads that can't be.
 
     Raises:
-        InputError: A count below 1.
+        InputError: A count below 1, or above the machine's cores; torch ends the process where the
+            system refuses it a thread.
     """
     from qvlm_qiskit.errors import InputError
 
     if count < 1:
         raise InputError(f"threads must be at least 1, got {count}")
+    cores = os.cpu_count() or 1
+    if count > cores:
+        raise InputError(f"threads must be at most {cores}, the cores of this machine, got {count}")
 
 
 def use_threads(count: int) -> None:
@@ -253,8 +257,9 @@ def print_choices(choices: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print plain data on stdout."""
-    typer.echo(shown_json(value))
+    """Print plain data on stdout; letters that it can't take are escaped."""
+    letters = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    typer.echo(shown_json(value, ascii_only=not letters))
 
 
 def accuracy_row(label: str, record: Mapping[str, Any]) -> list[str]:

@@ -50,15 +50,19 @@ def demo(
     out: Annotated[Path, typer.Option(help="Run folder to make.")] = common.DEFAULT_RUN,
     threads: common.Threads = 1,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the run folder if it exists.")
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace the run folder if it exists and holds nothing else."
+        ),
     ] = False,
 ) -> None:
     """Train, evaluate exactly and under noise, run inference, and write report.html."""
     from qvlm_qiskit.basics.files import check_new_folder
+    from qvlm_qiskit.runs import CONTENTS
 
     common.check_threads(threads)
     stages.check()
-    check_new_folder(out, overwrite)
+    check_new_folder(out, overwrite, CONTENTS)
     common.use_threads(threads)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.studies import DemoOptions, run_demo

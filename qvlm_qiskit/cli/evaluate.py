@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +20,10 @@ def evaluate(
     threads: common.Threads = 1,
     as_json: common.AsJson = False,
 ) -> None:
-    """Ask held-out questions on a backend and print the exact-match accuracy."""
+    """Ask held-out questions on a backend and print the exact-match accuracy.
+
+    With --json also every question and its answer, the wrong ones first.
+    """
     from qvlm_qiskit.runs import Run
 
     common.check_threads(threads)
@@ -36,15 +39,17 @@ def evaluate(
     samples = opened.samples("test", questions.limit)
     model, processor = opened.model(), opened.processor()
     circuits_on(model, backend)  # what doesn't fit on the device is refused before it runs
+    exam = Exam(model, processor, samples)
     with common.through_ledger(backend) as kept:
-        _, record = evaluate_on(
-            Exam(model, processor, samples),
+        found, record = evaluate_on(
+            exam,
             kept,
             batch_size=questions.batch,
             track=on_console(common.console()),
         )
     if as_json:
-        common.print_json(record)
+        answered = exam.answered({"answer": found.answers})
+        common.print_json({**record, "questions": [_flat(entry) for entry in answered]})
         return
     rows = [common.accuracy_row("all questions", record)]
     rows += [common.accuracy_row(kind, part) for kind, part in record["by_kind"].items()]
@@ -54,3 +59,9 @@ def evaluate(
     shown += f", {about['mitigation']})" if about["mitigation"] != "none" else ")"
     common.print_table(f"{run} on {shown}", common.ACCURACY_COLUMNS, rows)
     common.print_choices(about["choices"])
+
+
+def _flat(entry: dict[str, Any]) -> dict[str, Any]:
+    """A question of one machine."""
+    plain = {k: v for k, v in entry.items() if k not in ("answers", "wrong")}
+    return {**plain, "answer": entry["answers"]["answer"], "correct": not entry["wrong"]}

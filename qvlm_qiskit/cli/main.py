@@ -11,6 +11,7 @@ from importlib import import_module
 import typer
 
 from qvlm_qiskit.basics.terminal import shown
+from qvlm_qiskit.cli.terminal import prepare_terminal, refuse_what_python_can_not_do
 from qvlm_qiskit.errors import QVLMError
 
 _INTERRUPTED = 130
@@ -30,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="Hybrid quantum-classical vision-language models on Qiskit: train on statevectors, run "
     "the same weights on noisy simulators and IBM Quantum.",
@@ -68,12 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         after Ctrl-C.
     """
     _quiet_libraries()
+    prepare_terminal()
     try:
+        refuse_what_python_can_not_do()
         status = app(
             args=None if arguments is None else list(arguments),
             prog_name="qvlm",
             standalone_mode=False,
         )
+        sys.stdout.flush()  # a full disk shows here at the latest
     except typer.TyperException as error:
         return _refuse(_usage_message(error))
     except QVLMError as error:
@@ -87,14 +92,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader of our output has gone; nothing is left to tell it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError:
+        return _refuse("this machine's memory is not enough for that")
+    except RuntimeError as error:
+        if "not enough memory" not in str(error):  # what torch's allocator says
+            raise
+        return _refuse("this machine's memory is not enough for that")
+    except OSError as error:
+        return _refuse(_system_message(error))
     if status == _INTERRUPTED:  # typer's own handling says nothing
         typer.echo("qvlm: interrupted", err=True)
     return status if isinstance(status, int) else 0
 
 
 def _refuse(message: str) -> int:
-    typer.echo(f"qvlm: {' '.join(shown(message).split())}", err=True)
+    print(f"qvlm: {' '.join(shown(message).split())}", file=sys.stderr)
     return 2
+
+
+def _system_message(error: OSError) -> str:
+    """What the operating system refused; stdout is emptied, or Python would try again."""
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return f"can't write the output: {error.strerror or error}"
 
 
 def _usage_message(error: typer.TyperException) -> str:
@@ -106,7 +127,7 @@ def _usage_message(error: typer.TyperException) -> str:
     accepted = ""
     if message.startswith("No such option"):
         options = [o for p in context.command.params for o in p.opts if o.startswith("--")]
-        accepted = f" (options of {context.command_path}: {', '.join([*options, '--help'])})"
+        accepted = f" (options of {context.command_path}: {', '.join([*options, '-h, --help'])})"
     elif message.startswith("No such command"):
         accepted = f" (commands: {', '.join(context.command.commands)})"
     return message.rstrip(".") + accepted

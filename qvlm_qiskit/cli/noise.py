@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 import typer
@@ -68,6 +70,8 @@ def save(
         raise InputError(f"a noise model file ends in .json, got {path}")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists already; choose another name or pass --overwrite")
+    if path.exists():
+        _check_ours(path)
     (spec,) = _opened(source, max_age_days=max_age_days)
     spec.save(path)
     dated = "" if spec.snapshot is None else f", calibrated {spec.snapshot.calibrated_utc}"
@@ -75,8 +79,15 @@ def save(
 
 
 @app.command("diff")
-def diff(first: Source, second: Source, as_json: common.AsJson = False) -> None:
-    """List what differs between two noises."""
+def diff(
+    first: Source,
+    second: Source,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every difference, not what they come to.")
+    ] = False,
+    as_json: common.AsJson = False,
+) -> None:
+    """Say what differs between two noises: in sum, or with --all one by one."""
     from dataclasses import asdict
 
     opened = _opened(first, second)
@@ -89,6 +100,9 @@ def diff(first: Source, second: Source, as_json: common.AsJson = False) -> None:
     if not found:
         typer.echo("no differences")
         return
+    if not every:
+        _print_sums(found)
+        return
     rows = [
         (
             f"{d.where} {d.quantity}" + (f" ({d.unit})" if d.unit else ""),
@@ -99,6 +113,56 @@ def diff(first: Source, second: Source, as_json: common.AsJson = False) -> None:
         for d in found
     ]
     common.print_table(f"{len(found)} differences", ("what", "first", "second", ">change"), rows)
+
+
+def _check_ours(path: Path) -> None:
+    """Refuse to replace a file that holds no noise.
+
+    Raises:
+        InputError: It can't be read as one.
+    """
+    from qvlm_qiskit.errors import InputError, QVLMError
+    from qvlm_qiskit.noise_models import NoiseSpec
+
+    try:
+        NoiseSpec.load(path)
+    except (QVLMError, OSError) as error:
+        raise InputError(
+            f"{path} is no noise model file, so it is not replaced; choose another name"
+        ) from error
+
+
+def _print_sums(found: Sequence[Any]) -> None:
+    """Differences of one kind in a row: how many, and between what their values and changes lie."""
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for one in found:
+        place = one.where.split(" (")[0].rstrip("0123456789").strip()
+        quantity = one.quantity + f" ({one.unit})" * bool(one.unit)
+        groups.setdefault((place, quantity), []).append(one)
+    rows = []
+    for (place, quantity), alike in groups.items():
+        changes = [one.change for one in alike if one.change is not None]
+        rows.append(
+            (
+                f"{place} {quantity}",
+                str(len(alike)),
+                _middle([one.first for one in alike]),
+                _middle([one.second for one in alike]),
+                f"{min(changes):+.0%} … {max(changes):+.0%}" if changes else "",
+            )
+        )
+    columns = ("what", ">number", "first (median)", "second (median)", ">change")
+    common.print_table(f"{len(found)} differences", columns, rows)
+    typer.echo("qvlm noise diff --all lists them one by one")
+
+
+def _middle(values: Sequence[Any]) -> str:
+    """The median of numbers; what is no number where all are the same, else how many there are."""
+    numbers = [value for value in values if type(value) in (int, float)]
+    if len(numbers) == len(values):
+        return _shown(median(numbers))
+    different = list(dict.fromkeys(map(_shown, values)))
+    return different[0] if len(different) == 1 else f"{len(different)} different"
 
 
 def _opened(*sources: str, max_age_days: float | None = None) -> list[Any]:

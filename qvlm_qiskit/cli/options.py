@@ -77,8 +77,12 @@ class QuestionOptions:
     batch: common.Batch = 100
 
     def __post_init__(self) -> None:
+        from qvlm_qiskit.recipes import MOST_SAMPLES
+
         if self.limit < 1:
             raise InputError(f"a data set needs at least 1 sample, got {self.limit}")
+        if self.limit > MOST_SAMPLES:
+            raise InputError(f"a data set has at most {MOST_SAMPLES:,} samples, got {self.limit:,}")
         if self.batch < 1:
             raise InputError(f"a batch needs at least 1 question, got {self.batch}")
 

@@ -21,7 +21,12 @@ class Folder:
         bool, typer.Option("--resume", help="Go on with an interrupted training.")
     ] = False
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the run folder if it exists.")
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace the run folder if it exists and holds nothing else; start over where an "
+            "interrupted training could go on.",
+        ),
     ] = False
 
 
@@ -107,26 +112,38 @@ def train(
     """Train a model on questions about images, with exact gradients."""
     from qvlm_qiskit.basics.files import check_new_folder
     from qvlm_qiskit.recipes import TrainingOptions
+    from qvlm_qiskit.runs import CONTENTS
 
     common.check_threads(threads)
     options = TrainingOptions(**asdict(recipe))
     machine.check()
-    check_new_folder(folder.out, folder.overwrite)
+    check_new_folder(folder.out, folder.overwrite, CONTENTS)
     common.use_threads(threads)
     from qvlm_qiskit import training
     from qvlm_qiskit.basics.progress import on_console
 
     screen = common.console()
-    run = training.train(
-        options,
-        folder.out,
-        backend=machine.open(options.seed),
-        overwrite=folder.overwrite,
-        resume=folder.resume,
-        track=on_console(screen),
-    )
+    training.check_place(folder.out, overwrite=folder.overwrite, resume=folder.resume)
+    try:
+        run = training.train(
+            options,
+            folder.out,
+            backend=machine.open(options.seed),
+            overwrite=folder.overwrite,
+            resume=folder.resume,
+            track=on_console(screen),
+        )
+    except KeyboardInterrupt:
+        _say_how_to_go_on(folder.out, training.checkpointed(folder.out))
+        raise
     screen.print(
         f"trained {run.info['parameters']:,} parameters "
         f"({run.info['quantum_parameters']} circuit angles) in {run.info['seconds']:.0f} s: "
         f"{folder.out}"
     )
+
+
+def _say_how_to_go_on(out: Path, steps: int | None) -> None:
+    """What an interrupted training left."""
+    kept = f"{steps} steps are kept: the same command goes on from there with --resume"
+    typer.echo(f"qvlm: {'nothing is kept yet' if steps is None else kept}", err=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.data.sample import Samples
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.recipes import DATA_SETS
+from qvlm_qiskit.recipes import DATA_SETS, MOST_SAMPLES
 
 Opener = Callable[[str, int | None, int], Samples]
 """(split, size, seed) → samples; without a size, as many as the data set holds."""
@@ -42,6 +42,8 @@ class DataSet:
             raise UnknownNameError(f"split of {self.name}", split, self.splits)
         if size is not None and size < 1:
             raise InputError(f"a data set needs at least 1 sample, got {size}")
+        if size is not None and size > MOST_SAMPLES:
+            raise InputError(f"a data set has at most {MOST_SAMPLES:,} samples, got {size:,}")
         return self.opener(split, size, seed)
 
 
@@ -94,7 +96,7 @@ def open_data(name: str, split: str, size: int | None = None, seed: int = 0) -> 
 
     Raises:
         UnknownNameError: An unknown data set or split; the message has the nearest.
-        InputError: A size below 1.
+        InputError: A size below 1 or above a million.
         RegistryError: The data set can't be imported.
     """
     return find_data(name).open(split, size, seed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from qvlm_qiskit.data import Sample
 from qvlm_qiskit.data.batch import PromptBatch, encode_prompts
@@ -26,6 +27,34 @@ class Exam:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def answered(
+        self, answers: Mapping[str, Sequence[str]], limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Every question with what was answered, those with a wrong answer first.
+
+        Args:
+            answers: Whose answers → them, in the order of the questions; of the first ones only,
+                perhaps.
+            limit: So many entries.
+
+        Returns:
+            ``index``, ``kind``, ``question``, ``expected``, ``answers``, and whose are ``wrong``.
+        """
+        found = []
+        for index, sample in enumerate(self.samples):
+            given = {name: said[index] for name, said in answers.items() if index < len(said)}
+            found.append(
+                {
+                    "index": index,
+                    "kind": sample.kind,
+                    "question": sample.question,
+                    "expected": sample.answer,
+                    "answers": given,
+                    "wrong": [name for name, said in given.items() if not sample.accepts(said)],
+                }
+            )
+        return sorted(found, key=lambda entry: not entry["wrong"])[:limit]
 
     def prompts(self) -> PromptBatch:
         """All questions as one batch.

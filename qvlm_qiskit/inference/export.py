@@ -18,12 +18,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from qvlm_qiskit.basics.files import check_new_folder, new_folder, write_json, write_text
+from qvlm_qiskit.basics.files import Contents, check_new_folder, new_folder, write_json, write_text
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.jobs import JobStore, Submission
 from qvlm_qiskit.jobs.ledger.runs import JobRun, load_run, submissions_of
 
 SUMS = "SHA256SUMS"
+
+CONTENTS = Contents(
+    kind="an exported run",
+    mark=SUMS,
+    files=(SUMS, "run.json", "result.json", "submissions.json", "packages/*.zip", "raw/*.bin"),
+)
 
 
 def export_run(
@@ -47,9 +53,9 @@ def export_run(
     run = load_run(store, identifier)
     _check_place(out, store, overwrite)
     if out.suffix != ".zip":
-        with new_folder(out, overwrite) as folder:
+        with new_folder(out, overwrite, holds=CONTENTS) as folder:
             return _fill(folder, store, run)
-    check_new_folder(out.with_suffix(""), True)  # whether the place can be written to
+    check_new_folder(out.with_name(f".{out.name}"), True)  # whether the place can be written to
     if out.exists() and not overwrite:
         raise InputError(f"{out} exists already; choose another --out or pass --overwrite")
     out.parent.mkdir(parents=True, exist_ok=True)

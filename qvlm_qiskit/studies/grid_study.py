@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from qvlm_qiskit.basics.files import write_bytes, write_json, write_text
+from qvlm_qiskit.basics.files import only_one, write_bytes, write_json, write_text
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import InputError, QVLMError
 from qvlm_qiskit.studies.study_folder import Row, StudyFolder
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 Options = TypeVar("Options", bound="DataclassInstance")
 Cell = TypeVar("Cell", bound="DataclassInstance")
+
+
+MOST_PROCESSES = 256
 
 
 class StudyError(QVLMError, RuntimeError):
@@ -89,6 +92,11 @@ class Execution:
         """
         if self.processes < 1:
             raise InputError(f"processes must be at least 1, got {self.processes}")
+        if self.processes > MOST_PROCESSES:
+            raise InputError(
+                f"processes must be at most {MOST_PROCESSES}, each loads torch; got "
+                f"{self.processes}"
+            )
         check_format(self.table)
 
 
@@ -211,7 +219,8 @@ def run_study(study: Study[Any, Any], execution: Execution | None = None) -> dic
     and only missing ones are computed.
 
     Raises:
-        InputError: A folder of something else or of other options, or options that don't fit.
+        InputError: A folder of something else or of other options, one that another process is
+            filling, or options that don't fit.
         StudyError: Two cells are the same, or a process died.
         QVLMError: Any refusal of the study, before anything is written.
     """
@@ -219,17 +228,19 @@ def run_study(study: Study[Any, Any], execution: Execution | None = None) -> dic
     cells = _by_key(study)
     folder = StudyFolder(study.folder, study.header, study.stored_options(), study.grows)
     study.rehearse(list(cells.values()))
-    folder.begin()
-    _compute(study, folder, execution, [c for key, c in cells.items() if key not in folder.rows])
-    rows = [folder.rows[key] for key in cells]
-    results = {
-        **study.header,
-        "grid": study.stored_options(),
-        "rows_of_other_grids": len(folder.rows) - len(rows),
-        **study.summarise(rows),
-        "rows": rows,
-    }
-    _write(study, results, execution.table)
+    with only_one(study.folder):
+        folder.begin()
+        missing = [cell for key, cell in cells.items() if key not in folder.rows]
+        _compute(study, folder, execution, missing)
+        rows = [folder.rows[key] for key in cells]
+        results = {
+            **study.header,
+            "grid": study.stored_options(),
+            "rows_of_other_grids": len(folder.rows) - len(rows),
+            **study.summarise(rows),
+            "rows": rows,
+        }
+        _write(study, results, execution.table)
     return results
 
 

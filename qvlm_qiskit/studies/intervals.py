@@ -42,7 +42,8 @@ def accuracy_interval(rows: Sequence[Row]) -> Interval:
     """Mean accuracy over seeds, with an interval between 0 and 1.
 
     Two seeds that happen to agree say little: the Student interval over seeds is never taken
-    narrower than Wilson's for all their questions together.
+    narrower than Wilson's for all their questions together. One seed has Wilson's alone, which is
+    about the choice of questions and not about that of the seed.
 
     Args:
         rows: One per seed, with ``accuracy``, ``correct`` and ``total``.
@@ -50,10 +51,10 @@ def accuracy_interval(rows: Sequence[Row]) -> Interval:
     from qvlm_qiskit.evaluation.metrics import Accuracy
 
     found = mean_interval([row["accuracy"] for row in rows])
-    if found["low"] is None or found["high"] is None:
-        return found
     pooled = Accuracy(sum(row["correct"] for row in rows), sum(row["total"] for row in rows))
     low, high = pooled.interval
+    if found["low"] is None or found["high"] is None:
+        return {**found, "low": low, "high": high}
     found["low"] = max(0.0, min(float(found["low"]), low))
     found["high"] = min(1.0, max(float(found["high"]), high))
     return found
@@ -77,6 +78,34 @@ def paired(
     if not pairs:
         return None
     return {name: mean_interval([one[name] - two[name] for one, two in pairs]) for name in names}
+
+
+def paired_accuracy(rows: Sequence[Row], others: Sequence[Row]) -> Interval | None:
+    """Mean difference of accuracy over the seeds that both have.
+
+    One seed alone has the paired bootstrap over its questions, if the rows say which were right.
+
+    Args:
+        rows: One per seed, with ``accuracy``, and ``right`` ("1" or "0" a question) where they are
+            of this release.
+        others: Likewise.
+
+    Returns:
+        An interval; None where no seed is in both.
+    """
+    from qvlm_qiskit.evaluation.metrics import paired_difference
+
+    found = paired(rows, others, ("accuracy",))
+    if found is None or found["accuracy"]["low"] is not None:
+        return None if found is None else found["accuracy"]
+    by_seed = {row["seed"]: row.get("right") for row in others}
+    ((first, second),) = [
+        (row.get("right"), by_seed[row["seed"]]) for row in rows if row["seed"] in by_seed
+    ]
+    if not first or not second or len(first) != len(second):
+        return found["accuracy"]
+    over_questions = paired_difference([c == "1" for c in first], [c == "1" for c in second])
+    return {**found["accuracy"], "low": over_questions.low, "high": over_questions.high}
 
 
 def grouped(rows: Sequence[Row], by: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
@@ -147,6 +176,7 @@ def verdict(found: Mapping[str, Any]) -> str:
     """What the interval of a difference says, in words; more is better."""
     if found["low"] is None:
         return "one seed: nothing can be said"
+    scope = ", by one seed's questions" if found.get("seeds") == 1 else ""
     if found["low"] <= 0 <= found["high"]:
-        return "no difference seen"
-    return "better" if found["mean"] > 0 else "worse"
+        return f"no difference seen{scope}"
+    return f"{'better' if found['mean'] > 0 else 'worse'}{scope}"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qvlm_qiskit.basics.files import write_json, write_text
+from qvlm_qiskit.basics.files import LOCK, write_json, write_text
 from qvlm_qiskit.errors import InputError
 
 Row = dict[str, Any]
@@ -43,7 +43,7 @@ class StudyFolder:
         self.path = path
         self._record = {**header, **options}
         self._lines = path / "rows.jsonl"
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and (not path.is_dir() or any(p.name != LOCK for p in path.iterdir())):
             self._check(header, set(options) - grows)
         self._whole, self.rows = self._read()
 

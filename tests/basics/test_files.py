@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qvlm_qiskit.basics.files import check_new_folder, new_folder, write_json, write_text
+from qvlm_qiskit.basics.files import (
+    Contents,
+    check_new_folder,
+    new_folder,
+    only_one,
+    write_json,
+    write_text,
+)
 from qvlm_qiskit.errors import InputError
 
 PLAIN = st.recursive(
@@ -47,7 +54,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert names(tmp_path) == ["text.txt"]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(value=PLAIN)
 def test_json_comes_back_as_it_went(tmp_path_factory, value):
     path = tmp_path_factory.mktemp("json") / "value.json"
@@ -94,19 +101,110 @@ def test_an_error_in_the_block_leaves_the_partial_folder_that_was_asked_for(tmp_
     assert names(tmp_path) == ["out"]
 
 
+OURS = Contents("one of ours", "old", ("old", "sub/*.txt", "deep/**"))
+
+
+def filled(out):
+    """A folder of ours."""
+    for name in ("old", "sub/one.txt", "deep/a/b/c"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text("old")
+    return out
+
+
 def test_overwriting_keeps_the_old_folder_until_the_new_one_is_whole(tmp_path, tree):
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "old").write_text("old")
+    out = filled(tmp_path / "out")
     before = tree(tmp_path)
-    with pytest.raises(RuntimeError), new_folder(out, overwrite=True) as work:
+    with pytest.raises(RuntimeError), new_folder(out, overwrite=True, holds=OURS) as work:
         (work / "new").write_text("half")
         assert (out / "old").read_text() == "old"
         raise RuntimeError
     assert tree(tmp_path) == before
-    with new_folder(out, overwrite=True) as work:
+    with new_folder(out, overwrite=True, holds=OURS) as work:
         (work / "new").write_text("whole")
     assert list(tree(tmp_path)) == ["out/", "out/new"]
+
+
+@pytest.mark.parametrize(
+    "name", ["mine", "sub/mine", "sub/one.txt/x", "sub/more/one.txt", "other/old", ".hidden"]
+)
+def test_a_folder_with_anothers_files_is_never_replaced(tmp_path, tree, name):
+    out = filled(tmp_path / "out")
+    if name == "sub/one.txt/x":
+        (out / "sub/one.txt").unlink()
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).write_text("mine")
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match=f"holds {name}, which"), new_folder(out, True, holds=OURS):
+        pytest.fail("the block was entered")
+    assert tree(tmp_path) == before
+
+
+def test_a_link_in_a_folder_of_ours_is_anothers(tmp_path):
+    out = filled(tmp_path / "out")
+    (out / "sub" / "two.txt").symlink_to(tmp_path)
+    with pytest.raises(InputError, match=r"holds sub/two\.txt"):
+        check_new_folder(out, True, OURS)
+
+
+@pytest.mark.parametrize("holds", [OURS, None])
+def test_a_folder_of_something_else_is_never_replaced(tmp_path, holds):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "one.txt").write_text("mine")
+    with pytest.raises(InputError, match="so it is not replaced"):
+        check_new_folder(tmp_path, True, holds)
+    (tmp_path / "sub" / "one.txt").unlink()
+    (tmp_path / "sub").rmdir()
+    check_new_folder(tmp_path, True, holds)  # an empty one is nobody's
+
+
+def test_a_mark_has_to_be_of_the_right_format(tmp_path):
+    holds = Contents("one of ours", "a.json", ("a.json",), form="ours")
+    for text in ("{", "[]", '{"format": "theirs"}'):
+        (tmp_path / "a.json").write_text(text)
+        with pytest.raises(InputError, match="is not one of ours"):
+            check_new_folder(tmp_path, True, holds)
+    (tmp_path / "a.json").write_text('{"format": "ours"}')
+    (tmp_path / ".a.json.x7dq").write_text("what a killed process left of it")
+    check_new_folder(tmp_path, True, holds)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_appears_meanwhile_is_kept_and_so_is_the_new_folder(tmp_path, overwrite):
+    out = tmp_path / "out"
+    with (
+        pytest.raises(InputError, match="the new folder stays at") as refused,
+        new_folder(out, overwrite, holds=OURS) as work,
+    ):
+        (work / "new").write_text("new")
+        out.mkdir()
+        (out / "theirs").write_text("theirs")
+    assert (out / "theirs").read_text() == "theirs"
+    assert str(work) in str(refused.value)
+    assert (work / "new").read_text() == "new"
+
+
+def test_a_folder_is_held_once_and_let_go(tmp_path):
+    folder, moved = tmp_path / "a", tmp_path / "b"
+    with only_one(folder, moved):
+        (folder / "file").write_text("x")
+        for _ in range(2):
+            with pytest.raises(InputError, match="another process"), only_one(folder):
+                pytest.fail("the block was entered")
+        folder.rename(moved)
+        with only_one(folder):  # a new one of that name
+            assert names(tmp_path) == ["a", "b"]
+    assert names(tmp_path) == ["b"]
+    assert names(moved) == ["file"]
+
+
+def test_a_lock_that_a_killed_process_left_holds_nobody_up(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".lock").touch()
+    check_new_folder(tmp_path / "a", True)
+    with only_one(tmp_path / "a"):
+        pass
+    assert names(tmp_path) == []
 
 
 def test_a_folder_that_exists_is_refused_before_any_work(tmp_path, tree):

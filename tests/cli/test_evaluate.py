@@ -47,7 +47,14 @@ def test_evaluate_as_json(qvlm, tiny_run):
     samples = list(DigitCanvases("test", 10, tiny_run.seed))
     expected = evaluate(tiny_run.model(), tiny_run.processor(), samples).as_dict()
     assert {key: record[key] for key in expected} == expected
-    assert set(record) == {*expected, "backend", "seconds"}
+    assert set(record) == {*expected, "backend", "seconds", "questions"}
+    right = [entry["correct"] for entry in record["questions"]]
+    assert right == sorted(right)
+    assert sum(right) == record["correct"]
+    for entry in record["questions"]:
+        sample = samples[entry["index"]]
+        assert (entry["question"], entry["expected"]) == (sample.question, sample.answer)
+        assert entry["correct"] == sample.accepts(entry["answer"])
     assert record["low"] <= record["accuracy"] <= record["high"]
     assert record["backend"]["name"] == "statevector"
 

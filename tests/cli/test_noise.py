@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from qvlm_qiskit.noise_models import NoiseSpec
+from tests.cli.tables import cells, widest
 
 
 def test_a_saved_calibration_is_dated_and_the_same(qvlm):
@@ -34,14 +35,44 @@ def test_differences_have_units_and_changes(qvlm):
         ("t1_us", "µs", pytest.approx(0.1)),
         ("t1_us", "µs", pytest.approx(0.1)),
     ]
-    text = qvlm("noise", "diff", "fake_manila", "fake_lagos").out
+    text = qvlm("noise", "diff", "fake_manila", "fake_lagos", "--all").out
     assert re.search(r"qubit 0 t1_us \(µs\) +│ 131\.5 +│ 146\.3 +│ +\+11\.2%", text)
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_differences_are_summed_up_by_what_differs(qvlm):
+    found = json.loads(qvlm("noise", "diff", "fake_manila", "fake_lagos", "--json").out)
+    text = qvlm("noise", "diff", "fake_manila", "fake_lagos").out
+    rows = cells(text)
+    assert sum(int(row[1]) for row in rows) == len(found)
+    assert len(text.splitlines()) < 40 < len(found)
+    assert widest(text) <= 80
+    t1 = [d for d in found if d["quantity"] == "t1_us" and d["change"] is not None]
+    (shown,) = [row for row in rows if row[0] == "qubit t1_us (µs)"]
+    changes = [d["change"] for d in t1]
+    assert shown[4] == f"{min(changes):+.0%} … {max(changes):+.0%}"
+    assert "--all" in text
+
+
+@pytest.mark.parametrize("content", ["{}", "my notes", '{"format": "other"}'])
+def test_saving_replaces_no_file_of_something_else(refused, content):
+    Path("mine.json").write_text(content, encoding="utf-8")
+    assert "is no noise model file" in refused(
+        "noise", "save", "zz(0.1)", "mine.json", "--overwrite"
+    )
+
+
+def test_saving_replaces_a_noise_where_that_is_asked_for(qvlm):
+    assert qvlm("noise", "save", "zz(0.1)", "noise.json").status == 0
+    assert qvlm("noise", "save", "zz(0.2)", "noise.json", "--overwrite").status == 0
+    assert "0.2" in Path("noise.json").read_text()
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        ("show depolarizing(-0.1)", ["-0.1;"]),
+        ("show amplitude_damping(-0.1)", ["-0.1;"]),
         ("show fake_manilla", ["unknown noise 'fake_manilla'", "did you mean 'fake_manila'"]),
         ("show missing.json", ["can't read the noise description missing.json"]),
         ("show depolarizing(2)", ["a probability is a number between 0 and 1"]),

@@ -50,6 +50,9 @@ def test_words_that_are_no_command(refused, words, says):
         ("--steps 0", ["steps must be at least 1", "0"]),
         ("--batch-size 0", ["batch_size must be at least 1"]),
         ("--train-samples -1", ["train_samples must be at least 1"]),
+        ("--train-samples 1000001", ["train_samples must be at most 1,000,000", "1,000,001"]),
+        (f"--steps 1{'0' * 30}", ["steps must be at most 1,000,000,000"]),
+        ("--recipe paper --train-samples 1000000", ["1,000,000 training samples", "GiB"]),
         ("--learning-rate 0", ["learning_rate must be positive"]),
         ("--learning-rate nan", ["learning_rate", "nan"]),
         ("--learning-rate inf", ["learning_rate", "inf"]),
@@ -95,6 +98,8 @@ def test_overwriting_something_that_is_no_folder(refused, command):
     [
         ("--limit 0", ["at least 1 sample", "0"]),
         ("--limit -2", ["at least 1 sample", "-2"]),
+        (f"--limit 1{'0' * 30}", ["at most 1,000,000 samples"]),
+        ("--limit 1000001", ["at most 1,000,000 samples", "1,000,001"]),
         ("--threads -1", ["threads must be at least 1", "-1"]),
         ("--backend aerr", ["unknown backend 'aerr'", "did you mean 'aer'", "statevector"]),
         ("--backend noisy:fake_manilla", ["did you mean 'noisy:fake_manila'"]),

@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from qvlm_qiskit.evaluation.metrics import paired_difference
 from qvlm_qiskit.studies.intervals import (
     accuracy_interval,
     differences,
     mean_interval,
     means,
     paired,
+    paired_accuracy,
     verdict,
 )
 
@@ -32,6 +34,27 @@ def test_seeds_that_agree_have_the_interval_of_their_questions():
     assert (found["low"], found["high"]) == pytest.approx((wilson.low, wilson.high))
     wide = [{"accuracy": a, "correct": int(10 * a), "total": 10} for a in (0.0, 1.0)]
     assert (accuracy_interval(wide)["low"], accuracy_interval(wide)["high"]) == (0.0, 1.0)
+
+
+def test_one_seed_has_the_intervals_of_its_questions():
+    one = {"seed": 3, "accuracy": 0.75, "correct": 3, "total": 4, "right": "1110"}
+    wilson = stats.binomtest(3, 4).proportion_ci(0.95, method="wilson")
+    assert accuracy_interval([one]) == {
+        "mean": 0.75,
+        "low": pytest.approx(wilson.low),
+        "high": pytest.approx(wilson.high),
+        "seeds": 1,
+    }
+    other = {**one, "accuracy": 0.25, "right": "0010"}
+    found, expected = paired_accuracy([one], [other]), paired_difference([1, 1, 1, 0], [0, 0, 1, 0])
+    assert (found["mean"], found["seeds"]) == (0.5, 1)
+    assert (found["low"], found["high"]) == (expected.low, expected.high)
+    assert verdict(found) == "no difference seen, by one seed's questions"
+    old = {k: v for k, v in one.items() if k != "right"}  # a row of an older release
+    assert paired_accuracy([old], [other])["low"] is None
+    assert paired_accuracy([one], [{**other, "seed": 4}]) is None
+    two = paired_accuracy([one, {**one, "seed": 4}], [other, {**other, "seed": 4}])
+    assert two == mean_interval([0.5, 0.5])
 
 
 def made_up(variant, seed, value, machine="exact"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Annotated, Any
 
 import typer
@@ -39,11 +40,12 @@ def list_runs(
         return
     common.print_table(
         f"runs in {ledger.place}",
-        ("run", "=state", "=machine", ">jobs", ">right", ">begun (UTC)"),
+        ("run", "=state", "model", "=machine", ">jobs", ">right", ">begun (UTC)"),
         [
             (
                 run.id,
                 run.state,
+                PurePath(run.request["run"]).name,
                 run.request["backend"]["name"],
                 f"{answered}/{jobs}",
                 f"{'–' if run.result is None else run.result['correct']}"

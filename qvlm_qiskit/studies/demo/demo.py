@@ -18,6 +18,7 @@ import torch
 from qvlm_qiskit.backends.backend import installed_versions
 from qvlm_qiskit.basics.files import check_new_folder, new_folder, write_json
 from qvlm_qiskit.basics.progress import Track, silent
+from qvlm_qiskit.runs import CONTENTS
 from qvlm_qiskit.studies.demo.demo_report import FORMAT, VERSION, DemoReport
 from qvlm_qiskit.studies.demo.options import DemoOptions
 from qvlm_qiskit.studies.demo.rehearsal import rehearse
@@ -41,7 +42,7 @@ def run_demo(
     Args:
         options: Sizes.
         out: The run folder; refused if it exists, unless ``overwrite``.
-        overwrite: Replace it.
+        overwrite: Replace it, if it is a run folder with nothing else in it.
         track: Opens progress bars.
 
     Returns:
@@ -52,9 +53,9 @@ def run_demo(
             training starts, so that a wrong name, option or size does not cost one.
     """
     started = time.perf_counter()
-    check_new_folder(out, overwrite)
+    check_new_folder(out, overwrite, CONTENTS)
     options = rehearse(options)
-    with new_folder(out, overwrite) as folder:
+    with new_folder(out, overwrite, holds=CONTENTS) as folder:
         try:
             return _run_in(folder, options, started, track)
         finally:
@@ -69,7 +70,9 @@ def _run_in(folder: Path, options: DemoOptions, started: float, track: Track) ->
     results |= noisy_stage(demo, exact)
     results["runtime"] = runtime_stage(demo)
     results["noise_sweep"] = sweep_stage(demo)
-    results["examples"] = _examples(demo, results.pop("answers"))
+    answers = results.pop("answers")
+    results["examples"] = _examples(demo, answers)
+    results["questions"] = demo.exam.answered(answers)
     return _finish(demo, results, time.perf_counter() - started)
 
 

@@ -76,7 +76,7 @@ def evaluate_cell(cell: Cell, grid: NoiseGrid) -> dict[str, Any]:
     samples = run.samples("test", grid.questions)
     noisy = cell.strength is not None
     backend = open_cell(cell, grid) if noisy else open_backend(EXACT)
-    _, record = evaluate_on(Exam(model, processor, samples), backend)
+    found, record = evaluate_on(Exam(model, processor, samples), backend)
     with model.run_on(backend):
         loss = answer_loss(model, processor, samples)
     errors: list[dict[str, Any]] = []
@@ -94,6 +94,7 @@ def evaluate_cell(cell: Cell, grid: NoiseGrid) -> dict[str, Any]:
         "mitigation": cell.mitigation,
         "shots": grid.shots if noisy else None,
         **{name: record[name] for name in ("correct", "total", "accuracy", "low", "high")},
+        "right": "".join("01"[right] for right in found.correct),
         "loss": loss,
         "expectations": errors,
         "gates": {name: float(value) for name, value in model.gate_values().items()},

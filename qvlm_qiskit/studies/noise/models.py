@@ -91,9 +91,7 @@ def study_models(grid: NoiseGrid, runs: Sequence[Run], folder: Path) -> list[Stu
     if not runs:
         raise InputError("a noise study needs at least one run folder")
     given = [_given(run, grid) for run in runs]
-    alike = {dataclasses.replace(model.options, seed=0, blocks="quantum") for model in given}
-    if len(alike) > 1:
-        raise InputError("the runs differ in more than seed, blocks and noise: study them apart")
+    _check_alike(given)
     there = {_identity(model) for model in given}
     if len(there) != len(given):
         raise InputError("two of the runs were trained with the same options")
@@ -108,6 +106,19 @@ def study_models(grid: NoiseGrid, runs: Sequence[Run], folder: Path) -> list[Stu
             wanted.append(_to_train(twin, EXACT, 0.0, folder))
         wanted += [_to_train(options, grid.device, at, folder) for at in grid.trained_at]
     return [*given, *(model for model in wanted if _identity(model) not in there)]
+
+
+def _check_alike(given: Sequence[StudyModel]) -> None:
+    """Refuse runs whose numbers could not be compared, with what tells them apart."""
+    first, *others = given
+    for model in others:
+        for name, value in dataclasses.asdict(first.options).items():
+            other = getattr(model.options, name)
+            if name not in ("seed", "blocks") and other != value:
+                raise InputError(
+                    f"{first.path} was trained with {name}={value} and {model.path} with "
+                    f"{name}={other}; the runs of one study differ in seed, blocks and noise only"
+                )
 
 
 def study_cells(grid: NoiseGrid, models: Sequence[StudyModel]) -> list[Cell]:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from qvlm_qiskit.studies.intervals import verdict
-from qvlm_qiskit.studies.reports.plots import STYLE, as_svg, block_name
+from qvlm_qiskit.studies.reports.plots import STYLE, as_svg, block_name, listed
 
 PALETTE = ("#1b4f9c", "#c2571a", "#2f7d4f", "#7b3fa0", "#a3333d", "#5a6675")
 
@@ -19,6 +19,8 @@ def noise_section(results: Mapping[str, Any]) -> dict[str, Any]:
     """What ``noise_section.html.j2`` shows of a study: its results, plots and words for them."""
     return {
         **{name: results[name] for name in ("grid", "rows", "points", "differences", "gates")},
+        "runs": list(dict.fromkeys(row["run"] for row in results["rows"])),
+        "seeds": sorted({row["seed"] for row in results["rows"]}),
         "accuracy_svg": accuracy_plot(results["points"]),
         "loss_svg": loss_plot(results["points"]),
         "error_svg": error_plot(results["points"]),
@@ -50,7 +52,12 @@ def error_plot(points: Sequence[Mapping[str, Any]]) -> str:
             axes.set_ylim(bottom=0)
         if blocks:
             figure.axes[0].legend(frameon=False, fontsize=8)
-        return as_svg(figure)
+        said = []
+        for block in blocks:
+            chosen = [p for p in points if block in p["expectations"]]
+            label = f"RMS error of ⟨Z⟩, {block_name(block)}"
+            said.append(_said(chosen, label, lambda p, b=block: p["expectations"][b]["rms"], ".3f"))
+        return as_svg(figure, " ".join(said))
 
 
 def _against_strength(
@@ -69,7 +76,18 @@ def _against_strength(
         axes.set_ylabel(label)
         axes.set_ylim(0, top)
         axes.legend(frameon=False, fontsize=8)
-        return as_svg(figure)
+        return as_svg(figure, _said(points, label, pick, ".3f"))
+
+
+def _said(points: Sequence[Mapping[str, Any]], label: str, pick: Any, form: str) -> str:
+    """The means of a plot in words, line by line."""
+    lines: dict[str, list[tuple[str, float]]] = {}
+    for point in points:
+        name = ", ".join(filter(None, (point["kind"], point["mitigation"])))
+        strength = "" if point["strength"] is None else f"× {point['strength']:g}"
+        lines.setdefault(name, []).append((strength, pick(point)["mean"]))
+    shown = (listed(name, pairs, form) for name, pairs in lines.items())
+    return f"{label} by noise strength. {'; '.join(shown)}."
 
 
 def _lines(axes: Axes, points: Sequence[Mapping[str, Any]], pick: Any) -> None:

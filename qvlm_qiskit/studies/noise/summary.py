@@ -6,7 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qvlm_qiskit.studies.intervals import accuracy_interval, grouped, mean_interval, paired
+from qvlm_qiskit.studies.intervals import (
+    accuracy_interval,
+    grouped,
+    mean_interval,
+    paired,
+    paired_accuracy,
+)
 
 Row = Mapping[str, Any]
 
@@ -20,7 +26,8 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
         ``points``: per kind of model, strength and mitigation, the mean over seeds of accuracy,
         loss, and the RMS error and bias of every block's expectation values. ``differences``:
         differences of accuracy and loss, paired by seed, on the same questions. ``gates``: gate
-        values per kind. An interval over seeds needs two of them; its bounds are None otherwise.
+        values per kind. An interval over seeds needs two of them; one seed's accuracies have those
+        over its questions, and the bounds of other numbers are None.
     """
     groups = grouped(rows, ("kind", "strength", "mitigation"))
     return {
@@ -64,9 +71,11 @@ def _differences(groups: Mapping[tuple[Any, ...], Sequence[Row]]) -> list[dict[s
             what = f"{kind} - classical twin"
         else:
             continue
-        means = paired(rows, groups.get(other, ()), ("accuracy", "loss"))
+        against = groups.get(other, ())
+        means = paired(rows, against, ("loss",))
+        accuracy = paired_accuracy(rows, against)
         if means is not None:
-            found.append({"what": what, "strength": strength, **means})
+            found.append({"what": what, "strength": strength, "accuracy": accuracy, **means})
     return found
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+import platform
+import shlex
+import sys
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from jinja2 import (
@@ -16,6 +20,7 @@ from jinja2 import (
 )
 from markupsafe import Markup
 
+from qvlm_qiskit.backends.backend import installed_versions
 from qvlm_qiskit.studies.intervals import verdict
 from qvlm_qiskit.studies.reports.plots import block_name
 
@@ -38,7 +43,18 @@ def study_page(name: str, title: str, body: str, beside: Path, context: Mapping[
     environment = _environment(beside)
     found = environment.get_template if body.endswith(SUFFIX) else environment.from_string
     shown = Markup(found(body).render(study=context, heading="h2"))
-    return environment.get_template("study.html.j2").render(name=name, title=title, body=shown)
+    page = environment.get_template("study.html.j2")
+    return page.render(name=name, title=title, body=shown, made=_made())
+
+
+def _made() -> dict[str, Any]:
+    """When, with what and by which command a page is written."""
+    program, *words = sys.argv or [""]
+    return {
+        "utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
+        "versions": {**installed_versions(), "Python": platform.python_version()},
+        "command": shlex.join([PurePath(program).name.replace("__main__.py", "qvlm"), *words]),
+    }
 
 
 def template(name: str) -> Template:
@@ -82,4 +98,5 @@ def interval(
     if entry["low"] is None:
         return f"{mean} (one seed)"
     low, high = (f"{factor * entry[name]:{plus}.{digits}f}" for name in ("low", "high"))
-    return f"{mean} [{low}, {high}]"
+    scope = " (one seed, over questions)" if entry.get("seeds") == 1 else ""
+    return f"{mean} [{low}, {high}]{scope}"

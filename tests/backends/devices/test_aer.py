@@ -7,6 +7,7 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.backends.devices import aer
 from qvlm_qiskit.errors import BackendError, FallbackWarning
 
 
@@ -65,3 +66,13 @@ def test_aer_binds_the_angles_of_controlled_rotations(gate):
     found = open_backend("aer").estimator().run([pub]).result()[0].data.evs
     exact = Statevector(circuit.assign_parameters([1.1])).expectation_value(observable).real
     np.testing.assert_allclose(found, exact, atol=1e-10)
+
+
+def test_two_builds_of_aer_in_one_place_are_refused(monkeypatch):
+    there = {"qiskit-aer": "0.18.2", "qiskit-aer-gpu": "0.18.2"}
+    monkeypatch.setattr(aer, "_installed", there.__contains__)
+    with pytest.raises(BackendError, match="one package twice: pip uninstall"):
+        open_backend("aer-gpu")
+    for name in there:
+        monkeypatch.setattr(aer, "_installed", [name].__contains__)
+        aer.check_one_aer()

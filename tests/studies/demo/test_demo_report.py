@@ -11,6 +11,7 @@ from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.demo.demo_report import DemoReport
 from qvlm_qiskit.studies.noise import run_noise_study
 from qvlm_qiskit.studies.noise.grid import NoiseGrid
+from qvlm_qiskit.studies.reports.templates import interval
 
 GRID = NoiseGrid("noisy:fake_manila", strengths=(0.0, 3.0), questions=3, rows=2, shots=20)
 
@@ -45,7 +46,9 @@ def test_the_section_has_the_plots_and_tables_of_the_study(copied, study, tree):
     section = section.partition("<h2>")[0]
     for point in study["points"]:
         words = re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", section))
-        assert f"{100 * point['accuracy']['mean']:.1f} % (one seed)" in words
+        shown = interval(point["accuracy"], 100, "%")
+        assert "one seed, over questions" in shown
+        assert shown in words
         assert f"× {point['strength']:g}" in words
     assert head == text.partition("<h2>Inference")[0]
     assert added.partition("<h2>Inference")[2] == text.partition("<h2>Inference")[2]

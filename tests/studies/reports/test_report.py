@@ -34,6 +34,14 @@ def test_the_page_is_html_in_utf_8_with_plots_and_pictures(page, results):
     assert page.tags.count("svg") == 3
     assert page.tags.count("img") == len(results["examples"])
     assert page.open == []
+    described = [v for tag, name, v in page.attributes if (tag, name) == ("svg", "aria-label")]
+    assert len(described) == 3
+    assert any(
+        f"exact statevector {results['exact']['accuracy']:.1%}" in text for text in described
+    )
+    asked = [q for q in results["questions"] if q["wrong"]]
+    assert results["questions"][: len(asked)] == asked
+    assert len(results["questions"]) == results["exact"]["total"]
     assert all(value for tag, name, value in page.attributes if (tag, name) == ("img", "alt"))
 
 
