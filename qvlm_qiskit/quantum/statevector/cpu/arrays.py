@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import uint64
 
-from qvlm_qiskit.quantum.statevector.cpu.kernels import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 
 class PlanArrays(NamedTuple):

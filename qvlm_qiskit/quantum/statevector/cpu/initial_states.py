@@ -17,7 +17,7 @@ from numba import uint64
 
 from qvlm_qiskit.quantum.statevector.cpu import one_qubit
 from qvlm_qiskit.quantum.statevector.cpu.arrays import zero
-from qvlm_qiskit.quantum.statevector.cpu.kernels import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 
 @jit

@@ -1,24 +1,24 @@
 """Whether the compiled kernels lie on disk, and what is said where they don't.
 
 Numba keeps compiled kernels on disk, beside the source or in the user's cache folder, and every
-later process loads them. Whatever runs the engine first compiles them otherwise, and says so.
+later process loads them, until one of the kernels' files changes. Whatever runs the engine first
+compiles them otherwise, and says so.
 """
 
 from __future__ import annotations
 
 import logging
 from functools import cache
-from pathlib import Path
 
 from qvlm_qiskit.quantum.statevector.cpu import sweeps
+from qvlm_qiskit.quantum.statevector.cpu.jit import on_disk
 
 _log = logging.getLogger(__name__)
 
 
 def is_compiled() -> bool:
     """Whether compiled sweeps lie on disk (they may be of another precision)."""
-    folder = Path(sweeps.backward.stats.cache_path)
-    return any(folder.glob("sweeps.backward-*.nbi"))
+    return on_disk(sweeps.backward)
 
 
 @cache

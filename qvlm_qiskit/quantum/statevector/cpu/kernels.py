@@ -16,12 +16,12 @@ df/dθ = 2 Re Σ K ∘ ∂M/∂θ (after Jones and Gacon, arXiv:2009.02823).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
+
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 CHUNK = 512
 """Numbers in one vectorised loop of a pass."""
-
-jit = njit(fastmath=True, nogil=True, cache=True, error_model="numpy", boundscheck=False)
 
 
 @jit

@@ -14,7 +14,7 @@ import numpy as np
 from numba import uint64
 
 from qvlm_qiskit.quantum.statevector.cpu.arrays import work_space
-from qvlm_qiskit.quantum.statevector.cpu.kernels import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 
 @jit

@@ -7,7 +7,8 @@ from __future__ import annotations
 import numpy as np
 from numba import uint64
 
-from qvlm_qiskit.quantum.statevector.cpu.kernels import jit, parity_sign, unit_phase
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.kernels import parity_sign, unit_phase
 
 BLOCK = 64
 """Rows of a read-out block: one Walsh–Hadamard transform each."""

@@ -10,7 +10,7 @@ from qvlm_qiskit.quantum.statevector.cpu import initial_states as initial
 from qvlm_qiskit.quantum.statevector.cpu import kernels as k
 from qvlm_qiskit.quantum.statevector.cpu import one_qubit, readout
 from qvlm_qiskit.quantum.statevector.cpu.arrays import work_space, zero
-from qvlm_qiskit.quantum.statevector.cpu.kernels import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 
 @jit

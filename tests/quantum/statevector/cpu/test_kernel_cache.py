@@ -1,22 +1,22 @@
 import logging
-from types import SimpleNamespace
 
 import pytest
 
-from qvlm_qiskit.quantum.statevector.cpu import kernel_cache, sweeps
+from qvlm_qiskit.quantum.statevector.cpu import kernel_cache
 
 
 @pytest.fixture
-def cache_folder(tmp_path, monkeypatch):
-    """What Numba's dispatcher says of its cache, pointed at an empty folder."""
-    sweep = SimpleNamespace(stats=SimpleNamespace(cache_path=str(tmp_path)))
-    monkeypatch.setattr(sweeps, "backward", sweep)
+def kept(monkeypatch):
+    """Says whether kernels lie on disk."""
+    answers = []
+    monkeypatch.setattr(kernel_cache, "on_disk", lambda kernel: answers[0])
     kernel_cache.announce.cache_clear()
-    yield tmp_path
+    yield answers
     kernel_cache.announce.cache_clear()
 
 
-def test_compiling_is_announced_once(cache_folder, caplog):
+def test_compiling_is_announced_once(kept, caplog):
+    kept.append(False)
     with caplog.at_level(logging.WARNING):
         kernel_cache.announce()
         kernel_cache.announce()
@@ -25,7 +25,7 @@ def test_compiling_is_announced_once(cache_folder, caplog):
     ]
 
 
-def test_nothing_is_announced_where_kernels_lie_on_disk(cache_folder, caplog):
-    (cache_folder / "sweeps.backward-115.py311.nbi").touch()
+def test_nothing_is_announced_where_kernels_lie_on_disk(kept, caplog):
+    kept.append(True)
     kernel_cache.announce()
     assert not caplog.records

@@ -1,0 +1,64 @@
+"""How kernels are compiled and kept on disk: all of them under one key.
+
+Numba compiles a kernel again when its own file has changed, but not when a function has that it
+calls in another file; the machine code of the old one would go on running. So the key of every
+kernel here is a digest of all files in this folder.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from numba import njit
+from numba.core.caching import FunctionCache
+
+_OPTIONS = {"fastmath": True, "nogil": True, "error_model": "numpy", "boundscheck": False}
+
+
+@cache
+def kernels_digest() -> str:
+    """The SHA-256 (hex) of the sources in this folder, with their names."""
+    digest = hashlib.sha256()
+    for source in sorted(files(__package__).iterdir(), key=lambda found: found.name):
+        if source.name.endswith(".py"):
+            text = source.read_bytes()
+            digest.update(f"{source.name} {len(text)}\n".encode() + text)
+    return digest.hexdigest()
+
+
+def jit(function: Callable[..., Any]) -> Any:
+    """A kernel: compiled when it is first called, unless it lies on disk under today's key.
+
+    It lies where Numba puts it: in ``NUMBA_CACHE_DIR``, beside the source, or in the user's cache
+    folder. Where none of these can be written to, every process compiles anew. With
+    ``NUMBA_DISABLE_JIT`` it is the Python function.
+    """
+    kernel = njit(**_OPTIONS)(function)
+    if kernel is not function:
+        try:
+            kernel._cache = _KernelCache(function)  # noqa: SLF001  (as its enable_caching does)
+        except RuntimeError:  # what Numba says where no folder can be written to
+            return kernel
+    return kernel
+
+
+def on_disk(kernel: Any) -> bool:
+    """Whether some form of a kernel lies on disk under today's key, or needs no compiling."""
+    kept = getattr(kernel, "_cache", None)
+    if isinstance(kept, _KernelCache):
+        return bool(kept._cache_file._load_index())  # noqa: SLF001
+    return not hasattr(kernel, "py_func")
+
+
+class _KernelCache(FunctionCache):  # type: ignore[misc]
+    """Numba's cache of one function, whose stamp is that of all kernels."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file._source_stamp = kernels_digest()  # noqa: SLF001
