@@ -129,6 +129,14 @@ def amplitudes_from_angles(angles: Tensor) -> Tensor:
     return amplitudes
 
 
+def shortest_scale(dtype: torch.dtype) -> float:
+    """Vectors with a smaller largest entry have the gradient of one of this scale.
+
+    It is about 1/scale, and what is added to and multiplied with it must not overflow either.
+    """
+    return torch.finfo(dtype).smallest_normal * 2.0**20
+
+
 def of_order_one(features: Tensor) -> Tensor:
     """The same direction with a largest entry of 1, so that no square over- or underflows.
 
@@ -141,8 +149,9 @@ def of_order_one(features: Tensor) -> Tensor:
     """
     tiny: float = torch.finfo(features.dtype).smallest_normal
     largest = features.detach().abs().amax(dim=-1, keepdim=True)
-    short = largest < tiny**0.5
-    scaled = features / torch.where(short, tiny**0.5, largest)
+    shortest = shortest_scale(features.dtype)
+    short = largest < shortest
+    scaled = features / torch.where(short, shortest, largest)
     exact = features.detach() / torch.where(largest == 0, torch.ones_like(largest), largest)
     scaled = torch.where(short, exact + (scaled - scaled.detach()), scaled)
     unseen = torch.where(scaled.abs() < tiny**0.25, scaled, torch.zeros_like(scaled))

@@ -157,7 +157,7 @@ def test_every_kind_of_image_is_opened_by_the_same_rules(processor, tmp_path):
         torch.testing.assert_close(pixels([image]), expected, rtol=0, atol=0)
         torch.testing.assert_close(pixels(image), expected, rtol=0, atol=0)
     pair = torch.cat([expected, expected])
-    for images in ([[deep, alpha]], np.stack([deep, deep])):
+    for images in ([[deep, alpha]], np.stack([deep, deep])[..., None]):
         text = ["<image><image>"] if isinstance(images, list) else ["<image>", "<image>"]
         torch.testing.assert_close(pixels(images, text), pair, rtol=0, atol=0)
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from qvlm_qiskit.errors import CircuitError
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
-from qvlm_qiskit.quantum.encoding import amplitudes_from_angles, of_order_one
+from qvlm_qiskit.quantum.encoding import amplitudes_from_angles, of_order_one, shortest_scale
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.fusion import fuse
 from qvlm_qiskit.quantum.program.light_cone import light_cone
@@ -226,9 +226,9 @@ class StatevectorEngine:
 
 def _long_enough(features: Tensor) -> Tensor:
     """Features whose length and gradients the compiled sweeps can compute."""
-    tiny = torch.finfo(features.dtype).smallest_normal
     largest = torch.linalg.vector_norm(features.detach(), math.inf, dim=-1)
-    return of_order_one(features) if bool((largest < tiny**0.5).any()) else features
+    short = bool((largest < shortest_scale(features.dtype)).any())
+    return of_order_one(features) if short else features
 
 
 def _terms(program: Program, observables: Sequence[SparsePauliOp]) -> list[Term]:
