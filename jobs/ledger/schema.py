@@ -191,6 +191,7 @@ def _to_5(connection: Connection) -> None:
     missing = (
         select(rows.c.key, rows.c.parameters)
         .where(rows.c.parameters.is_not(None), rows.c.projection.is_(None))
+        .order_by(rows.c.key)
         .limit(MIGRATED_AT_ONCE)
     )
     written = (
@@ -198,7 +199,9 @@ def _to_5(connection: Connection) -> None:
         .where(rows.c.key == bindparam("row"))
         .values(projection=bindparam("projected"))
     )
-    while lines := connection.execute(missing).all():
+    last = ""
+    while lines := connection.execute(missing.where(rows.c.key > last)).all():
+        last = lines[-1].key
         values = [
             {"row": line.key, "projected": projection(np.frombuffer(line.parameters, "<f8"))}
             for line in lines
