@@ -83,7 +83,7 @@ def _folded(rows: Sequence[Any]) -> list[tuple[str, ...]]:
             continue
         alike = [r for r in rows if r.name.startswith(family + fake)]
         sizes = [r.qubits for r in alike if r.qubits is not None]
-        what = f"{len(alike)} devices: {row.what}, for example"
+        what = f"{len(alike)} devices: {row.what.replace(row.name.removeprefix(family), 'each')}"
         name = f"{family}fake_…"
         shown[name] = (name, row.kind, f"{min(sizes)} – {max(sizes)}", what)
     return list(shown.values())

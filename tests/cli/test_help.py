@@ -51,12 +51,12 @@ OPTIONS = {
     "ask": {"--question", "--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
     "caption": {"--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
     "backends": {"--json"},
-    "backends list": {"--json"},
+    "backends list": {"--kind", "--qubits", "--json"},
     "backends show": {"--device", "--json"},
     "noise": set(),
     "noise show": {"--max-age-days", "--json"},
     "noise save": {"--max-age-days", "--overwrite"},
-    "noise diff": {"--json"},
+    "noise diff": {"--all", "--json"},
     "study": set(),
     "study noise": {
         "--out", "--backend", "--strengths", "--mitigations", "--seeds", "--twins", "--train-at",
@@ -84,7 +84,7 @@ def test_the_options_of_every_command(qvlm, command):
     found = qvlm(*command.split(), "--help")
     assert (found.status, found.err) == (0, "")
     assert found.out.startswith(f"Usage: {' '.join(['qvlm', *command.split()])} ")
-    options = set(re.findall(r"^ +(--[a-z-]+)", found.out, re.MULTILINE))
+    options = set(re.findall(r"^ +(?:-h, )?(--[a-z-]+)", found.out, re.MULTILINE))
     assert options == OPTIONS[command] | {"--help"}
 
 
@@ -96,7 +96,7 @@ def test_every_option_and_command_is_explained(qvlm, command):
     assert usage
     assert len(rest.splitlines()[0].split()) > 3
     for line in rest.splitlines():
-        option = re.match(r"^  (--[a-z-]+)( [A-Z]+)?(.*)$", line)
+        option = re.match(r"^  (?:-h, )?(--[a-z-]+)( [A-Z]+)?(.*)$", line)
         if option and len(line) < 40:  # a long name has its text on the next line
             continue
         if option:
