@@ -30,11 +30,11 @@ from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator
 
 from qvlm_qiskit.basics.late_definitions import without_idle_resets
+from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 from qvlm_qiskit.quantum.program.angles import AngleTable, ParameterIndex
 
-MAX_QUBITS = 26
 MAX_DENSE_QUBITS = 6
 """A fixed gate on more qubits is taken apart by its definition instead of becoming a matrix."""
 
@@ -121,10 +121,10 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
             for q in instruction.qubits
         }
     )
-    if len(active) > MAX_QUBITS:
+    if len(active) > state_qubits():
         raise CapacityError(
-            f"the circuit acts on {len(active)} qubits; a statevector of at most {MAX_QUBITS} "
-            "qubits fits in memory"
+            f"the circuit acts on {len(active)} qubits; a statevector of at most {state_qubits()} "
+            "qubits can be worked on in this machine's memory"
         )
     builder = ProgramBuilder(
         AngleTable(len(order)), {p: i for i, p in enumerate(order)}, len(active), []
