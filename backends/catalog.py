@@ -24,11 +24,16 @@ from qvlm_qiskit.basics.registry import Registry
 from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
+    from qiskit.providers import BackendV2
+    from qiskit_aer.noise import NoiseModel
+
     from qvlm_qiskit.backends.backend import Backend, Kind
 
 ENTRY_POINT_GROUP = "qvlm_qiskit.backends"
+DEVICES = "qvlm_qiskit.backends.devices"
 SHARED = (
-    "fake_devices", "fake_files", "noise_by_name", "noisy_estimator", "runtime", "sampling",
+    "fake_devices", "fake_files", "noise_by_name", "noisy_estimator", "objects", "runtime",
+    "sampling",
 )  # fmt: skip
 """Files of `devices` that open nothing."""
 FILES: Registry[object] = Registry(
@@ -102,7 +107,7 @@ def check_backend(name: str, options: BackendOptions | None = None) -> None:
 
 
 def open_backend(
-    name: str,
+    name: str | BackendV2 | NoiseModel,
     *,
     shots: int | None = None,
     precision: float | None = None,
@@ -132,7 +137,8 @@ def open_backend(
 
     Args:
         name: One of `list_backends()`, or a third party's entry point in the group
-            ``qvlm_qiskit.backends``.
+            ``qvlm_qiskit.backends``; or an object: any `BackendV2` (IBM's, a fake or generic one,
+            Aer's, another maker's), or any `NoiseModel` of Aer.
         shots: Shots per measured circuit.
         precision: Target standard error instead of shots; 0 asks a noisy:* backend for exact
             values, which can be differentiated.
@@ -162,7 +168,8 @@ def open_backend(
         MitigationError: A mitigation that is unknown or not offered there.
         BackendError: The backend can't be opened (its subclasses say why).
     """
-    check_backend(name)
+    if isinstance(name, str):
+        check_backend(name)
     options = BackendOptions(
         shots=shots,
         precision=precision,
@@ -176,6 +183,8 @@ def open_backend(
         method=method,
         max_age_days=max_age_days,
     )
+    if not isinstance(name, str):
+        return _open_object(name, options)
     check_backend(name, options)
     from qvlm_qiskit.backends.backend import Backend
 
@@ -188,6 +197,14 @@ def open_backend(
     # A machine that knows better how to open itself again (the same of several) has said so.
     reopen = opened.reopen or partial(opener, name)
     return replace(opened, reopen=reopen, origin=partial(_open_again, opened.name))
+
+
+def _open_object(given: BackendV2 | NoiseModel, options: BackendOptions) -> Backend:
+    opened: Backend = import_module(f"{DEVICES}.objects").open_object(given, options)
+    again = partial(_open_object, given)
+    # an IBM machine holds a key, which does not go to another process
+    origin = partial(_open_again, opened.name) if opened.kind == "hardware" else again
+    return replace(opened, reopen=opened.reopen or again, origin=origin)
 
 
 def _open_again(name: str, options: BackendOptions) -> Backend:
@@ -258,7 +275,7 @@ def _key(name: str) -> str:
 
 
 def _module_of(key: str) -> str:
-    return f"qvlm_qiskit.backends.devices.{OWN[key].module}"
+    return f"{DEVICES}.{OWN[key].module}"
 
 
 def _entry_points() -> list[EntryPoint]:

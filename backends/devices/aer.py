@@ -120,7 +120,7 @@ def _noise_free(
             options={"backend_options": configuration, "run_options": run_options}
         )
     else:
-        reduced = ReducedSimulator(simulator, target=None)
+        reduced = ReducedSimulator(lambda: simulator, target=None)
         estimator = SampledEstimator(lambda _: reduced, options.seed, precision)
     return Backend(
         name=name,

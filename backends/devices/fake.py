@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
 from qvlm_qiskit.backends.devices.fake_devices import (
@@ -27,7 +29,14 @@ def open_fake(name: str, options: BackendOptions) -> Backend:
     """The unmodified Runtime client in local mode on a fake device."""
     offer = offered("fake")
     options.only(name, OWN["fake_"].accepted, offer.mitigations, reasons=offer.reasons)
-    device = fake_device(name)
+    return on_fake_device(fake_device(name), options)
+
+
+def on_fake_device(device: Any, options: BackendOptions) -> Backend:
+    """The same on a device that is there already."""
+    name = str(device.name)
+    offer = offered("fake")
+    options.only(name, OWN["fake_"].accepted, offer.mitigations, reasons=offer.reasons)
     level, settings = runtime_settings(options.steps)
     precision = options.sampling_precision or DEFAULT_PRECISION
     return Backend(

@@ -36,7 +36,8 @@ def fake_device(name: str) -> Any:
 
 def calibration_date(device: Any) -> str | None:
     """When a device was calibrated, ISO 8601; None where it doesn't say."""
-    properties = device.properties()
+    stated = getattr(device, "properties", None)
+    properties = stated() if callable(stated) else None
     date = getattr(properties, "last_update_date", None)
     return None if date is None else str(date.isoformat())
 

@@ -38,10 +38,11 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
     """
     offer = offered("ibm")
     options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
-    return _on_machine(fetch_machine(name.removeprefix("ibm:")), options)
+    return on_machine(fetch_machine(name.removeprefix("ibm:")), options)
 
 
-def _on_machine(machine: Any, options: BackendOptions) -> Backend:
+def on_machine(machine: Any, options: BackendOptions) -> Backend:
+    """A machine that is there already, as `QiskitRuntimeService.backend` gives it."""
     name = f"ibm:{machine.name}"
     offer = offered("ibm")
     options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
@@ -66,5 +67,5 @@ def _on_machine(machine: Any, options: BackendOptions) -> Backend:
         limits=RuntimeJobs.limits,
         service=partial(RuntimeJobs, machine, level, settings),
         # The same machine, also where "least busy" would be another one by now.
-        reopen=lambda changed: _on_machine(machine, changed),
+        reopen=lambda changed: on_machine(machine, changed),
     )

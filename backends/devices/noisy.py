@@ -192,7 +192,7 @@ def _simulators(spec: NoiseSpec, target: Target, factor: float) -> Simulators:
     def reduced(qubits: tuple[int, ...]) -> ReducedSimulator:
         part = scaled(restricted(spec, qubits), factor)
         own = restrict_target(target, qubits) if spec.qubits else target
-        return ReducedSimulator(_simulator(part, len(qubits)), own)
+        return ReducedSimulator(lambda: _simulator(part, len(qubits)), own)
 
     return reduced
 

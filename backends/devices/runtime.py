@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
+import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter, ParameterExpression
-from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
+from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import Target
 from qiskit_ibm_runtime.executor_estimator import Estimator
@@ -25,6 +27,7 @@ from qvlm_qiskit.backends.pubs.active_qubits import (
 )
 from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob, MappedJob
+from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, shots_of_precision
 from qvlm_qiskit.backends.pubs.work import Work
 from qvlm_qiskit.basics.caches import LruCache
@@ -319,4 +322,17 @@ def _annotated(
         "shots": shots_of_precision(pub.precision),
         **details,
     }
-    return PubResult(answer.data, metadata)
+    return PubResult(_with_errors(answer.data, pub), metadata)
+
+
+def _with_errors(data: Any, pub: EstimatorPub) -> Any:
+    """The client's values; a single shot, which shows no variance, gets the largest possible."""
+    if shots_of_precision(pub.precision) > 1:
+        return data
+    norms = [
+        math.sqrt(sum(value**2 for term, value in pauli_terms(observable).items() if term))
+        for observable in pub.observables.sparse_observables_array().ravel()
+    ]
+    stds = np.broadcast_to(np.reshape(norms, pub.observables.shape), pub.shape)
+    stds = np.maximum(np.asarray(data.stds, dtype=float), stds)
+    return DataBin(evs=data.evs, stds=stds, shape=pub.shape)

@@ -6,9 +6,10 @@ errors never enter; here every value comes from counts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
 from qvlm_qiskit.backends.compilation.compiler import Compiler, transpiling
+from qvlm_qiskit.backends.compilation.fractional import without_fractional_gates
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.active_qubits import (
     active_qubits,
@@ -55,10 +57,20 @@ MAX_CIRCUITS = 256
 
 @dataclass(frozen=True)
 class ReducedSimulator:
-    """A simulator of some qubits of a device, and those qubits' target (None: any gate is fine)."""
+    """A simulator of some qubits of a device, made when it is first run.
 
-    simulator: Any
+    Attributes:
+        make: Makes the simulator; a noise model takes seconds.
+        target: The qubits' target; None: any gate is fine.
+    """
+
+    make: Callable[[], Any]
     target: Target | None
+
+    @cached_property
+    def simulator(self) -> Any:
+        """The simulator."""
+        return self.make()
 
 
 class SampledEstimator(BaseEstimatorV2):
@@ -188,8 +200,8 @@ class _Plan:
 
     shape: tuple[int, ...]
     expansions: list[dict[Term, float]]  # one per observable
-    row_of: NDArray[np.intp]  # (S,) the parameter row of each element
-    observable_of: NDArray[np.intp]  # (S,) its observable
+    row_shape: tuple[int, ...]
+    observable_shape: tuple[int, ...]
     groups: list[MeasurementGroup]
     rows: list[NDArray[np.intp]]  # per group, the sorted parameter rows that need it
 
@@ -197,18 +209,24 @@ class _Plan:
     def of(cls, pub: EstimatorPub, qubits: tuple[int, ...]) -> _Plan:
         observables = restrict_observables(pub.observables, qubits)
         expansions = [pauli_terms(o) for o in observables.sparse_observables_array().ravel()]
-        row_index = np.arange(pub.parameter_values.size).reshape(pub.parameter_values.shape)
-        observable_index = np.arange(observables.size).reshape(observables.shape)
-        row_of, observable_of = np.broadcast_arrays(row_index, observable_index)
+        row_shape, observable_shape = pub.parameter_values.shape, observables.shape
         groups = group_qubit_wise(term for terms in expansions for term in terms)
         users = [
-            [i for i, terms in enumerate(expansions) if group.terms & terms.keys()]
+            np.array([bool(group.terms & terms.keys()) for terms in expansions], dtype=bool)
             for group in groups
         ]
-        rows = [np.unique(row_of[np.isin(observable_of, used)]) for used in users]
-        return cls(
-            pub.shape, expansions, row_of.reshape(-1), observable_of.reshape(-1), groups, rows
-        )
+        rows = [_needed_rows(used.reshape(observable_shape), row_shape) for used in users]
+        return cls(pub.shape, expansions, row_shape, observable_shape, groups, rows)
+
+    @cached_property
+    def row_of(self) -> NDArray[np.intp]:
+        """(S,) the parameter row of each element."""
+        return np.broadcast_to(_indices(self.row_shape), self.shape).reshape(-1)
+
+    @cached_property
+    def observable_of(self) -> NDArray[np.intp]:
+        """(S,) the observable of each element."""
+        return np.broadcast_to(_indices(self.observable_shape), self.shape).reshape(-1)
 
     def estimate(
         self, counts: list[list[dict[str, int]]], shots: int
@@ -229,6 +247,24 @@ class _Plan:
                 evs[elements] += means[where]
                 variances[elements] += spread[where] / shots
         return evs.reshape(self.shape), np.sqrt(variances).reshape(self.shape)
+
+
+def _indices(shape: tuple[int, ...]) -> NDArray[np.intp]:
+    return np.arange(math.prod(shape), dtype=np.intp).reshape(shape)
+
+
+def _needed_rows(used: NDArray[np.bool_], rows: tuple[int, ...]) -> NDArray[np.intp]:
+    """The rows that meet a used observable when both are broadcast, ascending.
+
+    The broadcast itself is not made: it may have a hundred million elements.
+    """
+    dims = max(used.ndim, len(rows))
+    padded = (1,) * (dims - len(rows)) + rows
+    mask = used.reshape((1,) * (dims - used.ndim) + used.shape)
+    for axis, size in enumerate(padded):
+        if size == 1:
+            mask = np.asarray(mask.any(axis=axis, keepdims=True))
+    return np.flatnonzero(np.broadcast_to(mask, padded))
 
 
 @dataclass(frozen=True)
@@ -256,13 +292,18 @@ class _Outcomes:
     def moments(
         self, terms: dict[Term, float], shots: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and variance over the shots of Σ coefficient·(±1), per row."""
+        """Mean and variance over the shots of Σ coefficient·(±1), per row.
+
+        A single shot shows no variance: there the largest that is possible is stated.
+        """
         combined = np.zeros(len(self.values))
         for term, coefficient in terms.items():
             mask = np.uint64(sum(1 << self.bit[qubit] for qubit, _ in term))
             combined += coefficient * _signs(self.values & mask)
         means = np.add.reduceat(self.weights * combined, self.starts) / shots
         squares = np.add.reduceat(self.weights * combined**2, self.starts) / shots
+        if shots == 1:
+            return means, np.full_like(means, sum(map(abs, terms.values())) ** 2)
         return means, np.maximum(squares - means**2, 0.0)
 
 
@@ -339,7 +380,13 @@ def _with_measurements(
 
 
 def compiler_for(target: Target, options: BackendOptions, date: str | None = None) -> Compiler:
-    """The compiler that a backend's options ask for."""
+    """The compiler that a backend's options ask for.
+
+    Raises:
+        MitigationError: The mitigation takes no gates of any angle, and the device has no others.
+    """
+    if not all(step.fractional for step in options.steps):
+        target = without_fractional_gates(target)
     return Compiler(
         target,
         options.optimization_level,

@@ -121,6 +121,17 @@ class Mitigator(EstimatorWrapper, Generic[Options]):
             MitigationError: The technique can't do this circuit, observable or noise.
         """
 
+    def outline(self, pub: EstimatorPub) -> Expansion:
+        """What `pub` becomes, for counting: its pubs and those of its training are looked at only.
+
+        Where `expand` draws or computes numbers that change no count, a technique leaves them out
+        here; shapes, bases, gates and precisions stay.
+
+        Raises:
+            MitigationError: What `expand` raises.
+        """
+        return self.expand(pub)
+
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
         """Run the training that is new, then all pubs in one inner job.
 
@@ -154,7 +165,7 @@ class Mitigator(EstimatorWrapper, Generic[Options]):
         """The training that is new, then the expanded pubs."""
         known = set(self._learned)
         for call in calls:
-            expansions = [self.expand(pub) for pub in call.pubs]
+            expansions = [self.outline(pub) for pub in call.pubs]
             training = []
             for expansion in expansions:
                 if expansion.training is not None and expansion.training.key not in known:

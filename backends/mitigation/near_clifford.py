@@ -20,6 +20,7 @@ from qvlm_qiskit.backends.pubs.active_qubits import (
     restrict_observables,
 )
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, observables_bytes
+from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
 from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import MissingDependencyError, MitigationError
@@ -51,6 +52,16 @@ class TrainingSet:
     angles: Floats
     observables: ObservablesArray
     exact: Floats
+
+    @property
+    def scale(self) -> Floats:
+        """(O,) the unit of every observable's values, see `term_norms`."""
+        return term_norms(self.observables)
+
+    @property
+    def all_alike(self) -> bool:
+        """Whether all circuits are one and the same: a Clifford circuit has no other versions."""
+        return bool((np.ptp(self.angles, axis=0) < 1e-9).all())
 
     def pub(self, precision: float | None) -> EstimatorPub:
         """All circuits × all observables, of shape (O, C)."""
@@ -102,7 +113,7 @@ class NearClifford:
         observables = pub.observables.ravel()
         exact = exact_values(template, angles, observables, self.technique)
         if self.spread:
-            chosen = _most_varied(exact, self.count)
+            chosen = _most_varied(exact / term_norms(observables)[:, None], self.count)
             angles, exact = angles[chosen], exact[:, chosen]
         return TrainingSet(template, angles, observables, exact)
 
@@ -149,6 +160,27 @@ def training_key(pub: EstimatorPub) -> TrainingKey:
     return circuit_digest(pub.circuit), observables, pub.precision
 
 
+def term_norms(observables: ObservablesArray) -> Floats:
+    """Σ|coefficient| of every observable without its identity: the unit of its values.
+
+    1 for a multiple of the identity.
+
+    Args:
+        observables: O observables, of shape (O,).
+    """
+    return np.array([varying or 1.0 for _, varying in constant_and_norm(observables)])
+
+
+def constant_and_norm(observables: ObservablesArray) -> list[tuple[float, float]]:
+    """The identity's coefficient and Σ|coefficient| of the other terms, of every observable."""
+    found = []
+    for observable in observables.sparse_observables_array().ravel():
+        terms = pauli_terms(observable)
+        constant = terms.pop((), 0.0)
+        found.append((constant, sum(abs(value) for value in terms.values())))
+    return found
+
+
 def _snapped(
     template: AngleTemplate, angles: Floats, keep: float, rng: np.random.Generator
 ) -> Floats:
@@ -165,7 +197,7 @@ def _snapped(
 
 
 def _most_varied(exact: Floats, count: int) -> NDArray[np.intp]:
-    """Greedily the columns that add most to Σ_o log(ε + Σ_c (E_oc − mean)²)."""
+    """Greedily the columns that add most to Σ_o log(ε + Σ_c (E_oc − mean)²), E in its own unit."""
     chosen: list[int] = []
     mean: Floats = np.zeros(len(exact))
     squares: Floats = np.full(len(exact), 1e-3)

@@ -78,6 +78,35 @@ class SampledPub:
         return np.asarray((self.weights * evs).sum(axis=1))
 
 
+def outlined(
+    pub: EstimatorPub, template: AngleTemplate, count: int, precision: float
+) -> EstimatorPub:
+    """The pub of `count` circuits in its shape, with zeros that take no memory for its angles.
+
+    Args:
+        pub: The source.
+        template: Its circuit with free angles.
+        count: M.
+        precision: Of every circuit.
+    """
+    dims, size = len(pub.shape), len(template.expressions)
+    rows = pub.parameter_values.shape
+    padded = (count, *[1] * (dims + 1 - len(rows)), *rows)
+    angles = np.broadcast_to(np.zeros(1), (*padded, size))
+    terms = _split(pub.observables)
+    shape = (terms.shape[0], *[1] * (dims - pub.observables.ndim), *pub.observables.shape)
+    bindings = template.bindings(angles)
+    return EstimatorPub(template.circuit, terms.reshape(shape), bindings, precision, validate=False)
+
+
+def _split(observables: ObservablesArray) -> ObservablesArray:
+    """The t-th term of every observable, with the coefficient 1, (T, *observables)."""
+    nothing = Insertions(
+        np.ones(1), np.zeros((1, 0), bool), np.zeros((1, 2 * observables.num_qubits), bool)
+    )
+    return _terms(observables, nothing)[0]
+
+
 def _terms(observables: ObservablesArray, sample: Insertions) -> tuple[ObservablesArray, Floats]:
     """The observables term by term, and coefficient × sign of every term in every circuit."""
     width = observables.num_qubits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ class Trial:
         standard_error: Of that mean, from the spread over the circuits.
         executions: What the trial took, or would have taken.
         note: Why it was not tried; empty otherwise.
+        per_run: Executions that the circuit itself takes with it from now on, what is learned not
+            counted: candidates are compared by this.
     """
 
     mitigation: str
@@ -32,6 +35,7 @@ class Trial:
     standard_error: float | None
     executions: int
     note: str = ""
+    per_run: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Choice:
         executions: Executions that it took.
         circuits: Number of calibration circuits.
         observables: Number of observables.
-        trials: The candidates, cheapest first.
+        trials: The candidates, in the order in which they were tried.
+        circuit: The circuit's name.
     """
 
     mitigation: str
@@ -55,21 +60,23 @@ class Choice:
     circuits: int
     observables: int
     trials: tuple[Trial, ...]
+    circuit: str = ""
 
     def report(self) -> dict[str, Any]:
         """The choice as JSON-able data."""
         return {**asdict(self), "trials": [asdict(trial) for trial in self.trials]}
 
 
-def best_of(errors: dict[str, Floats]) -> tuple[str, str]:
+def best_of(errors: Mapping[str, Floats], per_run: Mapping[str, int]) -> tuple[str, str]:
     """The cheapest candidate that is not clearly worse than the best; and a sentence.
 
     Args:
-        errors: Mean absolute error of every calibration circuit, (C,), the cheapest first.
+        errors: Mean absolute error of every calibration circuit, (C,), by candidate.
+        per_run: Executions that the circuit itself takes with each; of equal ones the first wins.
     """
     best = min(errors, key=lambda name: float(errors[name].mean()))
-    for name, found in errors.items():
-        behind = found - errors[best]  # paired by circuit
+    for name in sorted(errors, key=lambda one: per_run[one]):
+        behind = errors[name] - errors[best]  # paired by circuit
         spread = behind.std(ddof=1) / math.sqrt(len(behind))
         if name == best or behind.mean() <= CLEAR * spread:
             break
@@ -78,8 +85,9 @@ def best_of(errors: dict[str, Floats]) -> tuple[str, str]:
         why = f"{name} has the lowest mean error on the calibration circuits ({low:.4f})"
     else:
         why = (
-            f"{name} is the cheapest whose mean error ({error:.4f}) is within two standard "
-            f"errors ({CLEAR * spread:.4f}) of the lowest ({best}: {low:.4f})"
+            f"{name} is the cheapest ({per_run[name]:,} executions a run) whose mean error "
+            f"({error:.4f}) is within two standard errors ({CLEAR * spread:.4f}) of the lowest "
+            f"({best}: {low:.4f})"
         )
     return name, why
 

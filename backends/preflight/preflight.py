@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from qvlm_qiskit.backends.preflight.rehearse import (
     rehearse,
 )
 from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.basics.progress import Reporter
 from qvlm_qiskit.errors import QVLMError
 
 
@@ -155,7 +156,7 @@ def preflight_calls(
     subject: Any,
     calls: Sequence[Call],
     mitigations: Sequence[str],
-    report: Callable[[int], None] | None = None,
+    report: Reporter | None = None,
 ) -> Preflight:
     """`preflight` of calls that are known already.
 
@@ -164,7 +165,7 @@ def preflight_calls(
         subject: As `preflight` takes it.
         calls: What `rehearse` found.
         mitigations: Which to compare.
-        report: Called with the number of mitigations that are counted; each can take seconds.
+        report: Called with the number of mitigations that are counted, and the name of the next.
 
     Raises:
         InputError: A subject that can't be understood.
@@ -173,10 +174,12 @@ def preflight_calls(
     variants = [(name, backend.with_mitigation(name)) for name in mitigations]
     blocks = blocks_of(subject)
     levels = []
-    for done, (name, variant) in enumerate(variants, 1):
-        levels.append(level_report(name, variant, calls))
+    for done, (name, variant) in enumerate(variants):
         if report is not None:
-            report(done)
+            report(done, name)
+        levels.append(level_report(name, variant, calls))
+    if report is not None:
+        report(len(variants))
     return Preflight(
         backend=backend.name,
         kind=backend.kind,

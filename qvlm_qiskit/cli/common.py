@@ -248,12 +248,21 @@ def print_choices(choices: Sequence[Mapping[str, Any]]) -> None:
                 "–" if trial["error"] is None else f"{trial['error']:.4f}",
                 "–" if trial["error"] is None else f"{trial['standard_error']:.4f}",
                 f"{trial['executions']:,}",
+                f"{trial.get('per_run') or 0:,}",
                 trial["note"],
             )
             for trial in choice["trials"]
         ]
-        columns = ("mitigation", ">mean |error|", ">standard error", ">executions", "not tried")
-        print_table(f"auto: {choice['why']}", columns, rows)
+        columns = (
+            "mitigation",
+            ">mean |error|",
+            ">standard error",
+            ">executions to try",
+            ">a run",
+            "not tried",
+        )
+        of = f" for {choice['circuit']}" if choice.get("circuit") else ""
+        print_table(f"auto{of}: {choice['why']}", columns, rows)
 
 
 def print_json(value: Any) -> None:

@@ -29,6 +29,7 @@ from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
 from qvlm_qiskit.quantum import QuantumLayer, run_on
 from qvlm_qiskit.quantum.layer import EstimatorSource
+from qvlm_qiskit.quantum.threads import check_threads
 
 
 @dataclass
@@ -235,6 +236,7 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
                 the model doesn't take.
         """
         _check_arguments(kwargs)
+        check_threads()
         if input_ids is None:
             raise InputError("HybridVLM needs input_ids: PAQM mixes token embeddings")
         if cache is not None and past_key_values is not None:
@@ -366,6 +368,9 @@ def _add_block(owner: nn.Module, place: str, width: int, options: dict[str, Any]
     if hasattr(owner, name):
         raise InputError(f"a {place} block can't be called {name!r}: the model has that part")
     owner.add_module(name, block)
+    for module in block.modules():
+        if isinstance(module, QuantumLayer):  # reports name circuits by their block
+            module.neural_network.circuit.name = name
     return name
 
 

@@ -15,7 +15,7 @@ from qiskit.primitives.base import BaseEstimatorV2
 from qiskit.primitives.containers import DataBin
 from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPubLike
 from qiskit.primitives.primitive_job import PrimitiveJob
-from qiskit.quantum_info import SparsePauliOp
+from qiskit.quantum_info import SparseObservable, SparsePauliOp
 
 from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.basics.late_definitions import by_row, needs_values
@@ -285,5 +285,7 @@ def _distinct(
         key = tuple(sorted(observables[position].items()))
         columns[position] = order.setdefault(key, len(order))
     nothing = SparsePauliOp("I" * num_qubits, 0.0)
-    operators = [as_pauli_sum(dict(key)) if key else nothing for key in order]
+    operators = [
+        as_pauli_sum(SparseObservable.from_list(list(key))) if key else nothing for key in order
+    ]
     return operators, columns

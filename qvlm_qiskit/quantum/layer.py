@@ -34,6 +34,7 @@ from qvlm_qiskit.quantum.gradients.through_pubs import (
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
+from qvlm_qiskit.quantum.threads import check_threads
 from qvlm_qiskit.quantum.transforms import is_functional
 
 Array = npt.NDArray[np.float64]
@@ -189,6 +190,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         Raises:
             InputError: Wrong last dimension, or not a floating-point tensor.
         """
+        check_threads()
         weight = self.weight
         inputs = weight.new_zeros(0) if input_data is None else input_data
         if inputs.shape[-1:] != (self.neural_network.num_inputs,) or not inputs.is_floating_point():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class Auto(Step):
     """
 
     name = "auto"
+    fractional = False
     alone = True
     budget: int = 1_000_000
     circuits: int = 8
@@ -79,8 +81,9 @@ class AutoMitigated(EstimatorWrapper):
     the budget pays for, the cheapest first, runs the same calibration circuits, whose exact values
     this package's engine knows. They are angle settings of the very ISA circuit that will run, on
     its qubits and with its gates. Of the candidates whose mean absolute error is within two
-    standard errors of the lowest, circuit by circuit, the cheapest is taken; so where nothing
-    clearly helps, that is "none".
+    standard errors of the lowest, circuit by circuit, the one is taken with which the circuit
+    itself takes the fewest executions, what is learned once not counted; so where nothing clearly
+    helps, that is "none".
 
     Calibration circuits are random ones beside those that "cdr" and "learned-zne" train on, but
     of the same kind: these two may do a little worse on other angles than the table says.
@@ -212,16 +215,16 @@ class AutoMitigated(EstimatorWrapper):
             try:
                 stack = self._stack(name)
                 # Counted on the pub first, so that what is learned is learned for its angles.
-                cost_of(stack, pub)
-                possible.append((cost_of(stack, calibration).all_executions, name, stack))
+                per_run = cost_of(stack, pub).executions
+                possible.append((cost_of(stack, calibration).all_executions, name, stack, per_run))
             except (MitigationError, MissingDependencyError) as ex:
                 refused.append((Trial(name, None, None, 0, str(ex)), None))
         left = self.options.budget
         ordered: list[tuple[Trial, BaseEstimatorV2 | None]] = []
-        for cost, name, stack in sorted(possible, key=lambda item: item[0]):
+        for cost, name, stack, per_run in sorted(possible, key=lambda item: item[0]):
             note = "" if cost <= left else f"{cost:,} executions, {left:,} left of the budget"
             left -= 0 if note else cost
-            ordered.append((Trial(name, None, None, cost, note), stack))
+            ordered.append((Trial(name, None, None, cost, note, per_run), stack))
         if all(trial.note for trial, _ in ordered):
             needed = min((trial.executions for trial, _ in ordered), default=0)
             raise MitigationError(
@@ -246,8 +249,9 @@ class AutoMitigated(EstimatorWrapper):
             by_circuit = np.abs(np.asarray(found, dtype=float) - known.exact).mean(axis=0)
             errors[trial.mitigation] = by_circuit
             spread = float(by_circuit.std(ddof=1)) / math.sqrt(len(by_circuit))
-            trials.append(Trial(trial.mitigation, float(by_circuit.mean()), spread, cost))
-        name, why = best_of(errors)
+            mean = float(by_circuit.mean())
+            trials.append(replace(trial, error=mean, standard_error=spread, executions=cost))
+        name, why = best_of(errors, {trial.mitigation: trial.per_run for trial in trials})
         return Choice(
             mitigation=name,
             why=why,
@@ -256,4 +260,5 @@ class AutoMitigated(EstimatorWrapper):
             circuits=self.options.circuits,
             observables=known.observables.size,
             trials=tuple(trials),
+            circuit=pub.circuit.name,
         )

@@ -25,9 +25,9 @@ from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
 from qvlm_qiskit.errors import MitigationError
 
 Floats = NDArray[np.float64]
-# Noisy values whose squared deviations add up to less are constant.
+# Noisy values whose squared deviations add up to less are constant, in units of the observable.
 MIN_SQUARES = 1e-12
-# Exact training values that vary by less (root mean square) determine no slope.
+# Exact training values that vary by less (root mean square) determine no slope, likewise.
 MIN_SPREAD = 1e-3
 
 
@@ -70,6 +70,7 @@ class LinearFit:
         noisy: (O, C) training values that the fit used.
         errors: (O, C) their standard errors.
         exact: (O, C) exact values.
+        scale: Σ|coefficient| of the observables without their identity, (O,).
     """
 
     slope: Floats
@@ -78,20 +79,21 @@ class LinearFit:
     noisy: Floats
     errors: Floats
     exact: Floats
+    scale: Floats
 
     @classmethod
-    def of(cls, noisy: Floats, errors: Floats, exact: Floats) -> LinearFit:
+    def of(cls, noisy: Floats, errors: Floats, exact: Floats, scale: Floats) -> LinearFit:
         """Fit every observable."""
         dx = noisy - noisy.mean(axis=1, keepdims=True)
         dy = exact - exact.mean(axis=1, keepdims=True)
         sxx = (dx**2).sum(axis=1)
         # A constant, such as the identity, has nothing to correct but its mean.
-        slope = np.where(
-            sxx > MIN_SQUARES, (dx * dy).sum(axis=1) / np.where(sxx > MIN_SQUARES, sxx, 1.0), 1.0
-        )
+        varies = sxx > MIN_SQUARES * scale**2
+        slope = np.where(varies, (dx * dy).sum(axis=1) / np.where(varies, sxx, 1.0), 1.0)
         intercept = exact.mean(axis=1) - slope * noisy.mean(axis=1)
         rest = exact - slope[:, None] * noisy - intercept[:, None]
-        return cls(slope, intercept, np.sqrt((rest**2).mean(axis=1)), noisy, errors, exact)
+        residual = np.sqrt((rest**2).mean(axis=1))
+        return cls(slope, intercept, residual, noisy, errors, exact, scale)
 
     def predict(self, which: NDArray[np.intp], x: Floats, error: Floats) -> tuple[Floats, Floats]:
         """Mitigated values, and their standard errors from the shots of x and of the training.
@@ -108,8 +110,9 @@ class LinearFit:
         dx, dy = self.noisy - means, self.exact - self.exact.mean(axis=1, keepdims=True)
         sxx = (dx**2).sum(axis=1, keepdims=True)
         a = self.slope[:, None]
-        safe = np.where(sxx > MIN_SQUARES, sxx, 1.0)
-        slopes = np.where(sxx > MIN_SQUARES, (dy - 2 * a * dx) / safe, 0.0)  # (O, C)
+        varies = sxx > MIN_SQUARES * self.scale[:, None] ** 2
+        safe = np.where(varies, sxx, 1.0)
+        slopes = np.where(varies, (dy - 2 * a * dx) / safe, 0.0)  # (O, C)
         # Σ_t σ_t²·(u·∂a/∂x_t − a/C)² is a quadratic in u = x − mean.
         count = self.noisy.shape[1]
         variance = self.errors**2
@@ -163,7 +166,7 @@ class CliffordRegressed(Mitigator[Cdr]):
 
         def learn(runs: Sequence[Any]) -> LinearFit:
             (noisy,), (errors,) = values(runs)
-            return LinearFit.of(noisy, errors, training.exact)
+            return LinearFit.of(noisy, errors, training.exact, training.scale)
 
         def combine(runs: Sequence[Any], fit: LinearFit, spent: Sequence[Any]) -> PubResult:
             (noisy,), (errors,) = values(runs)
@@ -184,12 +187,19 @@ class CliffordRegressed(Mitigator[Cdr]):
 
 
 def _check_spread(training: TrainingSet) -> None:
+    """Refuse an observable whose exact values say nothing about the circuit that is to run.
+
+    A Clifford circuit is its own and only version: there the exact value is the answer.
+    """
+    if training.all_alike:
+        return
     flat = training.observables.sparse_observables_array()
-    for index in np.flatnonzero(training.exact.std(axis=1) < MIN_SPREAD):
+    spread = training.exact.std(axis=1)
+    for index in np.flatnonzero(spread < MIN_SPREAD * training.scale):
         constant = not any(pauli_terms(flat[index]))
         if not constant:
             raise MitigationError(
-                f"cdr can't be trained for observable {index}: its exact value is "
-                f"{training.exact[index].mean():.3g} in all near-Clifford versions of the circuit; "
-                "take a larger keep= or another technique"
+                f"cdr can't be trained for observable {index}: its exact values in the "
+                f"near-Clifford versions of the circuit differ by {spread[index]:.2g} only, around "
+                f"{training.exact[index].mean():.3g}; take a larger keep= or another technique"
             )

@@ -20,10 +20,13 @@ from qvlm_qiskit.backends.mitigation.mitigator import (
     values,
 )
 from qvlm_qiskit.backends.mitigation.mitiq_bridge import check_installed, zero_noise_weights
-from qvlm_qiskit.backends.mitigation.near_clifford import NearClifford, TrainingSets
+from qvlm_qiskit.backends.mitigation.near_clifford import (
+    NearClifford,
+    TrainingSets,
+    constant_and_norm,
+)
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
 from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step, technique, written
-from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
 
 Floats = NDArray[np.float64]
 HELD_OUT = 4
@@ -43,6 +46,7 @@ class LearnedZne(Step):
     """
 
     name = "learned-zne"
+    fractional = False
     corrects = "gates"
     scales: tuple[int, ...] = (1, 3, 5)
     circuits: int = 48
@@ -118,18 +122,29 @@ class LearnedExtrapolation(Mitigator[LearnedZne]):
     def expand(self, pub: EstimatorPub) -> Expansion:
         """One pub per scale factor, and one training pub per scale factor."""
         key, training = self._sets.of(pub)
-        norms = _norms(pub.observables)  # (*obs)
+        constants, norms = _parts(pub.observables)  # (*obs) each
 
         def learn(runs: Sequence[Any]) -> Any:
+            varies = norms.ravel() > 0
+            if not varies.any():
+                return None
             noisy, _ = values(runs)  # (K, O, C)
-            scale = norms.reshape(-1, 1)
-            return self._fit((noisy / scale).T, (training.exact / scale).T)  # (C, O, K), (C, O)
+            scale, constant = norms.reshape(-1, 1)[varies], constants.reshape(-1, 1)[varies]
+            exact = (training.exact[varies] - constant) / scale
+            return self._fit(((noisy[:, varies] - constant) / scale).T, exact.T)
 
         def combine(runs: Sequence[Any], model: Any, spent: Sequence[Any]) -> PubResult:
             noisy, errors = values(runs)  # (K, *shape)
+            evs = np.array(np.broadcast_to(constants, pub.shape))
+            stds = np.zeros(pub.shape)
             scale = np.broadcast_to(norms, pub.shape)
-            flat = [(array / scale).reshape(len(runs), -1).T for array in (noisy, errors)]
-            evs, stds = (found.reshape(pub.shape) * scale for found in model.limits(*flat))
+            varies = scale > 0  # the identity has nothing to extrapolate
+            if model is not None:
+                unit = scale[varies]
+                inputs = (noisy[:, varies] - evs[varies]) / unit, errors[:, varies] / unit
+                limits, spreads = model.limits(*(array.T for array in inputs))
+                evs[varies] += limits * unit
+                stds[varies] = spreads * unit
             metadata = mitigated_metadata(
                 [run.metadata for run in runs],
                 "learned-zne",
@@ -137,8 +152,8 @@ class LearnedExtrapolation(Mitigator[LearnedZne]):
                 spent,
                 scale_factors=list(self.options.scales),
                 training_circuits=self.options.circuits,
-                held_out_circuits=model.held_out_circuits,
-                held_out_rms=model.held_out_rms,
+                held_out_circuits=0 if model is None else model.held_out_circuits,
+                held_out_rms={} if model is None else model.held_out_rms,
             )
             return answer(np.asarray(evs), np.asarray(stds), metadata)
 
@@ -168,10 +183,7 @@ class LearnedExtrapolation(Mitigator[LearnedZne]):
         return LearnedLimit(network, {"learned": learned, **errors}, int(held.sum()))
 
 
-def _norms(observables: ObservablesArray) -> Floats:
-    """Σ|coefficient| of every observable, which bounds its values; 1 for zero."""
-    flat = [
-        sum(abs(value) for value in pauli_terms(observable).values()) or 1.0
-        for observable in observables.sparse_observables_array().ravel()
-    ]
-    return np.array(flat).reshape(observables.shape)
+def _parts(observables: ObservablesArray) -> tuple[Floats, Floats]:
+    """The identity's coefficient of every observable, and Σ|coefficient| of its other terms."""
+    pairs = np.array(constant_and_norm(observables)).reshape(-1, 2)
+    return pairs[:, 0].reshape(observables.shape), pairs[:, 1].reshape(observables.shape)

@@ -20,7 +20,7 @@ from qvlm_qiskit.backends.mitigation.mitigator import (
     values,
 )
 from qvlm_qiskit.backends.mitigation.pec_plan import CancellationPlan
-from qvlm_qiskit.backends.mitigation.pec_pub import SampledPub
+from qvlm_qiskit.backends.mitigation.pec_pub import SampledPub, outlined
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata, overhead
 from qvlm_qiskit.backends.mitigation.step import (
     MitigatedDevice,
@@ -56,6 +56,7 @@ class Pec(Step):
     """
 
     name = "pec"
+    fractional = False
     corrects = "gates"
     samples: int = 200
     max_overhead: float = 100.0
@@ -160,6 +161,19 @@ class ErrorCancelled(Mitigator[Pec]):
 
         return Expansion([first, second], combine)
 
+    def outline(self, pub: EstimatorPub) -> Expansion:
+        """The same pubs without drawing circuits: angles are zero, which changes no count."""
+        shots = shots_asked(pub, "pec")
+        plan = self._plan(pub)
+        if not plan.noisy:
+            return self.expand(pub)
+        alone, each, count = self._shares(shots, plan.gamma**2, plan.unchanged)
+        first = EstimatorPub(
+            pub.circuit, pub.observables, pub.parameter_values, precision_for(alone), validate=False
+        )
+        second = outlined(pub, plan.template, count, precision_for(each))
+        return Expansion([first, second], _not_run)
+
     def _shares(
         self, shots: int | None, overhead: float, kept: float
     ) -> tuple[int | None, int | None, int]:
@@ -184,6 +198,10 @@ class ErrorCancelled(Mitigator[Pec]):
                 f"{self.options.max_overhead:g}"
             )
         return plan
+
+
+def _not_run(runs: Sequence[Any], model: Any, spent: Sequence[Any]) -> PubResult:
+    raise MitigationError("an outline is counted, not run")
 
 
 def _answer(

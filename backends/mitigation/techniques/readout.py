@@ -199,7 +199,7 @@ class ReadoutMitigated(Mitigator[Readout]):
                 if circuits:
                     yield call.with_pubs(circuits, calibration=True)
                 known.add(key)
-            yield call.with_pubs([expanded for p in call.pubs for expanded in self.expand(p).pubs])
+            yield call.with_pubs([expanded for p in call.pubs for expanded in self.outline(p).pubs])
 
     def error_gain(self, pub: EstimatorPub) -> float | None:
         """The largest 1/∏(1 − 2ε_i) of its Pauli strings, with the target's readout errors ε_i."""

@@ -12,6 +12,7 @@ class Resilience2(Step):
     """The Runtime's level 2: TREX, gate twirling and zero-noise extrapolation."""
 
     name = "resilience-2"
+    fractional = False
     rank = 0
     level = 2
 

@@ -46,6 +46,7 @@ class Twirling(Step):
     """
 
     name = "twirling"
+    fractional = False
     rank = 0
     randomizations: int = 32
 

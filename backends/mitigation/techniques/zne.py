@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from qvlm_qiskit.backends.mitigation.mitiq_bridge import (
     exponential_limits,
     zero_noise_weights,
 )
+from qvlm_qiskit.backends.mitigation.near_clifford import constant_and_norm
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata
 from qvlm_qiskit.backends.mitigation.step import (
     MitigatedDevice,
@@ -43,10 +45,12 @@ class Zne(Step):
         scales: Odd noise scale factors that start with 1.
         factory: The extrapolation: "linear", "richardson", "quadratic", or "exp", which decays
             towards `asymptote`.
-        asymptote: The value at infinite noise that "exp" takes for every observable.
+        asymptote: The value at infinite noise that "exp" takes for every observable, its multiple
+            of the identity not counted.
     """
 
     name = "zne"
+    fractional = False
     corrects = "gates"
     scales: tuple[int, ...] = (1, 3, 5)
     factory: str = "linear"
@@ -130,7 +134,11 @@ class ZeroNoiseExtrapolated(Mitigator[Zne]):
 
     def expand(self, pub: EstimatorPub) -> Expansion:
         """One pub per scale factor."""
-        return Expansion(self._folded.pubs(pub, self.scale_factors), self._combined)
+        constants = [constant for constant, _ in constant_and_norm(pub.observables)]
+        shaped = np.broadcast_to(np.reshape(constants, pub.observables.shape), pub.shape)
+        return Expansion(
+            self._folded.pubs(pub, self.scale_factors), partial(self._combined, shaped)
+        )
 
     def error_gain(self, pub: EstimatorPub) -> float | None:
         """√(Σ c_k²) of the extrapolation's weights c; "exp" depends on the values."""
@@ -138,14 +146,18 @@ class ZeroNoiseExtrapolated(Mitigator[Zne]):
             return None
         return math.sqrt(sum(weight**2 for weight in self.weights))
 
-    def _combined(self, runs: Sequence[Any], model: Any, spent: Sequence[Any]) -> PubResult:
+    def _combined(
+        self, constants: Floats, runs: Sequence[Any], model: Any, spent: Sequence[Any]
+    ) -> PubResult:
         measured, errors = values(runs)  # (K, *shape) each
         weights = np.asarray(self.weights)
         evs = np.asarray(np.tensordot(weights, measured, axes=1))
         stds = np.asarray(np.sqrt(np.tensordot(weights**2, errors**2, axes=1)))
         details: dict[str, Any] = {}
         if self.extrapolation == "exp":
-            fitted = self._exponential(measured, errors, evs, stds)
+            # what the identity adds does not decay
+            fitted = self._exponential(measured - constants, errors, evs, stds)
+            evs[fitted] += constants[fitted]
             details = {"asymptote": self.asymptote, "exponential_values": int(fitted.sum())}
             details["linear_values"] = int(fitted.size - fitted.sum())
         else:

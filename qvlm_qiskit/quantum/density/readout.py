@@ -110,7 +110,10 @@ def sampled(
         values = _signs(len(group.weights)) @ group.weights  # (2**m, n_observables)
         mean = counts @ values / shots
         means = means + mean
-        variances = variances + np.maximum(counts @ values**2 / shots - mean**2, 0.0) / shots
+        found = np.maximum(counts @ values**2 / shots - mean**2, 0.0)
+        if shots == 1:  # shows no variance: the largest that is possible is stated
+            found = np.broadcast_to(np.abs(group.weights[1:]).sum(0) ** 2, mean.shape)
+        variances = variances + found / shots
     return means, np.sqrt(variances)
 
 

@@ -5,6 +5,10 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.primitives import StatevectorEstimator
+from qiskit.primitives.containers.bindings_array import BindingsArray
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.observables_array import ObservablesArray
+from qiskit.quantum_info import Pauli, SparseObservable, SparsePauliOp, Statevector
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 from qvlm_qiskit.backends.mitigation import CliffordRegressed
@@ -45,3 +49,40 @@ def test_observables_that_no_training_circuit_moves_are_refused(exact_device):
     with pytest.raises(MitigationError, match="observable 1"):
         CliffordRegressed(device).run([(circuit, ["IX", "ZI"], None, 0.1)])
     assert device.jobs_run == []
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e9])
+def test_the_unit_of_an_observable_changes_nothing(unit, exact_device, make_circuit, values_for):
+    circuit = make_circuit()
+    device = exact_device(build(NOISE))
+    plain = SparsePauliOp(["ZIZ", "IIX"], [1.0, 0.5])
+    shifted = SparsePauliOp(["ZIZ", "IIX", "III"], [1.0, 0.5, 100.0])
+    values = values_for(circuit, (2,))
+    found = []
+    for observable in (plain, SparseObservable.from_sparse_pauli_op(unit * plain), shifted):
+        pub = EstimatorPub(
+            circuit,
+            ObservablesArray(observable, validate=False)
+            if isinstance(observable, SparseObservable)
+            else ObservablesArray.coerce(observable),
+            BindingsArray.coerce({tuple(circuit.parameters): values}),
+            0.05,
+        )
+        answer = CliffordRegressed(device, 12, seed=1).run([pub]).result()[0].data
+        found.append((answer.evs, answer.stds))
+    np.testing.assert_allclose(found[1][0], unit * found[0][0], rtol=1e-6)
+    np.testing.assert_allclose(found[1][1], unit * found[0][1], rtol=1e-6)
+    np.testing.assert_allclose(found[2][0], 100 + found[0][0], rtol=1e-6)
+
+
+def test_a_clifford_circuit_has_its_exact_value(exact_device):
+    circuit = QuantumCircuit(2)
+    circuit.sx(0)
+    circuit.rz(np.pi / 2, 0)
+    circuit.sx(0)
+    circuit.cz(0, 1)
+    state = Statevector(circuit)
+    labels = ["ZZ", "IX", "XY"]
+    result = CliffordRegressed(exact_device(build(NOISE))).run([(circuit, labels, None, 0.1)])
+    wanted = [state.expectation_value(Pauli(label)).real for label in labels]
+    assert result.result()[0].data.evs == pytest.approx(wanted, abs=1e-9)

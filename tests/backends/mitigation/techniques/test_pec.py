@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 from qiskit.primitives import StatevectorEstimator
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
+from qvlm_qiskit.backends import Compiled, open_backend
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.mitigation.names import parse_mitigation
+from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import build, depolarizing
 from tests.backends.mitigation.circuits import NOISE, OBSERVABLES, TARGET, rms, stacked
@@ -48,3 +51,29 @@ def test_too_much_noise_to_cancel_is_refused_before_anything_runs(exact_device, 
 def test_cancellation_without_a_known_noise_is_refused():
     with pytest.raises(MitigationError, match="calibrated or stated noise"):
         mitigation_wrappers(parse_mitigation("pec"), MitigatedDevice(TARGET))
+
+
+@pytest.mark.parametrize("mitigation", ["pec(samples=20)", "readout+pec(samples=20)"])
+def test_what_is_counted_is_what_runs(mitigation, make_circuit, values_for):
+    circuit = make_circuit(2)
+    observables = [["ZI"], [{"XX": 1.0, "IZ": 0.5}]]
+    backend = open_backend("noisy:depolarizing(0.01)", shots=100, seed=1, mitigation=mitigation)
+    pub = (circuit, observables, values_for(circuit, (3,)))
+    (level,) = backend.preflight({"c": pub[:2]}, 3, mitigations=[mitigation]).levels
+    metadata = backend.estimator().run([pub]).result()[0].metadata
+    counted = metadata["executions"] + metadata["calibration_executions"]
+    assert level.executions == counted
+    assert level.circuits == metadata["circuits"] + metadata["calibration_circuits"]
+
+
+def test_an_outline_has_the_pubs_that_run(exact_device, problem):
+    pec = stacked("pec(samples=30)", exact_device(build(NOISE)))
+    pub = EstimatorPub.coerce((*problem[0], 0.05))
+    if isinstance(pec, Compiled):
+        pub = next(pec.plan([Call((pub,))])).pubs[0]
+        pec = pec.inner
+    for outlined, run in zip(pec.outline(pub).pubs, pec.expand(pub).pubs, strict=True):
+        assert (outlined.shape, outlined.precision) == (run.shape, run.precision)
+        assert outlined.parameter_values.shape == run.parameter_values.shape
+        assert outlined.observables.shape == run.observables.shape
+        assert outlined.circuit.count_ops() == run.circuit.count_ops()

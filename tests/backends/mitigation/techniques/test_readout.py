@@ -26,7 +26,8 @@ def readout_only(flips=FLIPS, seed=1):
         for position, qubit in enumerate(qubits):
             up, down = flips[qubit]
             model.add_readout_error(ReadoutError([[1 - up, up], [down, 1 - down]]), [position])
-        return ReducedSimulator(AerSimulator(noise_model=model, method="density_matrix"), TARGET)
+        simulator = AerSimulator(noise_model=model, method="density_matrix")
+        return ReducedSimulator(lambda: simulator, TARGET)
 
     return SampledEstimator(reduced, seed, default_precision=0.005)
 

@@ -1,0 +1,51 @@
+"""Machines with gates of any angle, under techniques that need fixed ones."""
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit.transpiler import Target
+
+from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.backends.compilation.fractional import without_fractional_gates
+from qvlm_qiskit.errors import MitigationError
+
+
+def interacting():
+    circuit = QuantumCircuit(2)
+    angle = Parameter("a")
+    circuit.rx(angle, 0)
+    circuit.rzz(angle, 0, 1)
+    circuit.ry(0.3, 1)
+    circuit.rzz(0.4, 0, 1)
+    return circuit
+
+
+@pytest.mark.parametrize(
+    ("name", "mitigation", "fractional"),
+    [
+        ("fake_fractional", "none", True),
+        ("fake_fractional", "resilience-1", True),
+        ("fake_fractional", "resilience-2", False),
+        ("fake_fractional", "twirling", False),
+        ("noisy:fake_fractional", "readout", True),
+        ("noisy:fake_fractional", "twirling", False),
+        ("noisy:fake_fractional", "zne", False),
+        ("noisy:fake_fractional", "pec", False),
+    ],
+)
+def test_gates_of_any_angle_are_used_where_the_technique_takes_them(name, mitigation, fractional):
+    backend = open_backend(name, shots=400, seed=1, mitigation=mitigation)
+    compiled = backend.compile(interacting(), "ZI").circuit
+    assert ("rzz" in compiled.count_ops()) == fractional
+    result = backend.estimator().run([(interacting(), "ZI", [0.7])]).result()[0]
+    exact = open_backend("statevector").estimator().run([(interacting(), "ZI", [0.7])])
+    assert np.abs(result.data.evs - exact.result()[0].data.evs) < 0.4
+
+
+def test_a_device_without_fixed_gates_is_refused():
+    target = Target.from_configuration(["rz", "sx", "x", "rzz", "measure"], num_qubits=2)
+    with pytest.raises(MitigationError, match="rzz only"):
+        without_fractional_gates(target)
+    plain = Target.from_configuration(["rz", "sx", "x", "cz", "measure"], num_qubits=2)
+    assert without_fractional_gates(plain) is plain
