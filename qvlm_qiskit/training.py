@@ -21,12 +21,12 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from qvlm_qiskit import __version__
 from qvlm_qiskit.basics.files import LOCK, check_new_folder, new_folder, only_one, write_json
+from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.basics.progress import Reporter, Track, silent
 from qvlm_qiskit.data.batch import collate, encode_training
 from qvlm_qiskit.data.registry import find_data, open_data
 from qvlm_qiskit.errors import BackendError, CapacityError, InputError, RunFolderError
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
-from qvlm_qiskit.quantum.density.engine import memory_bytes
 from qvlm_qiskit.recipes import LATER
 from qvlm_qiskit.recipes import TrainingOptions as TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, PARTIAL, Run, no_transformers_bars, write_run

@@ -5,7 +5,8 @@
     <blobs>/records/ab/r-ab….json    a run's request, state and result
 
 A record is on disk before the transaction that it belongs to ends, under that transaction's lock.
-One of a crash can therefore be ahead of the database by a step, and is never behind.
+One of a crash can therefore be ahead of the database by a step. It is behind only in what the
+service says again: that an accepted job runs.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def needs_values(circuit: QuantumCircuit) -> bool:
 def without_idle_resets(circuit: QuantumCircuit) -> QuantumCircuit:
     """The circuit without resets of qubits on which nothing has acted; itself if it has none.
 
-    An ``initialize`` becomes its preparation of the state, in front of which it resets.
+    An ``initialize`` of such qubits becomes its preparation of the state.
     """
     if not any(item.name in ("reset", *_LOADS) for item in circuit.data):
         return circuit
@@ -90,9 +90,10 @@ def _append(
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
     for item in circuit.data:
         on = [qubits[index[bit]] for bit in item.qubits]
-        if item.name in _LOADS and not is_late(item.operation):
+        idle = not touched & set(on)
+        if item.name in _LOADS and idle and not is_late(item.operation):
             _append(kept, item.operation.definition, on, touched)
-        elif item.name == "reset" and not touched & set(on):
+        elif item.name == "reset" and idle:
             continue
         else:
             kept.append(item.operation, on, item.clbits)

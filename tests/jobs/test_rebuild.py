@@ -16,6 +16,8 @@ from tests.jobs.conftest import sqlite_or_postgresql
 from tests.jobs.unreliable import Unreliable
 
 NUMBERS = [0.1, 0.2, 0.3]
+# What a service says again is not written beside the blobs.
+AGAIN = {State.RUNNING: State.QUEUED}
 
 
 def used(buy, store, service):
@@ -62,7 +64,8 @@ def test_a_lost_database_is_noticed_and_made_again(damage, buy, store):
     for one in again.find():
         before = jobs[one.id]
         assert (one.tag, one.state, one.server_id, one.raw, one.posts, one.run) == (
-            before.tag, before.state, before.server_id, before.raw, before.posts, before.run,
+            before.tag, AGAIN.get(before.state, before.state), before.server_id, before.raw,
+            before.posts, before.run,
         )  # fmt: skip
         for row in again.rows_of(one.id):
             np.testing.assert_array_equal(row.evs, answers[row.key])

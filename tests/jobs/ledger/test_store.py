@@ -222,7 +222,8 @@ def test_leases_follow_their_model(tmp_path_factory, steps):
     clock = [1000.0]
     add(store)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("qvlm_qiskit.jobs.ledger.store.time.time", lambda: clock[0])
+        patch.setattr("qvlm_qiskit.jobs.ledger.store.now_in", lambda _: clock[0])
+        patch.setattr("qvlm_qiskit.basics.clocks.boot", lambda: ("boot", clock[0]))
         owner, until = None, 0.0
         for who, what in steps:
             if what == "wait":

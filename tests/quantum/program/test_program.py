@@ -148,7 +148,6 @@ def test_instructions_that_are_not_unitary_raise_by_name(name, spoil):
     [
         ("mystery", Gate("mystery", 1, [])),
         ("mystery", Gate("mystery", 1, [X])),
-        ("hamiltonian", HamiltonianGate(np.diag([1.0, -1.0]), X)),
     ],
 )
 def test_gates_that_cannot_be_taken_apart_raise_by_name(name, gate):
@@ -162,6 +161,16 @@ def test_gates_that_cannot_be_taken_apart_raise_by_name(name, gate):
         shifts = BatchedEstimatorGradient(TorchEstimator())
         with pytest.raises(CircuitError, match=f"'{name}'"):
             shifts.run([circuit], [SparsePauliOp("ZZ")], [[0.1]]).result()
+
+
+def test_a_gate_that_needs_numbers_is_run_row_by_row_and_not_compiled():
+    circuit = QuantumCircuit(2)
+    circuit.ry(X, 0)
+    circuit.append(HamiltonianGate(np.diag([1.0, -1.0]), X), [0])
+    with pytest.raises(CircuitError, match="gate 'hamiltonian' needs numbers"):
+        compile_circuit(circuit)
+    found = TorchEstimator(dtype="complex128").run([(circuit, "ZZ", [[0.1], [0.7]])]).result()
+    np.testing.assert_allclose(found[0].data.evs, np.cos([0.1, 0.7]), atol=1e-12)
 
 
 def test_a_parameter_of_the_global_phase_is_of_no_consequence(twin):
