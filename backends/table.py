@@ -6,13 +6,12 @@ Nothing here needs Qiskit, so that an unknown name is refused, and the table pri
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from qvlm_qiskit.backends.devices.fake_files import fake_files, fake_gates, fake_qubits
+from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import UnknownNameError
 
 PARAMETRIC_QUBITS = 20
@@ -55,20 +54,14 @@ class OwnBackends:
     check: Callable[[str], None] = lambda name: None
 
 
-def memory_qubits() -> int:
-    """How many qubits' amplitudes, at 16 bytes each, this machine's memory holds."""
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return int(math.log2(memory_bytes / 16))
-
-
 def _statevector_rows() -> Iterable[BackendRow]:
     what = "this package's torch engine, exact and batched"
-    yield BackendRow("statevector", "exact", memory_qubits(), what)
+    yield BackendRow("statevector", "exact", state_qubits(), what)
 
 
 def _aer_rows() -> Iterable[BackendRow]:
     what = "Aer statevectors on the CPU; real shots with shots="
-    yield BackendRow("aer", "exact", memory_qubits(), what)
+    yield BackendRow("aer", "exact", state_qubits(), what)
 
 
 def _gpu_rows() -> Iterable[BackendRow]:

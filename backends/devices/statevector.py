@@ -7,7 +7,8 @@ from typing import Any
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.table import OWN, memory_qubits
+from qvlm_qiskit.backends.table import OWN
+from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import BackendError, InputError, QVLMError
 
 
@@ -36,7 +37,7 @@ def open_statevector(name: str, options: BackendOptions) -> Backend:
     return Backend(
         name=name,
         kind="exact" if precision is None else "simulated shots",
-        num_qubits=memory_qubits(),
+        num_qubits=state_qubits(),
         options=options,
         device=device,
         default_precision=precision,

@@ -7,7 +7,6 @@ torch, so it runs on any device and autograd differentiates it by inputs and wei
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.basics.pauli_transfer import Ptm
 from qvlm_qiskit.errors import CapacityError
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
@@ -276,11 +276,6 @@ def _padded_parts(units: Sequence[Unit]) -> Ptm:
     for i, unit in enumerate(units):
         padded[i, : len(unit.parts)] = unit.parts.reshape(len(unit.parts), 256)
     return padded
-
-
-def memory_bytes() -> int:
-    """This machine's physical memory."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _kron_pairs(chains: Tensor) -> Tensor:

@@ -28,6 +28,9 @@ CONSTANT = 3
 
 Integers = npt.NDArray[np.int64]
 
+MAX_PLAN_QUBITS = 22
+"""Above this a plan has no tables: it names the order of the angles, and is not for the kernels."""
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -177,6 +180,8 @@ class _Fuser:
                 self.passes.append(new)
 
     def _fixed(self, operation: FixedUnitary) -> None:
+        if self.program.num_qubits > MAX_PLAN_QUBITS:
+            return
         source = permutation_of(operation.matrix)
         diagonal = np.diag(operation.matrix)
         if source is not None:

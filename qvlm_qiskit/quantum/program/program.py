@@ -18,11 +18,11 @@ from qiskit.circuit import Gate, Instruction, Parameter, ParameterExpression, Qu
 from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import Operator
 
+from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 from qvlm_qiskit.quantum.program.angles import AngleTable, ParameterIndex
 
-MAX_QUBITS = 26
 MAX_DENSE_QUBITS = 6
 """A fixed gate on more qubits is taken apart by its definition instead of becoming a matrix."""
 
@@ -108,10 +108,10 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
             for q in instruction.qubits
         }
     )
-    if len(active) > MAX_QUBITS:
+    if len(active) > state_qubits():
         raise CapacityError(
-            f"the circuit acts on {len(active)} qubits; a statevector of at most {MAX_QUBITS} "
-            "qubits fits in memory"
+            f"the circuit acts on {len(active)} qubits; a statevector of at most {state_qubits()} "
+            "qubits can be worked on in this machine's memory"
         )
     builder = ProgramBuilder(
         AngleTable(len(order)), {p: i for i, p in enumerate(order)}, len(active), []

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -23,26 +22,17 @@ from qvlm_qiskit.errors import CircuitError
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles, of_order_one
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
-from qvlm_qiskit.quantum.program.fusion import fuse
+from qvlm_qiskit.quantum.program.fusion import MAX_PLAN_QUBITS, fuse
 from qvlm_qiskit.quantum.program.light_cone import light_cone
-from qvlm_qiskit.quantum.program.program import AmplitudeLoad, Matrix, Program
+from qvlm_qiskit.quantum.program.program import AmplitudeLoad, Program
 from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
-from qvlm_qiskit.quantum.statevector.tensors.executor import TensorExecutor, pauli_phases
+from qvlm_qiskit.quantum.statevector.tensors.executor import TensorExecutor
+from qvlm_qiskit.quantum.statevector.tensors.readout import Readout, Term
 from qvlm_qiskit.quantum.transforms import is_transformed
 
-MAX_SWEEP_QUBITS = 22
+MAX_SWEEP_QUBITS = MAX_PLAN_QUBITS
 """Above this, the index tables of the CPU sweeps would take more memory than the state."""
-
-
-@dataclass(frozen=True)
-class Term:
-    """One Pauli string of one observable on the active qubits."""
-
-    x: int
-    z: int
-    coefficient: float
-    column: int
 
 
 class StatevectorEngine:
@@ -160,8 +150,8 @@ class StatevectorEngine:
     @cached_property
     def tensor_executor(self) -> TensorExecutor:
         """The torch operations: any device, differentiable any number of times."""
-        readout = _readout(self._terms, 1 << self.program.num_qubits, self.num_observables)
-        return TensorExecutor(self.program, self.plan, readout, self.num_observables)
+        readout = Readout(self._terms, self.program.num_qubits, self.num_observables)
+        return TensorExecutor(self.program, self.plan, readout)
 
     def _find_reads(self) -> tuple[bool, bool]:
         """Whether values depend on any batched, and on any shared parameter."""
@@ -261,12 +251,3 @@ def _term_arrays(terms: Sequence[Term]) -> tuple[npt.NDArray[Any], ...]:
         np.array([term.coefficient for term in terms], dtype=np.float64),
         np.array([term.column for term in terms], dtype=np.int64),
     )
-
-
-def _readout(terms: Sequence[Term], dim: int, num_observables: int) -> dict[int, Matrix]:
-    """Per X mask, the complex weights ``(2**n, n_observables)`` of conj(ψ_j)·ψ_{j⊕x}."""
-    readout: dict[int, Matrix] = {}
-    for term in terms:
-        weights = readout.setdefault(term.x, np.zeros((dim, num_observables), dtype=complex))
-        weights[:, term.column] += term.coefficient * pauli_phases(term.x, term.z, dim)
-    return readout

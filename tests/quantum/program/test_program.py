@@ -9,6 +9,7 @@ from qiskit.circuit.library import HamiltonianGate, RXGate
 from qiskit.quantum_info import Kraus, SparsePauliOp
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 
+from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum import (
     AmplitudeEncoding,
@@ -17,7 +18,6 @@ from qvlm_qiskit.quantum import (
     TorchEstimator,
 )
 from qvlm_qiskit.quantum.program.program import (
-    MAX_QUBITS,
     AmplitudeLoad,
     FixedUnitary,
     PauliRotation,
@@ -192,9 +192,9 @@ def test_unbound_parameters_are_refused_by_estimator_and_layer():
 
 
 def test_too_many_active_qubits_raise():
-    circuit = QuantumCircuit(MAX_QUBITS + 1)
-    circuit.h(range(MAX_QUBITS + 1))
-    with pytest.raises(CapacityError, match=str(MAX_QUBITS + 1)):
+    circuit = QuantumCircuit(state_qubits() + 1)
+    circuit.h(range(state_qubits() + 1))
+    with pytest.raises(CapacityError, match=str(state_qubits() + 1)):
         compile_circuit(circuit)
 
 

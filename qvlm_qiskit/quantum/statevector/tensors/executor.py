@@ -11,7 +11,7 @@ between host and device.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -32,7 +32,10 @@ from qvlm_qiskit.quantum.statevector.tensors.gate_bank import (
     blocks_of,
     kron_groups,
 )
+from qvlm_qiskit.quantum.statevector.tensors.readout import Readout, pauli_phases
+from qvlm_qiskit.quantum.statevector.tensors.slices import combined, multiplied, rotated
 from qvlm_qiskit.quantum.statevector.tensors.steps import (
+    MAX_TABLE_QUBITS,
     Chain,
     Diagonal,
     GateLayer,
@@ -66,20 +69,17 @@ class _Bound:
 class TensorExecutor:
     """Runs a program's steps one after the other."""
 
-    def __init__(
-        self, program: Program, plan: Plan, readout: Mapping[int, Matrix], num_observables: int
-    ) -> None:
+    def __init__(self, program: Program, plan: Plan, readout: Readout) -> None:
         """Group the program.
 
         Args:
             program: What to run.
             plan: Says which angles are batched, and their order.
-            readout: Per X mask, the weights ``(2**n, n_observables)`` of conj(ψ_j)·ψ_{j⊕x}.
-            num_observables: Columns of the result.
+            readout: What is measured at the end.
         """
         self.num_qubits = program.num_qubits
-        self.num_observables = num_observables
         self._readout = readout
+        self._is_large = self.num_qubits > MAX_TABLE_QUBITS
         self._constants = DeviceConstants()
         self._shared = {int(row): i for i, row in enumerate(plan.shared_rows)}
         self._batched = {int(row): i for i, row in enumerate(plan.batched_rows)}
@@ -113,7 +113,7 @@ class TensorExecutor:
         """
         if call.normalise and amplitudes is not None:
             amplitudes = unit_vectors(amplitudes)
-        return self._measure(self.states(shared, batched, amplitudes, call.dtype))
+        return self._readout(self.states(shared, batched, amplitudes, call.dtype))
 
     def states(
         self, shared: Tensor, batched: Tensor, amplitudes: Tensor | None, real: torch.dtype
@@ -129,8 +129,25 @@ class TensorExecutor:
             done = int(bool(self._steps) and isinstance(self._steps[0], GateLayer))
             state = self._first_state(bound, prepared=done == 1).expand(len(batched), -1)
         for index, step in enumerate(self._steps[done:], done):
-            state = self._apply(index, step, state, bound)
+            if self._is_large and isinstance(step, GateLayer):
+                # one by one here, where nothing else holds an earlier state
+                for gate in self._gates_of(index, step, bound):
+                    state = gate(state)
+            else:
+                state = self._apply(index, step, state, bound)
         return state
+
+    def _gates_of(
+        self, index: int, layer: GateLayer, bound: _Bound
+    ) -> Iterator[Callable[[Tensor], Tensor]]:
+        """A layer of a large circuit as functions of the state."""
+        for qubit in layer.chains:
+            if (index, qubit) in self._own_place:
+                gate = bound.own[:, self._own_place[index, qubit]]  # (B, 2, 2)
+            else:
+                gate = bound.gates[self._place[index, qubit]][None]
+            rows = [[(j, gate[:, i, j]) for j in (0, 1)] for i in (0, 1)]
+            yield partial(combined, qubits=[qubit], rows=rows, num_qubits=self.num_qubits)
 
     def _bind(self, shared: Tensor, batched: Tensor, dtype: torch.dtype) -> _Bound:
         gates = self._bank.matrices(shared, dtype)
@@ -167,8 +184,18 @@ class TensorExecutor:
         if isinstance(step, Diagonal):
             return state * self._constant(("phases", index), step.phases, state)
         if isinstance(step, FixedUnitary):
+            if self._is_large:
+                return multiplied(state, step, self.num_qubits)
             return self._apply_matrix(index, step, state)
+        if self._is_large:
+            return rotated(state, step, self._angle(step, bound), self.num_qubits)
         return self._apply_rotation(step, state, bound)
+
+    def _angle(self, rotation: PauliRotation, bound: _Bound) -> Tensor:
+        """``(B,)`` or ``(1,)``."""
+        if rotation.angle in self._batched:
+            return bound.batched[:, self._batched[rotation.angle]]
+        return bound.shared[self._shared[rotation.angle], None]
 
     def _apply_layer(self, index: int, layer: GateLayer, state: Tensor, bound: _Bound) -> Tensor:
         shape = state.shape
@@ -189,10 +216,7 @@ class TensorExecutor:
         return state.reshape(shape)
 
     def _apply_rotation(self, rotation: PauliRotation, state: Tensor, bound: _Bound) -> Tensor:
-        if rotation.angle in self._batched:
-            half = bound.batched[:, self._batched[rotation.angle]] / 2
-        else:
-            half = bound.shared[self._shared[rotation.angle], None] / 2
+        half = self._angle(rotation, bound) / 2
         qubits = qubits_of(rotation)
         split = state.reshape(len(state), *axes_of(qubits, self.num_qubits))
         half = half.reshape(-1, *[1] * (split.ndim - 1))
@@ -212,21 +236,6 @@ class TensorExecutor:
         moved = split.movedim(axes, last)
         applied = (moved.reshape(-1, len(matrix)) @ matrix.mT).reshape(moved.shape)
         return applied.movedim(last, axes).reshape(state.shape)
-
-    def _measure(self, state: Tensor) -> Tensor:
-        real = state.real.dtype
-        out = torch.zeros(len(state), self.num_observables, dtype=real, device=state.device)
-        for x, weights in self._readout.items():
-            matrix = self._constant(("readout", x), weights, state)
-            if x == 0:
-                probabilities = state.real**2 + state.imag**2
-                out = out + probabilities @ matrix.real
-            else:
-                qubits = [q for q in range(self.num_qubits) if x >> q & 1]
-                split = state.reshape(len(state), *axes_of(qubits, self.num_qubits))
-                flipped = split.flip([2 * i + 2 for i in range(len(qubits))]).reshape(state.shape)
-                out = out + (state.conj() * flipped @ matrix).real
-        return out
 
     def _constant(self, name: object, value: Matrix, like: Tensor) -> Tensor:
         return self._constants.get(name, lambda: value, like.device, like.dtype)
@@ -264,14 +273,6 @@ class _Permute(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         source, back = ctx.saved_tensors
         return _Permute.apply(grad, back, source), None, None  # type: ignore[no-untyped-call]
-
-
-def pauli_phases(x: int, z: int, dim: int) -> Matrix:
-    """The f with (Pψ)_j = f_j ψ_{j⊕x} for P = i^|x∧z| X^x Z^z."""
-    source = np.arange(dim) ^ x
-    parity = np.bitwise_count(source & z) & 1
-    phases: Matrix = 1j ** (x & z).bit_count() * (1.0 - 2.0 * parity)
-    return phases
 
 
 def _phases(rotation: PauliRotation) -> Matrix:
