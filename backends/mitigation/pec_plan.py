@@ -13,9 +13,12 @@ from qvlm_qiskit.backends.mitigation.pauli_frames import FrameWalk, check_frames
 from qvlm_qiskit.backends.mitigation.pec_inverses import GateInverses, QuasiInverse
 from qvlm_qiskit.backends.mitigation.pec_pub import Insertions
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
+from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.noise_models import NoiseSpec
 
 Floats = NDArray[np.float64]
+# Of all backends of this process: inverting the gates of some qubits takes a second.
+_inverses: LruCache[str, GateInverses] = LruCache(64)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class CancellationPlan:
                 inverse.
         """
         check_frames(circuit, "pec")
-        inverses = GateInverses(noise)
+        inverses = _inverses.get(noise.digest(), lambda: GateInverses(noise))
         position = {circuit.qubits[qubit]: i for i, qubit in enumerate(qubits)}
         noisy, found = [], []
         for index, item in enumerate(circuit.data):

@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from qvlm_qiskit.basics.numbers import is_real
 from qvlm_qiskit.errors import NoiseModelError
 from qvlm_qiskit.noise_models.description.bounds import (
     check_probability,
@@ -9,6 +10,12 @@ from qvlm_qiskit.noise_models.description.bounds import (
     scaled_time,
     scaled_value,
 )
+
+
+@pytest.mark.parametrize(("value", "found"), [(1, True), (0.5, True), (True, False), ("1", False)])
+def test_a_flag_and_a_text_are_no_numbers(value, found):
+    assert is_real(value) is found
+    assert not is_real(math.inf)
 
 
 @pytest.mark.parametrize("value", [-1e-12, 1 + 1e-12, math.nan, None, True])
