@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,9 @@ CONTENTS = Contents(
     ),
 )  # fmt: skip
 """Everything that qvlm writes into a run folder; a demo's and a study's parts are among it."""
+
+DEMO_CONTENTS = replace(CONTENTS, files=(*CONTENTS.files, "ledger/**"))
+"""The same with the ledger of a demo's jobs, which the client's local mode runs."""
 
 PARTIAL = Contents(
     kind="what an interrupted training left",

@@ -21,6 +21,7 @@ from qvlm_qiskit.backends.devices.sampling import (
 )
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.table import OWN
+from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import BackendError, FallbackWarning, InputError
 
 AER_GATES = ("h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz", "p", "u")
@@ -111,7 +112,7 @@ def _noise_free(
     configuration = {"method": "statevector", "device": device, **PARALLEL}
     simulator = AerSimulator(**configuration)
     target = Target.from_configuration(
-        [*AER_GATES, *AER_GATES_2Q, "delay", "measure"], num_qubits=simulator.num_qubits
+        [*AER_GATES, *AER_GATES_2Q, "delay", "measure"], num_qubits=_most_qubits(simulator)
     )
     precision = options.sampling_precision
     if precision is None:
@@ -125,7 +126,7 @@ def _noise_free(
     return Backend(
         name=name,
         kind="exact" if precision is None else "simulated shots",
-        num_qubits=simulator.num_qubits,
+        num_qubits=_most_qubits(simulator),
         options=options,
         device=estimator,
         compiler=compiler_for(target, options),
@@ -133,3 +134,8 @@ def _noise_free(
         device_options={"device": device},
         notes=notes,
     )
+
+
+def _most_qubits(simulator: AerSimulator) -> int:
+    """What Aer says it takes, and no more than fits into the memory while it is worked on."""
+    return min(int(simulator.num_qubits), state_qubits())

@@ -58,11 +58,11 @@ def demo(
 ) -> None:
     """Train, evaluate exactly and under noise, run inference, and write report.html."""
     from qvlm_qiskit.basics.files import check_new_folder
-    from qvlm_qiskit.runs import CONTENTS
+    from qvlm_qiskit.runs import DEMO_CONTENTS
 
     common.check_threads(threads)
     stages.check()
-    check_new_folder(out, overwrite, CONTENTS)
+    check_new_folder(out, overwrite, DEMO_CONTENTS)
     common.use_threads(threads)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.studies import DemoOptions, run_demo

@@ -94,7 +94,7 @@ def test_evaluate_prints_what_auto_tried_and_why_it_chose(qvlm):
         "evaluate", "run", *words, "--mitigation", f"auto(circuits=4,budget=100000,{techniques})"
     )
     assert found.status == 0, found.err
-    assert "auto: " in found.out
+    assert "auto for " in found.out
     tried = [row[0] for row in cells(found.out)]
     assert {"none", "readout", "learned-zne"} <= set(tried), found.out
 

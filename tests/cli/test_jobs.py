@@ -90,7 +90,7 @@ def test_a_run_from_its_plan_to_its_export(qvlm, ledger):
         ("jobs export r-1 --store empty --out new", ["has no run 'r-1'"]),
         ("jobs watch r-1 --store empty --interval 0", ["poll_seconds is 0"]),
         ("jobs list --store sqlite:///x.db", ["needs a folder for its files"]),
-        ("jobs list --store oracle://u:geheim@h/x --blobs b", ["can't use oracle://"]),
+        ("jobs list --store oracle://u:geheim@h/x --blobs b", ["SQLite or PostgreSQL, not oracle"]),
     ],
 )
 def test_what_cannot_be_meant_is_refused(qvlm, place, monkeypatch, words, says):

@@ -126,4 +126,4 @@ def test_reading_a_ledger_imports_no_model_and_no_circuits(light, tmp_path):
 def test_the_table_of_backends_imports_nothing_heavy(light):
     for status, out, err in light("backends", "backends list --json"):
         assert (status, err) == (0, "")
-        assert "fake_torino" in out
+        assert "fake_torino" in out or "qvlm backends list fake" in out

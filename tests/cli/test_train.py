@@ -45,11 +45,13 @@ def test_train_is_the_function_of_the_same_name(qvlm, place):
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-def test_train_overwrites_when_asked(qvlm, place):
+def test_train_overwrites_a_run_folder_when_asked_and_nothing_else(qvlm, place):
     (place / "folder" / "old").write_text("old")
-    assert qvlm("train", "--out", "folder", *TINY, "--overwrite").status == 0
-    assert not (place / "folder" / "old").exists()
-    Run.open(place / "folder")
+    refused = qvlm("train", "--out", "folder", *TINY, "--overwrite")
+    assert (refused.status, (place / "folder" / "old").read_text()) == (2, "old")
+    assert qvlm("train", "--out", "new", *TINY).status == 0
+    assert qvlm("train", "--out", "new", *TINY, "--seed", "7", "--overwrite").status == 0
+    assert Run.open(place / "new").seed == 7
 
 
 def test_train_goes_on_with_an_interrupted_training(qvlm, place, stop_at, stopped):

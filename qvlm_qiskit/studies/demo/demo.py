@@ -18,7 +18,7 @@ import torch
 from qvlm_qiskit.backends.backend import installed_versions
 from qvlm_qiskit.basics.files import check_new_folder, new_folder, write_json
 from qvlm_qiskit.basics.progress import Track, silent
-from qvlm_qiskit.runs import CONTENTS
+from qvlm_qiskit.runs import DEMO_CONTENTS
 from qvlm_qiskit.studies.demo.demo_report import FORMAT, VERSION, DemoReport
 from qvlm_qiskit.studies.demo.options import DemoOptions
 from qvlm_qiskit.studies.demo.rehearsal import rehearse
@@ -53,9 +53,9 @@ def run_demo(
             training starts, so that a wrong name, option or size does not cost one.
     """
     started = time.perf_counter()
-    check_new_folder(out, overwrite, CONTENTS)
+    check_new_folder(out, overwrite, DEMO_CONTENTS)
     options = rehearse(options)
-    with new_folder(out, overwrite, holds=CONTENTS) as folder:
+    with new_folder(out, overwrite, holds=DEMO_CONTENTS) as folder:
         try:
             return _run_in(folder, options, started, track)
         finally:

@@ -26,8 +26,8 @@ def waiting(place):
 def test_a_run_without_jobs_is_listed_with_what_it_asked_for(qvlm, waiting):
     found = qvlm("jobs", "list", *STORE)
     assert (found.status, found.err) == (0, "")
-    ((identifier, state, machine, jobs, right, _),) = cells(found.out)
-    assert (identifier, state, machine) == (waiting.id, "waiting", "aer")
+    ((identifier, state, model, machine, jobs, right, _),) = cells(found.out)
+    assert (identifier, state, model, machine) == (waiting.id, "waiting", "run", "aer")
     assert (jobs, right) == ("0/0", "–/7")
     (entry,) = json.loads(qvlm("jobs", "list", *STORE, "--json").out)
     assert (entry["id"], entry["jobs"], entry["accuracy"]) == (waiting.id, 0, None)

@@ -46,7 +46,7 @@ def state_of(folder):
 
 @pytest.mark.parametrize("left", ["nothing", "a journal", "a journal and its index"])
 def test_a_read_only_ledger_is_listed_shown_and_verified(left, buy, store, tmp_path, monkeypatch):
-    run = new_run(store, {"backend": {"name": "x"}, "options": {"limit": 1}})
+    run = new_run(store, {"run": "r", "backend": {"name": "x"}, "options": {"limit": 1}})
     buy(Unreliable(), [0.1, 0.2], run=run.id)
     place = tmp_path / "copy"
     if left == "nothing":

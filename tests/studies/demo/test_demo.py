@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import pytest
 from PIL import Image
@@ -83,11 +84,11 @@ def test_the_trained_weights_answer_as_the_results_say(demo, results):
 
 
 @pytest.fixture(scope="module")
-def again(demo_options, tmp_path_factory, watch):
-    """The same demo once more, in the place of an old folder: folder, results, progress."""
+def again(demo, demo_options, tmp_path_factory, watch):
+    """The same demo once more, in the place of an old one: folder, results, progress."""
     out, seen = tmp_path_factory.mktemp("again") / "run", []
-    out.mkdir()
-    (out / "old.txt").write_text("old")
+    shutil.copytree(demo[0], out)
+    (out / "report.html").write_text("old")
     results = run_demo(demo_options(), out, overwrite=True, track=watch(seen))
     return out, results, seen
 
@@ -109,8 +110,7 @@ def test_the_same_seed_gives_the_same_numbers(again, results):
 @pytest.mark.slow
 def test_overwriting_replaces_the_whole_folder(again):
     out = again[0]
-    assert not (out / "old.txt").exists()
-    assert (out / "report.html").is_file()
+    assert (out / "report.html").read_text() != "old"
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
