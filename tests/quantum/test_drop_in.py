@@ -156,7 +156,7 @@ LAYOUT_ESTIMATORS = {
 @pytest.mark.parametrize("observables", ["default", "explicit"])
 @pytest.mark.parametrize(
     "level",
-    [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow), 3],
+    [*(pytest.param(level, marks=pytest.mark.slow) for level in (0, 1, 2)), 3],
 )
 def test_observables_under_a_layout_with_idle_qubits(observables, kind, gradient, level):
     circuit, x, w, manager = transpiled(level)

@@ -15,7 +15,10 @@ from qvlm_qiskit.backends.pubs.work import Call
 
 WRAPPED = ("none", "readout", "zne", "readout+zne")
 LEARNING = ("cdr", "learned-zne", "readout+cdr(circuits=5)")
-SAMPLING = ("twirling(randomizations=3)", "pec(samples=5)", "readout+twirling+zne")
+SAMPLING = (
+    *("twirling(randomizations=3)", "pec(samples=5)"),
+    pytest.param("readout+twirling+zne", marks=pytest.mark.slow),
+)
 
 
 @pytest.mark.parametrize("mitigation", (*LEARNING, *SAMPLING))

@@ -62,7 +62,7 @@ def test_parametric_channels_are_aers(text):
 
 
 @pytest.mark.parametrize("device", [FakeManilaV2, FakeLagosV2, FakeSherbrooke])
-@pytest.mark.parametrize("text", [None, TOGETHER])
+@pytest.mark.parametrize("text", [None, pytest.param(TOGETHER, marks=pytest.mark.slow)])
 def test_calibrated_channels_are_aers(device, text):
     target = device().target
     part = (10, 11, 12) if target.num_qubits > 100 else (1, 3, 5) if device is FakeLagosV2 else None

@@ -55,7 +55,7 @@ def test_parametric_noise_is_aers(text, num_qubits):
     ("device", "qubits"),
     [(FakeManilaV2, (1, 2, 3, 4)), (FakeLagosV2, (1, 3, 5)), (FakeSherbrooke, (21, 22, 23))],
 )
-@pytest.mark.parametrize("more", [None, TOGETHER])
+@pytest.mark.parametrize("more", [None, pytest.param(TOGETHER, marks=pytest.mark.slow)])
 def test_calibrated_noise_is_aers(device, qubits, more):
     spec = calibrated(device().target, qubits)
     if more:
