@@ -16,6 +16,7 @@ import torch
 from timing import Call, repeat
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from qvlm_qiskit.quantum import transforms
 from qvlm_qiskit.quantum.statevector import engine as statevector
 
 COPY_LIMIT = 64
@@ -40,14 +41,14 @@ class Device:
 
     @contextmanager
     def executor(self) -> Iterator[None]:
-        """In a rehearsal, keep CPU tensors from the compiled sweeps, as CUDA tensors are."""
-        before = statevector.MAX_SWEEP_QUBITS
+        """In a rehearsal, CPU tensors are kept from the sweeps and from looks, as CUDA's are."""
+        before = statevector.MAX_SWEEP_QUBITS, transforms.may_look
         if self.rehearsal:
-            statevector.MAX_SWEEP_QUBITS = -1
+            statevector.MAX_SWEEP_QUBITS, transforms.may_look = -1, lambda values: False
         try:
             yield
         finally:
-            statevector.MAX_SWEEP_QUBITS = before
+            statevector.MAX_SWEEP_QUBITS, transforms.may_look = before
 
     def synchronize(self) -> None:
         """Wait until the device has done everything."""

@@ -19,6 +19,14 @@ from torch.autograd import forward_ad
 from qvlm_qiskit.errors import InputError
 
 
+def may_look(values: Tensor) -> bool:
+    """Whether values can be looked at: on the CPU, outside of ``torch.func``.
+
+    On a device a step would wait for them.
+    """
+    return values.device.type == "cpu" and not is_functional()
+
+
 def is_transformed(*tensors: Tensor) -> bool:
     """Whether a ``torch.func`` transform is active, or a tensor carries a forward-mode tangent.
 

@@ -319,6 +319,7 @@ def _extend(
             # not replace(params=…), which keeps the old ones once .operation has been read
             freed = operation.copy()
             freed.params = _free(template, operation, rules, index_of)
+            freed._definition = None  # noqa: SLF001  (made of the old ones, if it has been read)
             template.circuit.append(moved.replace(operation=freed))
         else:
             _extend(template, definition, moved.qubits, moved.clbits, index_of)

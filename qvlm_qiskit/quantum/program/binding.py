@@ -19,9 +19,9 @@ from torch import Tensor
 
 from qvlm_qiskit.basics.parameter_expressions import Formula
 from qvlm_qiskit.errors import CircuitError
+from qvlm_qiskit.quantum import transforms
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.program.angles import AngleTable, FreeAngle, ParameterIndex
-from qvlm_qiskit.quantum.transforms import is_functional
 
 DENSE_ENTRIES = 1 << 16
 """Up to this size an affine map is one matrix product, whatever its zeros."""
@@ -233,7 +233,8 @@ def real_values(
     value = torch.as_tensor(formula(arguments, _FUNCTIONS), device=arguments[0].device)
     if not value.is_complex():
         # a look at a value makes a device wait: only where it is likely to tell something
-        looks = not is_functional() and (formula.is_partial or value.device.type == "cpu")
+        may = transforms.may_look(value)
+        looks = may or (formula.is_partial and not transforms.is_functional())
         if not looks or bool(value.isfinite().all()) or _has_nonfinite(arguments):
             return value.to(torch.float64)
         value = formula([x.to(torch.complex128) for x in arguments], _FUNCTIONS)
@@ -242,14 +243,14 @@ def real_values(
     real, imaginary = value.real, value.imag.detach()
     wrong = ~(imaginary.abs() <= 1e-12 * real.detach().abs().clamp_min(1.0))
     wrong |= ~real.detach().isfinite()
-    if not is_functional() and bool(wrong.any()):
+    if not transforms.is_functional() and bool(wrong.any()):
         raise error(int(wrong.reshape(-1, wrong.shape[-1]).nonzero()[0, -1]))
     return real
 
 
 def _check_size(angles: Tensor, given: Sequence[Tensor]) -> None:
     """Refuse angles that overflow, where they can be looked at without waiting for a device."""
-    if angles.device.type != "cpu" or is_functional() or math.isfinite(angles.detach().sum()):
+    if not transforms.may_look(angles) or math.isfinite(angles.detach().sum()):
         return
     if not bool(angles.detach().isfinite().all()) and not _has_nonfinite(given):
         raise CircuitError("a gate angle is larger than the largest number")
