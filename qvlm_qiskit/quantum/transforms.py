@@ -20,11 +20,12 @@ from qvlm_qiskit.errors import InputError
 
 
 def may_look(values: Tensor) -> bool:
-    """Whether values can be looked at: on the CPU, outside of ``torch.func``.
+    """Whether values can be looked at: on the CPU, outside of ``torch.func`` and of an export.
 
     On a device a step would wait for them.
     """
-    return values.device.type == "cpu" and not is_functional()
+    there = values.device.type == "cpu" and not is_functional()
+    return there and not torch.compiler.is_exporting()
 
 
 def is_transformed(*tensors: Tensor) -> bool:
