@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
@@ -329,8 +328,8 @@ def _with_errors(data: Any, pub: EstimatorPub) -> Any:
     """The client's values; a single shot, which shows no variance, gets the largest possible."""
     if shots_of_precision(pub.precision) > 1:
         return data
-    norms = [
-        math.sqrt(sum(value**2 for term, value in pauli_terms(observable).items() if term))
+    norms = [  # all strings may have been read in that one shot
+        sum(abs(value) for term, value in pauli_terms(observable).items() if term)
         for observable in pub.observables.sparse_observables_array().ravel()
     ]
     stds = np.broadcast_to(np.reshape(norms, pub.observables.shape), pub.shape)

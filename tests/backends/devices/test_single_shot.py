@@ -16,9 +16,9 @@ DEVICES = [
 @pytest.mark.parametrize(("name", "options"), DEVICES)
 def test_a_single_shot_has_a_standard_error(name, options, make_circuit, values_for):
     circuit = make_circuit(2)
-    pub = (circuit, ["ZI", "XX", {"ZZ": 2.0, "II": 5.0}], values_for(circuit))
+    pub = (circuit, ["ZI", "XX", {"ZZ": 2.0, "ZI": -1.0, "II": 5.0}], values_for(circuit))
     backend = open_backend(name, precision=1, seed=1, **options)
     data = backend.estimator().run([pub]).result()[0].data
-    assert data.stds == pytest.approx([1.0, 1.0, 2.0])
+    assert data.stds == pytest.approx([1.0, 1.0, 3.0])
     exact = open_backend("statevector").estimator().run([pub]).result()[0].data.evs
     assert np.all(np.abs(data.evs - exact) <= 2 * data.stds)
