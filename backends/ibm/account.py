@@ -22,7 +22,7 @@ from urllib3.util import Url, parse_url
 
 from qvlm_qiskit.backends.ibm.lookups import guarded
 from qvlm_qiskit.backends.ibm.transport import Transport, UnsafeAddressError, is_loopback
-from qvlm_qiskit.basics.terminal import shown
+from qvlm_qiskit.basics.foreign_text import shown
 from qvlm_qiskit.errors import CredentialsError
 
 IBM_DOMAIN = "cloud.ibm.com"

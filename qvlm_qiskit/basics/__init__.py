@@ -1,7 +1,8 @@
 """What every room may use, and what knows none of them.
 
 `files` writes atomically, `registry` finds things by name, `terms` reads ``name(a,b=c)+…``,
-`progress` shows bars, `caches` and `clocks` are what they say. Two rules that several chains share
+`progress` shows bars, `foreign_text` what others wrote, `caches` and `clocks` are what they say.
+`lazy` imports a package's names on first use. Two rules that several chains share
 are here, too: `same_row` says when two rows are the same, `pauli_transfer` how channels are
 matrices.
 """

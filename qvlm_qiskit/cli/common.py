@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from qvlm_qiskit.basics.terminal import shown, shown_json
+from qvlm_qiskit.basics.foreign_text import shown, shown_json
 from qvlm_qiskit.mitigations import TECHNIQUES
 
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder of qvlm train or demo.")]

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from qvlm_qiskit.basics.terminal import shown
+from qvlm_qiskit.basics.foreign_text import shown
 from qvlm_qiskit.cli import common
 
 SHOWN = 12

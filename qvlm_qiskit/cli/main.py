@@ -10,7 +10,7 @@ from importlib import import_module
 
 import typer
 
-from qvlm_qiskit.basics.terminal import shown
+from qvlm_qiskit.basics.foreign_text import shown
 from qvlm_qiskit.cli.terminal import prepare_terminal, refuse_what_python_can_not_do
 from qvlm_qiskit.errors import QVLMError
 
