@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -18,7 +17,7 @@ from typing import Any, Literal
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from qvlm_qiskit.basics.clocks import seconds_since_boot
+from qvlm_qiskit.basics.clocks import seconds_since_boot, unless_done
 
 
 @dataclass(frozen=True)
@@ -147,13 +146,8 @@ class Attempt:
     @contextlib.contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
         """Stop what runs inside after so many seconds."""
-        timer = threading.Timer(seconds, self._stop)
-        timer.daemon = True
-        timer.start()
-        try:
+        with unless_done(seconds, self._stop):
             yield
-        finally:
-            timer.cancel()
 
     def begins(self, connection: Any) -> None:
         """The next bytes on a standing connection are the request's."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from qvlm_qiskit.basics.clocks import unless_done
 from qvlm_qiskit.errors import LedgerError
 
 BUSY_SECONDS = 60.0
@@ -111,13 +112,9 @@ def saying_what_blocks(connection: Connection, place: str) -> Iterator[None]:
         yield
         return
     own = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
-    timer = threading.Timer(SAID_AFTER_SECONDS, _say_blockers, (connection.engine, own, place))
-    timer.daemon = True
-    timer.start()
-    try:
+    say = partial(_say_blockers, connection.engine, own, place)
+    with unless_done(SAID_AFTER_SECONDS, say):
         yield
-    finally:
-        timer.cancel()
 
 
 def _say_blockers(engine: Engine, own: int, place: str) -> None:

@@ -6,7 +6,10 @@ kernel's time since boot, which also counts while the computer sleeps, can't be 
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -33,3 +36,15 @@ def boot() -> tuple[str | None, float]:
     Where there is no id, only the store's clock is there to be asked.
     """
     return boot_id(), seconds_since_boot()
+
+
+@contextmanager
+def unless_done(seconds: float, call: Callable[[], object]) -> Iterator[None]:
+    """Call something, in another thread, if what runs inside takes longer than so many seconds."""
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

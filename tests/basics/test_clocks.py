@@ -1,4 +1,7 @@
+import threading
 import time
+
+import pytest
 
 from qvlm_qiskit.basics import clocks
 
@@ -27,3 +30,11 @@ def test_where_the_kernel_has_no_such_clock_the_monotonic_one_is_asked(monkeypat
     monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
     before = time.monotonic()
     assert before <= clocks.seconds_since_boot() <= time.monotonic()
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.01, True), (60, False)])
+def test_what_takes_too_long_is_said_and_nothing_else(seconds, said):
+    called = threading.Event()
+    with clocks.unless_done(seconds, called.set):
+        called.wait(10 if said else 0.05)
+    assert called.is_set() is said
