@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, or_, update
 
 from qvlm_qiskit.backends.service import JobService, NoSuchJobError, UnreachableError
 from qvlm_qiskit.jobs.ledger import schema
@@ -114,7 +114,6 @@ def _write(store: JobStore, submission: Submission, seconds: float) -> None:
             .values(seconds_used=seconds)
         )
         if written.rowcount == 1:
-            line = connection.execute(select(table).where(table.c.id == submission.id)).one()
-            store.journal.keep(submission.id, dict(line._mapping))  # noqa: SLF001
+            store.journal.keep(connection, table, submission.id)
     if written.rowcount == 1:
         store.note(submission.id, f"charged {seconds:,.1f} QPU s")

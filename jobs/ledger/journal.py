@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, Row, Table, select
+
 from qvlm_qiskit.basics.files import write_bytes
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger.ids import checked_id
@@ -65,13 +67,19 @@ class Journal:
         patterns = ("[0-9a-f][0-9a-f]/*.blob", "records/*/*.json")
         return any(True for pattern in patterns for _ in self.folder.glob(pattern))
 
-    def keep(self, identifier: str, columns: Mapping[str, Any]) -> None:
-        """Write a record, or replace it.
+    def keep(self, connection: Connection, table: Table, identifier: str) -> Row[Any]:
+        """Write the record of a line, or replace it, as the transaction leaves the line.
+
+        Returns:
+            The line.
 
         Raises:
             LedgerError: The disk refuses.
         """
-        self._write(self._path(identifier), columns)
+        line = connection.execute(select(table).where(table.c.id == identifier)).one()
+        # SQLAlchemy's public name of a row's mapping
+        self._write(self._path(identifier), dict(line._mapping))  # noqa: SLF001
+        return line
 
     def records(self, kind: str) -> Iterator[dict[str, Any]]:
         """All records whose id begins with "s-" or "r-".

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, case, func, insert, or_, select, update
+from sqlalchemy import case, func, insert, or_, select, update
 
 from qvlm_qiskit.errors import InputError, JobError, LedgerError
 from qvlm_qiskit.jobs.ledger import schema
@@ -79,7 +79,7 @@ def new_run(store: JobStore, request: Mapping[str, Any]) -> JobRun:
                 id=identifier, created_at=now, updated_at=now, state="waiting", request=text
             )
         )
-        _keep(store, connection, identifier)
+        store.journal.keep(connection, schema.runs, identifier)
     return load_run(store, identifier)
 
 
@@ -159,19 +159,13 @@ def close_run(
             .values(state=state, result=text, error=error, updated_at=now)
         )
         if written.rowcount == 1:
-            _keep(store, connection, run.id)
+            store.journal.keep(connection, schema.runs, run.id)
     found = load_run(store, run.id)
     if written.rowcount != 1:
         raise RunStateError(
             f"run {run.id} {ENDED.get(found.state, 'goes on')}: it can't become {state}"
         )
     return found
-
-
-def _keep(store: JobStore, connection: Connection, identifier: str) -> None:
-    """Write a run's record beside the files, see `jobs.ledger.journal`."""
-    line = connection.execute(select(schema.runs).where(schema.runs.c.id == identifier)).one()
-    store.journal.keep(identifier, dict(line._mapping))  # noqa: SLF001
 
 
 def check_run_lives(store: JobStore, held: Submission) -> None:

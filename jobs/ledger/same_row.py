@@ -27,8 +27,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from qvlm_qiskit.basics.same_row import SAME_ROW as SAME_ROW
 from qvlm_qiskit.basics.same_row import parameter_tolerance
 from qvlm_qiskit.jobs.ledger import schema
+from qvlm_qiskit.jobs.ledger.reads import CHUNK
 from qvlm_qiskit.jobs.ledger.rows import Floats, Row
-from qvlm_qiskit.jobs.ledger.store import CHUNK, JobStore
+from qvlm_qiskit.jobs.ledger.store import JobStore
 
 
 @dataclass(frozen=True)

@@ -23,17 +23,16 @@ import tempfile
 import time
 import uuid
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Select,
     and_,
     case,
     delete,
@@ -63,17 +62,12 @@ from qvlm_qiskit.jobs.ledger.database import (
     shown,
 )
 from qvlm_qiskit.jobs.ledger.journal import Journal, new_ledger_id
-from qvlm_qiskit.jobs.ledger.projection import window
+from qvlm_qiskit.jobs.ledger.reads import FREE, LedgerReads, chunks
 from qvlm_qiskit.jobs.ledger.records import (
-    Event,
-    Floats,
-    StoredRow,
     Submission,
     bytes_of,
     columns_of,
-    floats_from,
     storable,
-    stored_row_from,
     submission_from,
 )
 from qvlm_qiskit.jobs.ledger.rights import give_to_group, rights_of, tighten
@@ -81,11 +75,7 @@ from qvlm_qiskit.jobs.ledger.run_states import refuse_ended
 from qvlm_qiskit.jobs.ledger.states import FINAL, NEXT, State
 from qvlm_qiskit.jobs.ledger.unwritable import is_unwritable, readable_address
 
-Item = TypeVar("Item")
-
 DATABASE = "ledger.sqlite"
-WINDOWS = 50  # of near rows that one statement asks for
-CHUNK = 500  # SQLite's older builds take 999 variables in one statement
 
 
 class _TakenError(LedgerError):
@@ -104,7 +94,7 @@ class LeaseLostError(LedgerError):
     """Another worker has taken the submission over; the one that lost it must stop."""
 
 
-class JobStore:
+class JobStore(LedgerReads):
     """A ledger that several processes may use at once.
 
     Args:
@@ -198,8 +188,8 @@ class JobStore:
         ledger = schema.ledger_of(connection) or there or new_ledger_id()
         if there is None:
             for table in (schema.submissions, schema.runs):
-                for line in connection.execute(select(table)):
-                    self.journal.keep(line.id, dict(line._mapping))  # noqa: SLF001
+                for name in connection.execute(select(table.c.id)).scalars().all():
+                    self.journal.keep(connection, table, name)
             self.journal.mark(ledger)
         schema.sign(connection, ledger)
 
@@ -213,87 +203,6 @@ class JobStore:
             return time.time()
         with self.reading() as connection:
             return now_in(connection)
-
-    # Rows ------------------------------------------------------------------------------------
-
-    def find_rows(self, keys: Iterable[str]) -> dict[str, StoredRow]:
-        """What is known of rows, by key; unknown and free ones are left out."""
-        table, found = schema.rows, {}
-        with self.reading() as connection:
-            for part in _chunks(list(keys)):
-                query = select(table).where(table.c.key.in_(part), table.c.submission.not_in(_FREE))
-                for line in connection.execute(query):
-                    found[line.key] = stored_row_from(line)
-        return found
-
-    def values_of(self, kind: str, keys: Iterable[str]) -> dict[str, Floats]:
-        """Parameter values of those rows of a kind that are not lost, by key.
-
-        Rows of submissions that ended without results are left out: nobody will answer them.
-        """
-        table, found = schema.rows.c, {}
-        with self.reading() as connection:
-            for part in _chunks(list(keys)):
-                lines = connection.execute(_living(table.kind).where(table.key.in_(part)))
-                # not asked of the database: it would look through all rows of the kind
-                found.update(
-                    {one.key: floats_from(one.parameters) for one in lines if one.kind == kind}
-                )
-        return found
-
-    def values_near(self, kind: str, values: Sequence[Floats], bound: float) -> dict[str, Floats]:
-        """Those of all rows of a kind that may be within a bound of given ones, by key.
-
-        Args:
-            kind: See `values_of`.
-            values: Parameter values of the given rows.
-            bound: In every parameter. Some of the rows that are returned are farther away.
-        """
-        table, found = schema.rows.c, {}
-        windows = [window(one, bound) for one in values]
-        with self.reading() as connection:
-            for part in _chunks(windows, WINDOWS):
-                # With the kind in each alternative every one of them is a search in an index.
-                near = or_(
-                    *(
-                        and_(table.kind == kind, table.projection.between(low, high))
-                        for low, high in part
-                    )
-                )
-                lines = connection.execute(_living().where(near))
-                found.update({one.key: floats_from(one.parameters) for one in lines})
-        return dict(sorted(found.items()))
-
-    def rows_of(self, submission: str) -> list[StoredRow]:
-        """The rows that a submission buys, by pub and position."""
-        table = schema.rows
-        query = (
-            select(table)
-            .where(table.c.submission == submission)
-            .order_by(table.c.pub, table.c.position)
-        )
-        with self.reading() as connection:
-            return [stored_row_from(line) for line in connection.execute(query)]
-
-    def row_counts(self, submission: str) -> dict[int, int]:
-        """How many rows a submission buys, by pub."""
-        table = schema.rows.c
-        query = select(table.pub, func.count()).where(table.submission == submission)
-        with self.reading() as connection:
-            lines = connection.execute(query.group_by(table.pub))
-            return {pub: count for pub, count in lines}
-
-    def count_rows(self) -> int:
-        """How many rows are answered or being bought."""
-        with self.reading() as connection:
-            count = select(func.count()).select_from(schema.rows)
-            return int(connection.execute(count).scalar_one())
-
-    def count_jobs(self) -> int:
-        """How many submissions there are."""
-        with self.reading() as connection:
-            count = select(func.count()).select_from(schema.submissions)
-            return int(connection.execute(count).scalar_one())
 
     # Submissions -----------------------------------------------------------------------------
 
@@ -362,52 +271,6 @@ class JobStore:
             _note(connection, submission["id"], State.INTENDED, note, None)
         return True
 
-    def submission(self, identifier: str) -> Submission:
-        """A submission by its id.
-
-        Raises:
-            LedgerError: There is none.
-        """
-        found = self.find(schema.submissions.c.id == identifier)
-        if not found:
-            raise LedgerError(f"the ledger {self.place} has no submission {identifier!r}")
-        return found[0]
-
-    def find(self, *conditions: Any) -> list[Submission]:
-        """Submissions that fulfil SQLAlchemy conditions on `schema.submissions`, oldest first."""
-        table = schema.submissions
-        query = select(table).where(*conditions).order_by(table.c.created_at, table.c.id)
-        with self.reading() as connection:
-            return [submission_from(line) for line in connection.execute(query)]
-
-    def ids_in_state(self, state: State) -> list[str]:
-        """Ids of the submissions in a state, oldest first."""
-        table = schema.submissions
-        query = select(table.c.id).where(table.c.state == state.value)
-        with self.reading() as connection:
-            ordered = query.order_by(table.c.created_at, table.c.id)
-            return list(connection.execute(ordered).scalars())
-
-    def in_state(self, state: State) -> list[Submission]:
-        """Submissions in a state, oldest first."""
-        return self.find(schema.submissions.c.state == state.value)
-
-    def with_server_id(self, machine: str, server_id: str) -> list[Submission]:
-        """Submissions whose job on a machine has an id, the oldest first."""
-        table = schema.submissions
-        return self.find(table.c.server_id == server_id, table.c.machine == machine)
-
-    def history(self, identifier: str) -> list[Event]:
-        """What happened to a submission, in order."""
-        table = schema.events
-        query = (
-            select(table.c.at, table.c.state, table.c.note, table.c.owner)
-            .where(table.c.submission == identifier)
-            .order_by(table.c.number)
-        )
-        with self.reading() as connection:
-            return [Event(*line) for line in connection.execute(query)]
-
     # Leases and states -----------------------------------------------------------------------
 
     def acquire(self, identifier: str, owner: str, seconds: float) -> Submission | None:
@@ -475,9 +338,9 @@ class JobStore:
         with self.transaction() as connection:
             self._write(connection, held, owner, {"state": state.value, **changes})
             _note(connection, held.id, state, note, owner)
-            line = connection.execute(select(table).where(table.c.id == held.id)).one()
             if state not in _FOUND_AGAIN:
-                self.journal.keep(held.id, dict(line._mapping))  # noqa: SLF001
+                return submission_from(self.journal.keep(connection, table, held.id))
+            line = connection.execute(select(table).where(table.c.id == held.id)).one()
         return submission_from(line)
 
     def answer(self, held: Submission, owner: str, answers: Sequence[PubAnswer]) -> Submission:
@@ -516,37 +379,6 @@ class JobStore:
                 )  # fmt: skip
             _note(connection, held.id, State.ANSWERED, f"{len(lines)} rows answered", owner)
         return self.submission(held.id)
-
-    def answers_of(self, submission: str) -> list[tuple[dict[str, Any], float]]:
-        """Metadata and time of the answers of a submission, by pub; empty before it is answered.
-
-        Raises:
-            LedgerError: The answer of a pub is missing: the database is damaged.
-        """
-        table = schema.answers
-        query = (
-            select(table.c.pub, table.c.metadata, table.c.answered_at)
-            .where(table.c.submission == submission)
-            .order_by(table.c.pub)
-        )
-        answered = select(schema.submissions.c.id).where(
-            schema.submissions.c.id == submission,
-            schema.submissions.c.state == State.ANSWERED.value,
-        )
-        pubs = select(func.max(schema.rows.c.pub)).where(
-            schema.rows.c.submission == submission, schema.rows.c.submission.in_(answered)
-        )
-        with self.reading() as connection:
-            lines = connection.execute(query).all()
-            last = connection.execute(pubs).scalar_one_or_none()
-        known = [line.pub for line in lines]
-        if known != list(range(len(known))) or (last is not None and last >= len(known)):
-            raise LedgerError(
-                f"the ledger {self.place} is damaged: an answer of submission {submission} is "
-                "missing; qvlm jobs verify says what else is. Restore a copy of the ledger, or ask "
-                "with --fresh for new samples"
-            )
-        return [(json.loads(line.metadata), line.answered_at) for line in lines]
 
     def note(self, identifier: str, text: str, owner: str | None = None) -> None:
         """Add a line to a submission's history without changing it.
@@ -643,17 +475,12 @@ def new_id(prefix: str) -> str:
 _FOUND_AGAIN = (State.RUNNING, State.COMPLETED)
 """States that the service tells again: no record beside the files is needed."""
 
-_FREE = select(schema.submissions.c.id).where(schema.submissions.c.state == State.WITHDRAWN.value)
-"""Submissions whose rows anybody may buy."""
-
 
 def _drop_free(connection: Connection, keys: list[str]) -> None:
     """Forget those of the rows that only a withdrawn submission has asked for."""
     table = schema.rows
-    for part in _chunks(keys):
-        connection.execute(
-            delete(table).where(table.c.key.in_(part), table.c.submission.in_(_FREE))
-        )
+    for part in chunks(keys):
+        connection.execute(delete(table).where(table.c.key.in_(part), table.c.submission.in_(FREE)))
 
 
 def _lease_lasts(now: float) -> ColumnElement[bool]:
@@ -661,17 +488,6 @@ def _lease_lasts(now: float) -> ColumnElement[bool]:
     table, (booted, since) = schema.submissions, clocks.boot()
     here = and_(table.c.lease_boot.is_not(None), table.c.lease_boot == booted)
     return case((here, table.c.lease_boot_until > since), else_=table.c.lease_until > now)
-
-
-def _living(*columns: ColumnElement[Any]) -> Select[Any]:
-    """Key and parameters of rows that somebody has answered or will answer."""
-    table, other = schema.rows, schema.submissions
-    ended = [state.value for state in FINAL - {State.ANSWERED}]
-    return (
-        select(table.c.key, table.c.parameters, *columns)
-        .join(other, other.c.id == table.c.submission)
-        .where(other.c.state.not_in(ended))
-    )
 
 
 def _lost(place: str, files: Path) -> LostLedgerError:
@@ -729,8 +545,3 @@ def _note(
             owner=owner,
         )
     )
-
-
-def _chunks(whole: list[Item], size: int = CHUNK) -> Iterator[list[Item]]:
-    for first in range(0, len(whole), size):
-        yield whole[first : first + size]

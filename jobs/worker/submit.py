@@ -61,9 +61,30 @@ def post(desk: Desk, held: Submission) -> Submission:
     if (wait := take_turn(store, service, held.id)) > 0:
         due = store.now() + wait
         return store.move(held, desk.owner, State.INTENDED, f"paced: {wait:.0f} s", not_before=due)
+    held = _marked(desk, held, session)
+    try:
+        desk.budget.check_again(store, service, held, reading)
+        # A cancellation may not have seen the mark.
+        check_run_lives(store, held)
+    except (BudgetError, JobPending, RunEndedError) as ex:
+        note = f"not sent: {ex}"
+        held = store.move(held, desk.owner, State.INTENDED, note, posts=held.posts - 1)
+        if isinstance(ex, RunEndedError):
+            return held  # the next step withdraws it
+        raise
+    late = max(store.now() - _posted_at(held), clocks.boot()[1] - (held.boot_seconds or 0.0))
+    if late > desk.policy.start_seconds:
+        # A search may count from `posted_at` by now: nothing may leave any more.
+        note = f"not sent: {late:.1f} s passed before the request could leave"
+        return store.move(held, desk.owner, State.INTENDED, note, posts=held.posts - 1)
+    return _sent(desk, held, package)
+
+
+def _marked(desk: Desk, held: Submission, session: str | None) -> Submission:
+    """On disk, before the request leaves, that it may have left."""
     booted, since = clocks.boot()
-    now = store.now()
-    held = store.move(
+    now = desk.store.now()
+    return desk.store.move(
         held,
         desk.owner,
         State.POSTING,
@@ -75,32 +96,24 @@ def post(desk: Desk, held: Submission) -> Submission:
         certain_at=now + desk.grace_seconds(),
         boot=booted,
         boot_seconds=since,
-        account=service.account,
+        account=desk.service.account,
         session=session,
-        max_seconds=desk.budget.cap(store, service, held),
+        max_seconds=desk.budget.cap(desk.store, desk.service, held),
     )
+
+
+def _sent(desk: Desk, held: Submission, package: Package) -> Submission:
+    """Send the request, once, and note what came of it."""
+    store = desk.store
     try:
-        desk.budget.check_again(store, service, held, reading)
-        # A cancellation may not have seen the mark.
-        check_run_lives(store, held)
-    except (BudgetError, JobPending, RunEndedError) as ex:
-        note = f"not sent: {ex}"
-        held = store.move(held, desk.owner, State.INTENDED, note, posts=held.posts - 1)
-        if isinstance(ex, RunEndedError):
-            return held  # the next step withdraws it
-        raise
-    late = max(store.now() - _posted_at(held), clocks.boot()[1] - since)
-    if late > desk.policy.start_seconds:
-        # A search may count from `posted_at` by now: nothing may leave any more.
-        note = f"not sent: {late:.1f} s passed before the request could leave"
-        return store.move(held, desk.owner, State.INTENDED, note, posts=held.posts - 1)
-    try:
-        server_id = service.submit(package, held.tag, max_seconds=held.max_seconds, session=session)
+        server_id = desk.service.submit(
+            package, held.tag, max_seconds=held.max_seconds, session=held.session
+        )
     except RefusedError as ex:
         return store.move(held, desk.owner, State.REFUSED, str(ex), reason=str(ex))
     except NotAcceptedError as ex:
         if isinstance(ex, SessionClosedError):
-            desk.sessions.forget(session)
+            desk.sessions.forget(held.session)
         due = _due(desk, held, ex.retry_after_seconds)
         return store.move(held, desk.owner, State.INTENDED, f"not accepted: {ex}", not_before=due)
     except DeniedError as ex:

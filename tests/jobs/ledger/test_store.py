@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from qvlm_qiskit.errors import JobError, LedgerError
 from qvlm_qiskit.jobs import JobStore, State, Worker
-from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.ledger.runs import retry
 from qvlm_qiskit.jobs.ledger.states import FINAL
 from qvlm_qiskit.jobs.ledger.store import LeaseLostError
@@ -139,21 +138,6 @@ def test_what_lives_or_is_answered_gets_no_new_attempt(state, ledger):
     with pytest.raises(JobError, match="only one that"):
         retry(ledger, held)
     assert ledger.count_jobs() == 1
-
-
-def test_submissions_are_found_oldest_first_and_histories_in_order(ledger):
-    for number in (3, 1, 2):
-        add(ledger, f"s-{number}", (number,), created_at=float(number))
-    add(ledger, "s-0", (7,), created_at=2.0)
-    assert [s.id for s in ledger.find()] == ["s-1", "s-0", "s-2", "s-3"]
-    assert [s.id for s in ledger.find(schema.submissions.c.created_at > 1.5)] == [
-        "s-0", "s-2", "s-3",
-    ]  # fmt: skip
-    for number in range(20):
-        ledger.note("s-1", f"line {number}")
-        ledger.note("s-1", f"line {number}")  # says nothing new
-    notes = [event.note for event in ledger.history("s-1")]
-    assert notes == ["recorded", *(f"line {number}" for number in range(20))]
 
 
 # Several at once -----------------------------------------------------------------------------
