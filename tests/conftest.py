@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import http.client
 import inspect
 import os
 import shutil
@@ -71,6 +72,13 @@ def plugins(tmp_path_factory):
     done = subprocess.run([*pip, "--target", target, source], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return target
+
+
+@pytest.fixture
+def debugged_here_only(monkeypatch):
+    """From its first client that debugs on, IBM's library has every request's body redacted."""
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 0)
+    monkeypatch.setattr(http.client, "print", print, raising=False)
 
 
 @contextmanager

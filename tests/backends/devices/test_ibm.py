@@ -73,7 +73,7 @@ def test_what_is_submitted_to_hardware_is_what_the_preflight_said(level, monkeyp
     assert (planned.jobs, planned.executions) == (1, seen[0])
 
 
-@pytest.mark.usefixtures("service")
+@pytest.mark.usefixtures("service", "debugged_here_only")
 def test_credentials_are_never_repeated(monkeypatch, caplog, capfd):
     caplog.set_level("DEBUG")
     said = [json.dumps(open_backend("ibm:least_busy").describe())]

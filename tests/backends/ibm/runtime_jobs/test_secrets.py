@@ -19,6 +19,7 @@ from qvlm_qiskit.errors import QVLMError
 from tests.backends.ibm.runtime_jobs.conftest import DEVICE, SHORT, reached
 from tests.runtime_server import RuntimeServer
 
+pytestmark = pytest.mark.usefixtures("debugged_here_only")
 CANARY = "canary-0f8e7d6c5b4a-api-key"
 SENDING = ["submit"]
 BEFORE = ["usage", "status"]
