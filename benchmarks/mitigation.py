@@ -18,6 +18,7 @@ import platform
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,8 @@ def _device(flips: dict[int, tuple[float, float]]) -> Any:
         for position, qubit in enumerate(qubits):
             up, down = flips.get(qubit, (0.0, 0.0))
             model.add_readout_error(ReadoutError([[1 - up, up], [down, 1 - down]]), [position])
-        return ReducedSimulator(AerSimulator(noise_model=model, method="statevector"), None)
+        make = partial(AerSimulator, noise_model=model, method="statevector")
+        return ReducedSimulator(make, None)
 
     return SampledEstimator(reduced, seed=3)
 

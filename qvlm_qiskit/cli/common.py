@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -106,6 +107,8 @@ BudgetExecutions = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 DEFAULT_RUN = Path("runs/demo")
+NARROW = 8
+"""Letters in a line of a table's column that is broken; fewer can't be read."""
 
 
 def check_threads(count: int) -> None:
@@ -215,21 +218,28 @@ def say(text: Any, *, err: bool = False) -> None:
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on stdout, as wide as the terminal.
 
-    Columns named with ">" are numbers; they, the first column and columns named with "=" are never
-    broken or shortened.
+    Columns named with ">" are numbers; they, the first column and columns named with "=" are not
+    broken, unless they alone are wider than the terminal. Nothing is ever cut off.
     """
+    console = Console(file=sys.stdout, markup=False)
+    whole = [i for i, name in enumerate(columns) if i == 0 or name[:1] in ("=", ">")]
+    cells = [list(map(shown, row)) for row in rows]
+    widest = [
+        max(map(cell_len, (columns[i].lstrip("=>"), *(row[i] for row in cells)))) for i in whole
+    ]
+    borders = 3 * len(columns) + 1
+    broken = sum(widest) + borders + NARROW * (len(columns) - len(whole)) > console.width
     table = Table(title=shown(title), title_justify="left", header_style="bold", expand=False)
     for index, column in enumerate(columns):
-        number = column.startswith(">")
         table.add_column(
             column.lstrip("=>"),
-            justify="right" if number else "left",
-            no_wrap=number or index == 0 or column.startswith("="),
+            justify="right" if column.startswith(">") else "left",
+            no_wrap=index in whole and not broken,
             overflow="fold",
         )
-    for row in rows:
-        table.add_row(*map(shown, row))
-    Console(file=sys.stdout, markup=False).print(table)
+    for row in cells:
+        table.add_row(*row)
+    console.print(table)
 
 
 def short(server_id: str | None) -> str:

@@ -137,12 +137,14 @@ class NoiseStudy(Study[NoiseOptions, "Cell"]):
                 point["kind"],
                 point["mitigation"] or "–",
                 "–" if point["strength"] is None else f"{point['strength']:g}",
-                interval(point["accuracy"], 100, "%"),
+                interval(point["accuracy"], 100, "%", scope=False),
                 f"{point['loss']['mean']:.3f}",
             ]
             for point in results["points"]
         ]
-        title = f"{self.folder} on {self.options.device}, 95 % intervals over seeds"
+        one = all(point["accuracy"]["seeds"] == 1 for point in results["points"])
+        over = "the questions of one seed" if one else "seeds"
+        title = f"{self.folder} on {self.options.device}, 95 % intervals over {over}"
         return Printed(title, ("model", "mitigation", ">strength", ">accuracy", ">loss"), rows)
 
     def notes(self) -> list[str]:

@@ -89,14 +89,20 @@ def _environment(*folders: Path) -> Environment:
 
 
 def interval(
-    entry: Mapping[str, Any], factor: float, unit: str, *, sign: bool = False, digits: int = 1
+    entry: Mapping[str, Any],
+    factor: float,
+    unit: str,
+    *,
+    sign: bool = False,
+    digits: int = 1,
+    scope: bool = True,
 ) -> str:
-    """A mean with its interval, as text."""
+    """A mean with its interval, as text; ``scope``: what an interval of one seed is over."""
     plus = "+" if sign else ""
     space = " " if unit else ""
     mean = f"{factor * entry['mean']:{plus}.{digits}f}{space}{unit}"
     if entry["low"] is None:
         return f"{mean} (one seed)"
     low, high = (f"{factor * entry[name]:{plus}.{digits}f}" for name in ("low", "high"))
-    scope = " (one seed, over questions)" if entry.get("seeds") == 1 else ""
-    return f"{mean} [{low}, {high}]{scope}"
+    over = " (one seed, over questions)" if scope and entry.get("seeds") == 1 else ""
+    return f"{mean} [{low}, {high}]{over}"
