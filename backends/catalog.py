@@ -8,11 +8,12 @@ returns a `Backend`. This package's own names can't be replaced. docs/backends.m
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 from qvlm_qiskit.backends.mitigation.names import combined, mitigation_name, parse_mitigation
@@ -20,7 +21,7 @@ from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.table import OWN, BackendRow
 from qvlm_qiskit.basics.numbers import plain_number
-from qvlm_qiskit.basics.registry import Registry
+from qvlm_qiskit.basics.registry import Registry, entry_points, entry_points_on
 from qvlm_qiskit.errors import BackendError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ def _module_of(key: str) -> str:
 
 
 def _entry_points() -> list[EntryPoint]:
-    return list(entry_points(group=ENTRY_POINT_GROUP))
+    return list(entry_points_on(tuple(sys.path), ENTRY_POINT_GROUP, entry_points))
 
 
 def _load(point: EntryPoint) -> Opener:

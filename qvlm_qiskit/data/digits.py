@@ -10,6 +10,7 @@ image of a training canvas is on a test canvas.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -106,6 +107,7 @@ def digits(split: str, size: int | None, seed: int) -> DigitCanvases:
     return DigitCanvases(split, len(source_indices(split)) if size is None else size, seed)
 
 
+@cache
 def source_indices(split: str) -> npt.NDArray[np.int64]:
     """Indices of the digit images that a split may use, stratified by class."""
     _, labels = _load()
@@ -113,10 +115,15 @@ def source_indices(split: str) -> npt.NDArray[np.int64]:
         np.arange(len(labels)), test_size=TEST_FRACTION, random_state=0, stratify=labels
     )
     chosen: npt.NDArray[np.int64] = np.sort(train if split == "train" else test)
+    chosen.flags.writeable = False  # one array for all who ask
     return chosen
 
 
+@cache
 def _load() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Glyphs ``(1797, 8, 8)`` scaled from 0 … 16 to 0 … 255, and their labels."""
     digits = load_digits()
-    return np.round(digits.images * (255 / 16)).astype(np.uint8), digits.target
+    glyphs = np.round(digits.images * (255 / 16)).astype(np.uint8)
+    for array in (glyphs, digits.target):
+        array.flags.writeable = False  # one array for all who ask
+    return glyphs, digits.target

@@ -1,3 +1,4 @@
+import functools
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import typer
 from PIL import Image
 
 from qvlm_qiskit.cli import main
@@ -48,8 +50,12 @@ def place(tiny_run, tmp_path, monkeypatch):
     return tmp_path
 
 
+get_command = functools.cache(typer.main.get_command)
+"""The commands are made of their functions once, and not for every line: 50 ms."""
+
+
 @pytest.fixture
-def qvlm(place, capfd):
+def qvlm(place, capfd, monkeypatch):
     """Runs a command line in this process: what ``qvlm`` with these words does."""
 
     def run(*words):
@@ -58,6 +64,7 @@ def qvlm(place, capfd):
         return Outcome(status, *capfd.readouterr())
 
     threads = torch.get_num_threads()
+    monkeypatch.setattr(typer.main, "get_command", get_command)
     yield run
     torch.set_num_threads(threads)
 

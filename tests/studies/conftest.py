@@ -45,10 +45,16 @@ def short_demo_options(tiny_options, demo_options):
 
 
 @pytest.fixture(scope="session")
-def demo(demo_options, tmp_path_factory):
+def demo_progress():
+    """The stages of `demo`, with what each has reported."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def demo(demo_options, tmp_path_factory, watch, demo_progress):
     """A finished demo: its folder and what ``run_demo`` returned."""
     out = tmp_path_factory.mktemp("demo") / "run"
-    return out, run_demo(demo_options(), out)
+    return out, run_demo(demo_options(), out, track=watch(demo_progress))
 
 
 class Counting:

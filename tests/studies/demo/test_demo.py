@@ -84,13 +84,12 @@ def test_the_trained_weights_answer_as_the_results_say(demo, results):
 
 
 @pytest.fixture(scope="module")
-def again(demo, demo_options, tmp_path_factory, watch):
-    """The same demo once more, in the place of an old one: folder, results, progress."""
-    out, seen = tmp_path_factory.mktemp("again") / "run", []
+def again(demo, demo_options, tmp_path_factory):
+    """The same demo once more, in the place of an old one: folder and results."""
+    out = tmp_path_factory.mktemp("again") / "run"
     shutil.copytree(demo[0], out)
     (out / "report.html").write_text("old")
-    results = run_demo(demo_options(), out, overwrite=True, track=watch(seen))
-    return out, results, seen
+    return out, run_demo(demo_options(), out, overwrite=True)
 
 
 def numbers(value):
@@ -114,8 +113,9 @@ def test_overwriting_replaces_the_whole_folder(again):
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
-def test_every_stage_reports_its_progress_to_the_end(again):
-    assert [(what, total) for what, total, _ in again[2]] == [
+@pytest.mark.usefixtures("demo")
+def test_every_stage_reports_its_progress_to_the_end(demo_progress):
+    assert [(what, total) for what, total, _ in demo_progress] == [
         ("training", 60),
         ("exact evaluation", 20),
         ("shuffled images", 20),
@@ -126,7 +126,7 @@ def test_every_stage_reports_its_progress_to_the_end(again):
         ("noise × 0", 10),
         ("noise × 2", 10),
     ]
-    assert all(reported[-1] == total for _, total, reported in again[2])
+    assert all(reported[-1] == total for _, total, reported in demo_progress)
 
 
 def test_a_folder_that_exists_is_refused_and_kept(demo_options, run_copy, tree, watch):
