@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -222,24 +222,39 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     broken, unless they alone are wider than the terminal. Nothing is ever cut off.
     """
     console = Console(file=sys.stdout, markup=False)
-    whole = [i for i, name in enumerate(columns) if i == 0 or name[:1] in ("=", ">")]
     cells = [list(map(shown, row)) for row in rows]
-    widest = [
-        max(map(cell_len, (columns[i].lstrip("=>"), *(row[i] for row in cells)))) for i in whole
-    ]
-    borders = 3 * len(columns) + 1
-    broken = sum(widest) + borders + NARROW * (len(columns) - len(whole)) > console.width
+    texts = [[name.lstrip("=>"), *(row[i] for row in cells)] for i, name in enumerate(columns)]
+    whole = _whole_columns(columns, texts, console.width)
     table = Table(title=shown(title), title_justify="left", header_style="bold", expand=False)
     for index, column in enumerate(columns):
         table.add_column(
-            column.lstrip("=>"),
+            texts[index][0],
             justify="right" if column.startswith(">") else "left",
-            no_wrap=index in whole and not broken,
+            no_wrap=index in whole,
             overflow="fold",
         )
     for row in cells:
         table.add_row(*row)
     console.print(table)
+
+
+def _whole_columns(
+    columns: Sequence[str], texts: Sequence[Sequence[str]], width: int
+) -> Collection[int]:
+    """The columns that are not broken: of those that should not be, what the width allows.
+
+    Broken are then first columns of several words, then names that are not the first column.
+    """
+    widths = [max(map(cell_len, column)) for column in texts]
+    numbers = {i for i, name in enumerate(columns) if name.startswith(">")}
+    others = {0} | {i for i, name in enumerate(columns) if name.startswith("=")}
+    ids = {i for i in others if not any(" " in text for text in texts[i])}
+    first = ids & {0}
+    for chosen in (others | numbers, ids | numbers, first | numbers, first):
+        least = [w if i in chosen else min(w, NARROW) for i, w in enumerate(widths)]
+        if sum(least) + 3 * len(columns) + 1 <= width:
+            return chosen
+    return ()
 
 
 def short(server_id: str | None) -> str:
