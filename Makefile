@@ -5,6 +5,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The tests start a hundred processes: what Python compiles is kept, wherever that was turned off.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test lint slow lowest newest docs results bench gpu bench-gpu setup clean
 .DEFAULT_GOAL := test

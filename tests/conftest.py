@@ -35,6 +35,11 @@ def stack_of_files(context: int = 0) -> list[inspect.FrameInfo]:
 inspect.stack = stack_of_files
 
 
+def pytest_configure():
+    """While tests and libraries are imported, there is no garbage to be looked for: 3 s."""
+    gc.disable()
+
+
 def pytest_runtest_setup(item, _last=[None]):  # noqa: B006
     """What earlier files have left is looked through for the last time.
 
@@ -42,6 +47,7 @@ def pytest_runtest_setup(item, _last=[None]):  # noqa: B006
     """
     if item.path != _last[0]:
         _last[0] = item.path
+        gc.enable()
         gc.collect()
         gc.freeze()
 

@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -80,34 +81,33 @@ def sources():
             yield part, str(path.relative_to(ROOT)), tree
 
 
-def inside(tree, kinds):
-    """The nodes below nodes of some kinds."""
-    return {id(n) for parent in ast.walk(tree) if kinds(parent) for n in ast.walk(parent)}
+def statements(tree, lazy=False, typing=False):
+    """Every import statement below a node, whether in a function and whether for types only."""
+    if isinstance(tree, ast.Import | ast.ImportFrom):
+        yield tree, lazy, typing
+    elif isinstance(tree, ast.stmt | ast.excepthandler | ast.match_case | ast.Module):
+        lazy = lazy or isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(tree, ast.If):
+            typing = typing or "TYPE_CHECKING" in ast.dump(tree.test)
+        for child in ast.iter_child_nodes(tree):
+            yield from statements(child, lazy, typing)
 
 
-def is_function(node):
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+@cache
+def imports():
+    """Every import of every module."""
+    return list(_imports())
 
 
-def is_for_types(node):
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-
-
-def all_imports():
+def _imports():
     for part, file, tree in sources():
-        lazy, typing = inside(tree, is_function), inside(tree, is_for_types)
-        for node in ast.walk(tree):
-            names = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
+        for node, lazy, typing in statements(tree):
+            names = [alias.name for alias in node.names]
+            if isinstance(node, ast.ImportFrom):
                 assert node.level == 0, f"{file}:{node.lineno} is a relative import"
-                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                names = [f"{node.module}.{name}" for name in names]
             for name in names:
-                yield Import(part, file, node.lineno, name, id(node) in lazy, id(node) in typing)
-
-
-IMPORTS = list(all_imports())
+                yield Import(part, file, node.lineno, name, lazy, typing)
 
 
 def own(item):
@@ -119,7 +119,7 @@ def own(item):
 def test_the_sources_were_found():
     parts = {part for part, _, _ in sources()}
     assert parts == set(CHAINS), "a new part: say here what it may import"
-    assert len(IMPORTS) > 300
+    assert len(imports()) > 300
     assert len({file for _, file, _ in sources()}) > 50
 
 
@@ -127,7 +127,7 @@ def test_the_sources_were_found():
 def test_imports_run_one_way(part):
     wrong = [
         str(item)
-        for item in IMPORTS
+        for item in imports()
         if item.part == part
         and own(item) not in (None, part)
         and own(item) not in CHAINS[part]
@@ -159,7 +159,7 @@ def cycles():
     known = {module_of(file) for _, file, _ in sources()}
     graph = rx.PyDiGraph()
     nodes = {name: graph.add_node(name) for name in known}
-    for item in IMPORTS:
+    for item in imports():
         if own(item):
             whole = item.name.removeprefix(f"{PACKAGE}.")
             wanted = whole if whole in known else whole.rpartition(".")[0]
@@ -178,12 +178,12 @@ def test_no_modules_import_each_other():
 
 
 def test_the_exceptions_are_still_needed():
-    found = {(item.part, own(item), item.file) for item in IMPORTS if item.lazy}
+    found = {(item.part, own(item), item.file) for item in imports() if item.lazy}
     assert all((*pair, file) in found for pair, files in LAZY.items() for file in files)
 
 
 def test_the_top_level_imports_its_parts_on_demand_only():
-    top = [i for i in IMPORTS if i.part == "__init__" and own(i) and not (i.lazy or i.typing)]
+    top = [i for i in imports() if i.part == "__init__" and own(i) and not (i.lazy or i.typing)]
     eager = [i for i in top if i.name != "qvlm_qiskit.basics.lazy.lazy_names"]
     assert eager == []
 
@@ -192,13 +192,13 @@ def test_the_commands_import_the_work_on_demand_only():
     """The help is shown in a tenth of a second."""
     allowed = {"cli", "errors", "mitigations", "__version__"}
     text = ("qvlm_qiskit.basics.foreign_text.", "qvlm_qiskit.basics.terms.")
-    eager = [i for i in IMPORTS if i.part == "cli" and not (i.lazy or i.typing) and own(i)]
+    eager = [i for i in imports() if i.part == "cli" and not (i.lazy or i.typing) and own(i)]
     heavy = [i for i in eager if own(i) not in allowed and not i.name.startswith(text)]
     assert [str(i) for i in heavy] == []
 
 
 def test_only_one_module_imports_mitiq():
-    found = [item for item in IMPORTS if item.name.split(".")[0] == "mitiq"]
+    found = [item for item in imports() if item.name.split(".")[0] == "mitiq"]
     assert {item.file for item in found} == {"backends/mitigation/mitiq_bridge.py"}
     assert all(item.lazy for item in found)
 
@@ -206,13 +206,13 @@ def test_only_one_module_imports_mitiq():
 def test_the_engine_and_the_model_know_no_machine():
     machines = {"qiskit_aer", "qiskit_ibm_runtime"}
     parts = {"quantum", "blocks", "model", "data", "evaluation", "training", "runs"}
-    found = [i for i in IMPORTS if i.part in parts and i.name.split(".")[0] in machines]
+    found = [i for i in imports() if i.part in parts and i.name.split(".")[0] in machines]
     assert [str(item) for item in found] == []
 
 
 def test_nothing_is_pickled():
     forbidden = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
-    assert [str(i) for i in IMPORTS if i.name.split(".")[0] in forbidden] == []
+    assert [str(i) for i in imports() if i.name.split(".")[0] in forbidden] == []
     for _, file, tree in sources():
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg == "allow_pickle":

@@ -72,6 +72,7 @@ def test_a_cancellation_at_the_end_keeps_a_run_from_being_done(tiny_run, noisy, 
     assert load_run(store, begun.id).state == "cancelled"
 
 
+@pytest.mark.slow
 def test_what_another_run_waits_for_runs_on_until_that_is_cancelled_too(tiny_run, noisy, store):
     first, job = started(tiny_run, noisy, store)
     second = submit_evaluation(tiny_run, noisy, store, SMALL, detach=True)

@@ -36,7 +36,10 @@ def test_an_export_is_whole_and_its_sums_are_right(tiny_run, noisy, store, tmp_p
         export_run(store, again.id, folder)
 
 
-@pytest.mark.parametrize("where", ["ledger", "blobs", "above", "within"])
+@pytest.mark.parametrize(
+    "where",
+    ["ledger", "above", *(pytest.param(w, marks=pytest.mark.slow) for w in ("blobs", "within"))],
+)
 def test_no_export_takes_the_place_of_the_ledger(where, tiny_run, noisy, store):
     done = submit_evaluation(tiny_run, noisy, store, SMALL)
     out = {

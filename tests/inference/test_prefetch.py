@@ -1,5 +1,7 @@
 import dataclasses
 
+import pytest
+
 from qvlm_qiskit.inference import (
     plan_evaluation,
     submit_evaluation,
@@ -17,6 +19,7 @@ def test_prefetch_buys_in_two_jobs_that_wait_together(tiny_run, noisy, store):
     assert found.result["costs"]["rows"] == plan.chosen.rows
 
 
+@pytest.mark.slow
 def test_prefetch_saves_the_words_of_other_questions_too(tiny_run, noisy, store):
     submit_evaluation(tiny_run, noisy, store, dataclasses.replace(SMALL, prefetch=True))
     before = store.count_jobs()

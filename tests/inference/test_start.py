@@ -44,6 +44,7 @@ def test_exact_answers_are_those_of_an_evaluation(tiny_run, processor, store, ba
     assert found.result["costs"]["jobs"] == store.count_jobs() > 1
 
 
+@pytest.mark.slow
 def test_fresh_and_calibration_ask_for_new_samples(tiny_run, noisy, store):
     for changes in ({}, {"fresh": "2"}, {"calibration": "2026-01-01"}):
         before = store.count_rows()

@@ -118,6 +118,7 @@ def test_the_client_logs_in_and_finds_the_machines(server):
     assert service.usage()["usage_remaining_seconds"] == 600
 
 
+@pytest.mark.slow
 def test_the_environment_alone_leads_a_process_here(server):
     script = (
         "from qiskit_ibm_runtime import QiskitRuntimeService as S; print(S().backends()[0].name)"

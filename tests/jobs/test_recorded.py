@@ -90,7 +90,13 @@ def test_costs_are_shared_by_rows(store, tmp_path):
     assert mixed["executions"] == 300 and mixed["record"]["source"] == "both"
 
 
-@pytest.mark.parametrize("name", ["noisy:fake_manila", "aer", "fake_manila"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "noisy:fake_manila",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("aer", "fake_manila")),
+    ],
+)
 def test_a_replay_is_bit_identical_in_this_process_and_the_next(name, tmp_path):
     def run(store):
         backend = recorded_backend(open_backend(name, shots=200, seed=3), store)

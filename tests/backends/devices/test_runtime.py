@@ -141,6 +141,7 @@ def test_our_wrappers_run_on_top_of_the_clients_options(make_circuit, values_for
     assert errors["pec"] < errors["none"]
 
 
+@pytest.mark.slow
 def test_wrappers_run_in_front_of_the_hardware_estimator(make_circuit, values_for, exact):
     """One precision per job also where a technique trains and calibrates."""
     from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers

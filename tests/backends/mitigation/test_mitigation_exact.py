@@ -49,9 +49,9 @@ def test_without_noise_nothing_changes(mitigation, problem, exact_device):
         ("zne(factory=richardson)", 0.35),
         ("zne(factory=exp)", 0.5),
         ("zne(scales=1,3)", 0.5),
-        ("learned-zne", 0.4),
+        pytest.param("learned-zne", 0.4, marks=pytest.mark.slow),
         ("cdr", 0.5),
-        ("pec(samples=500)", 0.35),
+        pytest.param("pec(samples=500)", 0.35, marks=pytest.mark.slow),
         ("twirling(randomizations=4)+zne", 0.5),
     ],
 )
@@ -97,6 +97,7 @@ def test_gates_that_a_technique_cannot_treat_are_named(gate, wrapper, exact_devi
     assert device.jobs_run == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["noisy:fake_lagos", "fake_lagos"])
 def test_both_techniques_together_come_closer(name, make_circuit, values_for, exact):
     circuit = make_circuit(layers=2)

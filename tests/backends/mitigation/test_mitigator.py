@@ -10,7 +10,10 @@ from qvlm_qiskit.noise_models import build
 from tests.backends.mitigation.circuits import NOISE, SILENT, stacked
 
 
-@pytest.mark.parametrize(("mitigation", "pubs"), [("pec", 2), ("cdr", 2), ("learned-zne", 6)])
+@pytest.mark.parametrize(
+    ("mitigation", "pubs"),
+    [pytest.param("pec", 2, marks=pytest.mark.slow), ("cdr", 2), ("learned-zne", 6)],
+)
 def test_sampled_and_training_circuits_are_rows_of_templates(
     mitigation, pubs, exact_device, problem
 ):
@@ -33,6 +36,7 @@ def test_a_pub_without_precision_is_refused(mitigation, exact_device):
         estimator.run([(circuit, "ZZ")])
 
 
+@pytest.mark.slow
 def test_pairs_of_rows_and_observables_stay_pairs(exact_device, make_circuit, values_for, exact):
     circuit = make_circuit()
     values = values_for(circuit, (2, 3))

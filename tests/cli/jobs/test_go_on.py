@@ -37,6 +37,7 @@ def test_a_killed_detached_job_is_finished_by_another_process_with_the_same_answ
     assert (ledger().count_jobs(), ledger().count_rows()) == (len(jobs), rows)
 
 
+@pytest.mark.slow
 def test_cancel_refuses_to_go_on_and_retry_does(qvlm, ledger):
     qvlm("submit", "run", *MACHINE, *STORE, "--detach")
     (run,) = list_runs(ledger())
@@ -51,6 +52,7 @@ def test_cancel_refuses_to_go_on_and_retry_does(qvlm, ledger):
     assert "attempt 2" in qvlm("jobs", "show", run.id, *STORE).out
 
 
+@pytest.mark.slow
 def test_cancel_says_which_jobs_run_on_and_for_whom(qvlm, ledger):
     for _ in range(2):
         qvlm("submit", "run", *MACHINE, *STORE, "--detach")

@@ -103,6 +103,7 @@ def test_a_process_of_another_namespace_lives_though_its_id_means_nothing_here(j
     assert started(folder)["starts"] == 1
 
 
+@pytest.mark.slow
 def test_a_job_is_started_once_however_often_it_is_submitted(jobs):
     folder = submit(jobs)
     first = started(folder)

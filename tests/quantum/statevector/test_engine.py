@@ -82,7 +82,7 @@ def check_single_precision(problem, twin):
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(problem=problems())
 def test_values_equal_the_slow_twin(problem, twin, engine, executor):
     with running_on(executor):
@@ -99,7 +99,7 @@ def test_values_equal_the_slow_twin_on_many_circuits(problem, twin, engine, exec
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(problem=problems(batches=(3,)))
 def test_single_precision_stays_within_1e_5(problem, twin, executor):
     with running_on(executor):
@@ -116,7 +116,7 @@ def test_single_precision_stays_within_1e_5_on_many_circuits(problem, twin, exec
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(problem=problems(max_qubits=3, max_gates=8, batches=(1,)))
 def test_jacobians_equal_central_differences_of_the_twin(problem, twin_jacobian, executor):
     with running_on(executor):

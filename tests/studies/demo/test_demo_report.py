@@ -28,6 +28,7 @@ def study(demo, tmp_path_factory):
     return run_noise_study(GRID, [demo[0]], tmp_path_factory.mktemp("study") / "s")
 
 
+@pytest.mark.slow
 def test_the_section_has_the_plots_and_tables_of_the_study(copied, study, tree):
     before = tree(copied)
     text = (copied / "report.html").read_text("utf-8")

@@ -1,6 +1,9 @@
 import re
 
+import pytest
 
+
+@pytest.mark.slow
 def test_the_report_says_what_was_seen_and_what_was_not(study):
     _, out, results = study
     page = (out / "report.html").read_text()

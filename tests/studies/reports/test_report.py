@@ -115,9 +115,11 @@ def test_the_rows_of_the_accuracy_table_name_device_and_mitigation(results):
 @pytest.mark.parametrize(
     ("mitigation", "words", "others"),
     [
-        ("readout", "readout errors inverted", "folded"),
+        pytest.param("readout", "readout errors inverted", "folded", marks=pytest.mark.slow),
         ("zne(scales=1,3)", "folded to noise factors 1,3 and", "readout errors inverted"),
-        ("cdr", "fitted on 24 near-Clifford circuits", "folded"),
+        pytest.param(
+            "cdr", "fitted on 24 near-Clifford circuits", "folded", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_the_page_describes_the_mitigation_that_was_used(

@@ -14,6 +14,7 @@ from qvlm_qiskit.noise_models import build, depolarizing
 from tests.backends.mitigation.circuits import NOISE, OBSERVABLES, TARGET, rms, stacked
 
 
+@pytest.mark.slow
 def test_cancelling_the_stated_noise_is_unbiased(exact_device, problem):
     """The mean over independent seeds is the exact value within its standard error."""
     (circuit, _, values), _ = problem

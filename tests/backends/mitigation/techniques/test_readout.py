@@ -32,6 +32,7 @@ def readout_only(flips=FLIPS, seed=1):
     return SampledEstimator(reduced, seed, default_precision=0.005)
 
 
+@pytest.mark.slow
 def test_readout_mitigation_recovers_exact_values(within_errors):
     circuit = entangled()
     observables = [[o] for o in ("IIIZ", "ZIII", "ZZZZ", "XIYI", "IXZX")]
