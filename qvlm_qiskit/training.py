@@ -1,6 +1,7 @@
 """Training: transformers' ``Trainer`` on exact circuits, from options to a run folder.
 
-Circuits run on noise-free statevectors, or with the noise of a backend of exact values.
+Circuits run on noise-free statevectors, this package's own or Aer's, or with the noise of a backend
+of exact values.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from qvlm_qiskit.runs import CONTENTS, PARTIAL, Run, no_transformers_bars, write
 
 
 class TrainingBackend(Protocol):
-    """What ``open_backend("noisy:…", precision=0)`` returns, as far as training uses it."""
+    """What ``open_backend`` returns, as far as training uses it."""
 
     @property
     def name(self) -> str:
@@ -71,7 +72,8 @@ def train(
         options: What to train.
         out: The run folder; appears when the training is complete.
         backend: Where circuits run and are differentiated, such as
-            ``open_backend("noisy:fake_torino", precision=0)``; by default noise-free statevectors.
+            ``open_backend("aer")`` or ``open_backend("noisy:fake_torino", precision=0)``; by
+            default this package's noise-free statevectors.
         overwrite: Replace a run folder that is there, and start over where an interrupted training
             could go on. A folder that holds anything else is never replaced.
         resume: Go on with an interrupted training of the same options.
@@ -197,7 +199,7 @@ def check_trainable(model: HybridVLM, backend: TrainingBackend) -> None:
             if layer.differentiable_engine() is None:
                 raise BackendError(
                     f"can't train on {backend.name!r}: it gives samples, no gradients. Train on "
-                    "'statevector' or on 'noisy:…' (opened with precision=0)"
+                    "'statevector', 'aer' or 'noisy:…' (opened with precision=0)"
                 )
 
 

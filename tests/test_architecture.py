@@ -44,7 +44,7 @@ CHAINS["__init__"] = set(CHAINS) - {"cli", "inference", "studies", "__main__"}
 # (part, imported part) → the files that may do so, inside a function only.
 LAZY = {
     ("backends", "quantum"): {
-        "backends/devices/statevector.py", "backends/devices/noisy.py",
+        "backends/devices/aer.py", "backends/devices/statevector.py", "backends/devices/noisy.py",
         "backends/mitigation/near_clifford.py", "backends/preflight/rehearse.py",
     }
 }  # fmt: skip

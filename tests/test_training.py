@@ -440,7 +440,7 @@ def test_training_under_noise_is_repeatable_and_resumes(tmp_path, noisy, stop_at
     ("name", "options", "change", "says"),
     [
         ("noisy:fake_manila", {"shots": 100}, {}, "gives samples, no gradients"),
-        ("aer", {}, {}, "gives samples, no gradients"),
+        ("aer", {"shots": 100}, {}, "gives samples, no gradients"),
         ("noisy:fake_manila", {"precision": 0}, {"blocks": "classical"}, "no circuits"),
         ("noisy:fake_torino", {"precision": 0}, {"recipe": "paper"}, "11 qubits.*at most 10"),
     ],

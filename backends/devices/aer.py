@@ -1,12 +1,17 @@
-"""Openers of Aer without noise, on the CPU and on GPUs."""
+"""Openers of Aer without noise, on the CPU and on GPUs; its exact values can be differentiated."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.primitives import EstimatorV2 as AerEstimator
@@ -59,6 +64,80 @@ def open_aer_gpu(name: str, options: BackendOptions) -> Backend:
     options.only(name, OWN["aer-gpu"].accepted, ("none",))
     check_gpu()
     return _noise_free(name, options, "GPU")
+
+
+class ExactAer(AerEstimator):  # type: ignore[misc]
+    """Aer's estimator, whose exact values autograd differentiates: one run per batch."""
+
+    @property
+    def real_dtype(self) -> Any:
+        """The real torch dtype that `differentiable`'s engine computes in."""
+        import torch
+
+        return torch.float64
+
+    def check_differentiable(self, circuit: QuantumCircuit) -> None:
+        """Every circuit that Aer runs exactly can be differentiated."""
+
+    def differentiable(
+        self,
+        circuit: QuantumCircuit,
+        observables: Sequence[Any],
+        parameters: Sequence[Any],
+        num_batched: int,
+    ) -> Any:
+        """An engine that reads values from Aer's states, and gradients by one sweep back.
+
+        Aer runs a batch's rows in one call. Its states are copied to the host, where the sweep is
+        done, also from a GPU.
+
+        Args:
+            circuit: The ISA circuit.
+            observables: `SparsePauliOp`s on its qubits.
+            parameters: The order of the parameters.
+            num_batched: How many leading parameters are given per sample.
+
+        Raises:
+            CircuitError: The circuit is not unitary.
+            CapacityError: More qubits than the memory holds.
+        """
+        from qvlm_qiskit.quantum.statevector.simulated import SimulatedEngine
+
+        simulate = partial(simulated_states, self._backend, self.options.run_options)
+        device = self._backend.options.device
+        name = "Aer" if device == "CPU" else f"Aer on a {device}"
+        return SimulatedEngine(circuit, observables, parameters, num_batched, simulate, name)
+
+
+def simulated_states(
+    simulator: AerSimulator,
+    run_options: dict[str, Any] | None,
+    circuit: QuantumCircuit,
+    parameters: Sequence[Parameter],
+    values: npt.NDArray[np.float64],
+) -> npt.NDArray[np.complex128]:
+    """Final states ``(B, 2**n)`` of a circuit for rows of values ``(B, n_parameters)``: one run.
+
+    Gates' angles have to be parameters, not expressions, which Aer binds one by one in Python.
+
+    Raises:
+        BackendError: Aer can't run the circuit.
+    """
+    saved = circuit.copy()
+    saved.save_statevector()
+    free = len(parameters) > 0
+    result = simulator.run(
+        saved,
+        parameter_binds=[dict(zip(parameters, values.T, strict=True))] if free else None,
+        # the circuit is made once and filled by Aer, not by Python once per row
+        runtime_parameter_bind_enable=free,
+        **(run_options or {}),
+    ).result()
+    if not result.success:
+        raise BackendError(f"Aer could not run the circuit: {result.status}")
+    rows = len(values) if free else 1
+    states = np.stack([np.asarray(result.data(i)["statevector"]) for i in range(rows)])
+    return states if free else np.repeat(states, len(values), axis=0)
 
 
 def check_one_aer() -> None:
@@ -117,7 +196,7 @@ def _noise_free(
     precision = options.sampling_precision
     if precision is None:
         run_options = {} if options.seed is None else {"seed_simulator": options.seed}
-        estimator: Any = AerEstimator(
+        estimator: Any = ExactAer(
             options={"backend_options": configuration, "run_options": run_options}
         )
     else:

@@ -11,6 +11,9 @@ import typer
 from qvlm_qiskit.cli import common
 from qvlm_qiskit.cli.grouped import grouped
 
+EXACT = ("statevector", "aer", "aer-gpu")
+"""Backends without noise that give gradients."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
@@ -67,8 +70,8 @@ class TrainingMachine:
     backend: Annotated[
         str,
         typer.Option(
-            help="Where circuits run while training: statevector, or noisy:<noise> for exact "
-            "values and gradients under that noise."
+            help="Where circuits run while training: statevector, aer, aer-gpu, or noisy:<noise> "
+            "for exact values and gradients under that noise."
         ),
     ] = "statevector"
     noise_scale: common.NoiseScale = 1.0
@@ -85,10 +88,10 @@ class TrainingMachine:
         from qvlm_qiskit.errors import BackendError
 
         check_backend(self.backend, BackendOptions(**self._noise()))
-        if self.backend != "statevector" and not self.backend.startswith("noisy:"):
+        if self.backend not in EXACT and not self.backend.startswith("noisy:"):
             raise BackendError(
-                f"can't train on {self.backend!r}: gradients come from 'statevector' or from "
-                "'noisy:…'"
+                f"can't train on {self.backend!r}: gradients come from "
+                f"{', '.join(map(repr, EXACT))} or from 'noisy:…'"
             )
 
     def open(self, seed: int) -> Any:
@@ -97,6 +100,8 @@ class TrainingMachine:
 
         if self.backend == "statevector":
             return None
+        if self.backend in EXACT:
+            return open_backend(self.backend, seed=seed)
         return open_backend(
             self.backend, precision=0, seed=seed, dtype="complex64", **self._noise()
         )

@@ -62,7 +62,7 @@ def test_words_that_are_no_command(refused, words, says):
         ("--recipe smal", ["did you mean 'small'"]),
         ("--blocks quantun", ["'quantun'", "did you mean 'quantum'", "classical, frozen, none"]),
         ("--resume", ["nothing to resume at new.partial"]),
-        ("--backend aer", ["can't train on 'aer'", "statevector", "noisy:"]),
+        ("--backend fake_manila", ["can't train on 'fake_manila'", "'aer'", "noisy:"]),
         ("--backend noisy:fake_manilla", ["did you mean 'noisy:fake_manila'"]),
         ("--backend noisy:fake_manila --blocks none", ["no circuits", "noisy:fake_manila"]),
         ("--noise-scale 2", ["'statevector' takes no option noise_scale="]),

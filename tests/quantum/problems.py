@@ -3,10 +3,12 @@
 import numpy as np
 import torch
 from hypothesis import strategies as st
+from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.circuit import library as lib
 from qiskit.quantum_info import (
     SparsePauliOp,
+    random_unitary,
 )
 
 from qvlm_qiskit.quantum.program.program import compile_circuit
@@ -109,6 +111,33 @@ def pauli_sums(draw, num_qubits):
     )
     coefficients = [draw(st.sampled_from([1.0, -0.5, 0.25])) / len(labels) for _ in labels]
     return SparsePauliOp(labels, coefficients)
+
+
+@st.composite
+def circuits(draw, max_qubits=4, max_gates=10):
+    num_qubits = draw(st.integers(1, max_qubits))
+    circuit = QuantumCircuit(num_qubits)
+    for gate, qubits in draw(
+        st.lists(gate_applications(num_qubits, list(GATES)), min_size=1, max_size=max_gates)
+    ):
+        circuit.append(gate, qubits)
+        if draw(st.integers(0, 9)) == 0:
+            seed = draw(st.integers(0, 50))
+            circuit.append(lib.UnitaryGate(random_unitary(2, seed=seed)), [qubits[0]])
+        if draw(st.integers(0, 9)) == 0:
+            circuit.barrier()
+    return circuit
+
+
+@st.composite
+def problems(draw, max_qubits=4, max_gates=10, batches=(1, 3, 18)):
+    """A circuit, observables, and rows of parameters whose weights are the same in every row."""
+    circuit = draw(circuits(max_qubits, max_gates))
+    observables = draw(st.lists(pauli_sums(circuit.num_qubits), min_size=1, max_size=3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    rows = rng.uniform(-1.5, 1.5, size=(draw(st.sampled_from(batches)), len(PARAMETERS)))
+    rows[:, len(X) :] = rows[0, len(X) :]
+    return circuit, observables, rows.astype(np.float32).astype(np.float64)
 
 
 def check_values(problem, twin, engine):

@@ -91,17 +91,9 @@ class CpuExecutor:
         normalise: bool, keep: bool,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[Any, ...]]:  # fmt: skip
         """Values, final states by tile (empty unless ``keep``), and what the way back needs."""
-        announce()
         batch, dtype = len(batched), amplitudes.dtype
-        lanes = self.lanes(dtype, batch)
-        tiles = -(-batch // lanes)
-        rows = _padded(batched, tiles * lanes)
-        angles = _half_angles(rows.reshape(tiles, lanes, -1).transpose(0, 2, 1), dtype)
-        start = _padded(amplitudes, tiles * lanes)
-        scales = np.empty((len(start) if normalise else 0, 2))
-        weights = _half_angles(shared[None], dtype)[0]
-        matrices = np.zeros((len(self.plan.gate_batched), 8), dtype)
-        one_qubit.shared_matrices(self._arrays, weights, matrices)
+        tiles, lanes, saved = self._prepared(shared, batched, amplitudes, normalise)
+        matrices, weights, angles, start, scales = saved
         size = lanes << self.plan.num_qubits
         states = np.empty((tiles if keep else 0, 2, size), dtype)
         out = np.zeros((tiles, self.num_observables, lanes), dtype)
@@ -115,7 +107,41 @@ class CpuExecutor:
 
         self._in_threads(work, tiles, lanes)
         values = out.transpose(0, 2, 1).reshape(tiles * lanes, -1)[:batch]
-        return values, states, (matrices, weights, angles, start, scales)
+        return values, states, saved
+
+    def adopt(
+        self, states: npt.NDArray[Any], shared: npt.NDArray[Any], batched: npt.NDArray[Any],
+        amplitudes: npt.NDArray[Any],
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[Any, ...]]:  # fmt: skip
+        """As :meth:`run`, from final states ``(B, 2**n)`` that another simulator has made."""
+        batch, dtype = len(batched), amplitudes.dtype
+        tiles, lanes, saved = self._prepared(shared, batched, amplitudes, normalise=False)
+        rows = _padded(states, tiles * lanes).reshape(tiles, lanes, -1).transpose(0, 2, 1)
+        kept = np.stack([rows.real, rows.imag], axis=1).astype(dtype).reshape(tiles, 2, -1)
+        out = np.zeros((tiles, self.num_observables, lanes), dtype)
+        self._in_threads(
+            lambda first, last: sweeps.read_out(self._arrays, kept, out, first, last), tiles, lanes
+        )
+        values = out.transpose(0, 2, 1).reshape(tiles * lanes, -1)[:batch]
+        return values, kept, saved
+
+    def _prepared(
+        self, shared: npt.NDArray[Any], batched: npt.NDArray[Any], amplitudes: npt.NDArray[Any],
+        normalise: bool,
+    ) -> tuple[int, int, tuple[Any, ...]]:  # fmt: skip
+        """Tiles, samples per tile, and the arrays that the sweeps read."""
+        announce()
+        dtype = amplitudes.dtype
+        lanes = self.lanes(dtype, len(batched))
+        tiles = -(-len(batched) // lanes)
+        rows = _padded(batched, tiles * lanes)
+        angles = _half_angles(rows.reshape(tiles, lanes, -1).transpose(0, 2, 1), dtype)
+        start = _padded(amplitudes, tiles * lanes)
+        scales = np.empty((len(start) if normalise else 0, 2))
+        weights = _half_angles(shared[None], dtype)[0]
+        matrices = np.zeros((len(self.plan.gate_batched), 8), dtype)
+        one_qubit.shared_matrices(self._arrays, weights, matrices)
+        return tiles, lanes, (matrices, weights, angles, start, scales)
 
     def gradient(
         self, grad: npt.NDArray[Any], states: npt.NDArray[Any], saved: tuple[Any, ...],

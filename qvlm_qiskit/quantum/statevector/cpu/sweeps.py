@@ -81,6 +81,18 @@ def forward(
 
 
 @jit
+def read_out(plan, state, out, first_tile, last_tile):
+    """Add the values of final states, (n_tiles, 2, 2**n·L), to ``out``, for some tiles."""
+    lanes = out.shape[2]
+    for tile in range(first_tile, last_tile):
+        for g in range(plan.term_x.size):
+            readout.measure(
+                state[tile, 0], state[tile, 1], lanes, plan.term_x[g], plan.term_start[g],
+                plan.term_start[g + 1], plan.term_z, plan.term_c, plan.term_o, out[tile],
+            )  # fmt: skip
+
+
+@jit
 def batched_gate_back(plan, g, qubit, shared, batched, work, pr, pi, lr, li, lanes, d_s, d_b):
     """Un-apply a gate that differs from sample to sample, and add its gradients."""
     m = one_qubit.gate_products(plan, g, shared, batched, work)
