@@ -12,7 +12,7 @@ import math
 import platform
 import shutil
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ from qvlm_qiskit.data.batch import collate, encode_training
 from qvlm_qiskit.data.registry import find_data, open_data
 from qvlm_qiskit.errors import BackendError, CapacityError, InputError, RunFolderError
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
+from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.recipes import LATER
 from qvlm_qiskit.recipes import TrainingOptions as TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, PARTIAL, Run, no_transformers_bars, write_run
@@ -39,6 +40,11 @@ class TrainingBackend(Protocol):
     @property
     def name(self) -> str:
         """The name that it was opened by."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Such as "exact" or "hardware"."""
         ...
 
     def estimator(self) -> BaseEstimatorV2:
@@ -59,6 +65,7 @@ def train(
     out: Path,
     *,
     backend: TrainingBackend | None = None,
+    gradient: SampledGradient | None = None,
     overwrite: bool = False,
     resume: bool = False,
     track: Track = silent,
@@ -74,6 +81,7 @@ def train(
         backend: Where circuits run and are differentiated, such as
             ``open_backend("aer")`` or ``open_backend("noisy:fake_torino", precision=0)``; by
             default this package's noise-free statevectors.
+        gradient: How a backend's values are differentiated if it samples them.
         overwrite: Replace a run folder that is there, and start over where an interrupted training
             could go on. A folder that holds anything else is never replaced.
         resume: Go on with an interrupted training of the same options.
@@ -90,15 +98,16 @@ def train(
     _check_memory(options)
     model, processor = build_model(options)
     if backend is not None:
-        check_trainable(model, backend)
+        check_trainable(model, backend, gradient)
     with only_one(partial, out):
         _check_folders(out, overwrite, resume)
-        asked = _asked(options, backend)
+        asked = _asked(options, backend, gradient)
         if resume:
             _check_resumed(partial, asked)
         else:
             _clear(partial)
-        with new_folder(out, overwrite, partial, CONTENTS) as folder, _running_on(model, backend):
+        running = nullcontext() if backend is None else model.run_on(backend, gradient)
+        with new_folder(out, overwrite, partial, CONTENTS) as folder, running:
             checkpoints = folder / "checkpoints"
             write_json(folder / "options.json", asked)
             started = time.perf_counter()
@@ -106,7 +115,7 @@ def train(
             with track("training", options.steps) as report:
                 samples = open_data(options.data, "train", options.train_samples, options.seed)
                 rows = encode_training(processor, samples)
-                log = _Log(report)
+                log = _Log(report, gradient)
                 trainer = _trainer(model, rows, options, checkpoints, log)
                 with no_transformers_bars():
                     trainer.train(
@@ -117,6 +126,7 @@ def train(
                 "python": platform.python_version(),
                 "options": dataclasses.asdict(options),
                 "backend": {"name": "statevector"} if backend is None else backend.describe(),
+                **_gradient(gradient),
                 "data": {"name": options.data, "train_samples": options.train_samples},
                 "parameters": sum(p.numel() for p in model.parameters()),
                 "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
@@ -184,33 +194,46 @@ def checkpointed(out: Path) -> int | None:
     return None if last is None else int(last.rsplit("-", 1)[1])
 
 
-def check_trainable(model: HybridVLM, backend: TrainingBackend) -> None:
-    """Compile every circuit for a backend and make sure that autograd reaches through it.
+def check_trainable(
+    model: HybridVLM, backend: TrainingBackend, gradient: SampledGradient | None = None
+) -> None:
+    """Compile every circuit for a backend and make sure that its values can be differentiated.
 
     Raises:
-        InputError: The model has no circuits.
-        BackendError: The backend's values can't be differentiated.
+        InputError: The model has no circuits, or a gradient of samples for exact values.
+        BackendError: The backend samples and no gradient was named, or its rows are paid for.
         CapacityError: A circuit is too large.
     """
     if not model.quantum_layers:
         raise InputError(f"the model has no circuits that could be trained on {backend.name!r}")
+    if backend.kind == "hardware":
+        raise BackendError(
+            f"can't train on {backend.name!r}: training does not go through the ledger, and what "
+            "hardware runs is paid for. Train on a simulator and submit the model's evaluation"
+        )
     with model.run_on(backend):
-        for layer in model.quantum_layers.values():
-            if layer.differentiable_engine() is None:
-                raise BackendError(
-                    f"can't train on {backend.name!r}: it gives samples, no gradients. Train on "
-                    "'statevector', 'aer' or 'noisy:…' (opened with precision=0)"
-                )
+        exact = [one.differentiable_engine() is not None for one in model.quantum_layers.values()]
+    if not all(exact) and gradient is None:
+        raise BackendError(
+            f"can't train on {backend.name!r} without a gradient for its samples: 'param_shift' "
+            "or 'spsa'. Exact values come from 'statevector', 'aer' and 'noisy:…' (precision=0)"
+        )
+    if all(exact) and gradient is not None:
+        raise InputError(
+            f"{backend.name!r} is differentiated exactly: a gradient of samples goes with shots"
+        )
 
 
-def _running_on(model: HybridVLM, backend: TrainingBackend | None) -> AbstractContextManager[None]:
-    return nullcontext() if backend is None else model.run_on(backend)
+def _gradient(gradient: SampledGradient | None) -> dict[str, Any]:
+    return {} if gradient is None else {"gradient": dataclasses.asdict(gradient)}
 
 
-def _asked(options: TrainingOptions, backend: TrainingBackend | None) -> dict[str, Any]:
+def _asked(
+    options: TrainingOptions, backend: TrainingBackend | None, gradient: SampledGradient | None
+) -> dict[str, Any]:
     """What an interrupted training must have in common with the one that goes on."""
     where = "statevector" if backend is None else backend.device_description()
-    return {**dataclasses.asdict(options), "backend": where}
+    return {**dataclasses.asdict(options), "backend": where, **_gradient(gradient)}
 
 
 def configuration(options: TrainingOptions, vocab_size: int = 64) -> HybridVLMConfig:
@@ -307,9 +330,15 @@ def _trainer(
 class _Log(TrainerCallback):  # type: ignore[misc]
     """Moves the progress bar and notes the gates' values at every logged step."""
 
-    def __init__(self, report: Reporter) -> None:
+    def __init__(self, report: Reporter, gradient: SampledGradient | None) -> None:
         self.report = report
+        self.gradient = gradient
         self.note = ""
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
+        """SPSA's directions are those of the step, so that a resumed training has the same."""
+        for number, layer in enumerate(model.quantum_layers.values()):
+            layer.reseed(args.seed, state.global_step, number)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.report(state.global_step, self.note)
@@ -328,10 +357,16 @@ class _Log(TrainerCallback):  # type: ignore[misc]
         # log_history is saved with checkpoints, so the gates survive a resume
         state.log_history[-1].update(gates)
         self.note = f"loss {logs['loss']:.3f}"
+        if self.gradient is not None and self.gradient.prune:
+            counts = [layer.skipped for layer in model.quantum_layers.values()]
+            skipped, of = sum(c.skipped for c in counts), sum(c.all for c in counts)
+            state.log_history[-1]["skipped"] = skipped / of if of else 0.0
+            self.note += f", {100 * skipped / of if of else 0:.0f} % of slopes skipped"
 
     def columns(self, trainer: Trainer) -> dict[str, list[float]]:
         """The training history as columns."""
         rows = [row for row in trainer.state.log_history if "loss" in row]
         names = ["step", "loss", "learning_rate"]
+        names += [name for name in ("skipped",) if any(name in row for row in rows)]
         names += sorted({key for row in rows for key in row if key.startswith("gate_")})
         return {name: [float(row[name]) for row in rows] for name in names}

@@ -439,8 +439,8 @@ def test_training_under_noise_is_repeatable_and_resumes(tmp_path, noisy, stop_at
 @pytest.mark.parametrize(
     ("name", "options", "change", "says"),
     [
-        ("noisy:fake_manila", {"shots": 100}, {}, "gives samples, no gradients"),
-        ("aer", {"shots": 100}, {}, "gives samples, no gradients"),
+        ("noisy:fake_manila", {"shots": 100}, {}, "without a gradient for its samples"),
+        ("aer", {"shots": 100}, {}, "without a gradient for its samples"),
         ("noisy:fake_manila", {"precision": 0}, {"blocks": "classical"}, "no circuits"),
         ("noisy:fake_torino", {"precision": 0}, {"recipe": "paper"}, "11 qubits.*at most 10"),
     ],
@@ -461,3 +461,42 @@ def test_what_cannot_be_trained_is_refused_before_it_starts(
             backend=open_backend(name, **options),
         )
     assert tree(tmp_path) == {}
+
+
+def test_training_on_shots_is_repeatable_and_resumes(tmp_path, stop_at, stopped):
+    from qvlm_qiskit import open_backend
+    from qvlm_qiskit.quantum import SampledGradient
+
+    options = dataclasses.replace(QUICK, steps=3, batch_size=2, train_samples=8, checkpoint_every=1)
+    sampled = {
+        "backend": open_backend("aer", shots=50, seed=0),
+        "gradient": SampledGradient("spsa"),
+    }
+    whole = train(options, tmp_path / "whole", **sampled)
+    with pytest.raises(stopped):
+        train(options, tmp_path / "parts", track=stop_at("training", 2), **sampled)
+    with pytest.raises(InputError, match="was started with gradient="):
+        other = {**sampled, "gradient": SampledGradient("spsa", samples=2)}
+        train(options, tmp_path / "parts", resume=True, **other)
+    parts = train(options, tmp_path / "parts", resume=True, **sampled)
+    assert_same(weights(parts.path), weights(whole.path))
+    assert whole.info["gradient"]["method"] == "spsa"
+
+
+@pytest.mark.slow
+def test_training_on_a_noisy_machine_by_pruned_shifts(tmp_path):
+    from qvlm_qiskit import open_backend
+    from qvlm_qiskit.quantum import SampledGradient
+
+    options = dataclasses.replace(QUICK, steps=2, batch_size=2, train_samples=8)
+    backend = open_backend("noisy:fake_manila", shots=100, seed=0)
+    run = train(options, tmp_path / "run", backend=backend, gradient=SampledGradient(prune=True))
+    skipped = run.history()["skipped"]
+    assert len(skipped) == 2 and 0 < skipped[-1] < 1
+
+
+def test_exact_values_have_no_gradient_of_samples(tmp_path, noisy):
+    from qvlm_qiskit.quantum import SampledGradient
+
+    with pytest.raises(InputError, match="differentiated exactly"):
+        train(QUICK, tmp_path / "run", backend=noisy, gradient=SampledGradient())

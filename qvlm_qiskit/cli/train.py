@@ -71,9 +71,30 @@ class TrainingMachine:
         str,
         typer.Option(
             help="Where circuits run while training: statevector, aer, aer-gpu, or noisy:<noise> "
-            "for exact values and gradients under that noise."
+            "for exact values and gradients under that noise; with --shots, samples of aer, "
+            "noisy:<noise> or fake_<device>."
         ),
     ] = "statevector"
+    shots: Annotated[
+        int | None,
+        typer.Option(
+            help="Shots per measured circuit; by default exact values.", show_default=False
+        ),
+    ] = None
+    gradient: Annotated[
+        str,
+        typer.Option(
+            help="With --shots: param_shift (two rows or more per gate angle) or spsa (two rows "
+            "per direction)."
+        ),
+    ] = "param_shift"
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune", help="Skip derivatives below their own standard error (param_shift)."
+        ),
+    ] = False
+    directions: Annotated[int, typer.Option(help="Random directions per row with spsa.")] = 1
     noise_scale: common.NoiseScale = 1.0
     max_age_days: common.MaxAgeDays = None
 
@@ -85,14 +106,36 @@ class TrainingMachine:
         """
         from qvlm_qiskit.backends.catalog import check_backend
         from qvlm_qiskit.backends.options import BackendOptions
-        from qvlm_qiskit.errors import BackendError
+        from qvlm_qiskit.errors import BackendError, InputError
 
-        check_backend(self.backend, BackendOptions(**self._noise()))
-        if self.backend not in EXACT and not self.backend.startswith("noisy:"):
+        check_backend(self.backend, BackendOptions(shots=self.shots, **self._noise()))
+        simulated = self.backend in EXACT or self.backend.startswith(("noisy:", "fake_"))
+        if not simulated:
             raise BackendError(
                 f"can't train on {self.backend!r}: gradients come from "
-                f"{', '.join(map(repr, EXACT))} or from 'noisy:…'"
+                f"{', '.join(map(repr, EXACT))}, 'noisy:…' or, with --shots, 'fake_…'"
             )
+        if self.shots is None:
+            if self.backend.startswith("fake_"):
+                raise BackendError(
+                    f"can't train on {self.backend!r} without --shots: it samples, and every row "
+                    "of a gradient is run with as many"
+                )
+            if (self.gradient, self.prune, self.directions) != ("param_shift", False, 1):
+                raise InputError(
+                    "--gradient, --prune and --directions go with --shots: exact values are "
+                    "differentiated exactly"
+                )
+        elif self.backend == "statevector":
+            raise InputError("--shots goes with 'aer', 'noisy:…' or 'fake_…', not 'statevector'")
+        if self.gradient not in ("param_shift", "spsa"):
+            raise InputError(f"--gradient is {self.gradient!r}; it can be 'param_shift' or 'spsa'")
+        if self.gradient != "spsa" and self.directions != 1:
+            raise InputError("--directions goes with --gradient spsa")
+        if self.directions < 1:
+            raise InputError(f"--directions must be at least 1, got {self.directions}")
+        if self.gradient != "param_shift" and self.prune:
+            raise InputError(f"--prune goes with --gradient param_shift, not {self.gradient!r}")
 
     def open(self, seed: int) -> Any:
         """The backend to train on; None for the model's own statevectors."""
@@ -100,11 +143,21 @@ class TrainingMachine:
 
         if self.backend == "statevector":
             return None
+        if self.shots is not None:
+            return open_backend(self.backend, shots=self.shots, seed=seed, **self._noise())
         if self.backend in EXACT:
             return open_backend(self.backend, seed=seed)
         return open_backend(
             self.backend, precision=0, seed=seed, dtype="complex64", **self._noise()
         )
+
+    def sampled(self) -> Any:
+        """How samples are differentiated; None where values are exact."""
+        from qvlm_qiskit.quantum import SampledGradient
+
+        if self.shots is None:
+            return None
+        return SampledGradient(self.gradient, self.prune, samples=self.directions)  # type: ignore[arg-type]
 
     def _noise(self) -> dict[str, Any]:
         return {"noise_scale": self.noise_scale, "max_age_days": self.max_age_days}
@@ -114,7 +167,7 @@ class TrainingMachine:
 def train(
     folder: Folder, recipe: Recipe, machine: TrainingMachine, threads: common.Threads = 1
 ) -> None:
-    """Train a model on questions about images, with exact gradients."""
+    """Train a model on questions about images, on exact values or on shots."""
     from qvlm_qiskit.basics.files import check_new_folder
     from qvlm_qiskit.recipes import TrainingOptions
     from qvlm_qiskit.runs import CONTENTS
@@ -134,6 +187,7 @@ def train(
             options,
             folder.out,
             backend=machine.open(options.seed),
+            gradient=machine.sampled(),
             overwrite=folder.overwrite,
             resume=folder.resume,
             track=on_console(screen),

@@ -28,6 +28,7 @@ from qvlm_qiskit.blocks.core import ClassicalCore
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
 from qvlm_qiskit.quantum import QuantumLayer, run_on
+from qvlm_qiskit.quantum.gradients.sampled import SampledGradient, SampledMethod
 from qvlm_qiskit.quantum.layer import EstimatorSource
 from qvlm_qiskit.quantum.threads import check_threads
 
@@ -182,13 +183,18 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             if isinstance(module, GatedResidual)
         }
 
-    def run_on(self, backend: EstimatorSource | BaseEstimatorV2) -> AbstractContextManager[None]:
+    def run_on(
+        self,
+        backend: EstimatorSource | BaseEstimatorV2,
+        gradient: SampledGradient | SampledMethod | None = None,
+    ) -> AbstractContextManager[None]:
         """Run all quantum layers on another estimator; as a context manager, until its end.
 
         Args:
             backend: What ``open_backend`` returns, or any Qiskit V2 estimator.
+            gradient: Of values that are sampled there; see ``QuantumLayer.run_on``.
         """
-        return run_on(self, backend)
+        return run_on(self, backend, gradient)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let the Trainer know that a model of this class is given labels that are not shifted."""

@@ -18,12 +18,14 @@ from qvlm_qiskit.quantum.encoding import (
 )
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
+from qvlm_qiskit.quantum.gradients.sampled import SampledGradient
 from qvlm_qiskit.quantum.layer import QuantumLayer, run_on
 
 __all__ = [
     "AmplitudeEncoding",
     "BatchedEstimatorGradient",
     "QuantumLayer",
+    "SampledGradient",
     "TorchEstimator",
     "amplitude_angles",
     "amplitudes_from_angles",

@@ -27,6 +27,13 @@ from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.encoding import amplitude_angles, widened
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
+from qvlm_qiskit.quantum.gradients.sampled import (
+    Differentiator,
+    SampledGradient,
+    SampledMethod,
+    Skipped,
+    as_sampled,
+)
 from qvlm_qiskit.quantum.gradients.through_pubs import (
     Primitive,
     chose_no_gradient,
@@ -132,6 +139,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         self._engine: StatevectorEngine | None = None
         self._elsewhere: tuple[BaseEstimatorV2, Engine | None] | None = None
         self._override: BaseEstimatorV2 | None = None
+        self._differentiator: Differentiator | None = None
         self._shifts: tuple[BaseEstimatorGradient, BatchedEstimatorGradient] | None = None
         self._warned = False
 
@@ -169,13 +177,30 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             self._shifts = (chosen, batched)
         return self._shifts[1]
 
-    def run_on(self, backend: EstimatorSource | BaseEstimatorV2) -> AbstractContextManager[None]:
+    def run_on(
+        self,
+        backend: EstimatorSource | BaseEstimatorV2,
+        gradient: SampledGradient | SampledMethod | None = None,
+    ) -> AbstractContextManager[None]:
         """Run on another estimator from now on; as a context manager, until its end.
 
         Args:
             backend: What ``open_backend`` returns, or any V2 estimator.
+            gradient: How values that are sampled there are differentiated: "param_shift", "spsa",
+                or one of them with options; None refuses to, since every row costs time or money.
+                Exact values are differentiated exactly in any case.
         """
-        return run_on([self], backend)
+        return run_on([self], backend, gradient)
+
+    def reseed(self, *seed: int) -> None:
+        """Draw the directions of sampled gradients from a seed, where :meth:`run_on` has any."""
+        if self._differentiator is not None:
+            self._differentiator.gradient.reseed(*seed)
+
+    @property
+    def skipped(self) -> Skipped | None:
+        """Derivatives that were below their standard error, where :meth:`run_on` skips those."""
+        return None if self._differentiator is None else self._differentiator.skipped
 
     def forward(self, input_data: Tensor | None = None) -> Tensor:
         """Expectation values of the network's observables.
@@ -328,8 +353,12 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         return self._primitive().values(rows, weight)
 
     def _primitive(self) -> Primitive:
-        gradient = None if self.runs_elsewhere else self.gradient
-        return Primitive(self.neural_network, self.active_estimator, gradient)
+        if not self.runs_elsewhere:
+            return Primitive(self.neural_network, self.active_estimator, self.gradient)
+        chosen = self._differentiator
+        gradient = None if chosen is None else chosen.gradient
+        skips = None if chosen is None or chosen.skipped is None else chosen
+        return Primitive(self.neural_network, self.active_estimator, gradient, True, skips)
 
     def __getstate__(self) -> dict[str, Any]:
         """Engines are compiled again on demand: they hold tensors of one device."""
@@ -346,17 +375,23 @@ class run_on(AbstractContextManager[None]):  # noqa: N801  (reads as a verb: wit
     """Sets the estimator of several layers at once; as a context manager, puts the old back."""
 
     def __init__(
-        self, layers: nn.Module | list[QuantumLayer], backend: EstimatorSource | BaseEstimatorV2
+        self,
+        layers: nn.Module | list[QuantumLayer],
+        backend: EstimatorSource | BaseEstimatorV2,
+        gradient: SampledGradient | SampledMethod | None = None,
     ) -> None:
         """Switch at once.
 
         Args:
             layers: Layers, or a module whose quantum layers are meant.
             backend: What ``open_backend`` returns, or any V2 estimator.
+            gradient: Of values that are sampled; see :meth:`QuantumLayer.run_on`.
 
         Raises:
             InputError: ``backend`` is neither.
+            UnknownNameError: No such gradient.
         """
+        sampled = as_sampled(gradient)
         if isinstance(layers, nn.Module):
             layers = [m for m in layers.modules() if isinstance(m, QuantumLayer)]
         if isinstance(backend, BaseEstimatorV2):
@@ -367,9 +402,11 @@ class run_on(AbstractContextManager[None]):  # noqa: N801  (reads as a verb: wit
             raise InputError(
                 f"run_on takes an open backend or a V2 estimator, got {type(backend).__name__}"
             )
-        self._before = [(layer, layer._override) for layer in layers]  # noqa: SLF001
+        self._before = [(one, one._override, one._differentiator) for one in layers]  # noqa: SLF001
         for layer in layers:
             layer._override = estimator  # noqa: SLF001
+            made = None if sampled is None else sampled.through(estimator)
+            layer._differentiator = made  # noqa: SLF001
 
     def __enter__(self) -> None:
         """The switch is already made."""
@@ -381,8 +418,9 @@ class run_on(AbstractContextManager[None]):  # noqa: N801  (reads as a verb: wit
         trace: TracebackType | None,
     ) -> None:
         """Put the estimators back."""
-        for layer, estimator in self._before:
+        for layer, estimator, differentiator in self._before:
             layer._override = estimator  # noqa: SLF001
+            layer._differentiator = differentiator  # noqa: SLF001
 
 
 def _require_finite(what: str, values: Tensor) -> None:

@@ -15,7 +15,8 @@ OPTIONS = {
     "train": {
         "--out", "--recipe", "--blocks", "--vision-block", "--text-block", "--data", "--steps",
         "--batch-size", "--learning-rate", "--train-samples", "--backend", "--noise-scale",
-        "--max-age-days", "--seed", "--threads", "--resume", "--overwrite",
+        "--max-age-days", "--seed", "--threads", "--resume", "--overwrite", "--shots",
+        "--gradient", "--prune", "--directions",
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",

@@ -90,7 +90,7 @@ REFUSALS = {
         "submit run --backend aer --limit 0": "an evaluation needs at least 1 question, got 0",
         "train --out new --steps 0": "steps must be at least 1, got 0",
         "train --out new --learning-rate nan": "learning_rate must be positive and finite",
-        "train --out new --backend fake_manila": "can't train on 'fake_manila'",
+        "train --out new --backend fake_manila": "can't train on 'fake_manila' without --shots",
         "train --out new --noise-scale 2": "'statevector' takes no option noise_scale=",
     },
 }

@@ -1,5 +1,6 @@
 """Gradients through estimators that torch can't differentiate.
 
 `batched` is the gradient that a network is given, `shift_rules` and `adjoint` are its exact
-methods, `request` is what is asked of it, `through_pubs` puts an estimator into torch's graph.
+methods, `request` is what is asked of it, `through_pubs` puts an estimator into torch's graph,
+`sampled` says how, where its values are sampled.
 """

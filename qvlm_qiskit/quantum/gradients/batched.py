@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ from qvlm_qiskit.quantum.gradients.shift_rules import (
     distinct_rows,
     jacobian,
     plan_rows,
+    variances,
     with_visible_parameters,
 )
 from qvlm_qiskit.quantum.program.program import Program, compile_circuit
@@ -45,6 +46,19 @@ class _Work:
     parameters: Sequence[Parameter]
     rows: Array
     finish: Callable[[Array], Array]
+    spread: Callable[[Array], Array]
+    """From the values' variances to those of the derivatives."""
+
+
+@dataclass(frozen=True)
+class GradientResult(EstimatorGradientResult):  # type: ignore[misc]
+    """The base class's result, and how far it is to be trusted.
+
+    Attributes:
+        variances: Of every derivative, from the values' standard errors; 0 where none are stated.
+    """
+
+    variances: list[Array] = field(default_factory=list)
 
 
 class BatchedEstimatorGradient(BaseEstimatorGradient):
@@ -198,36 +212,53 @@ class BatchedEstimatorGradient(BaseEstimatorGradient):
         parameter_values: Any,
         parameters: Sequence[Sequence[Parameter]],
         **options: Any,
-    ) -> EstimatorGradientResult:
+    ) -> GradientResult:
         gradients: list[Array] = [np.zeros(len(chosen)) for chosen in parameters]
+        spreads: list[Array] = [np.zeros(len(chosen)) for chosen in parameters]
         batches = split_request(circuits, observables, parameter_values, parameters)
         batches = [batch for batch in batches if batch.wanted.any()]
+        found: list[tuple[Array, Array | None]]
         if self.method == "adjoint":
-            jacobians = [self._adjoint(batch) for batch in batches]
+            found = [(self._adjoint(batch), None) for batch in batches]
         else:
-            jacobians = self._through_pubs(batches, options.get("precision"))
-        for batch, values in zip(batches, jacobians, strict=True):
+            found = self._through_pubs(batches, options.get("precision"))
+        for batch, (values, squares) in zip(batches, found, strict=True):
             batch.scatter(values, gradients)
-        return EstimatorGradientResult(
+            if squares is not None:
+                batch.scatter(squares, spreads)
+        return GradientResult(
             gradients=gradients,
             metadata=[{"parameters": chosen} for chosen in parameters],
+            variances=spreads,
             options=Options(**options),
         )
 
-    def _through_pubs(self, batches: Sequence[Batch], precision: float | None) -> list[Array]:
+    def _through_pubs(
+        self, batches: Sequence[Batch], precision: float | None
+    ) -> list[tuple[Array, Array | None]]:
+        """Of every batch its Jacobian and the variances that its values' standard errors give it.
+
+        An estimator that states no standard errors gives none.
+        """
         make = self._shift_work if self.method == "param_shift" else self._spsa_work
         work = [make(batch) for batch in batches]
         sent = [i for i, item in enumerate(work) if len(item.rows)]
         pubs = [self._pub(work[i], batches[i].observables) for i in sent]
-        evs: dict[int, Array] = {}
+        data: dict[int, Any] = {}
         if pubs:
             named = {} if precision is None else {"precision": precision}
             results = self._estimator.run(pubs, **named).result()
-            evs = {i: np.asarray(r.data.evs, float) for i, r in zip(sent, results, strict=True)}
-        return [
-            item.finish(evs.get(i, np.zeros((len(batches[i].observables), 0))))
-            for i, item in enumerate(work)
-        ]
+            data = {i: result.data for i, result in zip(sent, results, strict=True)}
+        found: list[tuple[Array, Array | None]] = []
+        for i, item in enumerate(work):
+            if i not in data:
+                nothing = np.zeros((len(batches[i].observables), 0))
+                found.append((item.finish(nothing), None))
+                continue
+            stds = getattr(data[i], "stds", None)
+            squares = None if stds is None else item.spread(np.asarray(stds, float) ** 2)
+            found.append((item.finish(np.asarray(data[i].evs, float)), squares))
+        return found
 
     def _pub(self, work: _Work, observables: Sequence[Any]) -> tuple[Any, ...]:
         circuit, rows, mapped = work.circuit, work.rows, observables
@@ -250,6 +281,7 @@ class BatchedEstimatorGradient(BaseEstimatorGradient):
             template.slots,
             plan.angles,
             lambda evs: jacobian(template, plan, evs),
+            lambda squares: variances(template, plan, squares),
         )
 
     def _spsa_work(self, batch: Batch) -> _Work:
@@ -261,15 +293,27 @@ class BatchedEstimatorGradient(BaseEstimatorGradient):
         everything = np.concatenate([base + moves, base - moves]).reshape(-1, values.shape[1])
         rows, copies = distinct_rows(everything)
 
+        def halves(values: Array) -> Array:
+            """Along the directions: values ahead, and behind."""
+            return np.stack(
+                np.split(values[:, copies].reshape(len(values), -1, self.samples), 2, axis=1)
+            )
+
         def finish(evs: Array) -> Array:
-            plus, minus = np.split(evs[:, copies].reshape(len(evs), -1, self.samples), 2, axis=1)
+            plus, minus = halves(evs)
             slopes = np.zeros((len(evs), *size[:2]))
             slopes[:, wanted.any(axis=1)] = (plus - minus) / (2 * self.epsilon)
             total: Array = np.einsum("obs,bsp->obp", slopes, signs)
             return total / self.samples
 
+        def spread(squares: Array) -> Array:
+            found = np.zeros((len(squares), *size[:2]))
+            found[:, wanted.any(axis=1)] = halves(squares).sum(axis=0) / (2 * self.epsilon) ** 2
+            total: Array = np.einsum("obs,bsp->obp", found, signs**2)
+            return total / self.samples**2
+
         circuit = with_visible_parameters(batch.circuit)
-        return _Work(circuit, circuit.parameters, rows, finish)
+        return _Work(circuit, circuit.parameters, rows, finish, spread)
 
     def _adjoint(self, batch: Batch) -> Array:
         states = None
@@ -278,6 +322,10 @@ class BatchedEstimatorGradient(BaseEstimatorGradient):
         device = getattr(self._estimator, "device", "cpu")
         sweep = AdjointSweep(self._program(batch.circuit), batch.observables, device)
         return sweep.jacobian(batch.values, batch.wanted, states)
+
+    def reseed(self, *seed: int) -> None:
+        """Draw SPSA's directions from another seed from now on."""
+        self._rng = np.random.default_rng(seed)
 
     def _make_caches(self) -> None:
         self._template: CircuitCache[ShiftTemplate] = CircuitCache(build_template)

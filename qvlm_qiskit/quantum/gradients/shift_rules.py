@@ -223,15 +223,35 @@ def jacobian(template: ShiftTemplate, plan: ShiftRows, evs: Array) -> Array:
     Returns:
         ``(n_observables, n_vectors, n_parameters)``; zero where nothing was wanted.
     """
-    slots, parameters = _columns(template.pairs)
     half = len(plan.source)
-    size = (len(evs), int(plan.copies.max()) + 1, len(template.slots))
+    return _chained(template, plan, plan.coefficient * (evs[:, :half] - evs[:, half:]), plan.slopes)
+
+
+def variances(template: ShiftTemplate, plan: ShiftRows, squares: Array) -> Array:
+    """Variances of the derivatives from those of the planned rows, whose errors are independent.
+
+    Args:
+        template: From :func:`build_template`.
+        plan: From :func:`plan_rows`.
+        squares: ``(n_observables, n_rows)``.
+
+    Returns:
+        ``(n_observables, n_vectors, n_parameters)``.
+    """
+    half = len(plan.source)
+    sums = plan.coefficient**2 * (squares[:, :half] + squares[:, half:])
+    return _chained(template, plan, sums, plan.slopes**2)
+
+
+def _chained(template: ShiftTemplate, plan: ShiftRows, terms: Array, slopes: Array) -> Array:
+    """Terms of slots ``(n_observables, n_pairs of rows)``, summed and carried to parameters."""
+    slots, parameters = _columns(template.pairs)
+    size = (len(terms), int(plan.copies.max()) + 1, len(template.slots))
     by_slot = np.zeros((size[0], size[1] * size[2]))
-    differences = plan.coefficient * (evs[:, :half] - evs[:, half:])
-    _add_columns(by_slot, plan.source * size[2] + plan.slot, differences)
-    slopes_by_vector = by_slot.reshape(size)[:, plan.copies]  # (n_observables, n_vectors, n_slots)
-    result = np.zeros((*slopes_by_vector.shape[:2], template.angles.num_parameters))
-    _add_columns(result, parameters, slopes_by_vector[:, :, slots] * plan.slopes)
+    _add_columns(by_slot, plan.source * size[2] + plan.slot, terms)
+    by_vector = by_slot.reshape(size)[:, plan.copies]  # (n_observables, n_vectors, n_slots)
+    result = np.zeros((*by_vector.shape[:2], template.angles.num_parameters))
+    _add_columns(result, parameters, by_vector[:, :, slots] * slopes)
     return result
 
 

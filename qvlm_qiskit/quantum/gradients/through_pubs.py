@@ -23,6 +23,7 @@ from qvlm_qiskit.basics.same_row import distinct
 from qvlm_qiskit.errors import CircuitError, InputError
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
+from qvlm_qiskit.quantum.gradients.sampled import Differentiator
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.transforms import is_transformed, require_single
 
@@ -39,20 +40,23 @@ class Primitive:
     Attributes:
         network: The circuit, its parameters and its observables.
         estimator: Runs the pubs.
-        gradient: Differentiates; None where `estimator` was set by ``run_on``, which gives values
-            only, at the estimator's own precision.
+        gradient: Differentiates; None where `estimator` was set by ``run_on`` without a gradient.
+        elsewhere: Whether ``run_on`` has set the estimator, which then uses its own precision.
+        skips: Skips what is below its standard error; None where nothing is skipped.
     """
 
     network: EstimatorQNN
     estimator: BaseEstimatorV2
     gradient: BaseEstimatorGradient | None
+    elsewhere: bool = False
+    skips: Differentiator | None = None
 
     def values(self, rows: Array, weight: Array) -> Array:
         """One pub, all observables merged; see ``QuantumLayer.evaluate_rows``."""
         network = self.network
         if len(rows) == 0:
             return np.zeros((0, len(network.observables)))
-        own = self.gradient is not None
+        own = not self.elsewhere
         sent, places = (rows, slice(None)) if own else distinct(rows)
         parameters = (*network.input_params, *network.weight_params)
         values = _with_weights(sent, weight)
@@ -109,8 +113,10 @@ class _PrimitiveFunction(torch.autograd.Function):
         rows, weight = ctx.saved_tensors
         if ctx.primitive.gradient is None:
             raise CircuitError(
-                "gradients on a sampling estimator set by run_on are not available: train on the "
-                "network's own estimator, or on a noisy:* backend opened with precision=0"
+                "an estimator set by run_on samples, and was given no gradient: "
+                "run_on(backend, gradient='param_shift') or 'spsa', each at the price of its rows; "
+                "or train on the network's own estimator, or on a noisy:* backend opened with "
+                "precision=0"
             )
         needs_rows, needs_weight = ctx.needs_input_grad[:2]
         wanted = (needs_rows, needs_weight)
@@ -118,10 +124,8 @@ class _PrimitiveFunction(torch.autograd.Function):
         with torch.no_grad():
             outer = grad_output.double()
             grads = [
-                None
-                if jacobian is None
-                else torch.einsum(rule, outer, _like(jacobian, outer)).to(x)
-                for rule, jacobian, x in zip(_CHAIN_RULES, found, (rows, weight), strict=True)
+                None if own is None else _chained(own, rule, outer, ctx.primitive.skips).to(x)
+                for rule, own, x in zip(_CHAIN_RULES, found, (rows, weight), strict=True)
             ]
         if torch.is_grad_enabled():  # create_graph=True
             grads = [
@@ -146,10 +150,27 @@ class _Once(torch.autograd.Function):
         )
 
 
+@dataclass(frozen=True)
+class Jacobian:
+    """Derivatives ``(B, n_obs, n)`` and their variances, which are zero where none are stated."""
+
+    values: Array
+    variances: Array
+
+
+def _chained(jacobian: Jacobian, rule: str, outer: Tensor, skips: Differentiator | None) -> Tensor:
+    """Derivatives of the loss; of the weights, without those that are to be skipped."""
+    slopes: Tensor = torch.einsum(rule, outer, _like(jacobian.values, outer))
+    if skips is None or slopes.dim() > 1:
+        return slopes
+    variances = torch.einsum(rule, outer.square(), _like(jacobian.variances, outer))
+    return skips.pruned(slopes, variances)
+
+
 def jacobians(
     primitive: Primitive, rows: Array, weight: Array, by_inputs: bool, by_weights: bool
-) -> tuple[Array | None, Array | None]:
-    """Derivatives by the inputs ``(B, n_obs, n_inputs)``, by the weights ``(B, n_obs, n_weights)``.
+) -> tuple[Jacobian | None, Jacobian | None]:
+    """Derivatives by the inputs and by the weights.
 
     A :class:`~qvlm_qiskit.quantum.BatchedEstimatorGradient` computes what is needed, at the
     network's ``default_precision`` unless it has one of its own. Any other gradient object is
@@ -157,8 +178,9 @@ def jacobians(
     """
     network, gradient = primitive.network, primitive.gradient
     if not isinstance(gradient, BatchedEstimatorGradient):
-        both: tuple[Array | None, Array | None] = network.backward(rows, weight)
-        return both
+        both = network.backward(rows, weight)
+        first, second = (None if x is None else Jacobian(x, np.zeros_like(x)) for x in both)
+        return first, second
     circuit, observables = network.circuit, list(network.observables)
     inputs, weights = list(network.input_params), list(network.weight_params)
     wanted = [*(inputs if by_inputs else []), *(weights if by_weights else [])]
@@ -171,12 +193,18 @@ def jacobians(
         [observable for observable in observables for _ in rows],
         np.tile(values, (len(observables), 1)),
         [wanted] * size,
-        **_precision(network, gradient),
+        **({} if primitive.elsewhere else _precision(network, gradient)),
     ).result()
     shape = (len(observables), len(rows), len(wanted))
-    found = np.asarray(result.gradients, dtype=np.float64).reshape(shape).swapaxes(0, 1)
+    found, spread = (
+        np.asarray(part, dtype=np.float64).reshape(shape).swapaxes(0, 1)
+        for part in (result.gradients, result.variances)
+    )
     split = len(inputs) if by_inputs else 0
-    return found[..., :split] if by_inputs else None, found[..., split:] if by_weights else None
+    return (
+        Jacobian(found[..., :split], spread[..., :split]) if by_inputs else None,
+        Jacobian(found[..., split:], spread[..., split:]) if by_weights else None,
+    )
 
 
 def _precision(network: EstimatorQNN, gradient: BatchedEstimatorGradient) -> dict[str, float]:
