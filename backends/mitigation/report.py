@@ -9,8 +9,8 @@ from typing import Any
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
-from qvlm_qiskit.backends.pubs.work import Call, StatesWork
-from qvlm_qiskit.errors import MitigationError
+from qvlm_qiskit.backends.pubs.stack import to_device
+from qvlm_qiskit.backends.pubs.work import Call
 
 COUNTS = ("circuits", "executions", "calibration_circuits", "calibration_executions")
 
@@ -46,20 +46,17 @@ def cost_of(estimator: Any, pub: EstimatorPub) -> Cost:
         pub: A coerced pub with a precision.
 
     Raises:
-        MitigationError: The device doesn't say what it runs, or a technique can't do the pub.
+        BackendError: The device doesn't say what it runs.
+        MitigationError: A technique can't do the pub.
     """
     calls: Iterable[Call] = [Call((pub,))]
-    while not isinstance(estimator, StatesWork):
-        if isinstance(estimator, EstimatorWrapper):
-            calls = estimator.plan(calls)
-        elif not hasattr(estimator, "inner"):
-            raise MitigationError(
-                f"the estimator {type(estimator).__name__} doesn't say beforehand what it runs"
-            )
-        estimator = estimator.inner
+    layers, device = to_device(estimator)
+    for layer in layers:
+        if isinstance(layer, EstimatorWrapper):
+            calls = layer.plan(calls)
     found = dict.fromkeys(COUNTS, 0)
     for call in calls:
-        for work in (work for job in estimator.jobs(call.pubs) for work in job):
+        for work in (work for job in device.jobs(call.pubs) for work in job):
             prefix = "calibration_" if call.calibration or work.calibration else ""
             found[f"{prefix}circuits"] += work.circuits
             found[f"{prefix}executions"] += work.executions

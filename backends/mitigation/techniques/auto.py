@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step, techniqu
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
 from qvlm_qiskit.backends.mitigation.trials import Choice, Trial, best_of, reported
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
+from qvlm_qiskit.backends.pubs.stack import stack_of
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import MissingDependencyError, MitigationError
 
@@ -172,10 +174,9 @@ class AutoMitigated(EstimatorWrapper):
 
     def _planned(self, name: str, call: Call) -> Iterator[Call]:
         calls: Iterable[Call] = [call]
-        estimator = self._stack(name)
-        while estimator is not self.inner and isinstance(estimator, EstimatorWrapper):
-            calls = estimator.plan(calls)
-            estimator = estimator.inner
+        for layer in takewhile(lambda one: one is not self.inner, stack_of(self._stack(name))):
+            if isinstance(layer, EstimatorWrapper):
+                calls = layer.plan(calls)
         yield from calls
 
     def _prepared(self, pub: EstimatorPub) -> tuple[Any, EstimatorPub]:

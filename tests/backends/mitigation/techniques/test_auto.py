@@ -10,7 +10,7 @@ from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.mitigation import AutoMitigated
 from qvlm_qiskit.backends.mitigation.mitiq_bridge import zero_noise_weights
 from qvlm_qiskit.backends.mitigation.techniques.auto import Auto
-from qvlm_qiskit.errors import MitigationError
+from qvlm_qiskit.errors import BackendError, MitigationError
 from qvlm_qiskit.noise_models import build, depolarizing
 
 OBSERVABLES = [["ZII"], ["IZI"], ["IIZ"]]
@@ -125,6 +125,6 @@ def test_a_device_that_says_nothing_about_its_work_is_refused(
     device = exact_device(build(depolarizing(0.01)))
     circuit = make_circuit()
     estimator = AutoMitigated(device, lambda step: None, ["none"], Auto(circuits=2))
-    with pytest.raises(MitigationError, match="no mitigation can be tried"):
+    with pytest.raises(BackendError, match="ExactDevice doesn't say beforehand what it runs"):
         estimator.run([(circuit, ["ZII"], values_for(circuit), 0.1)])
     assert device.jobs_run == []
