@@ -299,14 +299,18 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     def _without_cut_gradient(self, inputs: Tensor) -> Tensor:
         if self.passes_gradients or not inputs.requires_grad:
             return inputs
+        self.warn_of_cut_gradient()
+        return inputs.detach()
+
+    def warn_of_cut_gradient(self) -> None:
+        """Say once that a gradient that was asked for goes no further."""
         if not self._warned:
             self._warned = True
             warnings.warn(
                 "this EstimatorQNN has input_gradients=False: no gradient reaches what computes "
                 "its inputs; set input_gradients=True to train through it",
-                stacklevel=5,
+                stacklevel=6,
             )
-        return inputs.detach()
 
     def differentiable_engine(self) -> Engine | None:
         """What autograd goes through in the next forward pass; None if that asks an estimator.

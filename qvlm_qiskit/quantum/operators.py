@@ -26,6 +26,10 @@ class Evaluated(Protocol):
         """Whether its inputs get gradients."""
         ...
 
+    def warn_of_cut_gradient(self) -> None:
+        """Say that they get none."""
+        ...
+
     def values(
         self, rows: Tensor, weight: Tensor, features: Tensor | None, runs: bool = True
     ) -> Tensor:
@@ -155,8 +159,11 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
     given = ctx.saved_tensors
-    passes = _find(ctx.layer).passes_gradients
+    layer = _find(ctx.layer)
+    passes = layer.passes_gradients
     by_rows, by_weight, by_features = ctx.needs_input_grad[:3]
+    if not passes and (by_rows or by_features):
+        layer.warn_of_cut_gradient()
     needed = [by_rows and passes, by_weight, by_features and passes]
     if torch.is_grad_enabled():  # create_graph=True
         found = iter(_gradients(outer, given, needed, ctx.layer, again=True))
