@@ -40,6 +40,7 @@ from qvlm_qiskit.quantum.gradients.through_pubs import (
     through_primitive,
 )
 from qvlm_qiskit.quantum.observables import as_pauli_sum
+from qvlm_qiskit.quantum.operators import enrol, layer_values
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from qvlm_qiskit.quantum.threads import check_threads
@@ -98,6 +99,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     precision asked of *other* estimators that belong to the network, for values and for gradients.
     An estimator set by :meth:`run_on` uses its own default precision.
 
+    In a program of ``torch.compile`` the layer is one operator, whose gradient computes the states
+    again; it follows the layer's estimator, and second derivatives need ``backend="eager"``.
+    ``torch.export`` writes the exact engine's torch operations, which need no layer where they are
+    loaded; with ``strict=True``, that operator, which works in the same process only.
+
     The trainable parameter is ``weight``, as in ``TorchConnector``; the second name ``_weights``
     that ``TorchConnector`` stores for the same tensor is accepted when loading and not written,
     because safetensors refuses two names for one tensor.
@@ -142,6 +148,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         self._differentiator: Differentiator | None = None
         self._shifts: tuple[BaseEstimatorGradient, BatchedEstimatorGradient] | None = None
         self._warned = False
+        self._number = enrol(self)
 
     @property
     def weight(self) -> Tensor:
@@ -215,7 +222,6 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         Raises:
             InputError: Wrong last dimension, or not a floating-point tensor.
         """
-        check_threads()
         weight = self.weight
         inputs = weight.new_zeros(0) if input_data is None else input_data
         if inputs.shape[-1:] != (self.neural_network.num_inputs,) or not inputs.is_floating_point():
@@ -223,16 +229,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 f"expected a float tensor (…, {self.neural_network.num_inputs}), got "
                 f"{str(inputs.dtype).removeprefix('torch.')} {tuple(inputs.shape)}"
             )
-        _require_finite("inputs", inputs)
-        inputs = self._without_cut_gradient(inputs)
-        lead = inputs.shape[:-1]
-        rows = inputs.reshape(lead.numel(), inputs.shape[-1])
-        engine = self.differentiable_engine()
-        if engine is None:
-            outputs = through_primitive(rows, weight, self._primitive())
-        else:
-            outputs = self._exact(engine, rows, weight)
-        return outputs.to(inputs.dtype).reshape(*lead, outputs.shape[-1])
+        return self._outputs(inputs, None)
 
     def encode(self, features: Tensor, inputs: Tensor | None = None) -> Tensor:
         """Expectation values for features that the circuit loads as amplitudes.
@@ -260,30 +257,85 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 f"expected float features and inputs for {self.neural_network.num_inputs} angles, "
                 f"got {features.dtype} {tuple(features.shape)} and {tuple(rest.shape)}"
             )
-        _require_finite("features", features)
-        engine = self._compiled()
-        if not engine.loads_inputs(loaded):
+        return self._outputs(rest, features)
+
+    def _outputs(self, inputs: Tensor, features: Tensor | None) -> Tensor:
+        """Values ``(…, n_observables)``; in a compiled program, by an operator of torch."""
+        lead = inputs.shape[:-1]
+        size = math.prod(lead)
+        rows = inputs.reshape(size, inputs.shape[-1])
+        start = None if features is None else features.reshape(size, features.shape[-1])
+        if torch.compiler.is_dynamo_compiling():
+            (columns,) = self.neural_network.output_shape
+            outputs: Tensor = layer_values(rows, self.weight, start, self._number, columns)
+        else:
+            check_threads()
+            outputs = self.values(rows, self.weight, start)
+        return outputs.reshape(*lead, outputs.shape[-1])
+
+    def values(
+        self, rows: Tensor, weight: Tensor, features: Tensor | None = None, runs: bool = True
+    ) -> Tensor:
+        """What calling the layer or :meth:`encode` computes, for any weights.
+
+        Args:
+            rows: ``(B, n_inputs)``, without those that features take the place of.
+            weight: ``(n_weights,)``.
+            features: ``(B, 2**n)``: see :meth:`encode`.
+            runs: False where only derivatives are wanted: then no estimator is asked for values
+                and those returned mean nothing.
+
+        Returns:
+            ``(B, n_observables)`` of the dtype of the features, or of the rows.
+        """
+        dtype = rows.dtype if features is None else features.dtype
+        _require_finite("inputs", rows)
+        engine = self.differentiable_engine()
+        start = None
+        if features is not None:
+            _require_finite("features", features)
+            if self._loads(engine, features.shape[-1] - 1):
+                start = features
+            else:
+                rows = torch.cat([amplitude_angles(features), rows], dim=-1)
+        rows = self._without_cut_gradient(rows)
+        if engine is None:
+            primitive = self._primitive()
+            return through_primitive(rows, weight, primitive, runs).to(dtype)
+        return self._exact(engine, rows, weight, start).to(dtype)
+
+    def _loads(self, engine: Engine | None, loaded: int) -> bool:
+        """Whether the engine takes features as its initial states.
+
+        Raises:
+            InputError: The circuit doesn't start by loading so many amplitudes.
+        """
+        compiled = self._compiled()
+        if not compiled.loads_inputs(loaded):
             raise LayerInputError("this network's circuit doesn't start by loading amplitudes")
-        exact = self.differentiable_engine() is engine and self.neural_network.input_gradients
-        if not exact or engine.num_loaded != loaded:
-            return cast(Tensor, self(torch.cat([amplitude_angles(features), rest], dim=-1)))
-        lead = features.shape[:-1]
-        rows = rest.reshape(lead.numel(), rest.shape[-1])
-        flat = features.reshape(lead.numel(), loaded + 1)
-        outputs = self._exact(engine, rows, self.weight, flat)
-        return outputs.to(features.dtype).reshape(*lead, outputs.shape[-1])
+        exact = engine is compiled and self.passes_gradients
+        return exact and compiled.num_loaded == loaded
+
+    @property
+    def passes_gradients(self) -> bool:
+        """Whether what computes the layer's inputs gets gradients from it."""
+        return bool(self.neural_network.input_gradients)
 
     def _without_cut_gradient(self, inputs: Tensor) -> Tensor:
-        if self.neural_network.input_gradients or not inputs.requires_grad:
+        if self.passes_gradients or not inputs.requires_grad:
             return inputs
+        self.warn_of_cut_gradient()
+        return inputs.detach()
+
+    def warn_of_cut_gradient(self) -> None:
+        """Say once that a gradient that was asked for goes no further."""
         if not self._warned:
             self._warned = True
             warnings.warn(
                 "this EstimatorQNN has input_gradients=False: no gradient reaches what computes "
                 "its inputs; set input_gradients=True to train through it",
-                stacklevel=3,
+                stacklevel=6,
             )
-        return inputs.detach()
 
     def differentiable_engine(self) -> Engine | None:
         """What autograd goes through in the next forward pass; None if that asks an estimator.
@@ -363,6 +415,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         """Engines are compiled again on demand: they hold tensors of one device."""
         return {**self.__dict__, "_engine": None, "_elsewhere": None, "_shifts": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy is another layer for compiled programs."""
+        super().__setstate__(state)
+        self._number = enrol(self)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any

@@ -24,7 +24,6 @@ def test_every_recipe_is_a_model(name, blocks):
     assert set(model.gate_values()) == (set() if blocks == "none" else {"qcnn", "paqm"})
 
 
-@pytest.mark.slow
 def test_the_paper_recipe_has_the_sources_sizes():
     config = HybridVLMConfig.recipe("paper", vocab_size=32000)
     with torch.device("meta"):

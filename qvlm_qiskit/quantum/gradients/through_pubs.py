@@ -77,8 +77,16 @@ def chose_no_gradient(network: EstimatorQNN) -> bool:
     )
 
 
-def through_primitive(rows: Tensor, weight: Tensor, primitive: Primitive) -> Tensor:
+def through_primitive(
+    rows: Tensor, weight: Tensor, primitive: Primitive, runs: bool = True
+) -> Tensor:
     """Values ``(B, n_observables)`` in float64, differentiable once by a backward pass.
+
+    Args:
+        rows: ``(B, n_inputs)``.
+        weight: ``(n_weights,)``.
+        primitive: What is asked.
+        runs: False leaves the values out, for zeros: only the gradients are asked for.
 
     Raises:
         InputError: Inside a ``torch.func`` transform, under forward-mode differentiation or in
@@ -95,20 +103,22 @@ def through_primitive(rows: Tensor, weight: Tensor, primitive: Primitive) -> Ten
             f"a layer that runs on {type(primitive.estimator).__name__} can't be exported: its "
             "values come from outside torch. Export it on a TorchEstimator"
         )
-    values: Tensor = _PrimitiveFunction.apply(rows, weight, primitive)  # type: ignore[no-untyped-call]
+    values: Tensor = _PrimitiveFunction.apply(rows, weight, primitive, runs)  # type: ignore[no-untyped-call]
     return values
 
 
 class _PrimitiveFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, weight: Tensor, primitive: Primitive) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, primitive: Primitive, runs: bool) -> Tensor:
         ctx.primitive = primitive
         ctx.save_for_backward(rows, weight)
+        if not runs:
+            return rows.new_zeros(len(rows), len(primitive.network.observables)).double()
         values = primitive.values(_numpy(rows), _numpy(weight))
         return torch.as_tensor(values, dtype=torch.float64, device=rows.device)
 
     @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         require_single(grad_output)
         rows, weight = ctx.saved_tensors
         if ctx.primitive.gradient is None:
@@ -132,7 +142,7 @@ class _PrimitiveFunction(torch.autograd.Function):
                 None if g is None else _Once.apply(g, rows, weight, grad_output)  # type: ignore[no-untyped-call]
                 for g in grads
             ]
-        return grads[0], grads[1], None
+        return grads[0], grads[1], None, None
 
 
 class _Once(torch.autograd.Function):

@@ -106,7 +106,7 @@ class StatevectorEngine:
             ``(B, n_observables)`` real, of that dtype; exact up to rounding.
         """
         dtype = batched.dtype if dtype is None else dtype
-        if len(batched) == 0:
+        if batched.shape[0] == 0:
             # part of the graph, as any other batch: its gradients are zero
             nothing = batched.new_zeros(0, self.num_observables, dtype=dtype)
             return nothing + 0 * (batched.sum() + shared.sum()).to(dtype)
@@ -172,7 +172,7 @@ class StatevectorEngine:
             made = AngleMap(self.program.angles, rows, self.num_batched, skipped)
             self._batched_angles[skipped] = made
         first = self._shared_angles(None, shared)[0]
-        return first, self._batched_angles[skipped](batched, shared).expand(len(batched), -1)
+        return first, self._batched_angles[skipped](batched, shared).expand(batched.shape[0], -1)
 
     def _amplitudes(self, batched: Tensor, shared: Tensor) -> Tensor | None:
         """Initial states ``(B, 2**n)``, None for |0…0⟩."""
@@ -180,13 +180,13 @@ class StatevectorEngine:
         if load is None:
             return None
         angles = self._load_angles(load, batched, shared)
-        return amplitudes_from_angles(angles).expand(len(batched), -1)
+        return amplitudes_from_angles(angles).expand(batched.shape[0], -1)
 
     def _load_angles(self, load: AmplitudeLoad, batched: Tensor, shared: Tensor) -> Tensor:
         """The load's gate angles, ``(B or 1, 2**n - 1)``."""
         if load.angles:
             first, second = self._angles(batched, shared)
-            everything = torch.cat([first.expand(len(batched), -1), second], dim=1).double()
+            everything = torch.cat([first.expand(batched.shape[0], -1), second], dim=1).double()
             return everything.index_select(
                 1, self._index("load angles", self._load_columns, batched)
             )
@@ -198,7 +198,7 @@ class StatevectorEngine:
                 return batched[:, first_row : last_row + 1]
             if first_row >= split:
                 return shared[None, first_row - split : last_row + 1 - split]
-        everything = torch.cat([batched, shared.expand(len(batched), -1)], dim=1)
+        everything = torch.cat([batched, shared.expand(batched.shape[0], -1)], dim=1)
         return everything.index_select(
             1, self._index("load parameters", lambda: np.array(load.parameters), batched)
         )

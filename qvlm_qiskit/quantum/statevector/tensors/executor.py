@@ -127,7 +127,7 @@ class TensorExecutor:
             state, done = amplitudes.to(dtype), 0
         else:
             done = int(bool(self._steps) and isinstance(self._steps[0], GateLayer))
-            state = self._first_state(bound, prepared=done == 1).expand(len(batched), -1)
+            state = self._first_state(bound, prepared=done == 1).expand(batched.shape[0], -1)
         for index, step in enumerate(self._steps[done:], done):
             if self._is_large and isinstance(step, GateLayer):
                 # one by one here, where nothing else holds an earlier state
@@ -151,7 +151,7 @@ class TensorExecutor:
 
     def _bind(self, shared: Tensor, batched: Tensor, dtype: torch.dtype) -> _Bound:
         gates = self._bank.matrices(shared, dtype)
-        everything = torch.cat([shared.expand(len(batched), -1), batched], dim=-1)
+        everything = torch.cat([shared.expand(batched.shape[0], -1), batched], dim=-1)
         own = self._own_bank.matrices(everything, dtype) if self._own_place else gates[None]
         blocks: dict[Place, Tensor] = {}
         for width, (places, indices) in self._groups.items():
@@ -211,14 +211,14 @@ class TensorExecutor:
                 gate = bound.own[:, self._own_place[index, qubit]]  # (B, 2, 2)
                 same = gate.diagonal(dim1=-2, dim2=-1)[:, None, :, None]
                 other = gate.flip(-1).diagonal(dim1=-2, dim2=-1)[:, None, :, None]
-                pairs = state.reshape(len(gate), -1, 2, 1 << qubit)
+                pairs = state.reshape(gate.shape[0], -1, 2, 1 << qubit)
                 state = same * pairs + other * pairs.flip(2)
         return state.reshape(shape)
 
     def _apply_rotation(self, rotation: PauliRotation, state: Tensor, bound: _Bound) -> Tensor:
         half = self._angle(rotation, bound) / 2
         qubits = qubits_of(rotation)
-        split = state.reshape(len(state), *axes_of(qubits, self.num_qubits))
+        split = state.reshape(state.shape[0], *axes_of(qubits, self.num_qubits))
         half = half.reshape(-1, *[1] * (split.ndim - 1))
         cos, sin = (part.to(state.real.dtype) for part in (torch.cos(half), torch.sin(half)))
         flips = [2 * i + 2 for i, q in enumerate(reversed(qubits)) if rotation.x >> q & 1]
@@ -229,7 +229,7 @@ class TensorExecutor:
     def _apply_matrix(self, index: int, operation: FixedUnitary, state: Tensor) -> Tensor:
         matrix = self._constant(("matrix", index), operation.matrix, state)
         qubits = sorted(operation.qubits)
-        split = state.reshape(len(state), *axes_of(qubits, self.num_qubits))
+        split = state.reshape(state.shape[0], *axes_of(qubits, self.num_qubits))
         # qubit qubits[i] has axis -2 - 2i; the matrix's most significant qubit is its last one
         axes = [-2 - 2 * qubits.index(q) for q in reversed(operation.qubits)]
         last = list(range(-len(axes), 0))

@@ -66,7 +66,7 @@ class Readout:
     def __call__(self, state: Tensor) -> Tensor:
         """Values ``(B, n_observables)`` of states ``(B, 2**n)``."""
         real = state.real.dtype
-        out = torch.zeros(len(state), self.num_observables, dtype=real, device=state.device)
+        out = torch.zeros(state.shape[0], self.num_observables, dtype=real, device=state.device)
         whole = self.num_observables << self.num_qubits <= TABLE_ENTRIES
         for x, terms in self._groups.items():
             out = out + (self._by_table if whole else self._in_pieces)(x, terms, state)
@@ -93,9 +93,9 @@ class Readout:
                 ("columns", _columns, torch.float64),
             )
         )
-        split = state.reshape(len(state), pieces, -1)
+        split = state.reshape(state.shape[0], pieces, -1)
         width = (1 if x == 0 else 2) * len(terms)
-        total = state.new_zeros(len(state), width, dtype=torch.float64)
+        total = state.new_zeros(state.shape[0], width, dtype=torch.float64)
         for piece, signs in enumerate(above.reshape(pieces, -1, len(terms)).unbind()):
             one = split[:, piece]
             if x == 0:
@@ -113,7 +113,7 @@ class Readout:
 def _flipped(state: Tensor, x: int, num_qubits: int) -> Tensor:
     """Amplitude j becomes amplitude j ⊕ x."""
     qubits = [q for q in range(num_qubits) if x >> q & 1]
-    split = state.reshape(len(state), *axes_of(qubits, num_qubits))
+    split = state.reshape(state.shape[0], *axes_of(qubits, num_qubits))
     return split.flip([2 * i + 2 for i in range(len(qubits))]).reshape(state.shape)
 
 

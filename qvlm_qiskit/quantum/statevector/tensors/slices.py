@@ -24,9 +24,9 @@ def combined(state: Tensor, qubits: Sequence[int], rows: Sequence[Row], num_qubi
         rows: One per basis state, the first qubit least significant.
         num_qubits: n.
     """
-    split = state.reshape(len(state), *axes_of(qubits, num_qubits))
+    split = state.reshape(state.shape[0], *axes_of(qubits, num_qubits))
     batch = max((len(f) for row in rows for _, f in row if isinstance(f, Tensor)), default=1)
-    new = split.new_empty(max(len(split), batch), *split.shape[1:])
+    new = split.new_empty(max(split.shape[0], batch), *split.shape[1:])
     for i, row in enumerate(rows):
         target = new[_place(i, len(qubits))]
         for number, (source, given) in enumerate(row):
@@ -37,7 +37,7 @@ def combined(state: Tensor, qubits: Sequence[int], rows: Sequence[Row], num_qubi
                 target.addcmul_(part, factor)
             else:
                 target.copy_(part * factor)
-    return new.reshape(len(new), -1)
+    return new.reshape(new.shape[0], -1)
 
 
 def rotated(state: Tensor, rotation: PauliRotation, angle: Tensor, num_qubits: int) -> Tensor:
