@@ -147,7 +147,7 @@ def test_errors_are_the_layers(layer):
     with pytest.raises(InputError, match="NaN or infinity"):
         function(bad)
     layer.run_on(StatevectorEstimator())
-    with pytest.raises(Exception, match="set by run_on are not available"):
+    with pytest.raises(Exception, match="set by run_on samples"):
         function(ROWS).sum().backward()
 
 
