@@ -4,7 +4,8 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator
 
 from qvlm_qiskit.basics.pauli_transfer import unitary_ptm
-from qvlm_qiskit.noise_models.channels.matrices import over_rotation_unitary
+from qvlm_qiskit.noise_models.channels.matrices import anywhere_ptm, over_rotation_unitary
+from qvlm_qiskit.noise_models.description.entries import GateNoise
 
 
 @pytest.mark.parametrize("gate", ["x", "y", "sx", "sxdg", "cz", "cx", "ecr"])
@@ -25,3 +26,10 @@ def test_an_over_rotation_is_a_power_of_the_gate(gate):
         assert Operator(turned).equiv(Operator(echo))
     else:
         np.testing.assert_allclose(once, unitary_ptm(Operator(circuit).data), atol=1e-12)
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_gate_without_place_loses_its_stated_average_fidelity(width):
+    dim, error = 2**width, 0.03
+    channel = anywhere_ptm(GateNoise("u", (), width, error))
+    assert (np.trace(channel) / dim + 1) / (dim + 1) == pytest.approx(1 - error)

@@ -69,6 +69,8 @@ def test_what_the_budget_does_not_pay_for_is_not_tried(make_circuit, values_for)
     left = [trial["note"] for trial in choice["trials"] if trial["error"] is None]
     assert len(left) >= 5
     assert any("of the budget" in note for note in left)
+    costs = [trial["executions"] for trial in choice["trials"] if trial["executions"]]
+    assert len(costs) >= 3 and costs == sorted(costs)
     with pytest.raises(MitigationError, match=r"budget=100 executions \(the cheapest needs 400\)"):
         open_backend(
             "noisy:fake_manila", shots=100, mitigation="auto(circuits=4)", budget=100
