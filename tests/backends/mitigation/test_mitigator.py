@@ -62,3 +62,18 @@ def test_training_is_planned_once_and_no_more_when_it_is_remembered(exact_device
     assert planned() == [(True, 1), (False, 2), (False, 1)]
     estimator.run([pub]).result()
     assert planned() == [(False, 2), (False, 1)]
+
+
+def test_what_was_learned_first_is_forgotten_first(exact_device, monkeypatch):
+    monkeypatch.setattr("qvlm_qiskit.backends.mitigation.mitigator.MAX_MODELS", 1)
+    estimator = stacked("cdr", exact_device(build(NOISE))).inner
+    first, second = (
+        EstimatorPub.coerce((entangled(2), observable, [[0.2]], 0.05))
+        for observable in ("ZZ", "XZ")
+    )
+    for pub in (first, second):
+        estimator.run([pub]).result()
+    calls = [
+        [call.calibration for call in estimator.plan([Call((pub,))])] for pub in (second, first)
+    ]
+    assert calls == [[False], [True, False]]

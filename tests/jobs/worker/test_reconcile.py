@@ -61,6 +61,17 @@ def test_a_refusal_is_final_when_the_service_lists_no_job(accepted, store, inten
     assert len(service.posts) == 1
 
 
+def test_where_the_computer_has_no_clock_of_its_own_the_stores_time_decides(
+    store, intended, monkeypatch
+):
+    monkeypatch.setattr("qvlm_qiskit.basics.clocks.boot", lambda: (None, 0.0))
+    service = Unreliable(script=["refused before accept"])
+    worker = Worker(store, service)
+    held = worker.advance(intended(service).id)
+    assert (held.state, held.boot) == (State.UNKNOWN, None)
+    assert worker.advance(held.id).state is State.REFUSED
+
+
 def test_only_the_account_that_sent_is_asked(store, intended):
     service = Unreliable()
     sent = Worker(store, service).advance(intended(service).id)

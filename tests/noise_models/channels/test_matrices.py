@@ -28,7 +28,7 @@ def test_an_over_rotation_is_a_power_of_the_gate(gate):
         np.testing.assert_allclose(once, unitary_ptm(Operator(circuit).data), atol=1e-12)
 
 
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("width", [1, 2, 3])
 def test_a_gate_without_place_loses_its_stated_average_fidelity(width):
     dim, error = 2**width, 0.03
     channel = anywhere_ptm(GateNoise("u", (), width, error))

@@ -38,3 +38,8 @@ def test_a_snapshot_is_as_old_as_its_calibration_where_that_is_known():
 
     assert Snapshot("d", days_ago(5), days_ago(1)).age_days == pytest.approx(5, abs=0.01)
     assert Snapshot("d", None, days_ago(1)).age_days == pytest.approx(1, abs=0.01)
+
+
+def test_the_worst_gate_leaves_nothing_of_a_state():
+    found = [GateNoise("u", (), width).max_error for width in (1, 2, 3)]
+    assert found == pytest.approx([2 / 3, 4 / 5, 8 / 9])

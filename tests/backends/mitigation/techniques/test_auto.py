@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import Target
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.mitigation import AutoMitigated
 from qvlm_qiskit.backends.mitigation.mitiq_bridge import zero_noise_weights
+from qvlm_qiskit.backends.mitigation.report import cost_of
 from qvlm_qiskit.backends.mitigation.techniques.auto import Auto
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import build, depolarizing
@@ -130,3 +132,14 @@ def test_a_device_that_says_nothing_about_its_work_is_refused(
     with pytest.raises(MitigationError, match="no mitigation can be tried"):
         estimator.run([(circuit, ["ZII"], values_for(circuit), 0.1)])
     assert device.jobs_run == []
+
+
+def test_trials_are_counted_as_calibration(make_circuit, values_for):
+    circuit = make_circuit(layers=1)
+    mitigation = "auto(techniques=none,circuits=2)"
+    backend = open_backend("noisy:depolarizing(0.01)", shots=50, seed=1, mitigation=mitigation)
+    pub = EstimatorPub.coerce((circuit, OBSERVABLES, values_for(circuit, (2,))), 0.15)
+    counted = cost_of(backend.estimator(), pub)
+    metadata = backend.estimator().run([pub]).result()[0].metadata
+    assert counted.calibration_executions == metadata["calibration_executions"] > 0
+    assert counted.executions == metadata["executions"]
