@@ -143,3 +143,20 @@ def test_trials_are_counted_as_calibration(make_circuit, values_for):
     metadata = backend.estimator().run([pub]).result()[0].metadata
     assert counted.calibration_executions == metadata["calibration_executions"] > 0
     assert counted.executions == metadata["executions"]
+
+
+def test_of_two_that_cost_one_execution_too_much_none_is_tried(make_circuit, values_for):
+    circuit = make_circuit(layers=1)
+    for budget in (199, 200):
+        backend = open_backend(
+            "noisy:depolarizing(0.01)", shots=100, budget=budget,
+            mitigation="auto(techniques=none,twirling(randomizations=2),circuits=2)",
+        )  # fmt: skip
+        pub = EstimatorPub.coerce((circuit, OBSERVABLES, values_for(circuit, (1,))), 0.1)
+        if budget == 199:
+            with pytest.raises(MitigationError, match="the cheapest needs 200"):
+                backend.estimator().run([pub])
+        else:
+            choice = backend.estimator().run([pub]).result()[0].metadata["auto"]
+            assert [trial["executions"] for trial in choice["trials"]] == [200, 200]
+            assert [bool(trial["note"]) for trial in choice["trials"]] == [False, True]
