@@ -6,10 +6,11 @@ from qiskit.quantum_info import PTM, Kraus, Operator
 from qvlm_qiskit.basics.pauli_transfer import unitary_ptm
 from qvlm_qiskit.noise_models.channels.matrices import (
     anywhere_ptm,
+    device_ptm,
     over_rotation_unitary,
     relaxation_ptm,
 )
-from qvlm_qiskit.noise_models.description.entries import GateNoise
+from qvlm_qiskit.noise_models.description.entries import GateNoise, QubitNoise
 
 
 @pytest.mark.parametrize("gate", ["x", "y", "sx", "sxdg", "cz", "cx", "ecr"])
@@ -33,10 +34,15 @@ def test_an_over_rotation_is_a_power_of_the_gate(gate):
 
 
 @pytest.mark.parametrize("width", [1, 2, 3])
-def test_a_gate_without_place_loses_its_stated_average_fidelity(width):
+def test_a_gate_loses_its_stated_average_fidelity_with_and_without_place(width):
     dim, error = 2**width, 0.03
-    channel = anywhere_ptm(GateNoise("u", (), width, error))
-    assert (np.trace(channel) / dim + 1) / (dim + 1) == pytest.approx(1 - error)
+    qubits = [QubitNoise(t1_us=100.0)] * width
+    placed = GateNoise("u", tuple(range(width)), width, error, duration_ns=100.0)
+    for channel in (
+        anywhere_ptm(GateNoise("u", (), width, error)),
+        device_ptm(placed, qubits),
+    ):
+        assert (np.trace(channel) / dim + 1) / (dim + 1) == pytest.approx(1 - error)
 
 
 def test_relaxation_of_which_only_t1_is_known_is_amplitude_damping():
