@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from qiskit.primitives import StatevectorEstimator
 
 from qvlm_qiskit.errors import BudgetError, JobFailedError
-from qvlm_qiskit.jobs import Budget, State
+from qvlm_qiskit.jobs import Budget, Recorded, State, Worker
 from qvlm_qiskit.jobs.ledger.runs import retry
+from tests.jobs.conftest import PATIENCE
 from tests.jobs.unreliable import Unreliable
 
 
@@ -50,3 +52,13 @@ def test_a_refused_budget_sends_nothing_and_changes_nothing(budget, match, buy, 
     assert [event.state for event in store.history(submission.id)] == ["intended"]
     np.testing.assert_allclose(buy(service, [0.1], run="r-1"), np.cos([0.1]))
     assert store.count_jobs() == 1
+
+
+def test_a_device_that_does_not_state_its_work_buys_nothing_that_costs(circuit, store):
+    service = Unreliable()
+    worker = Worker(store, service, Budget(), PATIENCE, "job")
+    context = {"machine": service.machine}
+    estimator = Recorded(StatevectorEstimator(), store, context, worker, rep_delay_seconds=0.0)
+    with pytest.raises(BudgetError, match="nothing says beforehand"):
+        estimator.run([(circuit, "Z", [[0.1], [0.2]], 0.1)]).result()
+    assert service.posts == []

@@ -199,6 +199,16 @@ def test_amplitude_loads_and_expressions_under_transforms(direct):
     assert torch.isfinite(layer.weight.grad).all()
 
 
+def test_vmap_follows_an_angle_that_is_not_real_everywhere():
+    inputs = ParameterVector("x", 1)
+    circuit = QuantumCircuit(1)
+    circuit.ry(inputs[0].log() + inputs[0].arccos(), 0)
+    layer = QuantumLayer(make_qnn(circuit, list(inputs), [])).double()
+    rows = torch.tensor([[0.2], [0.5], [0.9]]).double()
+    expected = torch.cos(torch.log(rows) + torch.arccos(rows))
+    close(torch.func.vmap(layer)(rows), expected)
+
+
 def test_what_torch_batches_behind_the_back_is_refused(layer):
     values = function_of(layer)
     for options in ({"vectorize": True}, {"vectorize": True, "strategy": "forward-mode"}):

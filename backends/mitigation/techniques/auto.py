@@ -220,6 +220,9 @@ class AutoMitigated(EstimatorWrapper):
                 possible.append((cost_of(stack, calibration).all_executions, name, stack, per_run))
             except (MitigationError, MissingDependencyError) as ex:
                 refused.append((Trial(name, None, None, 0, str(ex)), None))
+        if not possible:
+            reasons = "; ".join(f"{trial.mitigation}: {trial.note}" for trial, _ in refused)
+            raise MitigationError(f"auto: no mitigation can be tried: {reasons}")
         left = self.options.budget
         ordered: list[tuple[Trial, BaseEstimatorV2 | None]] = []
         for cost, name, stack, per_run in sorted(possible, key=lambda item: item[0]):
@@ -227,7 +230,7 @@ class AutoMitigated(EstimatorWrapper):
             left -= 0 if note else cost
             ordered.append((Trial(name, None, None, cost, note, per_run), stack))
         if all(trial.note for trial, _ in ordered):
-            needed = min((trial.executions for trial, _ in ordered), default=0)
+            needed = min(trial.executions for trial, _ in ordered)
             raise MitigationError(
                 f"auto: no mitigation can be tried within budget={self.options.budget:,} "
                 f"executions (the cheapest needs {needed:,})"

@@ -1,5 +1,7 @@
 """Circuits, Paulis and stacks of estimators that the tests of mitigation share."""
 
+from types import SimpleNamespace
+
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
@@ -50,3 +52,9 @@ def rms(values):
 def as_pauli(bits):
     half = len(bits) // 2
     return Pauli((bits[half:], bits[:half]))
+
+
+def answered(evs, stds):
+    """What a device answers to one pub."""
+    data = SimpleNamespace(evs=np.asarray(evs, dtype=float), stds=np.asarray(stds, dtype=float))
+    return SimpleNamespace(data=data, metadata={})

@@ -63,3 +63,27 @@ def test_spread_training_circuits_vary_more(make_circuit, values_for):
     spread = near(circuit, observables, values, keep=0.1, spread=True)
     assert (spread.exact.std(axis=1) > 0.25).all()
     assert (spread.exact.std(axis=1) > plain.exact.std(axis=1)).all()
+
+
+def test_the_most_varied_are_chosen_one_after_the_other():
+    exact = np.random.default_rng(5).normal(size=(3, 40))
+    chosen = []
+
+    def gain(column):
+        columns = exact[:, [*chosen, column]]
+        squares = ((columns - columns.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
+        return np.log(1e-3 + squares).sum()
+
+    for _ in range(12):
+        chosen.append(max(set(range(40)) - set(chosen), key=gain))
+    assert module._most_varied(exact, 12).tolist() == chosen
+
+
+def test_the_seed_decides_which_circuits_are_drawn(make_circuit, values_for):
+    circuit = transpile(make_circuit(layers=1), basis_gates=["rz", "sx", "x", "cz"])
+    pub = EstimatorPub.coerce((circuit, ["ZZI"], values_for(circuit, (2,))))
+    draw = NearClifford("test", 6, 0.4)
+    none, zero, one = (draw.seeded(pub, seed).angles for seed in (None, 0, 1))
+    np.testing.assert_array_equal(none, zero)
+    assert not np.array_equal(zero, one)
+    assert not np.array_equal(zero, draw.seeded(pub, 0, salt="other").angles)

@@ -37,3 +37,12 @@ def test_gates_without_angles_can_not_be_varied():
     circuit.append(XXPlusYYGate(0.1), [0, 1])
     with pytest.raises(MitigationError, match="'xx_plus_yy'"):
         AngleTemplate.of(circuit, "cdr")
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0])
+def test_an_angle_that_is_not_real_or_not_finite_is_refused(value):
+    circuit, free = QuantumCircuit(1), Parameter("a")
+    circuit.rz(free.log(), 0)
+    pub = EstimatorPub.coerce((circuit, "Z", [[2.0], [value]]))
+    with pytest.raises(MitigationError, match="not a real number"):
+        AngleTemplate.of(circuit, "test").angles(pub.parameter_values)

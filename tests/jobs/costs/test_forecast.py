@@ -1,5 +1,7 @@
 """What calls would make the ledger buy."""
 
+from dataclasses import replace
+
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
@@ -10,7 +12,7 @@ from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.jobs import recorded_backend
 from qvlm_qiskit.jobs.costs.forecast import forecast
 from qvlm_qiskit.jobs.recording import Recording, row_context
-from tests.jobs.conftest import sqlite_or_postgresql
+from tests.jobs.conftest import StatesExecutions, sqlite_or_postgresql
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -30,3 +32,15 @@ def test_a_forecast_knows_what_near_rows_cost(store):
     before = store.count_rows()
     recorded_backend(backend, store).estimator().run([pub]).result()
     assert store.count_rows() - before == found.rows - found.known
+
+
+def test_a_forecast_adds_up_the_seconds_of_the_jobs(circuit):
+    """Two jobs of 100 shots: 2 s each, and for every shot 2 µs after a pause of 250 µs."""
+    device = StatesExecutions()
+    timed = replace(open_backend("statevector"), device=device, rep_delay_seconds=250e-6)
+    calls = [Call((EstimatorPub.coerce((circuit, "Z", value), 0.1),)) for value in ([0.5], [0.6])]
+    found = forecast(None, timed, calls, {})
+    assert (found.jobs, found.executions) == (2, 200)
+    assert found.seconds == pytest.approx(2 * (2 + 100 * 252e-6))
+    untimed = replace(timed, rep_delay_seconds=None)
+    assert forecast(None, untimed, calls, {}).seconds is None

@@ -1,12 +1,14 @@
 """Databases of a store: durable on SQLite, and shown without passwords."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import JobStore
+from qvlm_qiskit.jobs.ledger import database
 from tests.jobs.conftest import sqlite_or_postgresql
 
 
@@ -84,3 +86,23 @@ def test_an_open_store_shows_no_password(postgresql_url, tmp_path):
         store.history("s-1")
     assert "canary" not in str(caught.value) and "events" in str(caught.value)
     store.close()
+
+
+def test_the_process_that_holds_the_write_lock_is_named(tmp_path, monkeypatch):
+    shared, kernel = tmp_path / "ledger.sqlite-shm", tmp_path / "kernel"
+    shared.touch()
+    inode = shared.stat().st_ino
+    (kernel / "9").mkdir(parents=True)
+    (kernel / "9" / "cmdline").write_bytes(b"python\0-m\0it\0")
+    found = [("READ", 7, inode, 120), ("WRITE", 7, inode + 1, 120), ("WRITE", 7, inode, 121)]
+    found.append(("WRITE", 9, inode, 120))
+    lines = [f"1: POSIX  ADVISORY  {w} {p} 00:2f:{i} {byte} {byte}" for w, p, i, byte in found]
+    (kernel / "locks").write_text("\n".join(lines))
+
+    def there(path):
+        return Path(path.replace("/proc", str(kernel), 1) if path.startswith("/proc/") else path)
+
+    monkeypatch.setattr(database, "Path", there)
+    assert database.writer_of(str(tmp_path / "ledger.sqlite")) == "process 9 (python -m it)"
+    (kernel / "locks").write_text("\n".join(lines[:-1]))
+    assert database.writer_of(str(tmp_path / "ledger.sqlite")) == "another process"

@@ -1,10 +1,12 @@
 """The ledger's own guarantees, on SQLite and on PostgreSQL."""
 
+import math
 import multiprocessing
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -101,6 +103,15 @@ def test_rows_are_claimed_all_or_none(ledger):
     assert set(ledger.find_rows([key(n) for n in (1, 2, 3)])) == {key(1), key(2)}
     assert [s.id for s in ledger.find()] == ["s-1"]
     assert ledger.history("s-2") == []
+
+
+def test_an_answer_that_no_other_reader_could_parse_is_not_written(ledger):
+    held = brought_to(ledger, State.STORED)
+    (answer,) = answers([[0.5]])
+    with pytest.raises(ValueError, match="JSON"):
+        ledger.answer(held, "a", [replace(answer, metadata={"shots": math.nan})])
+    assert ledger.submission("s-1").state is State.STORED
+    assert ledger.find_rows([key(1)])[key(1)].evs is None
 
 
 def test_a_submission_that_can_never_be_recorded_is_an_error_and_not_a_taken_row(ledger):

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from contextlib import closing
 
 import pytest
@@ -113,10 +114,12 @@ def test_who_waits_says_for_what(store, monkeypatch):
         thread = threading.Thread(target=close_run, args=(other, run, "failed"))
         thread.start()
         assert said.wait(30)
+        time.sleep(0.2)
     thread.join()
     other.close()
-    assert lines[0].startswith("waiting for the ledger")
-    assert "process" in lines[0]
+    (line,) = lines
+    assert line.startswith("waiting for the ledger")
+    assert "process" in line
 
 
 def test_who_waits_too_long_is_refused(store, monkeypatch):

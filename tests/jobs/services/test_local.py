@@ -4,8 +4,11 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -220,3 +223,18 @@ def test_a_folder_without_locks_is_said(jobs, monkeypatch):
     monkeypatch.setattr(local.fcntl, "flock", refuse)
     with pytest.raises(JobError, match="can't be locked"):
         submit(jobs)
+
+
+def test_a_process_is_known_by_its_start_until_it_has_ended():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    ticks = os.sysconf("SC_CLK_TCK")
+    assert int(local._began(os.getpid())) < int(local._began(child.pid)) <= (uptime + 1) * ticks
+    assert local._alive({"id": child.pid, "began": local._began(child.pid)})
+    assert not local._alive({"id": child.pid, "began": local._began(os.getpid())})
+    assert not local._alive({})
+    child.stdin.close()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert local._began(child.pid) is None  # a zombie
+    child.wait()
+    assert local._began(child.pid) is None

@@ -61,6 +61,30 @@ def test_a_refusal_is_final_when_the_service_lists_no_job(accepted, store, inten
     assert len(service.posts) == 1
 
 
+def test_where_the_computer_has_no_clock_of_its_own_the_stores_time_decides(
+    store, intended, monkeypatch
+):
+    monkeypatch.setattr("qvlm_qiskit.basics.clocks.boot", lambda: (None, 0.0))
+    service = Unreliable(script=["refused before accept"])
+    worker = Worker(store, service)
+    held = worker.advance(intended(service).id)
+    assert (held.state, held.boot) == (State.UNKNOWN, None)
+    assert worker.advance(held.id).state is State.REFUSED
+
+
+@pytest.mark.parametrize("more", [0, 2])
+def test_only_further_jobs_with_its_tag_are_noted(more, store, intended):
+    service = Unreliable(script=["dropped after accept"])
+    worker = Worker(store, service)
+    held = worker.advance(intended(service).id)
+    (first,) = service.server.jobs()
+    raw = bytes.fromhex(first["raw"])
+    others = ", ".join(service.server.accept(held.tag, raw) for _ in range(more))
+    assert worker.advance(held.id).server_id == first["id"]
+    noted = f"; the server has more jobs with this tag ({others})" if more else ""
+    assert store.history(held.id)[-1].note == f"found by its tag as {first['id']}{noted}"
+
+
 def test_only_the_account_that_sent_is_asked(store, intended):
     service = Unreliable()
     sent = Worker(store, service).advance(intended(service).id)

@@ -8,6 +8,7 @@ from qiskit_ibm_runtime.fake_provider import FakeLagosV2, FakeManilaV2, FakeSher
 from qvlm_qiskit.errors import CircuitError, NoiseModelError
 from qvlm_qiskit.noise_models import (
     ChannelNoise,
+    GateNoise,
     NoiseSpec,
     QubitNoise,
     build,
@@ -92,7 +93,7 @@ def test_an_over_rotation_of_another_gate_is_refused_before_anything_runs():
 def test_what_the_device_cannot_do_is_refused_instead_of_being_noise_free():
     spec = calibrated(FakeManilaV2().target)
     noise = ChannelNoise(spec)
-    with pytest.raises(CircuitError, match="'h' is no gate"):
+    with pytest.raises(CircuitError, match=r"'h' is no gate of .*its gates: [^)]*\bcx\b"):
         noise.after("h", (0,), (0,), 5)
     with pytest.raises(CircuitError, match="no cx on qubits"):
         noise.after("cx", (0, 2), (0, 2), 5)
@@ -113,3 +114,17 @@ def test_a_measured_x_carries_the_noise_of_its_rotation():
     noise = ChannelNoise(parse_parametric("depolarizing(0.1,0.02)"))
     np.testing.assert_allclose(noise.measurement(0, "X"), [0, 0.98, 0, 0], atol=1e-12)
     np.testing.assert_allclose(noise.measurement(0, "Z"), [0, 0, 0, 1], atol=1e-12)
+
+
+def test_gates_with_and_without_place_are_aers():
+    gates = (
+        GateNoise("sx", (), 1, 0.01),
+        GateNoise("sx", (0,), 1, 0.03),
+        GateNoise("cz", (), 2, 0.02),
+    )
+    spec = NoiseSpec("mixed", ("sx", "cz", "rz"), (QubitNoise(), QubitNoise()), gates)
+    noise, expected = ChannelNoise(spec), aer_channels(spec)
+    assert set(expected) == {("sx", ()), ("sx", (0,)), ("cz", ())}
+    for name, qubits in (("sx", (0,)), ("sx", (1,)), ("cz", (1, 0))):
+        theirs = expected.get((name, qubits), expected[name, ()])
+        np.testing.assert_allclose(own_channel(noise, name, qubits), theirs, atol=1e-12)

@@ -45,3 +45,12 @@ def test_a_time_is_divided_and_no_noise_is_no_relaxation():
     assert scaled_time(100.0, 4.0) == 25.0
     assert scaled_time(100.0, 0.0) is None
     assert scaled_time(None, 2.0) is None
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf, True, "1"])
+def test_a_relaxation_time_is_any_positive_number(value):
+    check_times(1e-3, 1e-3)
+    with pytest.raises(NoiseModelError, match=r"t1_us is .* positive time"):
+        check_times(value, None)
+    with pytest.raises(NoiseModelError, match=r"t2_us is .* positive time"):
+        check_times(None, value)

@@ -36,3 +36,21 @@ def test_diff_lists_what_changed_with_units():
         ("source 1 (zz_crosstalk)", "angle_rad", "rad")
     ]
     assert thermal(100, 80) != thermal(100, 90)
+
+
+def test_numbers_that_are_the_same_up_to_rounding_are_no_difference():
+    spec = of_age(days=3)
+    silent = replace(spec, qubits=(QubitNoise(100.0, None, 0.0, 0.0), spec.qubits[1]))
+    rounded = QubitNoise(100.0 * (1 + 1e-12), None, 0.0, 0.0)
+    assert diff(silent, replace(silent, qubits=(rounded, spec.qubits[1]))) == []
+    changed = QubitNoise(100.0 * (1 + 1e-6), None, 1e-12, 0.0)
+    found = diff(silent, replace(silent, qubits=(changed, spec.qubits[1])))
+    assert [d.quantity for d in found] == ["t1_us", "p_meas1_prep0"]
+
+
+def test_snapshots_differ_in_the_versions_that_took_them():
+    taken = of_age(days=3)
+    first = replace(taken, snapshot=replace(taken.snapshot, versions={"a": "1", "b": "2"}))
+    second = replace(taken, snapshot=replace(taken.snapshot, versions={"a": "1", "c": "3"}))
+    found = [(d.quantity, d.first, d.second) for d in diff(first, second)]
+    assert found == [("version of b", "2", None), ("version of c", None, "3")]

@@ -1,4 +1,5 @@
 import math
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -7,6 +8,7 @@ from qvlm_qiskit.noise_models import (
     GateNoise,
     NoiseSpec,
     QubitNoise,
+    Snapshot,
 )
 
 
@@ -28,3 +30,16 @@ from qvlm_qiskit.noise_models import (
 def test_unphysical_values_are_refused(make, says):
     with pytest.raises(NoiseModelError, match=says):
         make()
+
+
+def test_a_snapshot_is_as_old_as_its_calibration_where_that_is_known():
+    def days_ago(days):
+        return (datetime.now(UTC) - timedelta(days=days)).isoformat()
+
+    assert Snapshot("d", days_ago(5), days_ago(1)).age_days == pytest.approx(5, abs=0.01)
+    assert Snapshot("d", None, days_ago(1)).age_days == pytest.approx(1, abs=0.01)
+
+
+def test_the_worst_gate_leaves_nothing_of_a_state():
+    found = [GateNoise("u", (), width).max_error for width in (1, 2, 3)]
+    assert found == pytest.approx([2 / 3, 4 / 5, 8 / 9])

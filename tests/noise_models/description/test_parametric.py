@@ -6,6 +6,7 @@ from qvlm_qiskit.noise_models import (
     ZZCrosstalk,
     combined,
     depolarizing,
+    over_rotation,
     parse_parametric,
 )
 from tests.noise_models.specs import small_spec
@@ -59,3 +60,8 @@ def test_only_the_first_term_may_have_qubits():
     assert combined(small_spec(), depolarizing(0.1)).qubits == small_spec().qubits
     with pytest.raises(NoiseModelError, match="only the first"):
         combined(depolarizing(0.1), small_spec())
+
+
+def test_gates_with_an_angle_do_not_turn_too_far():
+    (source,) = over_rotation(0.02, basis=("rz", "rx", "sx", "rzz", "cz")).sources
+    assert source.gates == ("sx", "cz")

@@ -144,3 +144,14 @@ def test_readout_errors_follow_one_another():
     own, more = ([[1 - up, down], [up, 1 - down]] for up, down in ((0.01, 0.03), (0.1, 0.2)))
     both = [[sum(more[i][k] * own[k][j] for k in (0, 1)) for j in (0, 1)] for i in (0, 1)]
     assert spec.readout(0) == pytest.approx((both[1][0], both[0][1]))
+
+
+def test_the_summary_holds_the_medians_of_what_is_known():
+    unknown = QubitNoise(None, None, 0.09, 0.01)
+    spec = replace(small_spec(), qubits=(*small_spec().qubits, unknown), physical_qubits=())
+    found = spec.summary()
+    assert found["t1_us_median"] == pytest.approx(75.0)
+    assert found["t2_us_median"] == pytest.approx(90.0)
+    assert found["readout_median"] == pytest.approx(0.035)
+    assert found["error_1q_median"] == pytest.approx(0.001)
+    assert found["error_2q_median"] == pytest.approx(0.02)

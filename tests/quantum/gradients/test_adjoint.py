@@ -126,9 +126,17 @@ def test_no_pubs_are_sent(monkeypatch):
 def test_batches_larger_than_a_chunk(monkeypatch):
     entries = request(plain(), vectors=5)
     whole = BatchedEstimatorGradient(AerEstimator(), "adjoint").run(*entries).result()
+    sizes, chunk = [], adjoint_module.AdjointSweep._chunk
+
+    def counted(self, values, *rest):
+        sizes.append(len(values))
+        return chunk(self, values, *rest)
+
+    monkeypatch.setattr(adjoint_module.AdjointSweep, "_chunk", counted)
     monkeypatch.setattr(adjoint_module, "MAX_AMPLITUDES", 2 * 3 * 8)
     parts = BatchedEstimatorGradient(AerEstimator(), "adjoint").run(*entries).result()
     np.testing.assert_allclose(whole.gradients, parts.gradients, atol=1e-12)
+    assert max(sizes) == 2
 
 
 class Subclass(TorchEstimator):

@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import Target
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.mitigation import AutoMitigated
 from qvlm_qiskit.backends.mitigation.mitiq_bridge import zero_noise_weights
+from qvlm_qiskit.backends.mitigation.report import cost_of
 from qvlm_qiskit.backends.mitigation.techniques.auto import Auto
 from qvlm_qiskit.errors import BackendError, MitigationError
 from qvlm_qiskit.noise_models import build, depolarizing
@@ -69,6 +71,8 @@ def test_what_the_budget_does_not_pay_for_is_not_tried(make_circuit, values_for)
     left = [trial["note"] for trial in choice["trials"] if trial["error"] is None]
     assert len(left) >= 5
     assert any("of the budget" in note for note in left)
+    costs = [trial["executions"] for trial in choice["trials"] if trial["executions"]]
+    assert len(costs) >= 3 and costs == sorted(costs)
     with pytest.raises(MitigationError, match=r"budget=100 executions \(the cheapest needs 400\)"):
         open_backend(
             "noisy:fake_manila", shots=100, mitigation="auto(circuits=4)", budget=100
@@ -128,3 +132,31 @@ def test_a_device_that_says_nothing_about_its_work_is_refused(
     with pytest.raises(BackendError, match="ExactDevice doesn't say beforehand what it runs"):
         estimator.run([(circuit, ["ZII"], values_for(circuit), 0.1)])
     assert device.jobs_run == []
+
+
+def test_trials_are_counted_as_calibration(make_circuit, values_for):
+    circuit = make_circuit(layers=1)
+    mitigation = "auto(techniques=none,circuits=2)"
+    backend = open_backend("noisy:depolarizing(0.01)", shots=50, seed=1, mitigation=mitigation)
+    pub = EstimatorPub.coerce((circuit, OBSERVABLES, values_for(circuit, (2,))), 0.15)
+    counted = cost_of(backend.estimator(), pub)
+    metadata = backend.estimator().run([pub]).result()[0].metadata
+    assert counted.calibration_executions == metadata["calibration_executions"] > 0
+    assert counted.executions == metadata["executions"]
+
+
+def test_of_two_that_cost_one_execution_too_much_none_is_tried(make_circuit, values_for):
+    circuit = make_circuit(layers=1)
+    for budget in (199, 200):
+        backend = open_backend(
+            "noisy:depolarizing(0.01)", shots=100, budget=budget,
+            mitigation="auto(techniques=none,twirling(randomizations=2),circuits=2)",
+        )  # fmt: skip
+        pub = EstimatorPub.coerce((circuit, OBSERVABLES, values_for(circuit, (1,))), 0.1)
+        if budget == 199:
+            with pytest.raises(MitigationError, match="the cheapest needs 200"):
+                backend.estimator().run([pub])
+        else:
+            choice = backend.estimator().run([pub]).result()[0].metadata["auto"]
+            assert [trial["executions"] for trial in choice["trials"]] == [200, 200]
+            assert [bool(trial["note"]) for trial in choice["trials"]] == [False, True]

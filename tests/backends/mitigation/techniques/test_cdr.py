@@ -12,6 +12,7 @@ from qiskit.quantum_info import Pauli, SparseObservable, SparsePauliOp, Statevec
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 from qvlm_qiskit.backends.mitigation import CliffordRegressed
+from qvlm_qiskit.backends.mitigation.techniques.cdr import LinearFit
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import build
 from tests.backends.mitigation.circuits import NOISE
@@ -86,3 +87,38 @@ def test_a_clifford_circuit_has_its_exact_value(exact_device):
     result = CliffordRegressed(exact_device(build(NOISE))).run([(circuit, labels, None, 0.1)])
     wanted = [state.expectation_value(Pauli(label)).real for label in labels]
     assert result.result()[0].data.evs == pytest.approx(wanted, abs=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-3])
+def test_errors_pass_through_the_fit(unit):
+    """The stated error is that of the value and of every training value, to first order."""
+    random = np.random.default_rng(4)
+    exact, noisy = unit * random.uniform(-1, 1, (2, 6)), unit * random.uniform(-0.7, 0.7, (2, 6))
+    errors, scale = unit * random.uniform(0.01, 0.05, (2, 6)), np.full(2, unit)
+    which, x, error = np.array([1, 0, 1]), unit * np.array([0.4, -0.3, 0.1]), unit * 0.02
+
+    def predicted(training, x):
+        return LinearFit.of(training, errors, exact, scale).predict(which, x, error)[0]
+
+    step = 1e-6 * unit
+    by_value = (predicted(noisy, x + step) - predicted(noisy, x - step)) / (2 * step)
+    variance = (by_value * error) ** 2
+    for index in np.ndindex(noisy.shape):
+        moved = np.zeros_like(noisy)
+        moved[index] = step
+        slope = (predicted(noisy + moved, x) - predicted(noisy - moved, x)) / (2 * step)
+        variance += (slope * errors[index]) ** 2
+    stds = LinearFit.of(noisy, errors, exact, scale).predict(which, x, error)[1]
+    np.testing.assert_allclose(stds, np.sqrt(variance), rtol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_what_varies_by_rounding_alone_is_moved_by_its_mean(unit):
+    def fitted(deviation):
+        noisy = unit * (0.3 + deviation * np.array([[1.0, -1.0, 0.0]]))
+        exact = unit * (1.0 + 2 * deviation * np.array([[1.0, -1.0, 0.0]]))
+        return LinearFit.of(noisy, np.zeros((1, 3)), exact, np.array([unit]))
+
+    assert fitted(1e-5).slope == pytest.approx([2.0], rel=1e-6)
+    assert fitted(1e-8).slope == pytest.approx([1.0])
+    assert fitted(1e-8).intercept == pytest.approx([0.7 * unit])

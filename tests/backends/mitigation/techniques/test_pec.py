@@ -6,12 +6,24 @@ from qiskit.primitives import StatevectorEstimator
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import Compiled, open_backend
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers
+from qvlm_qiskit.backends.mitigation import (
+    ErrorCancelled,
+    MitigatedDevice,
+    mitigation_wrappers,
+)
 from qvlm_qiskit.backends.mitigation.names import parse_mitigation
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import build, depolarizing
-from tests.backends.mitigation.circuits import NOISE, OBSERVABLES, TARGET, rms, stacked
+from tests.backends.mitigation.circuits import (
+    NOISE,
+    OBSERVABLES,
+    TARGET,
+    answered,
+    entangled,
+    rms,
+    stacked,
+)
 
 
 @pytest.mark.slow
@@ -78,3 +90,21 @@ def test_an_outline_has_the_pubs_that_run(exact_device, problem):
         assert outlined.parameter_values.shape == run.parameter_values.shape
         assert outlined.observables.shape == run.observables.shape
         assert outlined.circuit.count_ops() == run.circuit.count_ops()
+
+
+def test_errors_hold_those_of_the_circuit_itself_and_the_spread_of_the_others(exact_device):
+    pec = ErrorCancelled(exact_device(build(NOISE)), lambda _: NOISE, samples=30)
+    pub = EstimatorPub.coerce((entangled(2), "ZZ", [[0.2], [0.9]], 0.02))
+    expansion = pec.expand(pub)
+    others = np.random.default_rng(2).uniform(-1, 1, expansion.pubs[1].shape)
+
+    def combined(alone, error):
+        runs = [answered(np.full(2, alone), np.full(2, error)), answered(others, 0 * others)]
+        return expansion.combine(runs, None, []).data
+
+    by_value = (combined(0.4, 0.0).evs - combined(0.3, 0.0).evs) / 0.1
+    spread = combined(0.3, 0.0).stds
+    assert (spread > 0).all()
+    stated = combined(0.3, 5.0).stds
+    np.testing.assert_allclose(stated, np.hypot(by_value * 5.0, spread))
+    assert (stated > 1.01 * spread).all()

@@ -7,12 +7,21 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.primitives import StatevectorEstimator
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import Compiled, Compiler, open_backend
 from qvlm_qiskit.backends.mitigation import ZeroNoiseExtrapolated
 from qvlm_qiskit.errors import MitigationError
 from qvlm_qiskit.noise_models import build, depolarizing
-from tests.backends.mitigation.circuits import NOISE, OBSERVABLES, TARGET, entangled, rms, stacked
+from tests.backends.mitigation.circuits import (
+    NOISE,
+    OBSERVABLES,
+    TARGET,
+    answered,
+    entangled,
+    rms,
+    stacked,
+)
 
 
 @pytest.mark.parametrize("factors", [(1, 2, 3), (3, 5), (), (1, -1)])
@@ -103,3 +112,21 @@ def test_zero_noise_extrapolation_of_a_batch_is_one_job_of_three_circuits(
     again.run([(circuit, OBSERVABLES, values_for(circuit, (64,), seed=9))]).result()
     assert len(device.jobs_run) == 3
     assert len({id(sent.circuit) for sent in device.jobs_run[1] + device.jobs_run[2]}) == 3
+
+
+def test_errors_pass_through_an_exponential_and_what_is_not_clear_is_linear():
+    """Through two values and the asymptote 0 the limit is E₁·√(E₁/E₃)."""
+    estimator = ZeroNoiseExtrapolated(StatevectorEstimator(), (1, 3), "exp")
+    pub = EstimatorPub.coerce((QuantumCircuit(1), ["Z", "X", "Y", "Z"]))
+    first, third = np.array([0.8, 0.8, -0.8, 0.2]), np.array([0.5, 0.02, -0.4, -0.1])
+    error = np.full(4, 0.01)
+    runs = [answered(first, error), answered(third, 2 * error)]
+    found = estimator.expand(pub).combine(runs, None, [])
+    entry = found.metadata["mitigation"][0]
+    assert (entry["exponential_values"], entry["linear_values"]) == (2, 2)
+    fitted, ratio = [0, 2], first / third
+    limits = first[fitted] * np.sqrt(ratio[fitted])
+    np.testing.assert_allclose(found.data.evs[fitted], limits, rtol=1e-5)
+    stds = np.hypot(1.5 * ratio[fitted] ** 0.5 * 0.01, 0.5 * ratio[fitted] ** 1.5 * 0.02)
+    np.testing.assert_allclose(found.data.stds[fitted], stds, rtol=1e-3)
+    np.testing.assert_allclose(found.data.evs[[1, 3]], (1.5 * first - 0.5 * third)[[1, 3]])
