@@ -40,7 +40,12 @@ def decode_executor(raw: bytes, package: Package) -> list[PubAnswer]:
     Raises:
         DamagedResultError: The bytes are cut off, changed, or answer something else.
     """
-    return _decoded(raw, package, DEFAULT_DECODERS["executor"], check_shapes)
+
+    def check(content: Any) -> None:
+        _check_tags(content, package.tag)
+        check_shapes(content)
+
+    return _decoded(raw, package, DEFAULT_DECODERS["executor"], check)
 
 
 def decode_legacy(raw: bytes, package: Package) -> list[PubAnswer]:
@@ -66,7 +71,6 @@ def _decoded(
     try:
         result: Any = raw.decode("utf-8")
         content = json.loads(result)
-        _check_tags(content, package.tag)
         check_size("a Runtime result", sum(map(_unpacked_bytes, _texts(content))))
         check(content)
         for decoder in decoders:
@@ -93,8 +97,8 @@ def _check_tags(content: Any, tag: str | None) -> None:
     """Refuse the result of another job: the client lets the server repeat what was asked."""
     passed = content.get("passthrough_data") or {}
     options = (passed.get("post_processor") or {}).get("options") or {}
-    tags = (options.get("environment") or {}).get("job_tags")
-    if tag is not None and tags is not None and tag not in tags:
+    tags = (options.get("environment") or {}).get("job_tags") or []
+    if tag is not None and tag not in tags:
         raise ValueError(f"the result of a job with the tags {tags}, not {tag}")
 
 
