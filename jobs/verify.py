@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qvlm_qiskit.backends.pubs.answer import PubAnswer
+from qvlm_qiskit.backends.pubs.answer import DamagedResultError, PubAnswer
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.basics.progress import Track, silent
@@ -65,6 +65,10 @@ def _verified(store: JobStore, one: Submission) -> int:
         raise LedgerError(
             f"submission {one.id}: {ex}; its answers stay (qvlm jobs verify --restore fetches "
             "damaged results again)"
+        ) from ex
+    except DamagedResultError as ex:
+        raise LedgerError(
+            f"submission {one.id} was answered from a result that this release does not take: {ex}"
         ) from ex
     rows = {(row.pub, row.position): row for row in store.rows_of(one.id)}
     keys = _keys(Package.from_bytes(store.blobs.get(one.package)), one)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit_ibm_runtime.decoders.defaults import DEFAULT_DECODERS
 
 from qvlm_qiskit.backends.devices.runtime import runtime_technique
+from qvlm_qiskit.backends.ibm.result_shapes import check_shapes
 from qvlm_qiskit.backends.pubs.answer import DamagedResultError, PubAnswer, checked, plain
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.pubs.shots import shots_of_precision
@@ -39,7 +40,12 @@ def decode_executor(raw: bytes, package: Package) -> list[PubAnswer]:
     Raises:
         DamagedResultError: The bytes are cut off, changed, or answer something else.
     """
-    return _decoded(raw, package, DEFAULT_DECODERS["executor"])
+
+    def check(content: Any) -> None:
+        _check_tags(content, package.tag)
+        check_shapes(content)
+
+    return _decoded(raw, package, DEFAULT_DECODERS["executor"], check)
 
 
 def decode_legacy(raw: bytes, package: Package) -> list[PubAnswer]:
@@ -55,13 +61,18 @@ def decode_legacy(raw: bytes, package: Package) -> list[PubAnswer]:
     return _decoded(raw, package, DEFAULT_DECODERS["estimator"])
 
 
-def _decoded(raw: bytes, package: Package, decoders: Sequence[Any]) -> list[PubAnswer]:
+def _decoded(
+    raw: bytes,
+    package: Package,
+    decoders: Sequence[Any],
+    check: Callable[[Any], None] = lambda content: None,
+) -> list[PubAnswer]:
     technique = runtime_technique(int(package.about.get("resilience_level", 0)), package.about)
     try:
         result: Any = raw.decode("utf-8")
         content = json.loads(result)
-        _check_tags(content, package.tag)
         check_size("a Runtime result", sum(map(_unpacked_bytes, _texts(content))))
+        check(content)
         for decoder in decoders:
             if decoder.is_applicable(result):
                 result = decoder.decode(result)
@@ -86,8 +97,8 @@ def _check_tags(content: Any, tag: str | None) -> None:
     """Refuse the result of another job: the client lets the server repeat what was asked."""
     passed = content.get("passthrough_data") or {}
     options = (passed.get("post_processor") or {}).get("options") or {}
-    tags = (options.get("environment") or {}).get("job_tags")
-    if tag is not None and tags is not None and tag not in tags:
+    tags = (options.get("environment") or {}).get("job_tags") or []
+    if tag is not None and tag not in tags:
         raise ValueError(f"the result of a job with the tags {tags}, not {tag}")
 
 

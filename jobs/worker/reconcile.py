@@ -37,8 +37,9 @@ def search(desk: Desk, held: Submission) -> Submission:
         if len(found) > 1:
             others = ", ".join(job.server_id for job in found[1:])
             note += f"; the server has more jobs with this tag ({others})"
+        # When it might have been sent again says nothing about when its result may be fetched.
         return desk.store.move(
-            held, desk.owner, State.QUEUED, note, server_id=server_id, reason=None
+            held, desk.owner, State.QUEUED, note, server_id=server_id, reason=None, not_before=0.0
         )
     if not settled:
         return held

@@ -37,7 +37,8 @@ def post(desk: Desk, held: Submission) -> Submission:
     Raises:
         BudgetError: It would cost more than is allowed; it stays intended.
         JobPending: The budget is reserved for jobs that still run; it stays intended.
-        JobError: The plan or the machine has no batch or session; it stays intended.
+        JobError: It was recorded for another machine or form of results, or the plan or the machine
+            has no batch or session; it stays intended.
         UnreachableError: The machine did not say what is left to use; it stays intended.
         LedgerError: Its package is damaged; it stays intended.
     """
@@ -48,6 +49,7 @@ def post(desk: Desk, held: Submission) -> Submission:
         return store.move(held, desk.owner, State.WITHDRAWN, f"not sent: {ex}")
     if desk.policy.wait_seconds(held.not_before, store.now()) > 0:
         return held
+    _check_service(desk, held)
     package = Package.from_bytes(store.blobs.get(held.package))
     paid = replace(held, run=desk.payer(held))
     reading = desk.budget.check(store, service, paid)
@@ -78,6 +80,20 @@ def post(desk: Desk, held: Submission) -> Submission:
         note = f"not sent: {late:.1f} s passed before the request could leave"
         return store.move(held, desk.owner, State.INTENDED, note, posts=held.posts - 1)
     return _sent(desk, held, package)
+
+
+def _check_service(desk: Desk, held: Submission) -> None:
+    """Refuse to send what was recorded for another machine, or in another form.
+
+    Raises:
+        JobError: Its answers would be read as what they are not.
+    """
+    service = desk.service
+    if (held.machine, held.decoder) != (service.machine, service.decoder):
+        raise JobError(
+            f"submission {held.id} is for {held.machine}, whose results are {held.decoder}; it is "
+            f"not sent to {service.machine} ({service.decoder})"
+        )
 
 
 def _marked(desk: Desk, held: Submission, session: str | None) -> Submission:

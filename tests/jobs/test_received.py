@@ -164,8 +164,9 @@ def test_negative_standard_errors_are_refused(package):
         checked(answered([0, 2, 0], -0.1), package)
 
 
-def test_the_result_of_another_job_is_not_read(package):
-    passed = {"post_processor": {"options": {"environment": {"job_tags": ["qvlm", "qvlm-b"]}}}}
+@pytest.mark.parametrize("tags", [["qvlm", "qvlm-b"], ["qvlm"], [], None])
+def test_the_result_of_another_job_is_not_read(package, tags):
+    passed = {"post_processor": {"options": {"environment": {"job_tags": tags}}}}
     result = json.dumps({"data": [], "passthrough_data": passed}).encode()
     asked = Package(package.pubs, {}, tag="qvlm-a")
     with pytest.raises(DamagedResultError, match="with the tags"):

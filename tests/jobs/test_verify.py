@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from qvlm_qiskit.backends.service import encode_local
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.verify import verify
 from tests.jobs.stored import blob
@@ -31,6 +32,18 @@ def test_a_changed_answer_is_reported(buy, store):
     with store.transaction() as connection:
         connection.execute(schema.rows.update().values(evs=changed))
     with pytest.raises(LedgerError, match="differs from its raw"):
+        verify(store)
+
+
+def test_an_answer_from_a_result_that_is_not_taken_any_more_is_named(buy, store):
+    from qvlm_qiskit.jobs.ledger import schema
+
+    buy(Unreliable(), [0.1])
+    (done,) = store.find()
+    other = store.blobs.put(encode_local([]))
+    with store.transaction() as connection:
+        connection.execute(schema.submissions.update().values(raw=other))
+    with pytest.raises(LedgerError, match=f"submission {done.id} .* does not take: .*with 0 pubs"):
         verify(store)
 
 

@@ -48,6 +48,16 @@ def test_a_request_that_was_answered_is_searched_for_as_soon_as_it_would_be_list
     assert worker.advance(found.id).server_id == service.server.jobs()[0]["id"]
 
 
+def test_a_pause_before_another_request_does_not_delay_what_was_found(store, intended):
+    """As after a 429 with a long Retry-After to a job that was accepted all the same."""
+    service = Unreliable(script=["429 after accept"])
+    worker = Worker(store, service, policy=Policy(first_retry_seconds=200.0))
+    found = worker.advance(intended(Unreliable()).id)
+    assert found.state is State.UNKNOWN and found.not_before > store.now() + 100
+    (done,) = worker.finish([found.id], seconds=30.0)
+    assert done.state is State.ANSWERED and len(service.posts) == 1
+
+
 @pytest.mark.parametrize("accepted", [False, True])
 def test_a_refusal_is_final_when_the_service_lists_no_job(accepted, store, intended):
     fault = f"refused {'after' if accepted else 'before'} accept"

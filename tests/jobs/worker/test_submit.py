@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from qvlm_qiskit.errors import BudgetError, LedgerError
+from qvlm_qiskit.errors import BudgetError, JobError, LedgerError
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, State, Worker
 from tests.jobs.conftest import PATIENCE
 from tests.jobs.stored import blob
@@ -32,6 +32,18 @@ def test_nothing_is_sent_before_it_is_due(store, intended):
     for _ in range(3):
         assert worker.advance(made.id).state is State.INTENDED
     assert len(service.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("of", "other"), [("machine", "another"), ("decoder", "runtime-executor-1")]
+)
+def test_what_was_recorded_for_another_machine_or_form_is_not_sent(store, intended, of, other):
+    made = intended(Unreliable())
+    service = Unreliable()
+    setattr(service, of, other)
+    with pytest.raises(JobError, match=f"{made.id} is for unreliable, .* not sent to .*{other}"):
+        Worker(store, service, policy=PATIENCE).advance(made.id)
+    assert service.posts == [] and store.submission(made.id).state is State.INTENDED
 
 
 def test_a_request_that_could_not_leave_in_time_does_not_leave(store, intended, monkeypatch):
