@@ -46,6 +46,7 @@ from qvlm_qiskit.quantum.program.program import (
     Program,
     compile_circuit,
 )
+from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from qvlm_qiskit.quantum.transforms import is_transformed, require_single
 
@@ -61,7 +62,6 @@ TOLERANCE = 1e-6
 AMPLITUDES = 1 << 22
 """Rows are simulated in portions of about so many amplitudes: 64 MB of states."""
 
-_ANGLE = "angle"
 _ROTATIONS = ("rx", "ry", "rz", "rxx", "ryy", "rzz")
 _GATES = (
     HGate(), XGate(), YGate(), ZGate(), SGate(), SdgGate(), SXGate(), CXGate(), CZGate(),
@@ -100,7 +100,7 @@ class SimulatedEngine(StatevectorEngine):
         super().__init__(compile_circuit(circuit, parameters), observables, num_batched)
         self.name = name
         self._simulate = simulate
-        self._circuit, rows = circuit_of(self.program)
+        self._circuit, self._free, rows = circuit_of(self.program)
         self._gate_angles = AngleMap(self.program.angles, rows, num_batched)
         self._checked = False
 
@@ -116,7 +116,7 @@ class SimulatedEngine(StatevectorEngine):
         Args:
             batched: ``(B, num_batched)`` real.
             shared: ``(n_parameters - num_batched,)`` real.
-            features: None: the simulator's circuit loads its amplitudes itself.
+            features: None: the circuit's gates load its amplitudes.
             dtype: Of the values, by default that of ``batched``; states are in double precision.
 
         Returns:
@@ -144,12 +144,9 @@ class SimulatedEngine(StatevectorEngine):
 
     def _values(self, batched: Tensor, shared: Tensor) -> Tensor:
         states = self._states(batched.detach(), shared.detach())
-        start = self._amplitudes(batched, shared)
-        empty = batched.new_zeros(len(batched), 0, dtype=torch.float64)
         values: Tensor = _Sweep.apply(  # type: ignore[no-untyped-call]
-            *self._angles(batched, shared), empty if start is None else start.double(),
-            (self.cpu_executor, states),
-        )  # fmt: skip
+            *self._angles(batched, shared), self.cpu_executor, states
+        )
         if not self._checked:
             self._check(values[:1].detach(), batched[:1].detach(), shared.detach())
             self._checked = True
@@ -163,7 +160,7 @@ class SimulatedEngine(StatevectorEngine):
             BackendError: It fails, or its states have another norm than 1.
         """
         angles = self._gate_angles(batched, shared).double().expand(len(batched), -1)
-        states = self._simulate(self._circuit, _in_order(self._circuit), angles.numpy())
+        states = self._simulate(self._circuit, self._free, angles.numpy())
         norms = np.linalg.norm(states, axis=1)
         if states.shape != (len(batched), 1 << self.program.num_qubits) or not np.all(
             np.abs(norms - 1) < TOLERANCE
@@ -195,14 +192,13 @@ class _Sweep(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, shared: Tensor, batched: Tensor, start: Tensor, what: tuple[Any, States]
+        ctx: Any, shared: Tensor, batched: Tensor, executor: CpuExecutor, states: States
     ) -> Tensor:
-        executor, states = what
-        given = [t.detach().contiguous().double().numpy() for t in (shared, batched, start)]
+        given = [t.detach().contiguous().double().numpy() for t in (shared, batched)]
         values, tiles, ctx.saved = executor.adopt(states, *given)
         ctx.executor = executor
-        ctx.states = tiles if any(ctx.needs_input_grad[:3]) else None
-        ctx.dtypes = [t.dtype for t in (shared, batched, start)]
+        ctx.states = tiles if any(ctx.needs_input_grad[:2]) else None
+        ctx.dtypes = [t.dtype for t in (shared, batched)]
         return torch.from_numpy(np.ascontiguousarray(values))
 
     @staticmethod
@@ -215,39 +211,36 @@ class _Sweep(torch.autograd.Function):
         # the sweep un-applies its states in place, and another backward pass may follow
         states = ctx.states.copy()
         seeds = grad.detach().contiguous().double().numpy()
-        found = ctx.executor.gradient(seeds, states, ctx.saved, ctx.needs_input_grad[2])
+        found = ctx.executor.gradient(seeds, states, ctx.saved, False)
         wanted = zip(found, ctx.dtypes, ctx.needs_input_grad, strict=False)
         grads = [torch.from_numpy(g).to(dtype) if need else None for g, dtype, need in wanted]
-        return (*grads, None)
+        return (*grads, None, None)
 
 
-def circuit_of(program: Program) -> tuple[QuantumCircuit, list[int]]:
+def circuit_of(program: Program) -> tuple[QuantumCircuit, list[Parameter], list[int]]:
     """A program as a circuit on its active qubits, with a free angle for every rotation.
 
     Returns:
-        The circuit, whose parameters are numbered in order of application, and of each of them its
-        row in the program's angle table.
+        The circuit, its parameters in order of application, and of each of them its row in the
+        program's angle table.
+
+    Raises:
+        CircuitError: The program loads amplitudes.
     """
     circuit, rows = QuantumCircuit(program.num_qubits), list[int]()
-
-    def angle(row: int) -> Parameter:
-        rows.append(row)
-        return Parameter(f"{_ANGLE}{len(rows) - 1}")
-
+    parameters: list[Parameter] = []
     for operation in program.operations:
         if isinstance(operation, PauliRotation):
-            _append_rotation(circuit, operation, angle(operation.angle))
+            parameters.append(Parameter(f"angle{len(rows)}"))
+            rows.append(operation.angle)
+            _append_rotation(circuit, operation, parameters[-1])
         elif isinstance(operation, FixedUnitary):
             circuit.append(_gate_of(operation.matrix), operation.qubits)
         else:
             raise CircuitError(
                 "a circuit that loads amplitudes has to be compiled to gates for a simulator"
             )
-    return circuit, rows
-
-
-def _in_order(circuit: QuantumCircuit) -> list[Parameter]:
-    return sorted(circuit.parameters, key=lambda p: int(p.name.removeprefix(_ANGLE)))
+    return circuit, parameters, rows
 
 
 def _append_rotation(circuit: QuantumCircuit, rotation: PauliRotation, angle: Parameter) -> None:

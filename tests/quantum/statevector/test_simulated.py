@@ -67,7 +67,7 @@ def test_a_rotation_about_any_string_has_the_phase_of_its_exponential(paulis):
     z = sum(1 << q for q, letter in enumerate(letters) if letter in "ZY")
     size = len(paulis)
     program = Program(size, size, tuple(range(size)), [PauliRotation(x, z, 0)], AngleTable(1))
-    circuit, _ = circuit_of(program)
+    circuit, _, _ = circuit_of(program)
     bound = circuit.assign_parameters([0.7])
     string = Pauli(paulis).to_matrix()
     exact = np.cos(0.35) * np.eye(len(string)) - 1j * np.sin(0.35) * string

@@ -110,12 +110,12 @@ class CpuExecutor:
         return values, states, saved
 
     def adopt(
-        self, states: npt.NDArray[Any], shared: npt.NDArray[Any], batched: npt.NDArray[Any],
-        amplitudes: npt.NDArray[Any],
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[Any, ...]]:  # fmt: skip
-        """As :meth:`run`, from final states ``(B, 2**n)`` that another simulator has made."""
-        batch, dtype = len(batched), amplitudes.dtype
-        tiles, lanes, saved = self._prepared(shared, batched, amplitudes, normalise=False)
+        self, states: npt.NDArray[Any], shared: npt.NDArray[Any], batched: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[Any, ...]]:
+        """As :meth:`run` from |0…0⟩, with final states ``(B, 2**n)`` of another simulator."""
+        batch, dtype = len(batched), batched.dtype
+        nothing = np.empty((batch, 0), dtype)
+        tiles, lanes, saved = self._prepared(shared, batched, nothing, normalise=False)
         rows = _padded(states, tiles * lanes).reshape(tiles, lanes, -1).transpose(0, 2, 1)
         kept = np.stack([rows.real, rows.imag], axis=1).astype(dtype).reshape(tiles, 2, -1)
         out = np.zeros((tiles, self.num_observables, lanes), dtype)
