@@ -29,6 +29,7 @@ from qvlm_qiskit.data.registry import find_data, open_data
 from qvlm_qiskit.errors import BackendError, CapacityError, InputError, RunFolderError
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
 from qvlm_qiskit.quantum import SampledGradient
+from qvlm_qiskit.quantum.gradients.sampled import Skipped
 from qvlm_qiskit.recipes import LATER
 from qvlm_qiskit.recipes import TrainingOptions as TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, PARTIAL, Run, no_transformers_bars, write_run
@@ -336,9 +337,11 @@ class _Log(TrainerCallback):  # type: ignore[misc]
         self.note = ""
 
     def on_step_begin(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
-        """SPSA's directions are those of the step, so that a resumed training has the same."""
+        """Directions and counts are those of the step, so that a resumed training has the same."""
         for number, layer in enumerate(model.quantum_layers.values()):
             layer.reseed(args.seed, state.global_step, number)
+            if layer.skipped is not None:
+                layer.skipped.restart()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.report(state.global_step, self.note)
@@ -358,10 +361,9 @@ class _Log(TrainerCallback):  # type: ignore[misc]
         state.log_history[-1].update(gates)
         self.note = f"loss {logs['loss']:.3f}"
         if self.gradient is not None and self.gradient.prune:
-            counts = [layer.skipped for layer in model.quantum_layers.values()]
-            skipped, of = sum(c.skipped for c in counts), sum(c.all for c in counts)
-            state.log_history[-1]["skipped"] = skipped / of if of else 0.0
-            self.note += f", {100 * skipped / of if of else 0:.0f} % of slopes skipped"
+            skipped = sum((q.skipped for q in model.quantum_layers.values()), Skipped()).fraction
+            state.log_history[-1]["skipped"] = skipped
+            self.note += f", {100 * skipped:.0f} % of slopes skipped"
 
     def columns(self, trainer: Trainer) -> dict[str, list[float]]:
         """The training history as columns."""

@@ -409,8 +409,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             return Primitive(self.neural_network, self.active_estimator, self.gradient)
         chosen = self._differentiator
         gradient = None if chosen is None else chosen.gradient
-        skips = None if chosen is None or chosen.skipped is None else chosen
-        return Primitive(self.neural_network, self.active_estimator, gradient, True, skips)
+        return Primitive(self.neural_network, self.active_estimator, gradient, True, self.skipped)
 
     def __getstate__(self) -> dict[str, Any]:
         """Engines are compiled again on demand: they hold tensors of one device."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
@@ -31,6 +31,21 @@ class Skipped:
     def fraction(self) -> float:
         """Skipped ones among all; 0 where there were none."""
         return self.skipped / self.all if self.all else 0.0
+
+    def without_small(self, slopes: Tensor, variances: Tensor) -> Tensor:
+        """Derivatives of a loss without those below their standard error; counts both."""
+        kept = slopes.square() >= variances
+        self.all += kept.numel()
+        self.skipped += int((~kept).sum())
+        return torch.where(kept, slopes, 0.0)
+
+    def __add__(self, other: Skipped) -> Skipped:
+        """Both counts."""
+        return Skipped(self.skipped + other.skipped, self.all + other.all)
+
+    def restart(self) -> None:
+        """Count from now on."""
+        self.skipped = self.all = 0
 
 
 @dataclass(frozen=True)
@@ -80,21 +95,11 @@ class SampledGradient:
         return Differentiator(gradient, Skipped() if self.prune else None)
 
 
-@dataclass(frozen=True)
-class Differentiator:
+class Differentiator(NamedTuple):
     """A gradient object, and the count of what is skipped; None where nothing is."""
 
     gradient: BatchedEstimatorGradient
-    skipped: Skipped | None = field(default=None)
-
-    def pruned(self, slopes: Tensor, variances: Tensor) -> Tensor:
-        """Derivatives of a loss without those below their standard error; counts both."""
-        if self.skipped is None:
-            return slopes
-        kept = slopes.square() >= variances
-        self.skipped.all += kept.numel()
-        self.skipped.skipped += int((~kept).sum())
-        return torch.where(kept, slopes, 0.0)
+    skipped: Skipped | None
 
 
 def as_sampled(gradient: SampledGradient | SampledMethod | None) -> SampledGradient | None:

@@ -23,7 +23,7 @@ from qvlm_qiskit.basics.same_row import distinct
 from qvlm_qiskit.errors import CircuitError, InputError
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
-from qvlm_qiskit.quantum.gradients.sampled import Differentiator
+from qvlm_qiskit.quantum.gradients.sampled import Skipped
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.transforms import is_transformed, require_single
 
@@ -42,14 +42,14 @@ class Primitive:
         estimator: Runs the pubs.
         gradient: Differentiates; None where `estimator` was set by ``run_on`` without a gradient.
         elsewhere: Whether ``run_on`` has set the estimator, which then uses its own precision.
-        skips: Skips what is below its standard error; None where nothing is skipped.
+        skips: Counts what is skipped because it is below its standard error; None: nothing is.
     """
 
     network: EstimatorQNN
     estimator: BaseEstimatorV2
     gradient: BaseEstimatorGradient | None
     elsewhere: bool = False
-    skips: Differentiator | None = None
+    skips: Skipped | None = None
 
     def values(self, rows: Array, weight: Array) -> Array:
         """One pub, all observables merged; see ``QuantumLayer.evaluate_rows``."""
@@ -168,13 +168,13 @@ class Jacobian:
     variances: Array
 
 
-def _chained(jacobian: Jacobian, rule: str, outer: Tensor, skips: Differentiator | None) -> Tensor:
+def _chained(jacobian: Jacobian, rule: str, outer: Tensor, skips: Skipped | None) -> Tensor:
     """Derivatives of the loss; of the weights, without those that are to be skipped."""
     slopes: Tensor = torch.einsum(rule, outer, _like(jacobian.values, outer))
     if skips is None or slopes.dim() > 1:
         return slopes
     variances = torch.einsum(rule, outer.square(), _like(jacobian.variances, outer))
-    return skips.pruned(slopes, variances)
+    return skips.without_small(slopes, variances)
 
 
 def jacobians(
