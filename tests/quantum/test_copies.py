@@ -122,9 +122,13 @@ def test_an_exported_layer_has_the_layers_values():
     layer, inputs = rotations(3), torch.randn(4, 3)
     exported = torch.export.export(layer, (inputs,)).module()
     assert torch.allclose(exported(inputs), layer(inputs), atol=1e-6)
-    layer.run_on(open_backend("aer"))
-    with pytest.raises(InputError, match="can't be exported"):
-        torch.export.export(layer, (inputs,))
+    for machine, refusal in (
+        (open_backend("aer"), "exports can't go through Aer"),
+        (open_backend("noisy:fake_manila", shots=100), "can't be exported"),
+    ):
+        layer.run_on(machine)
+        with pytest.raises(InputError, match=refusal):
+            torch.export.export(layer, (inputs,))
 
 
 FORKED = """
