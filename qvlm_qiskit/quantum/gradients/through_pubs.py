@@ -24,6 +24,7 @@ from qvlm_qiskit.errors import CircuitError, InputError
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
+from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.transforms import is_transformed, require_single
 
@@ -233,4 +234,4 @@ def _like(array: Array, tensor: Tensor) -> Tensor:
 
 
 def _numpy(tensor: Tensor) -> Array:
-    return tensor.detach().double().cpu().numpy()
+    return memory_view(tensor.double().cpu())

@@ -38,6 +38,7 @@ from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 
 from qvlm_qiskit.errors import BackendError, CircuitError, InputError
+from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.program import (
     FixedUnitary,
@@ -160,7 +161,7 @@ class SimulatedEngine(StatevectorEngine):
             BackendError: It fails, or its states have another norm than 1.
         """
         angles = self._gate_angles(batched, shared).double().expand(len(batched), -1)
-        states = self._simulate(self._circuit, self._free, angles.numpy())
+        states = self._simulate(self._circuit, self._free, memory_view(angles))
         norms = np.linalg.norm(states, axis=1)
         if states.shape != (len(batched), 1 << self.program.num_qubits) or not np.all(
             np.abs(norms - 1) < TOLERANCE
@@ -194,7 +195,7 @@ class _Sweep(torch.autograd.Function):
     def forward(
         ctx: Any, shared: Tensor, batched: Tensor, executor: CpuExecutor, states: States
     ) -> Tensor:
-        given = [t.detach().contiguous().double().numpy() for t in (shared, batched)]
+        given = [memory_view(t.double()) for t in (shared, batched)]
         values, tiles, ctx.saved = executor.adopt(states, *given)
         ctx.executor = executor
         ctx.states = tiles if any(ctx.needs_input_grad[:2]) else None
@@ -210,7 +211,7 @@ class _Sweep(torch.autograd.Function):
             )
         # the sweep un-applies its states in place, and another backward pass may follow
         states = ctx.states.copy()
-        seeds = grad.detach().contiguous().double().numpy()
+        seeds = memory_view(grad.double())
         found = ctx.executor.gradient(seeds, states, ctx.saved, False)
         wanted = zip(found, ctx.dtypes, ctx.needs_input_grad, strict=False)
         grads = [torch.from_numpy(g).to(dtype) if need else None for g, dtype, need in wanted]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.program.fusion import Plan
 from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.cpu import one_qubit, sweeps
@@ -235,7 +236,7 @@ def _differentiable(
 
 def _arrays(*tensors: Tensor) -> list[npt.NDArray[Any]]:
     """Views on the tensors' memory, without gradient."""
-    return [t.detach().contiguous().numpy() for t in tensors]
+    return [memory_view(tensor) for tensor in tensors]
 
 
 def _half_angles(angles: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
