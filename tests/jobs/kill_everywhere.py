@@ -31,7 +31,7 @@ from sqlalchemy import event
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.jobs import JobStore, Policy, Recorded, Recording, State, Worker, recorded_backend
 from qvlm_qiskit.jobs.worker import reconcile, worker
-from tests.jobs.conftest import StatesExecutions
+from tests.jobs.executions import StatesExecutions
 from tests.jobs.unreliable import Server, Unreliable
 from tests.runtime_server import RuntimeServer
 from tests.runtime_server.server import API_PATH
