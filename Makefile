@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE :=
 setup: $(READY)
 
 # pip is not quiet here: torch alone may be gigabytes, and says so while it comes. It compiles nothing:
-# Python compiles and keeps what is imported, a fifth of 20,000 files.
+# Python compiles and keeps what is imported, a third of 20,000 files.
 $(READY): pyproject.toml constraints.txt
 	@echo "== 1 of 3: a Python environment in $(VENV)"
 	$(PYTHON) -m venv $(VENV)

@@ -589,7 +589,7 @@ def test_random_expressions_with_one_key_have_one_value():
 
 @pytest.mark.slow
 def test_many_random_expressions_with_one_key_have_one_value():
-    assert sum(check_angles(seed, 20_000) for seed in range(2, 8)) > 50_000
+    assert sum(check_angles(seed, 20_000) for seed in range(2, 5)) > 25_000
 
 
 def test_an_operator_is_the_same_in_all_of_its_forms():
