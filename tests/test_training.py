@@ -155,6 +155,7 @@ def test_the_same_seed_gives_the_same_weights_and_history(short, tmp_path):
     assert again.history() == short.history()
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_weights(short, tmp_path):
     other = train(dataclasses.replace(SHORT, seed=1), tmp_path / "other")
     ours, theirs = weights(short.path), weights(other.path)

@@ -260,6 +260,7 @@ def test_too_small_a_budget_sends_nothing(server, store):
     assert len(server.jobs.posts) == before
 
 
+@pytest.mark.slow
 def test_two_workers_on_one_store(server, store, tmp_path):
     assert in_threads(2, buy_eight, tmp_path / "jobs") == []
     assert Counter(jobs_of(server, store).values()) == {1: 8}
