@@ -102,7 +102,7 @@ def test_gradient_example_runs():
 def clone(tmp_path_factory: pytest.TempPathFactory, lend_kernels: Callable[[Path], None]) -> Path:
     """A fresh clone in a clean home, set up by pip as the README says, after ``make demo``.
 
-    That make sets an environment up from nothing is shown wherever a fresh clone is tested: it is
+    The versions are those that are tested; `make newest` tries what pip would bring today. That make sets an environment up from nothing is shown wherever a fresh clone is tested: it is
     the first thing that `make test` does.
     """
     if shutil.which("git") is None or not (ROOT / ".git").exists():
@@ -135,6 +135,7 @@ def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
     environment["HOME"] = str(folder.parent)
     environment["PIP_NO_COMPILE"] = "0"  # pip's way to say so: Python compiles what is imported
+    environment["PIP_CONSTRAINT"] = str(folder / "constraints.txt")
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
