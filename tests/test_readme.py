@@ -102,8 +102,9 @@ def test_gradient_example_runs():
 def clone(tmp_path_factory: pytest.TempPathFactory, lend_kernels: Callable[[Path], None]) -> Path:
     """A fresh clone in a clean home, set up by pip as the README says, after ``make demo``.
 
-    The versions are those that are tested; `make newest` tries what pip would bring today. That make sets an environment up from nothing is shown wherever a fresh clone is tested: it is
-    the first thing that `make test` does.
+    The versions are those that are tested; `make newest` tries what pip would bring today. That
+    make sets an environment up from nothing is shown wherever a fresh clone is tested: it is the
+    first thing that `make test` does.
     """
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("needs git and a checkout to clone")

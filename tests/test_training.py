@@ -149,6 +149,7 @@ def test_the_other_kinds_of_block_train(tmp_path, blocks):
     assert {moved[name] for name in cores} <= {blocks == "classical"}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_history(short, tmp_path):
     again = train(SHORT, tmp_path / "again")
     assert_same(weights(again.path), weights(short.path))

@@ -69,6 +69,7 @@ def test_auto_gives_large_circuits_to_aer():
             backend.estimator().run([(circuit, observables)]).result()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["density", "aer"])
 def test_samples_belong_to_the_seed_and_the_pub(method, make_circuit, values_for):
     circuit = make_circuit()

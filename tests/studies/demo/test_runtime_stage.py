@@ -58,6 +58,7 @@ def test_the_answers_are_those_of_the_backend_without_a_ledger(
     assert found == plain
 
 
+@pytest.mark.slow
 def test_the_model_is_put_back_on_its_own_machine(model, processor, samples, runtime, tmp_path):
     before = [layer.active_estimator for layer in model.quantum_layers.values()]
     recorded_inference(Exam(model, processor, samples[:2]), runtime, tmp_path)
@@ -72,6 +73,7 @@ def test_progress_has_two_rounds(model, processor, samples, runtime, tmp_path, w
     assert seen == [("Runtime inference", 2, [2]), ("read back from the store", 2, [2])]
 
 
+@pytest.mark.slow
 def test_a_damaged_store_is_an_error(model, processor, samples, runtime, counted, tmp_path):
     backend, device = counted(runtime)
     recorded_inference(Exam(model, processor, samples[:2]), backend, tmp_path)

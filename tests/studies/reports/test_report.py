@@ -135,6 +135,7 @@ def test_the_page_describes_the_mitigation_that_was_used(
     assert others not in page.words
 
 
+@pytest.mark.slow
 def test_an_empty_answer_is_shown_as_such(render, results):
     changed = copy.deepcopy(results)
     changed["examples"][0]["answers"]["exact"] = ""
