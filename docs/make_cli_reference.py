@@ -39,6 +39,25 @@ COMMANDS = (
     ("study", "noise"),
 )
 TARGET = Path(__file__).with_name("cli.md")
+SCRIPT = """
+import sys
+from qvlm_qiskit.cli import main
+for words in sys.argv[1:]:
+    assert main([*words.split(), "--help"]) == 0
+    print(end="\\0")
+"""
+
+
+def helps() -> list[str]:
+    """What each command prints with ``--help``, in columns that don't depend on a terminal."""
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *(" ".join(command) for command in COMMANDS)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100"},
+    )
+    return run.stdout.split("\0")[:-1]
 
 
 def reference() -> str:
@@ -49,16 +68,8 @@ def reference() -> str:
         "with status 2 and one line on stderr for anything that its user can mend. Results go to "
         "stdout, progress to stderr.",
     ]
-    environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
-    for command in COMMANDS:
-        run = subprocess.run(
-            [sys.executable, "-m", "qvlm_qiskit", *command, "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-            env=environment,
-        )
-        text = re.sub(r"[ \t]+$", "", run.stdout.strip(), flags=re.MULTILINE)
+    for command, text in zip(COMMANDS, helps(), strict=True):
+        text = re.sub(r"[ \t]+$", "", text.strip(), flags=re.MULTILINE)
         parts.append(f"## `{' '.join(('qvlm', *command))}`\n\n```text\n{text}\n```")
     return "\n\n".join(parts) + "\n"
 

@@ -117,6 +117,23 @@ def plugins(tmp_path_factory):
     return target
 
 
+@pytest.fixture(scope="session")
+def lend_kernels():
+    """Copies the kernels that were compiled here to a copy of the package: it has the same ones.
+
+    They are kept under a digest of their sources; to compile them again takes a minute.
+    """
+    below = Path("quantum", "statevector", "cpu", "__pycache__")
+    kept = Path(__file__).parents[1] / "qvlm_qiskit" / below
+
+    def lend(package):
+        (package / below).mkdir(exist_ok=True)
+        for kernel in kept.glob("*.nb[ci]"):
+            shutil.copy(kernel, package / below)
+
+    return lend
+
+
 @pytest.fixture
 def debugged_here_only(monkeypatch):
     """From its first client that debugs on, IBM's library has every request's body redacted."""

@@ -68,8 +68,13 @@ class Import:
         return f"{self.file}:{self.line} imports {self.name}"
 
 
+@cache
 def sources():
     """(part, path below the root, syntax tree) of every module; links are not followed."""
+    return tuple(_sources())
+
+
+def _sources():
     folders = [ROOT / PACKAGE, *(ROOT / name for name in GIVEN)]
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):

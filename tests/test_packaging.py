@@ -219,7 +219,7 @@ def foreign(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def installed(wheel, tmp_path_factory):
+def installed(wheel, tmp_path_factory, lend_kernels):
     """The programs of an environment with the wheel in it.
 
     Its dependencies come from this environment by a path file: an editable installation's own path
@@ -233,6 +233,7 @@ def installed(wheel, tmp_path_factory):
     (site,) = home.glob("lib/python*/site-packages")
     paths = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
     (site / "dependencies.pth").write_text("".join(f"{path}\n" for path in sorted(paths)))
+    lend_kernels(site / PACKAGE)
     return programs
 
 

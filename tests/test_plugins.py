@@ -267,6 +267,7 @@ def the_lease_has_ended(store):
         assert database.execute("UPDATE submissions SET lease_until = 0").rowcount
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_stops_its_jobs_there_and_a_retry_watches_new_ones(qvlm, run, cloud):
     (cloud.folder() / "held").touch()
     assert "is waiting" in qvlm("submit", run, *PAID, "--detach")

@@ -149,12 +149,14 @@ def test_the_other_kinds_of_block_train(tmp_path, blocks):
     assert {moved[name] for name in cores} <= {blocks == "classical"}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_history(short, tmp_path):
     again = train(SHORT, tmp_path / "again")
     assert_same(weights(again.path), weights(short.path))
     assert again.history() == short.history()
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_weights(short, tmp_path):
     other = train(dataclasses.replace(SHORT, seed=1), tmp_path / "other")
     ours, theirs = weights(short.path), weights(other.path)

@@ -19,6 +19,7 @@ def benchmark():
     del sys.modules[spec.name]
 
 
+@pytest.mark.slow
 def test_a_small_ledger_is_measured(benchmark, tmp_path, capsys):
     benchmark.main(
         ["--rows", "300", "--calls", "1", "--verified", "100", "--out", str(tmp_path / "out")]

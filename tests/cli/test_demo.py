@@ -6,8 +6,7 @@ from tests.cli.tables import cells, widest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("device", ["fake_belem", "fake_manila"])
-def test_the_demo_of_the_command_line(qvlm, place, device):
+def test_the_demo_of_the_command_line(qvlm, place, device="fake_belem"):
     """The small recipe and all of its training data: the sizes that have options are small."""
     words = ("--steps", "2", "--test-samples", "6", "--noisy-samples", "3")
     words += ("--runtime-samples", "2", "--device", device, "--shots", "50")
@@ -18,6 +17,7 @@ def test_the_demo_of_the_command_line(qvlm, place, device):
     assert "new/report.html" in found.err
     results = json.loads((place / "new" / "results.json").read_text(encoding="utf-8"))
     assert results["options"]["training"]["seed"] == 1
+    assert results["options"]["device"] == device
     assert (place / "new" / "report.html").is_file()
     assert json.loads(qvlm("evaluate", "new", "--limit", "2", "--json").out)["total"] == 2
     words = ("--backend", f"noisy:{device}", "--strengths", "0", "--limit", "2", "--rows", "2")

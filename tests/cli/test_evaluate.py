@@ -87,6 +87,7 @@ def test_evaluate_takes_the_options_of_a_backend(qvlm, words, about):
     assert backend["seed"] == 0
 
 
+@pytest.mark.slow
 def test_evaluate_prints_what_auto_tried_and_why_it_chose(qvlm):
     words = ("--backend", "noisy:fake_manila", "--shots", "100", "--limit", "2")
     techniques = "techniques=none,readout,learned-zne"
@@ -99,6 +100,7 @@ def test_evaluate_prints_what_auto_tried_and_why_it_chose(qvlm):
     assert {"none", "readout", "learned-zne"} <= set(tried), found.out
 
 
+@pytest.mark.slow
 def test_evaluate_is_repeatable_and_follows_its_seed(qvlm):
     def answer(*seed):
         words = ("--backend", "noisy:fake_manila", "--shots", "5", "--json")

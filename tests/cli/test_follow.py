@@ -54,6 +54,7 @@ def test_a_terminal_shows_bars_of_jobs_and_rows(qvlm, ledger):
     assert answered == rows == str(ledger().count_rows())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terminal", [True, False])
 def test_who_waits_is_told_why(terminal, qvlm, ledger, capfd):
     assert qvlm("submit", "run", *MACHINE, *STORE, "--detach").status == 0

@@ -21,13 +21,16 @@ def one_line(found):
     assert found.err.count("\n") == 1, found.err
 
 
+@pytest.mark.slow
 def test_the_module_and_the_console_script_are_the_same(process):
     for words in (("--version",), ("--help",), ("nonsense",)):
         assert process(*words) == process(*words, script=True)
     assert process("--version").out == f"qvlm {__version__}\n"
 
 
-@pytest.mark.parametrize("script", [False, True], ids=["module", "script"])
+@pytest.mark.parametrize(
+    "script", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["module", "script"]
+)
 def test_a_mistake_is_one_line_and_status_2(process, tree, place, script):
     before = tree(place)
     one_line(process("evaluate", script=script))

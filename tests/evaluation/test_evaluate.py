@@ -47,7 +47,7 @@ def test_answers_that_are_missing_are_not_overlooked(samples):
         judge(["1"], samples)
 
 
-@pytest.mark.parametrize("size", [1, 7, 40])
+@pytest.mark.parametrize("size", [pytest.param(1, marks=pytest.mark.slow), 7])
 def test_the_batch_size_changes_nothing(model, processor, samples, size):
     whole = evaluate(model, processor, samples, batch_size=100)
     assert evaluate(model, processor, samples, batch_size=size) == whole

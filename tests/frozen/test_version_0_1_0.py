@@ -196,7 +196,8 @@ def test_rows_of_no_run_and_what_answers_nearby_ones_are_known(changing, store):
 
 def with_patience(names):
     """A second each: those whose way is a part of another's are left to the long tests."""
-    later = {"intended", "queued", "completed", "refused", "cancelled"}
+    later = {"intended", "queued", "queued for another", "completed", "refused", "cancelled"}
+    later |= {"unknown", "running", "withdrawn"}
     return [pytest.param(n, marks=[pytest.mark.slow] if n in later else []) for n in names]
 
 

@@ -20,6 +20,7 @@ from qvlm_qiskit.jobs.ledger.states import State
 from tests.inference.small import SMALL, started
 
 
+@pytest.mark.slow
 def test_cancelled_is_cancelled_until_it_is_attempted_again(tiny_run, noisy, store):
     begun, job = started(tiny_run, noisy, store)
     stopped, left = cancel_evaluation(store, begun.id)
@@ -58,6 +59,7 @@ def test_a_cancellation_stops_the_process_that_works_on_the_run(tiny_run, noisy,
     elsewhere.close()
 
 
+@pytest.mark.slow
 def test_a_cancellation_at_the_end_keeps_a_run_from_being_done(tiny_run, noisy, store, monkeypatch):
     begun = start_evaluation(tiny_run, noisy, store, SMALL)
 

@@ -94,6 +94,7 @@ def test_a_job_that_fails_fails_the_run_with_its_reason(tiny_run, noisy, store):
     assert retry_evaluation(store, begun.id).state == "done"
 
 
+@pytest.mark.slow
 def test_report_sees_the_jobs(tiny_run, noisy, store):
     seen = []
     begun = start_evaluation(tiny_run, noisy, store, SMALL)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.inference import (
     cancel_evaluation,
@@ -26,6 +28,7 @@ def test_a_plan_is_what_is_bought(tiny_run, store):
     json.dumps(plan.as_dict(), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_rows_of_a_dead_job_are_not_known_to_a_plan(tiny_run, noisy, store):
     begun, job = started(tiny_run, noisy, store)
     fresh = plan_evaluation(tiny_run, noisy, SMALL).chosen

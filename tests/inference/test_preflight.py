@@ -51,8 +51,10 @@ class CountingDevice(BaseEstimatorV2):
         return FinishedJob(PrimitiveResult(answers))
 
 
-@pytest.mark.parametrize("mitigation", ["none", "readout", "zne", "readout+zne"])
-@pytest.mark.parametrize("batch_size", [3, 100])
+@pytest.mark.parametrize(
+    "mitigation", ["none", "readout", pytest.param("zne", marks=pytest.mark.slow), "readout+zne"]
+)
+@pytest.mark.parametrize("batch_size", [3, pytest.param(100, marks=pytest.mark.slow)])
 def test_an_evaluation_submits_what_the_preflight_says(
     mitigation, batch_size, model, processor, samples
 ):
@@ -101,7 +103,7 @@ def test_a_ledger_with_every_answer_changes_no_costs(model, processor, samples, 
     assert found.levels[0].executions == 40 * found.rows + 2 * 10_000
 
 
-@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("level", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_forward_pass_executes_in_the_runtime_client_what_the_preflight_says(
     level, model, processor, samples, monkeypatch
 ):

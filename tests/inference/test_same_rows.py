@@ -61,6 +61,7 @@ def test_no_row_is_asked_twice(model, processor, samples, listeners):
     assert all(len(set(found)) == len(found) > 0 for found in rows.values())
 
 
+@pytest.mark.slow
 def test_the_rows_are_the_same_in_batches_of_another_shape(model, processor, samples, listeners):
     first, together = rows_of(model, processor, samples[:8], 8, listeners)
     second, alone = rows_of(model, processor, samples[:8], 1, listeners)

@@ -25,7 +25,7 @@ from tests.inference.small import SMALL, texts
     "backend",
     [
         ("statevector", {}),
-        ("aer", {}),
+        pytest.param(("aer", {}), marks=pytest.mark.slow),
         ("noisy:fake_manila", {"precision": 0}),
     ],
     ids=lambda pair: pair[0],

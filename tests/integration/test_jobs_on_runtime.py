@@ -151,9 +151,9 @@ def chaos(server, seed):
 
 @pytest.mark.slow
 def test_two_hundred_keys_under_random_faults(server, store, tmp_path):
-    """Four workers share a store, so that one waits while others send."""
+    """Eight workers share a store, so that some wait while others send."""
     chaos(server, 0)
-    errors = in_threads(4, buy_all, tmp_path / "jobs")
+    errors = in_threads(8, buy_all, tmp_path / "jobs")
     server.faults.clear()
     assert errors == []
     assert len(store.find()) == 200
@@ -162,9 +162,9 @@ def test_two_hundred_keys_under_random_faults(server, store, tmp_path):
 
 
 def buy_all(number, place):
-    """Every fourth of 200 values."""
+    """Every eighth of 200 values."""
     ledger, estimator = JobStore(place), None
-    for value in range(number, 200, 4):
+    for value in range(number, 200, 8):
         while True:
             try:
                 estimator = estimator or estimator_on(ledger, run=f"r-{number}")
@@ -260,6 +260,7 @@ def test_too_small_a_budget_sends_nothing(server, store):
     assert len(server.jobs.posts) == before
 
 
+@pytest.mark.slow
 def test_two_workers_on_one_store(server, store, tmp_path):
     assert in_threads(2, buy_eight, tmp_path / "jobs") == []
     assert Counter(jobs_of(server, store).values()) == {1: 8}

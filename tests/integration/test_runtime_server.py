@@ -527,6 +527,7 @@ def test_another_process_drives_the_server(server, backend, pub):
     caught.value.close()
 
 
+@pytest.mark.slow
 def test_many_submit_at_once(server, backend, pub):
     """Twenty connections at the same time; every job is there, once."""
     program = estimator(backend, "crowd")
@@ -596,7 +597,7 @@ def local_twin(device, pub, level):
 SAMPLING = 5 * 2**0.5 / 64
 
 
-@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("level", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_values_are_those_of_the_noisy_device(pub, level):
     with RuntimeServer(["fake_manila"], seed=1) as server:
         machine = server.service().backend("fake_manila")

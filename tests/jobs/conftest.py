@@ -10,14 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import Measure, Parameter
-from qiskit.circuit.library import RYGate
-from qiskit.primitives import StatevectorEstimator
-from qiskit.transpiler import InstructionProperties, Target
+from qiskit.circuit import Parameter
 from sqlalchemy import create_engine, text
 
-from qvlm_qiskit.backends.pubs.work import Work
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recorded, Worker
+from tests.jobs.executions import StatesExecutions
 from tests.jobs.unreliable import Clock
 
 PATIENCE = Policy(
@@ -31,34 +28,8 @@ PATIENCE = Policy(
 )
 
 
-def target():
-    """One qubit, a microsecond for a rotation and a readout."""
-    made = Target(num_qubits=1, dt=1e-9)
-    made.add_instruction(RYGate(Parameter("t")), {(0,): InstructionProperties(duration=1e-6)})
-    made.add_instruction(Measure(), {(0,): InstructionProperties(duration=1e-6)})
-    return made
-
-
 HOURS = Policy(lease_seconds=1e6)
 """The real patience, with leases that outlive simulated time."""
-
-
-class StatesExecutions(StatevectorEstimator):
-    """An estimator that says what its jobs cost, and must never be run: the service runs."""
-
-    def run(self, pubs, *, precision=None):
-        raise AssertionError("the device ran outside the ledger")
-
-    def jobs(self, pubs):
-        work = []
-        for pub in pubs:
-            measured = pub.circuit.copy()
-            measured.measure_all()
-            work.append(Work(measured, pub.parameter_values.size, 100, target()))
-        return [work]
-
-    def error_gain(self, pub):
-        return 1.0
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ of `tests.runtime_server` in a process of its own, and the unmodified Runtime cl
 
 import argparse
 import http.client
+import importlib
 import json
 import os
 import signal
@@ -31,7 +32,7 @@ from sqlalchemy import event
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.jobs import JobStore, Policy, Recorded, Recording, State, Worker, recorded_backend
 from qvlm_qiskit.jobs.worker import reconcile, worker
-from tests.jobs.conftest import StatesExecutions
+from tests.jobs.executions import StatesExecutions
 from tests.jobs.unreliable import Server, Unreliable
 from tests.runtime_server import RuntimeServer
 from tests.runtime_server.server import API_PATH
@@ -195,6 +196,7 @@ def first(world, folder, fatal):
     found = world.buy(folder, boundaries)
     (folder / "boundaries.json").write_text(json.dumps(boundaries.names))
     (folder / "values.json").write_text(json.dumps(found.tolist()))
+    (folder / "modules.json").write_text(json.dumps(list(sys.modules)))
 
 
 def second(world, folder):
@@ -203,13 +205,22 @@ def second(world, folder):
 
 
 def undisturbed(world, root):
-    """Boundaries and values of a purchase that nobody kills."""
+    """Boundaries and values of a purchase that nobody kills.
+
+    What it has imported this process imports, too, so that the others needn't.
+    """
     folder = root / "undisturbed"
     folder.mkdir()
     if in_process(first, world, folder, None) != 0:
         raise AssertionError("the purchase failed without being killed")
-    read = [json.loads((folder / f"{name}.json").read_text()) for name in ("boundaries", "values")]
-    return tuple(read)
+    names, values, modules = (
+        json.loads((folder / f"{name}.json").read_text())
+        for name in ("boundaries", "values", "modules")
+    )
+    for module in modules:
+        if module.startswith("qvlm_qiskit."):
+            importlib.import_module(module)
+    return names, values
 
 
 def kill_at(world, root, number, expected):

@@ -439,7 +439,7 @@ def test_requests_are_paced_to_the_services_rate(buy, store, monkeypatch):
 def test_two_workers_never_submit_one_key_twice(buy, store, place):
     server = Server()
     services = [Unreliable(server, seed=n, rate=0.3) for n in range(4)]
-    values = [float(n) for n in range(25)]
+    values = [float(n) for n in range(12)]
     errors, found = [], {}
 
     def work(number):
@@ -459,7 +459,7 @@ def test_two_workers_never_submit_one_key_twice(buy, store, place):
         thread.join()
     assert errors == []
     assert set(jobs_per_tag(server).values()) == {1}
-    assert len(server.jobs()) == len(store.find()) == 25
+    assert len(server.jobs()) == len(store.find()) == 12
     assert all(found[n] == found[0] for n in range(4))
 
 

@@ -136,7 +136,7 @@ import multiprocessing, sys, torch
 from tests.quantum.test_copies import rotations
 from qvlm_qiskit import open_backend
 torch.set_num_threads(2)
-layer, inputs = rotations(10), torch.randn(64, 10)
+layer, inputs = rotations(10), torch.randn({rows}, 10)
 layer.run_on(open_backend({name!r}, **{options!r}))
 def run():
     with torch.no_grad():
@@ -154,10 +154,12 @@ sys.exit(hangs or child.exitcode)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "options"), [("statevector", {}), ("noisy:depolarizing(0.01)", {"shots": 100})]
+    ("name", "options", "rows"),
+    [("statevector", {}, 64), ("noisy:depolarizing(0.01)", {"shots": 100}, 4)],
 )
-def test_a_process_that_is_forked_after_use_does_not_hang(name, options):
-    script = FORKED.format(name=name, options=options)
+def test_a_process_that_is_forked_after_use_does_not_hang(name, options, rows):
+    """A row has a thousand amplitudes, or a million in a density matrix: threads share the work."""
+    script = FORKED.format(name=name, options=options, rows=rows)
     assert subprocess.run([sys.executable, "-c", script], timeout=180, check=False).returncode == 0
 
 

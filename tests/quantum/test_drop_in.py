@@ -90,6 +90,7 @@ def test_network_and_layer_give_what_the_stock_pair_gives(name, method):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [TorchEstimator, StatevectorEstimator])
 def test_samples_one_by_one_train_like_a_batch_between_linear_layers(make_network, estimator):
     torch.manual_seed(3)

@@ -246,6 +246,7 @@ def test_transforms_are_refused_where_values_come_from_a_primitive(make_network,
         assert layer.weight.grad.abs().min() > 0
 
 
+@pytest.mark.slow
 def test_second_derivatives_are_refused_where_values_come_from_a_primitive(make_network):
     for network in other_networks(make_network):
         layer = layer_of(network)

@@ -85,6 +85,7 @@ def test_shots_on_aer_give_no_gradients_yet_values(layer):
         assert layer(torch.rand(2, 8)).shape == (2, 2)
 
 
+@pytest.mark.slow
 def test_training_on_aer_is_training_on_statevectors(tmp_path):
     options = TrainingOptions(
         recipe="tiny", steps=20, batch_size=8, learning_rate=1e-2, train_samples=64

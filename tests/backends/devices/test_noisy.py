@@ -52,9 +52,13 @@ def test_a_circuit_larger_than_the_file_is_refused(saved):
 
 
 @pytest.mark.parametrize(
-    "mitigation", ["readout", "zne", "readout+zne", "cdr", "readout+cdr", "readout+learned-zne",
-                   "readout+twirling+pec(samples=100)"]
-)  # fmt: skip
+    "mitigation",
+    [
+        *("readout", "zne", "readout+zne", "cdr", "readout+cdr"),
+        pytest.param("readout+learned-zne", marks=pytest.mark.slow),
+        pytest.param("readout+twirling+pec(samples=100)", marks=pytest.mark.slow),
+    ],
+)
 def test_mitigation_of_exact_values_is_free_of_shots(mitigation, make_circuit, values_for, exact):
     circuit = make_circuit(layers=2)
     values = values_for(circuit, (5,), seed=3)

@@ -23,7 +23,7 @@ def evs(backend, circuit, observables, values, **options):
         "noisy:thermal(t1_us=20,t2_us=15)+readout(0.02,0.1)+zz(0.5)",
     ],
 )
-@pytest.mark.parametrize("scale", [0.7, 1.5])
+@pytest.mark.parametrize("scale", [0.7, pytest.param(1.5, marks=pytest.mark.slow)])
 def test_both_methods_draw_from_the_same_distribution(
     name, scale, make_circuit, values_for, within_errors
 ):
@@ -69,6 +69,7 @@ def test_auto_gives_large_circuits_to_aer():
             backend.estimator().run([(circuit, observables)]).result()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["density", "aer"])
 def test_samples_belong_to_the_seed_and_the_pub(method, make_circuit, values_for):
     circuit = make_circuit()

@@ -160,6 +160,7 @@ def test_wrappers_run_in_front_of_the_hardware_estimator(make_circuit, values_fo
         assert np.abs(found - exact(*pub)).max() < 0.25
 
 
+@pytest.mark.slow
 def test_one_process_runs_any_number_of_equal_circuits(make_circuit):
     """The client's names for boxes run out at the 14th circuit whose parameters were made anew."""
     asked = [["ZII"], ["IZI"]]

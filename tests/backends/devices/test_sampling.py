@@ -83,6 +83,7 @@ def test_a_precision_of_zero_cannot_be_sampled(make_circuit, values_for):
         estimator.run([(circuit, "ZII", values_for(circuit))], precision=0.0)
 
 
+@pytest.mark.slow
 def test_the_reduced_device_gives_what_the_full_device_gives():
     """On all five qubits of the device, and on the two that the circuit uses."""
     from qiskit_aer import AerSimulator

@@ -25,7 +25,7 @@ TECHNIQUES = [
     "zne(factory=quadratic)",
     "zne(factory=exp)",
     "zne(scales=1,3)",
-    "learned-zne",
+    pytest.param("learned-zne", marks=pytest.mark.slow),
     "cdr",
     "pec(samples=500)",
     "twirling(randomizations=4)",

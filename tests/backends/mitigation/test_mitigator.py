@@ -14,7 +14,11 @@ from tests.backends.mitigation.circuits import NOISE, SILENT, entangled, stacked
 
 @pytest.mark.parametrize(
     ("mitigation", "pubs"),
-    [pytest.param("pec", 2, marks=pytest.mark.slow), ("cdr", 2), ("learned-zne", 6)],
+    [
+        pytest.param("pec", 2, marks=pytest.mark.slow),
+        ("cdr", 2),
+        pytest.param("learned-zne", 6, marks=pytest.mark.slow),
+    ],
 )
 def test_sampled_and_training_circuits_are_rows_of_templates(
     mitigation, pubs, exact_device, problem

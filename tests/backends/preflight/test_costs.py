@@ -14,7 +14,7 @@ from qvlm_qiskit.backends.preflight.costs import level_report
 from qvlm_qiskit.backends.pubs.work import Call
 
 WRAPPED = ("none", "readout", "zne", "readout+zne")
-LEARNING = ("cdr", "learned-zne", "readout+cdr(circuits=5)")
+LEARNING = ("cdr", pytest.param("learned-zne", marks=pytest.mark.slow), "readout+cdr(circuits=5)")
 SAMPLING = (
     *("twirling(randomizations=3)", "pec(samples=5)"),
     pytest.param("readout+twirling+zne", marks=pytest.mark.slow),

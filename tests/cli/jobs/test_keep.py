@@ -1,8 +1,11 @@
 from pathlib import Path
 
+import pytest
+
 from tests.cli.small_runs import MACHINE, STORE
 
 
+@pytest.mark.slow
 def test_a_damaged_raw_result_is_found_and_fetched_again(qvlm, ledger):
     assert qvlm("submit", "run", *MACHINE, *STORE).status == 0
     store = ledger()

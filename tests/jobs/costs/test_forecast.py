@@ -12,7 +12,8 @@ from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.jobs import recorded_backend
 from qvlm_qiskit.jobs.costs.forecast import forecast
 from qvlm_qiskit.jobs.recording import Recording, row_context
-from tests.jobs.conftest import StatesExecutions, sqlite_or_postgresql
+from tests.jobs.conftest import sqlite_or_postgresql
+from tests.jobs.executions import StatesExecutions
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

@@ -584,12 +584,12 @@ def one_rotation(angle):
 
 
 def test_random_expressions_with_one_key_have_one_value():
-    assert check_angles(1, 6000) > 2000
+    assert check_angles(1, 2500) > 800
 
 
 @pytest.mark.slow
 def test_many_random_expressions_with_one_key_have_one_value():
-    assert sum(check_angles(seed, 20_000) for seed in range(2, 8)) > 50_000
+    assert sum(check_angles(seed, 20_000) for seed in range(2, 5)) > 25_000
 
 
 def test_an_operator_is_the_same_in_all_of_its_forms():

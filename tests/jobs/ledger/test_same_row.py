@@ -91,6 +91,7 @@ def test_the_first_of_many_workers_decides(store, place):
         each.close()
 
 
+@pytest.mark.slow
 def test_a_row_that_another_worker_chose_meanwhile_is_used(buy, store, circuit, monkeypatch):
     """It was bought after this worker had read what there is."""
     service = Unreliable()

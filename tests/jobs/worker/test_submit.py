@@ -3,6 +3,7 @@
 import itertools
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -87,12 +88,13 @@ def test_two_workers_do_not_spend_one_budget_twice(tmp_path, store, intended):
     cost = made[0].executions
     assert cost
     barrier, refused = threading.Barrier(2), []
+    unhurried = replace(PATIENCE, start_seconds=60.0, lease_seconds=60.0)
     services = [Unreliable(), Unreliable()]
 
     def work(submission, service):
         own = JobStore(tmp_path / "jobs")
         service.allowance = lambda: (barrier.wait() and None) or service.left
-        worker = Worker(own, service, Budget(executions=cost), policy=PATIENCE)
+        worker = Worker(own, service, Budget(executions=cost), policy=unhurried)
         try:
             worker.advance(submission.id)
         except BudgetError as ex:

@@ -82,6 +82,7 @@ def test_depolarizing_is_the_textbook_channel():
     assert np.abs(found - ideal).max() > 0.01
 
 
+@pytest.mark.slow
 def test_more_noise_means_less_fidelity():
     backend = FakeManilaV2()
     circuit = entangling(3, backend, seed=7)

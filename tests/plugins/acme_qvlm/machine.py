@@ -20,7 +20,7 @@ from qvlm_qiskit.backends.service import (
 
 class AcmeJobs(JobService):
     machine, account, decoder = "acme", "ours", "acme-1"
-    post_seconds, visible_after_seconds, limits = 60.0, 10.0, JobLimits(executions=1000)
+    post_seconds, visible_after_seconds, limits = 2.0, 0.5, JobLimits(executions=1000)
 
     def submit(self, package, tag, *, max_seconds, session=None):
         return cloud.send(package.pubs, tag, max_seconds)

@@ -219,6 +219,7 @@ def random_circuit(seed):
     return circuit, rng.uniform(-3, 3, circuit.num_parameters)
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(st.integers(0, 2**32 - 1))
 def test_random_circuits_agree_with_stock(seed):

@@ -32,7 +32,7 @@ def check_merging(problem, twin, engine, twin_jacobian):
 
 
 @pytest.mark.parametrize("num_qubits", [3, 4])
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_merged_gates_equal_the_slow_twin(data, num_qubits, twin, engine, twin_jacobian):
     problem = data.draw(merging_problems(num_qubits, max_gates=24))

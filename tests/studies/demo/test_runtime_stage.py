@@ -36,6 +36,7 @@ def test_a_second_call_sends_nothing(model, processor, samples, runtime, counted
     assert (two["jobs"], two["new_rows"], two["stored_rows"]) == (0, 0, one["stored_rows"])
 
 
+@pytest.mark.slow
 def test_another_question_sends_only_what_is_new(
     model, processor, samples, runtime, counted, tmp_path
 ):
@@ -47,6 +48,7 @@ def test_another_question_sends_only_what_is_new(
     assert record["stored_rows"] == first["stored_rows"] + record["new_rows"]
 
 
+@pytest.mark.slow
 def test_the_answers_are_those_of_the_backend_without_a_ledger(
     model, processor, samples, runtime, tmp_path
 ):
@@ -56,6 +58,7 @@ def test_the_answers_are_those_of_the_backend_without_a_ledger(
     assert found == plain
 
 
+@pytest.mark.slow
 def test_the_model_is_put_back_on_its_own_machine(model, processor, samples, runtime, tmp_path):
     before = [layer.active_estimator for layer in model.quantum_layers.values()]
     recorded_inference(Exam(model, processor, samples[:2]), runtime, tmp_path)
@@ -63,12 +66,14 @@ def test_the_model_is_put_back_on_its_own_machine(model, processor, samples, run
     assert all(a is b for a, b in zip(after, before, strict=True))
 
 
+@pytest.mark.slow
 def test_progress_has_two_rounds(model, processor, samples, runtime, tmp_path, watch):
     seen = []
     recorded_inference(Exam(model, processor, samples[:2]), runtime, tmp_path, track=watch(seen))
     assert seen == [("Runtime inference", 2, [2]), ("read back from the store", 2, [2])]
 
 
+@pytest.mark.slow
 def test_a_damaged_store_is_an_error(model, processor, samples, runtime, counted, tmp_path):
     backend, device = counted(runtime)
     recorded_inference(Exam(model, processor, samples[:2]), backend, tmp_path)

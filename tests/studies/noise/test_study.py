@@ -34,6 +34,7 @@ def test_a_study_has_every_cell_of_its_grid_once(study):
     assert [float(r["loss"]) for r in table] == [r["loss"] for r in results["rows"]]
 
 
+@pytest.mark.slow
 def test_a_parquet_table_has_the_same_rows_with_types(study, short_run):
     parquet = pytest.importorskip("pyarrow.parquet")
     grid, out, _ = study

@@ -50,6 +50,7 @@ def test_every_factor_is_a_point_with_interval_and_errors(model, processor, samp
     assert machines(model) == before
 
 
+@pytest.mark.slow
 def test_stronger_noise_shrinks_the_values_more(model, processor, samples, rows):
     sweep = NoiseSweep("noisy:depolarizing(0.05)", scales=(0.0, 1.0, 4.0), shots=4000, seed=1)
     points = noise_sweep(Exam(model, processor, samples[:2]), rows, sweep)
@@ -59,6 +60,7 @@ def test_stronger_noise_shrinks_the_values_more(model, processor, samples, rows)
     assert bias[2] < -0.1
 
 
+@pytest.mark.slow
 def test_the_seed_makes_a_sweep_repeatable(model, processor, samples, rows):
     def sweep(seed):
         once = NoiseSweep("noisy:fake_manila", scales=(1.0,), shots=50, seed=seed)

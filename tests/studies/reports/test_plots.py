@@ -22,6 +22,7 @@ PLOTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLOTS)
 def test_the_same_numbers_are_the_same_svg_and_others_another(name):
     text = PLOTS[name](0.0)

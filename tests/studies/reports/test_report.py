@@ -135,12 +135,14 @@ def test_the_page_describes_the_mitigation_that_was_used(
     assert others not in page.words
 
 
+@pytest.mark.slow
 def test_an_empty_answer_is_shown_as_such(render, results):
     changed = copy.deepcopy(results)
     changed["examples"][0]["answers"]["exact"] = ""
     assert "(nothing)" in Page(render(changed)).words
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_page(demo, render, results):
     text = (demo[0] / "report.html").read_text(encoding="utf-8")
     assert render(results) == render(results) == text

@@ -18,6 +18,7 @@ from qvlm_qiskit.backends.mitigation.techniques.twirling import TWIRLED, twirled
 from tests.backends.mitigation.circuits import TARGET
 
 
+@pytest.mark.slow
 def test_coherent_errors_add_up_less_when_twirled(exact_device):
     """Ten cz that over-rotate by the same angle: (Nε)²/2 in a row, Nε²/2 on average."""
     epsilon, count = 0.06, 10
@@ -64,6 +65,7 @@ def test_all_paulis_around_a_gate_leave_its_unitary(name):
         assert Operator(twirled(circuit, np.array([choice]))).equiv(Operator(circuit))
 
 
+@pytest.mark.slow
 def test_parameters_survive_the_twirl():
     angle = Parameter("a")
     circuit = QuantumCircuit(2)
