@@ -154,13 +154,13 @@ def _check(running: list[Contender], batch: int, log: Log) -> None:
                 entry["reason"] = "ours failed, there is nothing to compare with"
                 continue
             references[size] = fresh["arrays"]
-        entry["deviations"] = _deviations(prepared["arrays"], references[size])
+        entry["deviations"] = deviations(prepared["arrays"], references[size])
         entry["deviation"] = max(entry["deviations"].values())
         if not entry["deviation"] <= TOLERANCE:
             entry["status"] = "wrong"
 
 
-def _deviations(path: str, reference: str) -> dict[str, float]:
+def deviations(path: str, reference: str) -> dict[str, float]:
     """Per array, the largest difference in units of the reference's largest entry."""
     with np.load(path) as ours, np.load(reference) as theirs:
         return {

@@ -2,6 +2,8 @@ r"""The engine against its peers: one command, ratios measured in one run.
 
     python benchmarks/engine.py [--smoke] [--rows paqm,qcnn,…] [--threads 1,2] [--rounds N]
                                 [--json PATH] [--only ours,tensorcircuit,…]
+    python benchmarks/engine.py --grid [--qubits 4,6,…] [--batches 1,2,…] [--threads 1,2]
+                                [--rounds N] [--json PATH] [--only …]
 
 Its environment is its own (``requirements.txt`` beside this file says how to make it). Tables go to
 the standard output, progress to the standard error. A peer that is not installed is listed as such.
@@ -23,6 +25,8 @@ from typing import Any
 from comparison import Plan, compare
 from compile_time import compile_times
 from goals import judge
+from grid import AMPLITUDES, BATCHES, GRID_PEERS, QUBITS, SLOW_S, Grid, cells_of, run_grid
+from grid_tables import render_grid
 from peers import PEERS
 from processes import run_tasks
 from tables import render
@@ -43,6 +47,9 @@ EXACT_PEAKS = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print, and store what ``--json`` asks for."""
     options = _options(arguments)
+    if options.grid:
+        _grid(options)
+        return
     results: dict[str, Any] = {
         "format": 1,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -59,6 +66,26 @@ def main(arguments: list[str] | None = None) -> None:
     if options.json is not None:
         text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
         options.json.write_text(text, encoding="utf-8")
+
+
+def _grid(options: argparse.Namespace) -> None:
+    """Measure the grid, or what a stored one lacks, and print it."""
+    results: dict[str, Any] = {
+        "format": 1,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {name: version_of(name) for name in PACKAGES},
+        "machine": machine(),
+        "left_out": f"more than {AMPLITUDES:,} amplitudes; a peer over {SLOW_S:g} s a call",
+        "cells": [],
+    }
+    if options.json is not None and options.json.exists():
+        results["cells"] = json.loads(options.json.read_text("utf-8"))["cells"]
+    with tempfile.TemporaryDirectory() as folder:
+        names = [name for name in PEERS if name in ("ours", *options.only)]
+        seconds = 0.01 if options.smoke else 0.1
+        grid = Grid(options.threads, names, options.rounds, seconds, Path(folder), log)
+        run_grid(grid, cells_of(options.qubits, options.batches), results, options.json)
+    print(render_grid(results), end="")
 
 
 def _measure(options: argparse.Namespace, threads: int, rows: dict[str, list[Any]]) -> None:
@@ -97,9 +124,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the engine against its peers.")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, ours and the stock pair")
     parser.add_argument("--rows", type=names_of(ROWS), help=f"of {', '.join(ROWS)}; default all")
-    parser.add_argument("--threads", type=_threads, default=None, help="default 1,2")
+    parser.add_argument("--threads", type=_positives, default=None, help="default 1,2")
     parser.add_argument("--rounds", type=positive, default=None, help="turns per peer; default 7")
     parser.add_argument("--json", type=Path, default=None, help="where to store all results")
+    parser.add_argument("--grid", action="store_true", help="angle-encoded circuits over n × B")
+    parser.add_argument("--qubits", type=_positives, help="of the grid; default 4,6,…,20")
+    parser.add_argument("--batches", type=_positives, help="of the grid; default 1,2,4,…,512")
     parser.add_argument(
         "--only",
         type=names_of(tuple(PEERS)),
@@ -110,7 +140,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     options.rows = options.rows or list(SMOKE_ROWS if smoke else ROWS)
     options.threads = options.threads or ([1] if smoke else [1, 2])
     options.rounds = options.rounds or (1 if smoke else 7)
-    options.only = options.only or list(ALWAYS if smoke else PEERS)
+    chosen = GRID_PEERS if options.grid else PEERS
+    options.only = options.only or list(ALWAYS if smoke else chosen)
+    options.qubits = options.qubits or list(QUBITS)
+    options.batches = options.batches or list(BATCHES)
     return options
 
 
@@ -138,7 +171,7 @@ def positive(text: str) -> int:
     return value
 
 
-def _threads(text: str) -> list[int]:
+def _positives(text: str) -> list[int]:
     return [positive(part) for part in text.split(",")]
 
 

@@ -39,7 +39,7 @@ class Worker:
         Args:
             threads: Limit of every library in it.
             peer: Whom it runs; None for a task.
-            circuit: What it runs.
+            circuit: What it runs; None for sizes that are asked for later.
             folder: Where it saves arrays.
             smoke: Whether circuits have their smoke sizes.
             environment: Variables of this process alone.

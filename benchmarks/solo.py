@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from timing import complex_gemm_rate, interleave, peak_bytes, repeat, spread
+from timing import complex_gemm_rate, copy_rate, interleave, peak_bytes, repeat, spread
 from torch import Tensor, nn
 from workloads import CIRCUITS, SMOKE, angle_circuit
 
@@ -124,6 +124,21 @@ def gemm(threads: int, smoke: bool) -> Result:
     }
 
 
+def sweep_floor(threads: int, smoke: bool, qubits: int, batch: int) -> Result:
+    """The least time of a cell of the grid, as the larger of two.
+
+    GEMM: the second layer's RY·RZ of four neighbouring qubits as one 16 × 16 matrix, as in
+    :func:`gemm`; the first layer acts on a product state and costs nothing. Memory: three passes
+    (the state forward, state and adjoint backward) over the two layers, each of which reads and
+    writes every amplitude once, at the rate of a copy of that size.
+    """
+    amplitudes, seconds = batch << qubits, 0.01 if smoke else 0.15
+    flop = 3 * math.ceil(qubits / 4) * amplitudes * 2**4 * 8
+    gemm_s = flop / complex_gemm_rate(1024, 1024, 1024, seconds)
+    memory_s = 3 * 2 * 2 * 8 * amplitudes / copy_rate(8 * amplitudes, seconds)
+    return {"floor_ms": 1000 * max(gemm_s, memory_s), "memory_ms": 1000 * memory_s}
+
+
 def memory(threads: int, smoke: bool) -> Result:
     """Peak memory of forward + backward of the QCNN row, in state batches of B · 2ⁿ · 8 bytes."""
     from peers import ours
@@ -146,10 +161,11 @@ def aer(threads: int, smoke: bool) -> Result:
     return compare_gradients((SMOKE if smoke else CIRCUITS)["n8"], smoke)
 
 
-TASKS: dict[str, Callable[[int, bool], Result]] = {
+TASKS: dict[str, Callable[..., Result]] = {
     "blocks": blocks,
     "scaling": scaling,
     "gemm": gemm,
+    "sweep_floor": sweep_floor,
     "memory": memory,
     "aer": aer,
 }

@@ -103,3 +103,13 @@ def complex_gemm_rate(rows: int, inner: int, columns: int, seconds: float = 1.0)
     torch.matmul(left, right, out=out)
     times = repeat(lambda: torch.matmul(left, right, out=out), seconds)
     return 8 * rows * inner * columns / min(times)
+
+
+def copy_rate(size: int, seconds: float = 1.0) -> float:
+    """Bytes per second, read and written ones together, of torch's copy of so many bytes."""
+    import torch
+
+    source = torch.zeros(size // 8, dtype=torch.complex64)
+    target = torch.empty_like(source)
+    target.copy_(source)
+    return 2 * size / min(repeat(lambda: target.copy_(source), seconds))

@@ -2,10 +2,12 @@
 
 The parent writes one JSON request per line and reads one JSON answer per line:
 
+- ``{"do": "switch", "qubits": n, "batch": b}``: go over to an angle-encoded circuit of that size;
 - ``{"do": "prepare"}``: build, call once, save the arrays of that call;
 - ``{"do": "arrays", "batch": b}``: save the arrays for the first b samples;
 - ``{"do": "measure", "what": "forward" or "both", "seconds": s}``: run times;
-- ``{"do": "task", "name": …}``: run one of :data:`solo.TASKS` and answer with its result.
+- ``{"do": "task", "name": …}``: run one of :data:`solo.TASKS` and answer with its result; what
+  else the request holds goes to the task.
 
 Libraries read their thread limits while they are imported, and compilers keep what they compiled:
 so every combination has a process of its own, and the parent lets them run in turn.
@@ -27,7 +29,7 @@ import numpy as np
 import torch
 from peers import PEERS
 from timing import repeat
-from workloads import CIRCUITS, SMOKE, Workload
+from workloads import CIRCUITS, SMOKE, Workload, angle_circuit
 
 Message = dict[str, Any]
 
@@ -52,6 +54,11 @@ class CircuitWorker:
         """Samples to measure, or why there are none."""
         limit = getattr(self.module, "batch_limit", lambda workload: workload.batch)
         return cast("int | str", limit(self.workload))
+
+    def switch(self, qubits: int, batch: int) -> Message:
+        """Go over to another circuit; what was built is let go."""
+        self.workload, self.runner = angle_circuit(qubits, batch), None
+        return {}
 
     def prepare(self) -> Message:
         """Build and call once: compilers do their work here."""
@@ -92,7 +99,8 @@ def answer(worker: CircuitWorker | None, request: Message, threads: int) -> Mess
     kind = request.pop("do")
     if worker is None:
         solo = importlib.import_module("solo")
-        return cast(Message, solo.TASKS[request["name"]](threads, request["smoke"]))
+        name, smoke = request.pop("name"), request.pop("smoke")
+        return cast(Message, solo.TASKS[name](threads, smoke, **request))
     return cast(Message, getattr(worker, kind)(**request))
 
 
@@ -109,7 +117,8 @@ def main() -> None:
         if config["peer"] is not None:
             circuits = SMOKE if config["smoke"] else CIRCUITS
             folder = Path(config["folder"])
-            workload = circuits[config["circuit"]]
+            chosen = config["circuit"]
+            workload = angle_circuit(2, 1) if chosen is None else circuits[chosen]
             worker = CircuitWorker(config["peer"], workload, config["threads"], folder)
         print(json.dumps({"ready": True}), file=channel, flush=True)
     except Exception as error:

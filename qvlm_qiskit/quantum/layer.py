@@ -262,16 +262,18 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     def _outputs(self, inputs: Tensor, features: Tensor | None) -> Tensor:
         """Values ``(…, n_observables)``; in a compiled program, by an operator of torch."""
         lead = inputs.shape[:-1]
-        size = math.prod(lead)
-        rows = inputs.reshape(size, inputs.shape[-1])
-        start = None if features is None else features.reshape(size, features.shape[-1])
+        rows, start = inputs, features
+        if len(lead) != 1:
+            size = math.prod(lead)
+            rows = inputs.reshape(size, inputs.shape[-1])
+            start = None if features is None else features.reshape(size, features.shape[-1])
         if torch.compiler.is_dynamo_compiling():
             (columns,) = self.neural_network.output_shape
             outputs: Tensor = layer_values(rows, self.weight, start, self._number, columns)
         else:
             check_threads()
             outputs = self.values(rows, self.weight, start)
-        return outputs.reshape(*lead, outputs.shape[-1])
+        return outputs if len(lead) == 1 else outputs.reshape(*lead, outputs.shape[-1])
 
     def values(
         self, rows: Tensor, weight: Tensor, features: Tensor | None = None, runs: bool = True
@@ -302,7 +304,8 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         if engine is None:
             primitive = self._primitive()
             return through_primitive(rows, weight, primitive, runs).to(dtype)
-        return self._exact(engine, rows, weight, start).to(dtype)
+        values = self._exact(engine, rows, weight, start)
+        return values if values.dtype == dtype else values.to(dtype)
 
     def _loads(self, engine: Engine | None, loaded: int) -> bool:
         """Whether the engine takes features as its initial states.
@@ -345,7 +348,10 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             CapacityError: The circuit is too large for it.
         """
         estimator = self.active_estimator
-        if not chose_no_gradient(self.neural_network) or needs_values(self.neural_network.circuit):
+        if not chose_no_gradient(self.neural_network):
+            return None
+        # what is compiled is defined without values; the check looks at every instruction
+        if self._engine is None and needs_values(self.neural_network.circuit):
             return None
         if type(estimator) is TorchEstimator:
             if estimator.default_precision != 0:
@@ -373,8 +379,8 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         batched, shared = widened(rows), widened(weight.to(rows.device))
         # complex products have no half-precision form, and autocast would round the read-out
         kind = rows.device.type
-        has_autocast = torch.amp.is_autocast_available(kind)
-        with torch.autocast(kind, enabled=False) if has_autocast else nullcontext():
+        rounds = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        with torch.autocast(kind, enabled=False) if rounds else nullcontext():
             if isinstance(engine, DensityEngine):
                 return engine.expectations(batched, shared, dtype)
             start = None if features is None else widened(features).to(dtype)

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,10 @@ DENSE_ENTRIES = 1 << 16
 """Up to this size an affine map is one matrix product, whatever its zeros."""
 DENSE_SHARE = 8
 """Beyond that it is one while at least one entry of so many is not zero."""
+
+
+Numbers = npt.NDArray[Any]
+_TOO_LARGE = "a gate angle is larger than the largest number"
 
 
 class AngleMap:
@@ -83,6 +88,45 @@ class AngleMap:
         self._are_inputs = plain and self._inputs.is_identity and self._weights.is_zero
         self._are_weights = plain and self._weights.is_identity and self._inputs.is_zero
         self._constants = DeviceConstants()
+        self._has_offset = bool(self._offset.any())
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether no row is any other expression."""
+        return not self._groups
+
+    def numbers(self, batched: Numbers | None, shared: Numbers) -> Numbers:
+        """What calling an affine map gives, for arrays; float64 where anything is computed.
+
+        Raises:
+            CircuitError: An angle that is not finite for finite values.
+        """
+        selects = self._weights if batched is None or self._inputs.is_zero else self._inputs
+        if selects.selects and not self._has_offset:
+            if selects is self._weights:
+                return self._weights.of(shared)[None]
+            if self._weights.is_zero and batched is not None:
+                return self._inputs.of(batched)
+        angles = self._offset[None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            if batched is not None and not self._inputs.is_zero:
+                angles = angles + self._inputs.of(batched)
+            if not self._weights.is_zero:
+                angles = angles + self._weights.of(shared)
+            if math.isfinite(angles.sum()) or np.isfinite(angles).all():
+                return angles
+        given = [shared] if batched is None else [batched, shared]
+        if all(np.isfinite(values).all() for values in given):
+            raise CircuitError(_TOO_LARGE)
+        return angles
+
+    def pull_inputs(self, slopes: Numbers) -> Numbers:
+        """Gradients by what is given per sample, from those by affine angles, ``(B, n_rows)``."""
+        return self._inputs.pull(slopes)
+
+    def pull_weights(self, slopes: Numbers) -> Numbers:
+        """Gradients by what is given once, from those by affine angles, ``(n_rows,)``."""
+        return self._weights.pull(slopes)
 
     def __call__(self, batched: Tensor | None, shared: Tensor) -> Tensor:
         """Angles in radians, ``(B or 1, n_rows)``; 1 where no sample changes any.
@@ -114,7 +158,7 @@ class AngleMap:
 
     def _affine(self, batched: Tensor | None, shared: Tensor) -> Tensor:
         inputs = None if batched is None or self._inputs.is_zero else self._inputs(batched)
-        if inputs is not None and self._weights.is_zero and not self._offset.any():
+        if inputs is not None and self._weights.is_zero and not self._has_offset:
             return inputs
         constant = self._constants.get("offset", lambda: self._offset, shared.device, shared.dtype)
         angles = constant if self._weights.is_zero else constant + self._weights(shared)
@@ -148,6 +192,10 @@ class _Linear:
             and np.array_equal(self._columns, self._rows)
             and bool(np.all(self._slopes == 1))
         )
+        # one parameter per row, as it is: nothing is computed, so nothing is rounded
+        self.selects = self._one_per_row and bool(np.all(self._slopes == 1))
+        self._distinct = len(np.unique(self._columns)) == len(entries)
+        self._width = shape[1]
         size = shape[0] * shape[1]
         self._matrix: npt.NDArray[np.float64] | None = None
         if size <= max(DENSE_ENTRIES, DENSE_SHARE * len(entries)) and not self.is_identity:
@@ -169,6 +217,39 @@ class _Linear:
             return terms
         rows = self._get("rows", lambda: self._rows, vectors, torch.int64)
         return vectors.new_zeros(*vectors.shape[:-1], self._size).index_add(-1, rows, terms)
+
+    def of(self, vectors: Numbers) -> Numbers:
+        """The same for arrays; in their own precision where rows are parameters as they are."""
+        if self.is_identity:
+            return vectors
+        if self.selects:
+            chosen: Numbers = vectors.take(self._columns, axis=-1)
+            return chosen
+        vectors = vectors.astype(np.float64, copy=False)
+        if self._matrix is not None:
+            product: Numbers = vectors @ self._matrix.T
+            return product
+        terms: Numbers = vectors.take(self._columns, axis=-1) * self._slopes
+        if self._one_per_row:
+            return terms
+        out = np.zeros((*vectors.shape[:-1], self._size))
+        np.add.at(out.T, self._rows, terms.T)
+        return out
+
+    def pull(self, slopes: Numbers) -> Numbers:
+        """The transposed matrix on the last axis: ``(…, n_rows)`` → ``(…, n_columns)``."""
+        if self.is_identity:
+            return slopes
+        if self._one_per_row and self._distinct:
+            out = np.zeros((*slopes.shape[:-1], self._width))
+            out[..., self._columns] = slopes if self.selects else slopes * self._slopes
+            return out
+        if self._matrix is not None:
+            product: Numbers = slopes @ self._matrix
+            return product
+        out = np.zeros((*slopes.shape[:-1], self._width))
+        np.add.at(out.T, self._columns, (slopes[..., self._rows] * self._slopes).T)
+        return out
 
     def _get(
         self,
@@ -253,7 +334,7 @@ def _check_size(angles: Tensor, given: Sequence[Tensor]) -> None:
     if not transforms.may_look(angles) or math.isfinite(angles.detach().sum()):
         return
     if not bool(angles.detach().isfinite().all()) and not _has_nonfinite(given):
-        raise CircuitError("a gate angle is larger than the largest number")
+        raise CircuitError(_TOO_LARGE)
 
 
 def _has_nonfinite(tensors: Sequence[Tensor]) -> bool:

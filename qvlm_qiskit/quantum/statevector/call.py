@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 
 
@@ -18,3 +20,8 @@ class Call:
 
     dtype: torch.dtype
     normalise: bool = False
+
+    @property
+    def numbers(self) -> np.dtype[Any]:
+        """The same precision for numpy."""
+        return np.dtype(np.float64 if self.dtype == torch.float64 else np.float32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,14 @@ from qvlm_qiskit.quantum.program.light_cone import light_cone
 from qvlm_qiskit.quantum.program.program import AmplitudeLoad, Program
 from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
+from qvlm_qiskit.quantum.statevector.cpu.node import AffineAngles, GivenAngles, Task
 from qvlm_qiskit.quantum.statevector.tensors.executor import TensorExecutor
 from qvlm_qiskit.quantum.statevector.tensors.readout import Readout, Term
 from qvlm_qiskit.quantum.transforms import is_transformed
 
 MAX_SWEEP_QUBITS = MAX_PLAN_QUBITS
 """Above this, the index tables of the CPU sweeps would take more memory than the state."""
+_PLAIN = {torch.float32, torch.float64}
 
 
 class StatevectorEngine:
@@ -67,6 +69,7 @@ class StatevectorEngine:
         self._terms = _terms(program, observables)
         self._shared_angles = AngleMap(program.angles, self.plan.shared_rows.tolist(), num_batched)
         self._batched_angles: dict[int, AngleMap] = {}
+        self._tasks: dict[tuple[int, torch.dtype, bool], Task | None] = {}
         self._reads = self._find_reads()
         self._constants = DeviceConstants()
 
@@ -117,17 +120,48 @@ class StatevectorEngine:
             and not is_transformed(*given)
             and not torch.compiler.is_exporting()
         )
-        executor = self.cpu_executor if sweep else self.tensor_executor
         first = 0 if features is None else self.num_loaded
         start = self._amplitudes(batched, shared) if features is None else features
         if sweep and features is not None:
             start = _long_enough(features)
         start = None if start is None else start.to(dtype)
-        shared_angles, batched_angles = self._angles(batched, shared, first)
-        call = Call(dtype, normalise=features is not None)
-        values = executor.expectations(shared_angles, batched_angles, start, call)
+        normalise = features is not None
+        if sweep and batched.dtype in _PLAIN and shared.dtype in _PLAIN:
+            task = self._affine_task(first, dtype, normalise)
+            if task is not None:
+                return task.values(shared, batched, start)
+        call = Call(dtype, normalise)
+        angles = self._angles(batched, shared, first)
+        by_tensors = self.tensor_executor.expectations
+        if sweep:
+            bound = Task(self.cpu_executor, GivenAngles(), call, by_tensors)
+            values = bound.values(*angles, start)
+        else:
+            values = by_tensors(*angles, start, call)
         tensors = zip((batched, shared), self._reads, strict=True)
         return kept_in_graph(values, *(tensor for tensor, read in tensors if not read))
+
+    def _affine_task(self, first: int, dtype: torch.dtype, normalise: bool) -> Task | None:
+        """From parameters to values in one node; the first inputs are left out.
+
+        None where some angle is no affine function of the parameters.
+        """
+        key = first, dtype, normalise
+        if key not in self._tasks:
+            shared, batched = self._shared_angles, self._batched_map(first)
+            made = None
+            if shared.is_affine and batched.is_affine:
+                angles, call = AffineAngles(shared, batched), Call(dtype, normalise)
+                made = Task(self.cpu_executor, angles, call, partial(self._by_tensors, first))
+            self._tasks[key] = made
+        return self._tasks[key]
+
+    def _by_tensors(
+        self, first: int, shared: Tensor, batched: Tensor, start: Tensor | None, call: Call
+    ) -> Tensor:
+        """What that node computes, in torch operations."""
+        angles = self._angles(batched, shared, first)
+        return self.tensor_executor.expectations(*angles, start, call)
 
     def states(self, batched: Tensor, shared: Tensor) -> Tensor:
         """Final states ``(B, 2**n)`` of ``program``; arguments as in :meth:`expectations`.
@@ -141,12 +175,7 @@ class StatevectorEngine:
     @cached_property
     def cpu_executor(self) -> CpuExecutor:
         """The compiled sweeps."""
-        return CpuExecutor(
-            self.plan,
-            _term_arrays(self._terms),
-            self.num_observables,
-            self.tensor_executor.expectations,
-        )
+        return CpuExecutor(self.plan, _term_arrays(self._terms), self.num_observables)
 
     @cached_property
     def tensor_executor(self) -> TensorExecutor:
@@ -167,12 +196,16 @@ class StatevectorEngine:
 
         ``batched`` lacks the first ``skipped`` inputs.
         """
+        first = self._shared_angles(None, shared)[0]
+        return first, self._batched_map(skipped)(batched, shared).expand(batched.shape[0], -1)
+
+    def _batched_map(self, skipped: int) -> AngleMap:
+        """The angles that are not shared, as a map of inputs without the first of them."""
         if skipped not in self._batched_angles:
             rows = self.plan.batched_rows.tolist()
             made = AngleMap(self.program.angles, rows, self.num_batched, skipped)
             self._batched_angles[skipped] = made
-        first = self._shared_angles(None, shared)[0]
-        return first, self._batched_angles[skipped](batched, shared).expand(batched.shape[0], -1)
+        return self._batched_angles[skipped]
 
     def _amplitudes(self, batched: Tensor, shared: Tensor) -> Tensor | None:
         """Initial states ``(B, 2**n)``, None for |0…0⟩."""

@@ -116,3 +116,38 @@ def test_an_angle_of_complex_numbers_alone_is_refused_when_it_is_compiled():
     circuit = QuantumCircuit(1)
     circuit.rx(1j * a * 1j + 1, 0)
     assert compile_circuit(circuit).angles.coefficients == [{0: -1.0}]
+
+
+AFFINE = [2 * X[0] - W[1] + 0.5, W[0] / 4, X[1], X[1] + 0 * W[0], 0.25 - X[0] - X[1]]
+
+
+@pytest.mark.parametrize("dense", [0, 1 << 16])
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [2, 3], [2], [0, -1], [1]])
+def test_arrays_are_mapped_and_their_slopes_pulled_back_as_tensors_are(monkeypatch, dense, rows):
+    monkeypatch.setattr(binding, "DENSE_ENTRIES", dense)
+    monkeypatch.setattr(binding, "DENSE_SHARE", bool(dense))
+    angles = AngleMap(table_of(AFFINE), rows, len(X))
+    x, w = BATCHED.clone().requires_grad_(), SHARED.clone().requires_grad_()
+    expected = angles(x, w)
+    np.testing.assert_allclose(angles.numbers(BATCHED.numpy(), SHARED.numpy()), expected.detach())
+    slopes = np.random.default_rng(0).normal(size=expected.shape)
+    by_x, by_w = torch.autograd.grad(
+        expected, (x, w), torch.from_numpy(slopes), allow_unused=True, materialize_grads=True
+    )
+    if angles.reads_inputs:
+        np.testing.assert_allclose(angles.pull_inputs(slopes), by_x, atol=1e-14)
+    np.testing.assert_allclose(angles.pull_weights(slopes.sum(axis=0)), by_w, atol=1e-14)
+
+
+def test_parameters_as_they_are_keep_their_precision_and_others_become_doubles():
+    single = BATCHED.float().numpy()
+    weights = SHARED.float().numpy()
+    assert AngleMap(table_of([X[1], X[0]]), [0, 1], 2).numbers(single, weights).dtype == np.float32
+    assert AngleMap(table_of([2 * X[1]]), [0], 2).numbers(single, weights).dtype == np.float64
+
+
+def test_an_array_of_angles_beyond_the_largest_number_is_refused():
+    angles = AngleMap(table_of([10 * X[0]]), [0], len(X))
+    with pytest.raises(CircuitError, match="larger than the largest number"):
+        angles.numbers(np.array([[1e308, 0.0]]), SHARED.numpy())
+    assert np.isnan(angles.numbers(np.array([[np.nan, 0.0]]), SHARED.numpy())).all()

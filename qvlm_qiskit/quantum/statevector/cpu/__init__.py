@@ -1,6 +1,8 @@
 """Compiled passes over tiles of states, forward and backward.
 
-`executor` drives `sweeps`, which are made of `kernels` and `one_qubit` gates, begin with
-`initial_states` and end with `readout`; `arrays` are what they work on, `jit` is how they are
+`node` is their place in torch's graph: it binds angles and asks `executor`, which runs samples side
+by side in `sweeps`, or few and large ones in `single`. Both are made of `kernels` and `one_qubit`
+gates, begin with `initial_states` and end with `readout`; `single` takes runs of gates through
+`blocks`, whose lowest qubits are `vectors`. `arrays` are what they work on, `jit` is how they are
 compiled and kept, `kernel_cache` says whether they are, `warm_up` compiles them.
 """

@@ -1,25 +1,24 @@
-"""The CPU executor: plans and Numba sweeps behind one ``torch.autograd.Function``."""
+"""The CPU executor: a plan's Numba sweeps over arrays, in tiles and threads."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any, cast
+from itertools import pairwise
+from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.program.fusion import Plan
 from qvlm_qiskit.quantum.statevector.call import Call
-from qvlm_qiskit.quantum.statevector.cpu import one_qubit, sweeps
+from qvlm_qiskit.quantum.statevector.cpu import single, sweeps
 from qvlm_qiskit.quantum.statevector.cpu.arrays import PlanArrays
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
-from qvlm_qiskit.quantum.transforms import require_single
 
 TILE_BYTES = 1 << 19
 """One tile of states: it has to stay in the second-level cache with λ and a scratch buffer."""
@@ -27,27 +26,27 @@ MAX_LANES = 64
 MIN_LANES = 8
 """Fewer samples side by side leave the vector units idle on the low qubits; a tile that is too
 large for the cache costs less (measured, docs/log.md)."""
-THREAD_WORK = 1 << 18
+SINGLE_QUBITS = 13
+"""From so many qubits on, a tile leaves the cache at every gate: one sample goes after another."""
+THREAD_WORK = 1 << 19
 """Amplitude updates (passes × states × 2ⁿ) that are worth a thread of their own."""
 
-Twin = Callable[[Tensor, Tensor, Tensor | None, Call], Tensor]
-Terms = tuple[npt.NDArray[Any], ...]
+Array = npt.NDArray[Any]
+Terms = tuple[Array, ...]
 
 
 class CpuExecutor:
-    """Runs a plan for one list of Pauli terms, on CPU tensors."""
+    """Runs a plan for one list of Pauli terms."""
 
-    def __init__(self, plan: Plan, terms: Terms, num_observables: int, twin: Twin) -> None:
+    def __init__(self, plan: Plan, terms: Terms, num_observables: int) -> None:
         """Keep the arrays that the kernels read.
 
         Args:
             plan: From :func:`~qvlm_qiskit.quantum.program.fusion.fuse`.
             terms: Offsets, x masks, z masks, coefficients and columns, grouped by x.
             num_observables: Columns of the result.
-            twin: The same function in torch operations, for second derivatives.
         """
         self.plan = plan
-        self.twin = twin
         self.num_observables = num_observables
         dense, offsets, dense_start = _dense_arrays(plan)
         self._arrays = PlanArrays(
@@ -55,64 +54,56 @@ class CpuExecutor:
             plan.constants, plan.tables, plan.phases, dense, offsets, dense_start, *terms,
         )  # fmt: skip
 
-    def expectations(
-        self,
-        shared: Tensor,
-        batched: Tensor,
-        amplitudes: Tensor | None,
-        call: Call,
-    ) -> Tensor:
-        """Values ``(B, n_observables)``.
+    def lanes(self, dtype: np.dtype[Any], batch: int) -> int:
+        """Samples per tile; one where amplitudes of one sample fill the vectors better."""
+        fit = max(MIN_LANES, TILE_BYTES // (2 * dtype.itemsize << self.plan.num_qubits))
+        # every thread gets a tile before tiles get wider
+        share = -(-batch // self._threads(batch))
+        if self._has_single and (share < MIN_LANES or self.plan.num_qubits >= SINGLE_QUBITS):
+            return 1
+        lanes = 1
+        while lanes < min(MAX_LANES, fit, share):
+            lanes *= 2
+        return lanes
+
+    @property
+    def _has_single(self) -> bool:
+        """Whether samples can be run one after the other, compiled."""
+        return self.plan.num_qubits >= single.LOW_BITS and not numba.config.DISABLE_JIT
+
+    def _driver(self, lanes: int) -> Any:
+        """What runs tiles of so many samples."""
+        return single if lanes == 1 and self._has_single else sweeps
+
+    def run(
+        self, shared: Array, batched: Array, amplitudes: Array | None, call: Call, keep: bool
+    ) -> tuple[Array, Array, tuple[Any, ...]]:
+        """Values, final states by tile (empty unless ``keep``), and what the way back needs.
 
         Args:
             shared: Angles that all samples share, ``(n_shared,)``, in the plan's order.
             batched: Angles per sample, ``(B, n_batched)``.
             amplitudes: Initial states ``(B, 2**n)`` of the call's dtype, or None for |0…0⟩.
             call: The states' precision, and whether the rows of ``amplitudes`` have any scale.
+            keep: Whether a way back will follow.
         """
-        empty = batched.new_zeros(len(batched), 0, dtype=call.dtype)
-        start = empty if amplitudes is None else amplitudes
-        return cast(
-            Tensor,
-            _Sweep.apply(shared, batched, start, (self, call)),  # type: ignore[no-untyped-call]
-        )
-
-    def lanes(self, dtype: np.dtype[Any], batch: int) -> int:
-        """Samples per tile."""
-        fit = max(MIN_LANES, TILE_BYTES // (2 * dtype.itemsize << self.plan.num_qubits))
-        # every thread gets a tile before tiles get wider
-        share = -(-batch // torch.get_num_threads())
-        lanes = 1
-        while lanes < min(MAX_LANES, fit, share):
-            lanes *= 2
-        return lanes
-
-    def run(
-        self, shared: npt.NDArray[Any], batched: npt.NDArray[Any], amplitudes: npt.NDArray[Any],
-        normalise: bool, keep: bool,
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[Any, ...]]:  # fmt: skip
-        """Values, final states by tile (empty unless ``keep``), and what the way back needs."""
-        batch, dtype = len(batched), amplitudes.dtype
-        tiles, lanes, saved = self._prepared(shared, batched, amplitudes, normalise)
-        matrices, weights, angles, start, scales = saved
-        size = lanes << self.plan.num_qubits
+        batch, dtype = len(batched), call.numbers
+        start = np.empty((batch, 0), dtype) if amplitudes is None else amplitudes
+        tiles, lanes, saved = self._prepared(shared, batched, start, call.normalise)
+        driver, size = self._driver(lanes), lanes << self.plan.num_qubits
         states = np.empty((tiles if keep else 0, 2, size), dtype)
         out = np.zeros((tiles, self.num_observables, lanes), dtype)
 
         def work(first: int, last: int) -> None:
             target = states if keep else np.empty((1, 2, size), dtype)
-            sweeps.forward(
-                self._arrays, matrices, weights, angles, start, scales, target, out, first, last,
-                keep,
-            )  # fmt: skip
+            driver.forward(self._arrays, *saved, target, out, first, last, keep)
 
         self._in_threads(work, tiles, lanes)
-        values = out.transpose(0, 2, 1).reshape(tiles * lanes, -1)[:batch]
-        return values, states, saved
+        return _rows(out, batch), states, saved
 
     def adopt(
-        self, states: npt.NDArray[Any], shared: npt.NDArray[Any], batched: npt.NDArray[Any]
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[Any, ...]]:
+        self, states: Array, shared: Array, batched: Array
+    ) -> tuple[Array, Array, tuple[Any, ...]]:
         """As :meth:`run` from |0…0⟩, with final states ``(B, 2**n)`` of another simulator."""
         batch, dtype = len(batched), batched.dtype
         nothing = np.empty((batch, 0), dtype)
@@ -120,132 +111,113 @@ class CpuExecutor:
         rows = _padded(states, tiles * lanes).reshape(tiles, lanes, -1).transpose(0, 2, 1)
         kept = np.stack([rows.real, rows.imag], axis=1).astype(dtype).reshape(tiles, 2, -1)
         out = np.zeros((tiles, self.num_observables, lanes), dtype)
+        driver = self._driver(lanes)
         self._in_threads(
-            lambda first, last: sweeps.read_out(self._arrays, kept, out, first, last), tiles, lanes
+            lambda first, last: driver.read_out(self._arrays, kept, out, first, last), tiles, lanes
         )
-        values = out.transpose(0, 2, 1).reshape(tiles * lanes, -1)[:batch]
-        return values, kept, saved
+        return _rows(out, batch), kept, saved
 
     def _prepared(
-        self, shared: npt.NDArray[Any], batched: npt.NDArray[Any], amplitudes: npt.NDArray[Any],
-        normalise: bool,
-    ) -> tuple[int, int, tuple[Any, ...]]:  # fmt: skip
+        self, shared: Array, batched: Array, amplitudes: Array, normalise: bool
+    ) -> tuple[int, int, tuple[Any, ...]]:
         """Tiles, samples per tile, and the arrays that the sweeps read."""
-        announce()
         dtype = amplitudes.dtype
         lanes = self.lanes(dtype, len(batched))
+        announce(self._driver(lanes))
         tiles = -(-len(batched) // lanes)
-        rows = _padded(batched, tiles * lanes)
-        angles = _half_angles(rows.reshape(tiles, lanes, -1).transpose(0, 2, 1), dtype)
+        trig = _half_angles(shared, batched, tiles, lanes, dtype)
         start = _padded(amplitudes, tiles * lanes)
         scales = np.empty((len(start) if normalise else 0, 2))
-        weights = _half_angles(shared[None], dtype)[0]
-        matrices = np.zeros((len(self.plan.gate_batched), 8), dtype)
-        one_qubit.shared_matrices(self._arrays, weights, matrices)
-        return tiles, lanes, (matrices, weights, angles, start, scales)
+        return tiles, lanes, (trig, len(shared), start, scales)
 
     def gradient(
-        self, grad: npt.NDArray[Any], states: npt.NDArray[Any], saved: tuple[Any, ...],
-        with_amplitudes: bool,
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:  # fmt: skip
+        self, grad: Array, states: Array, saved: tuple[Any, ...], with_amplitudes: bool
+    ) -> tuple[Array, Array, Array]:
         """Gradients for shared angles, batched angles and amplitudes; uses up ``states``."""
-        matrices, weights, angles, start, scales = saved
+        trig, num_shared, _, _ = saved
         tiles, lanes = states.shape[0], states.shape[2] >> self.plan.num_qubits
-        batch, dtype = len(grad), states.dtype
-        padded = _padded(grad, tiles * lanes).reshape(tiles, lanes, -1)
-        seeds = np.ascontiguousarray(padded.transpose(0, 2, 1))
-        d_angles = np.zeros((tiles, angles.shape[2], lanes), dtype)
+        batch, dtype, driver = len(grad), states.dtype, self._driver(lanes)
+        num_batched = (trig.shape[1] - num_shared) // (tiles * lanes)
+        seeds = _tiled(grad, tiles, lanes)
+        d_angles = np.zeros((tiles, num_batched, lanes), dtype)
         width = 1 << self.plan.num_qubits if with_amplitudes else 0
         d_start = np.empty((tiles * lanes, width), dtype)
-        parts: list[npt.NDArray[Any]] = []
+        parts: list[Array] = []
 
         def work(first: int, last: int) -> None:
-            d_weights = np.zeros(weights.shape[1])
+            d_weights = np.zeros(num_shared)
             parts.append(d_weights)
-            sweeps.backward(
-                self._arrays, matrices, weights, angles, start, scales, states, seeds, d_weights,
-                d_angles, d_start, first, last,
-            )  # fmt: skip
+            driver.backward(
+                self._arrays, *saved, states, seeds, d_weights, d_angles, d_start, first, last
+            )
 
         self._in_threads(work, tiles, lanes)
-        d_rows = d_angles.transpose(0, 2, 1).reshape(tiles * lanes, -1)[:batch]
-        return np.sum(parts, axis=0), d_rows, d_start[:batch]
+        return sum(parts[1:], parts[0]), _rows(d_angles, batch), d_start[:batch]
 
     def _in_threads(self, work: Callable[[int, int], None], tiles: int, lanes: int) -> None:
         """Spread tiles over as many threads as torch uses; the kernels release the GIL."""
-        amount = tiles * (lanes << self.plan.num_qubits) * (len(self.plan.passes) + 1)
-        threads = min(torch.get_num_threads(), tiles, max(1, amount // THREAD_WORK))
+        threads = min(tiles, self._threads(tiles * lanes))
         if threads == 1:
             work(0, tiles)
             return
         bounds = [tiles * t // threads for t in range(threads + 1)]
-        list(_pool(threads).map(work, bounds[:-1], bounds[1:]))
+        others = [_pool(threads).submit(work, *pair) for pair in pairwise(bounds[1:])]
+        work(0, bounds[1])
+        for other in others:
+            other.result()
+
+    def _threads(self, batch: int) -> int:
+        """Threads that so many samples are worth, at most torch's."""
+        most = torch.get_num_threads()
+        if most == 1:
+            return 1
+        amount = (batch << self.plan.num_qubits) * (len(self.plan.passes) + 1)
+        return min(most, batch, max(1, amount // THREAD_WORK))
 
 
-class _Sweep(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        shared: Tensor,
-        batched: Tensor,
-        amplitudes: Tensor,
-        what: tuple[CpuExecutor, Call],
-    ) -> Tensor:
-        executor, call = what
-        keep = any(ctx.needs_input_grad[:3])
-        angles, rows, start = _arrays(shared, batched, amplitudes)
-        run = executor.run
-        values, ctx.states, ctx.saved = run(angles, rows, start, call.normalise, keep)
-        ctx.what = what
-        ctx.save_for_backward(shared, batched, amplitudes)
-        return torch.from_numpy(np.ascontiguousarray(values))
+def _half_angles(
+    shared: Array, batched: Array, tiles: int, lanes: int, dtype: np.dtype[Any]
+) -> Array:
+    """Cosines and sines of half the angles, computed in doubles.
 
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        require_single(grad)
-        inputs, (executor, call) = ctx.saved_tensors, ctx.what
-        if torch.is_grad_enabled():  # create_graph=True: the sweep itself has no derivative
-            wanted = ctx.needs_input_grad[:3]
-            found = _differentiable(ctx.what, inputs, wanted, grad)
-            return (*found, None)
-        if ctx.states is None:  # used up by an earlier backward pass (retain_graph=True)
-            angles, rows, start = _arrays(*inputs)
-            _, ctx.states, ctx.saved = executor.run(angles, rows, start, call.normalise, True)
-        states, ctx.states = ctx.states, None
-        gradients = executor.gradient(*_arrays(grad), states, ctx.saved, ctx.needs_input_grad[2])
-        wanted = zip(gradients, inputs, ctx.needs_input_grad, strict=False)
-        found = [torch.from_numpy(g).to(x.dtype) if need else None for g, x, need in wanted]
-        return (*found, None)
+    Args:
+        shared: ``(n_shared,)`` radians.
+        batched: ``(B, n_batched)``; what a last tile lacks is padded with zeros.
+        tiles: How many.
+        lanes: Samples in each.
+        dtype: Of the result.
+
+    Returns:
+        ``(2, n_shared + tiles·n_batched·lanes)``: the shared ones, then tile by tile.
+    """
+    count, (batch, width) = len(shared), batched.shape
+    half = np.empty(count + tiles * width * lanes)
+    half[:count] = shared
+    own = half[count:].reshape(tiles, width, lanes)
+    if batch < tiles * lanes:
+        batched = _padded(batched, tiles * lanes)
+    own[...] = batched.reshape(tiles, lanes, width).transpose(0, 2, 1)
+    half *= 0.5
+    out = np.empty((2, len(half)), dtype)
+    np.cos(half, out=out[0], casting="same_kind")
+    np.sin(half, out=out[1], casting="same_kind")
+    return out
 
 
-def _differentiable(
-    what: tuple[CpuExecutor, Call], inputs: Sequence[Tensor], needed: Sequence[bool], grad: Tensor
-) -> list[Tensor | None]:
-    executor, call = what
-    shared, batched, amplitudes = inputs
-    start = amplitudes if amplitudes.shape[1] else None
-    values = executor.twin(shared, batched, start, call)
-    wanted = [x for x, need in zip(inputs, needed, strict=False) if need and x.numel()]
-    found = iter(
-        torch.autograd.grad(values, wanted, grad, create_graph=True, materialize_grads=True)
-    )
-    return [
-        next(found) if need and x.numel() else None for x, need in zip(inputs, needed, strict=False)
-    ]
+def _tiled(rows: Array, tiles: int, lanes: int) -> Array:
+    """Rows ``(B, n)`` as (tiles, n, lanes), zeros behind the batch."""
+    padded = _padded(rows, tiles * lanes).reshape(tiles, lanes, rows.shape[1])
+    return np.ascontiguousarray(padded.transpose(0, 2, 1))
 
 
-def _arrays(*tensors: Tensor) -> list[npt.NDArray[Any]]:
-    """Views on the tensors' memory, without gradient."""
-    return [memory_view(tensor) for tensor in tensors]
+def _rows(tiled: Array, batch: int) -> Array:
+    """The other way: ``(batch, n)``, contiguous."""
+    tiles, width, lanes = tiled.shape
+    rows = tiled.transpose(0, 2, 1).reshape(tiles * lanes, width)
+    return np.ascontiguousarray(rows[:batch])
 
 
-def _half_angles(angles: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
-    """Cosines and sines of half the angles, as a new second axis; computed in doubles."""
-    half = np.multiply(angles, 0.5, dtype=np.float64)
-    return np.ascontiguousarray(np.stack([np.cos(half), np.sin(half)], axis=1), dtype)
-
-
-def _padded(array: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
+def _padded(array: Array, rows: int) -> Array:
     """Rows of zeros behind the batch, so that the last tile is whole."""
     if len(array) == rows:
         return np.ascontiguousarray(array)
@@ -254,7 +226,7 @@ def _padded(array: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
     return padded
 
 
-def _dense_arrays(plan: Plan) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+def _dense_arrays(plan: Plan) -> tuple[Array, Array, Array]:
     """Fixed matrices end to end, their qubits' index offsets (width first), and their starts."""
     flat = [d.matrix.ravel() for d in plan.dense]
     start = np.cumsum([0, *(len(f) for f in flat)])[:-1].astype(np.int64)

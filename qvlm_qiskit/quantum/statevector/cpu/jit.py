@@ -2,7 +2,7 @@
 
 Numba compiles a kernel again when its own file has changed, but not when a function has that it
 calls in another file; the machine code of the old one would go on running. So the key of every
-kernel here is a digest of all files in this folder.
+kernel here is a digest of all files in this folder that hold kernels, and of this one.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -18,16 +18,23 @@ from typing import Any
 from numba import njit
 from numba.core.caching import FunctionCache
 
-_OPTIONS = {"fastmath": True, "nogil": True, "error_model": "numpy", "boundscheck": False}
+_OPTIONS = {
+    "fastmath": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "boundscheck": False,
+    # kernels are called from Python and from each other, never from C
+    "no_cfunc_wrapper": True,
+}
 
 
 @cache
 def kernels_digest() -> str:
-    """The SHA-256 (hex) of the sources in this folder, with their names."""
+    """The SHA-256 (hex) of the sources in this folder that hold kernels, with their names."""
     digest = hashlib.sha256()
     for source in sorted(files(__package__).iterdir(), key=lambda found: found.name):
-        if source.name.endswith(".py"):
-            text = source.read_bytes()
+        text = source.read_bytes() if source.name.endswith(".py") else b""
+        if b"\n@jit" in text or source.name == "jit.py":
             digest.update(f"{source.name} {len(text)}\n".encode() + text)
     return digest.hexdigest()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from functools import cache
+from typing import Any
 
 from qvlm_qiskit.quantum.statevector.cpu import sweeps
 from qvlm_qiskit.quantum.statevector.cpu.jit import on_disk
@@ -16,13 +17,16 @@ from qvlm_qiskit.quantum.statevector.cpu.jit import on_disk
 _log = logging.getLogger(__name__)
 
 
-def is_compiled() -> bool:
-    """Whether compiled sweeps lie on disk (they may be of another precision)."""
-    return on_disk(sweeps.backward)
+def is_compiled(driver: Any = sweeps) -> bool:
+    """Whether a compiled driver, :mod:`.sweeps` or :mod:`.single`, lies on disk.
+
+    It may be of another precision.
+    """
+    return on_disk(driver.backward)
 
 
 @cache
-def announce() -> None:
+def announce(driver: Any = sweeps) -> None:
     """Log a warning, once per process, where a call is about to compile for many seconds."""
-    if not is_compiled():
+    if not is_compiled(driver):
         _log.warning("compiling the engine's kernels, once per installation: 10 to 30 seconds")

@@ -44,14 +44,14 @@ def ones_of(value):
 
 
 @jit
-def apply_one(re, im, step, m):
-    """A 2×2 matrix that all samples share."""
+def apply_one(re, im, first, last, step, m):
+    """A 2×2 matrix that all samples share, on the numbers first … last of a tile."""
     ar, ai, br, bi, cr, ci, dr, di = m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7]
-    step = uint64(step)
+    first, last, step = uint64(first), uint64(last), uint64(step)
     # The loop over chunks does nothing but keep LLVM from testing once for the whole outer loop
     # whether the two halves overlap: over all of it they do, and nothing would be vectorised.
     chunk = min(step, uint64(CHUNK))
-    for base in range(uint64(0), uint64(re.size), step + step):
+    for base in range(first, last, step + step):
         for start in range(base, base + step, chunk):
             for t in range(start, start + chunk):
                 xr, xi, yr, yi = re[t], im[t], re[t + step], im[t + step]
@@ -204,6 +204,11 @@ def copy(re, im, to_re, to_im):
 def permute(re, im, lanes, table, to_re, to_im):
     """Row i comes from row table[i]."""
     lanes = uint64(lanes)
+    if lanes == 1:
+        for i in range(uint64(0), uint64(table.size)):
+            source = uint64(table[i])
+            to_re[i], to_im[i] = re[source], im[source]
+        return
     for i in range(uint64(0), uint64(table.size)):
         source = uint64(table[i]) * lanes
         for lane in range(uint64(0), lanes):
@@ -215,6 +220,11 @@ def permute(re, im, lanes, table, to_re, to_im):
 def permute_back(re, im, lanes, table, to_re, to_im):
     """Row i goes to row table[i]."""
     lanes = uint64(lanes)
+    if lanes == 1:
+        for i in range(uint64(0), uint64(table.size)):
+            target = uint64(table[i])
+            to_re[target], to_im[target] = re[i], im[i]
+        return
     for i in range(uint64(0), uint64(table.size)):
         target = uint64(table[i]) * lanes
         for lane in range(uint64(0), lanes):

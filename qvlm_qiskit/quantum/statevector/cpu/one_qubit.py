@@ -67,12 +67,12 @@ def slope(axis, k, m, out):
 
 @jit
 def half_angle(is_batched, index, shared, batched, cos, sin):
-    """Write cos and sin of θ/2; ``shared`` is (2, n_shared), ``batched`` (2, n_batched, L)."""
+    """Write cos and sin of θ/2; of ``shared`` there are (n_shared,), of ``batched`` (n, L)."""
     for lane in range(cos.size):
         if is_batched:
-            cos[lane], sin[lane] = batched[0, index, lane], batched[1, index, lane]
+            cos[lane], sin[lane] = batched[0][index, lane], batched[1][index, lane]
         else:
-            cos[lane], sin[lane] = shared[0, index], shared[1, index]
+            cos[lane], sin[lane] = shared[0][index], shared[1][index]
 
 
 @jit
@@ -162,10 +162,24 @@ def gate_gradients(plan, g, shared, batched, work, d_shared, d_batched):
 
 
 @jit
+def angles_of(trig, num_shared, tile, lanes, tiles):
+    """Cosines and sines of a tile's half angles: those of its own, (n_batched, L).
+
+    ``trig`` is (2, n_shared + tiles·n_batched·L), the shared ones first.
+    """
+    size = (trig.shape[1] - num_shared) // tiles
+    first = num_shared + tile * size
+    cos = trig[0, first : first + size].reshape(size // lanes, lanes)
+    sin = trig[1, first : first + size].reshape(size // lanes, lanes)
+    return cos, sin
+
+
+@jit
 def shared_matrices(plan, shared, out):
     """The 2×2 matrices of the gates that all samples share: out is (n_gates, 8)."""
-    work = work_space(plan.gate_factors, np.int64(1), shared)
-    none = np.empty((2, 0, 1), shared.dtype)
+    work = work_space(plan.gate_factors, np.int64(1), out)
+    nothing = np.empty((0, 1), out.dtype)
+    none = nothing, nothing
     for g in range(out.shape[0]):
         if not plan.gate_batched[g]:
             m = gate_products(plan, g, shared, none, work)
@@ -176,11 +190,12 @@ def shared_matrices(plan, shared, out):
 @jit
 def shared_gradients(plan, shared, totals, d_shared):
     """Add the gradients of shared gates from their K, summed over all samples: (n_gates, 8)."""
-    work = work_space(plan.gate_factors, np.int64(1), shared)
-    none = np.empty((2, 0, 1), shared.dtype)
+    work = work_space(plan.gate_factors, np.int64(1), shared[0])
+    nothing = np.empty((0, 1), shared[0].dtype)
+    none = nothing, nothing
     for g in range(totals.shape[0]):
         if not plan.gate_batched[g]:
             gate_products(plan, g, shared, none, work)
             for e in range(8):
                 work.k[e, 0] = totals[g, e]
-            gate_gradients(plan, g, shared, none, work, d_shared, none[0])
+            gate_gradients(plan, g, shared, none, work, d_shared, nothing)

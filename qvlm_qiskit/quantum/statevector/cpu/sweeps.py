@@ -23,25 +23,26 @@ def dense_block(plan, index):
 
 
 @jit
-def forward(
-    plan, matrices, shared, batched, amplitudes, scales, state, out, first_tile, last_tile, keep
-):
+def forward(plan, trig, num_shared, amplitudes, scales, state, out, first_tile, last_tile, keep):
     """Run tiles first_tile … last_tile.
 
-    Cosines and sines of half angles: ``shared`` is (2, n_shared), ``batched`` (n_tiles, 2,
-    n_batched, L). ``amplitudes`` is (n_tiles·L, 2**n), or empty for |0…0⟩, ``scales`` as for
-    :func:`~qvlm_qiskit.quantum.statevector.cpu.initial_states.load`; ``state`` (n_tiles, 2, 2**n·L)
-    receives the final states if ``keep`` (else one tile of scratch), ``out`` (n_tiles,
+    ``trig`` holds cosines and sines of half angles, (2, n_shared + n_tiles·n_batched·L), the
+    ``num_shared`` ones first. ``amplitudes`` is (n_tiles·L, 2**n), or empty for |0…0⟩, ``scales``
+    as for :func:`~qvlm_qiskit.quantum.statevector.cpu.initial_states.load`; ``state`` (n_tiles, 2,
+    2**n·L) receives the final states if ``keep`` (else one tile of scratch), ``out`` (n_tiles,
     n_observables, L) the values.
     """
     lanes = out.shape[2]
     scratch = np.empty((2, state.shape[2]), state.dtype)
     work = work_space(plan.gate_factors, lanes, state)
+    shared = trig[0, :num_shared], trig[1, :num_shared]
+    matrices = np.zeros((plan.gate_batched.size, 8), state.dtype)
+    one_qubit.shared_matrices(plan, shared, matrices)
     for tile in range(first_tile, last_tile):
         slot = tile if keep else 0
         re, im = state[slot, 0], state[slot, 1]
         other_re, other_im = scratch[0], scratch[1]
-        angles = batched[tile]
+        angles = one_qubit.angles_of(trig, num_shared, tile, lanes, out.shape[0])
         if amplitudes.shape[1]:
             initial.load(re, im, lanes, amplitudes, scales, tile)
         else:
@@ -53,7 +54,7 @@ def forward(
                 m = one_qubit.gate_products(plan, b, shared, angles, work)
                 k.apply_one_batched(re, im, lanes << a, lanes, m)
             elif kind == 0:
-                k.apply_one(re, im, lanes << a, matrices[b])
+                k.apply_one(re, im, 0, re.size, lanes << a, matrices[b])
             elif kind == 1:
                 one_qubit.half_angle(d, c, shared, angles, work.cos, work.sin)
                 k.apply_rotation(re, im, lanes, a, b, work.cos, work.sin)
@@ -125,8 +126,8 @@ def rotation_back(plan, p, shared, batched, work, pr, pi, lr, li, lanes, d_share
 
 @jit
 def backward(
-    plan, matrices, shared, batched, amplitudes, scales, state, grad, d_shared, d_batched,
-    d_amplitudes, first_tile, last_tile,
+    plan, trig, num_shared, amplitudes, scales, state, grad, d_shared, d_batched, d_amplitudes,
+    first_tile, last_tile,
 ):  # fmt: skip
     """The vector-Jacobian product of tiles first_tile … last_tile; un-applies ``state`` in place.
 
@@ -138,12 +139,16 @@ def backward(
     lam = np.empty((2, state.shape[2]), state.dtype)
     work = work_space(plan.gate_factors, lanes, state)
     one = np.empty(8, state.dtype)
+    shared = trig[0, :num_shared], trig[1, :num_shared]
+    matrices = np.zeros((plan.gate_batched.size, 8), state.dtype)
+    one_qubit.shared_matrices(plan, shared, matrices)
     totals = np.zeros((matrices.shape[0], 8))
     for tile in range(first_tile, last_tile):
         pr, pi = state[tile, 0], state[tile, 1]
         lr, li = lam[0], lam[1]
         sr, si = scratch[0], scratch[1]
-        angles, d_angles = batched[tile], d_batched[tile]
+        angles = one_qubit.angles_of(trig, num_shared, tile, lanes, grad.shape[0])
+        d_angles = d_batched[tile]
         zero(lr)
         zero(li)
         for g in range(plan.term_x.size):
@@ -159,9 +164,9 @@ def backward(
                 )
             elif kind == 0:
                 k.adjoint(matrices[b], one)
-                k.apply_one(pr, pi, lanes << a, one)
+                k.apply_one(pr, pi, 0, pr.size, lanes << a, one)
                 k.collect_one(lr, li, pr, pi, lanes << a, totals[b])
-                k.apply_one(lr, li, lanes << a, one)
+                k.apply_one(lr, li, 0, lr.size, lanes << a, one)
             elif kind == 1:
                 rotation_back(
                     plan, p, shared, angles, work, pr, pi, lr, li, lanes, d_shared, d_angles

@@ -50,7 +50,7 @@ def test_signs_and_ones_are_those_of_the_bits(value):
 def test_a_matrix_acts_on_its_qubit_of_every_sample(qubit, states):
     (matrix,) = matrices(1)
     re, im = tile(states)
-    kernels.apply_one(re, im, LANES << qubit, pairs(matrix))
+    kernels.apply_one(re, im, 0, re.size, LANES << qubit, pairs(matrix))
     np.testing.assert_allclose(read(re, im), on_qubit(matrix, qubit) @ states, atol=1e-12)
 
 

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.quantum.program.program import compile_circuit
+from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.cpu import sweeps
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
@@ -36,7 +38,7 @@ def angles():
 
 def run(executor, shared, batched):
     """Values, final states, and what the drivers are called with."""
-    return executor.run(shared, batched, np.empty((BATCH, 0)), False, True)
+    return executor.run(shared, batched, None, Call(torch.float64), True)
 
 
 def change(executor, angles, steps):

@@ -1,0 +1,164 @@
+"""The compiled sweeps as one node of torch's graph: from parameters to expectation values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from qvlm_qiskit.quantum.memory_view import memory_view
+from qvlm_qiskit.quantum.program.binding import AngleMap
+from qvlm_qiskit.quantum.statevector.call import Call
+from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
+from qvlm_qiskit.quantum.transforms import require_single
+
+Array = npt.NDArray[Any]
+Twin = Callable[[Tensor, Tensor, Tensor | None, Call], Tensor]
+"""The same function of the same tensors in torch operations, for second derivatives."""
+
+
+_NUMBERS = {torch.float32: np.float32, torch.float64: np.float64}
+
+
+class Angles(Protocol):
+    """How a node's tensors become the plan's angles."""
+
+    def bind(self, shared: Array, batched: Array) -> tuple[Array, Array]:
+        """Angles that samples share ``(n_shared,)``, and those that they don't ``(B, …)``."""
+        ...
+
+    def pull(self, shared: Array, batched: Array) -> tuple[Array, Array]:
+        """Gradients by the node's tensors, from those by the angles."""
+        ...
+
+
+class GivenAngles:
+    """The tensors are the angles."""
+
+    def bind(self, shared: Array, batched: Array) -> tuple[Array, Array]:
+        """As they come."""
+        return shared, batched
+
+    def pull(self, shared: Array, batched: Array) -> tuple[Array, Array]:
+        """As they come."""
+        return shared, batched
+
+
+@dataclass(frozen=True, eq=False)
+class AffineAngles:
+    """The tensors are parameters, of which the angles are affine functions.
+
+    Attributes:
+        shared: The angles that all samples share.
+        batched: The others.
+    """
+
+    shared: AngleMap
+    batched: AngleMap
+
+    def bind(self, shared: Array, batched: Array) -> tuple[Array, Array]:
+        """Angles of weights and of rows ``(B, n_inputs)``."""
+        own = self.batched.numbers(batched, shared)
+        if len(own) != len(batched):
+            own = np.broadcast_to(own, (len(batched), own.shape[1]))
+        return self.shared.numbers(None, shared)[0], own
+
+    def pull(self, shared: Array, batched: Array) -> tuple[Array, Array]:
+        """Gradients of weights and of rows."""
+        weights = self.shared.pull_weights(shared)
+        if self.batched.reads_weights:
+            weights = weights + self.batched.pull_weights(batched.sum(axis=0))
+        return weights, self.batched.pull_inputs(batched)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a node does.
+
+    Attributes:
+        executor: The sweeps.
+        angles: What they are given.
+        call: The states' precision, and whether initial states have any scale.
+        twin: For second derivatives.
+    """
+
+    executor: CpuExecutor
+    angles: Angles
+    call: Call
+    twin: Twin
+
+    def values(self, shared: Tensor, batched: Tensor, amplitudes: Tensor | None) -> Tensor:
+        """Values ``(B, n_observables)``.
+
+        Args:
+            shared: What all samples share, ``(n,)``.
+            batched: What they don't, ``(B, n)``.
+            amplitudes: Initial states ``(B, 2**n)`` of the call's dtype, or None for |0…0⟩.
+        """
+        return cast(
+            Tensor,
+            _Sweep.apply(shared, batched, amplitudes, self),  # type: ignore[no-untyped-call]
+        )
+
+    def run(
+        self, shared: Tensor, batched: Tensor, amplitudes: Tensor | None, keep: bool
+    ) -> tuple[Array, Array, tuple[Any, ...]]:
+        """What :meth:`CpuExecutor.run` returns."""
+        angles, rows = self.angles.bind(memory_view(shared), memory_view(batched))
+        start = None if amplitudes is None else memory_view(amplitudes)
+        return self.executor.run(angles, rows, start, self.call, keep)
+
+
+class _Sweep(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, shared: Tensor, batched: Tensor, amplitudes: Tensor | None, task: Task
+    ) -> Tensor:
+        keep = any(ctx.needs_input_grad)
+        values, ctx.states, ctx.saved = task.run(shared, batched, amplitudes, keep)
+        ctx.task = task
+        ctx.dtypes = shared.dtype, batched.dtype, task.call.dtype
+        ctx.save_for_backward(shared, batched, amplitudes)
+        return torch.from_numpy(values)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        require_single(grad)
+        task, needed = ctx.task, ctx.needs_input_grad
+        if torch.is_grad_enabled():  # create_graph=True: the sweep itself has no derivative
+            return (*_differentiable(task, ctx.saved_tensors, needed, grad), None)
+        if ctx.states is None:  # used up by an earlier backward pass (retain_graph=True)
+            _, ctx.states, ctx.saved = task.run(*ctx.saved_tensors, keep=True)
+        states, ctx.states = ctx.states, None
+        seeds = memory_view(grad)
+        by_weights, by_rows, start = task.executor.gradient(seeds, states, ctx.saved, needed[2])
+        gradients = (*task.angles.pull(by_weights, by_rows), start)
+        wanted = zip(gradients, ctx.dtypes, needed, strict=False)
+        found = [
+            torch.from_numpy(g.astype(_NUMBERS[dtype], copy=False)) if need else None
+            for g, dtype, need in wanted
+        ]
+        return (*found, None)
+
+
+def _differentiable(
+    task: Task, inputs: Sequence[Tensor | None], needed: Sequence[bool], grad: Tensor
+) -> list[Tensor | None]:
+    shared, batched, amplitudes = inputs
+    assert shared is not None
+    assert batched is not None
+    values = task.twin(shared, batched, amplitudes, task.call)
+    uses = [
+        x if need and x is not None and x.numel() else None
+        for x, need in zip(inputs, needed, strict=False)
+    ]
+    wanted = [x for x in uses if x is not None]
+    found = iter(
+        torch.autograd.grad(values, wanted, grad, create_graph=True, materialize_grads=True)
+    )
+    return [None if x is None else next(found) for x in uses]
