@@ -12,20 +12,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from numba import njit
 from numba.core.caching import FunctionCache
 
-_OPTIONS = {"fastmath": True, "nogil": True, "error_model": "numpy", "boundscheck": False}
+_OPTIONS = {
+    "fastmath": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "boundscheck": False,
+    "no_cfunc_wrapper": True,
+}
 
 
 @cache
-def kernels_digest() -> str:
-    """The SHA-256 (hex) of the sources in this folder, with their names."""
+def kernels_digest(folder: Path = Path(__file__).parent) -> str:
+    """The SHA-256 (hex) of the sources in a folder, by default this one, with their names."""
     digest = hashlib.sha256()
-    for source in sorted(files(__package__).iterdir(), key=lambda found: found.name):
+    for source in sorted(folder.iterdir(), key=lambda found: found.name):
         if source.name.endswith(".py"):
             text = source.read_bytes()
             digest.update(f"{source.name} {len(text)}\n".encode() + text)
@@ -61,4 +67,5 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._cache_file._source_stamp = kernels_digest()  # noqa: SLF001
+        folder = Path(function.__code__.co_filename).parent
+        self._cache_file._source_stamp = kernels_digest(folder)  # noqa: SLF001

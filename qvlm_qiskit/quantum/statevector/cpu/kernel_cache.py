@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from functools import cache
+from typing import Any
 
 from qvlm_qiskit.quantum.statevector.cpu import sweeps
 from qvlm_qiskit.quantum.statevector.cpu.jit import on_disk
@@ -16,13 +17,13 @@ from qvlm_qiskit.quantum.statevector.cpu.jit import on_disk
 _log = logging.getLogger(__name__)
 
 
-def is_compiled() -> bool:
-    """Whether compiled sweeps lie on disk (they may be of another precision)."""
-    return on_disk(sweeps.backward)
+def is_compiled(kernel: Any = sweeps.backward) -> bool:
+    """Whether a compiled sweep lies on disk (it may be of another precision)."""
+    return on_disk(kernel)
 
 
 @cache
-def announce() -> None:
-    """Log a warning, once per process, where a call is about to compile for many seconds."""
-    if not is_compiled():
+def announce(kernel: Any = sweeps.backward) -> None:
+    """Log a warning, once per process, where a sweep is about to compile for many seconds."""
+    if not is_compiled(kernel):
         _log.warning("compiling the engine's kernels, once per installation: 10 to 30 seconds")
