@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.basics.pauli_transfer import Ptm
 from qvlm_qiskit.errors import CapacityError
+from qvlm_qiskit.quantum.density.compiled import Angles, compiled_units
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
 from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
 from qvlm_qiskit.quantum.density.readout import measured_groups
@@ -59,13 +60,15 @@ class DensityEngine:
         self._shared = _Chains([c for u in self.plan.shared for c in (u.first, u.second)])
         self._chains = _Chains([chain for pair in self.plan.chains for chain in pair])
         gates = [-1 if unit.row is None else unit.row for unit in self.plan.shared]
-        turns = [row for _, row in self.plan.rotations]
-        self._shared_angles = self._map([*self._shared.rows, *gates])
+        self._shared_rows = [*self._shared.rows, *gates]
+        self._rotation_rows = [row for _, row in self.plan.rotations]
+        self._shared_angles = self._map(self._shared_rows)
         self._chain_angles = self._map(self._chains.rows)
-        self._rotation_angles = self._map(turns)
+        self._rotation_angles = self._map(self._rotation_rows)
         maps = (self._shared_angles, self._chain_angles, self._rotation_angles)
         self._reads_inputs = any(angles.reads_inputs for angles in maps)
         self._reads_weights = any(angles.reads_weights for angles in maps)
+        self._units = compiled_units(program, num_batched, self.groups, self.num_observables)
         self._tensors: dict[tuple[Any, ...], Tensor] = {}
 
     def expectations(
@@ -94,8 +97,11 @@ class DensityEngine:
         if len(batched) <= rows:
             return self._expectations(batched, shared, dtype)
         portions = torch.split(batched, rows)
-        if not graph:
-            return torch.cat([self._expectations(portion, shared, dtype) for portion in portions])
+        if not graph or self._compiles(batched, shared):
+            # compiled units compute their states again by themselves
+            return torch.cat(
+                [self._expectations(portion, shared, dtype, keep=False) for portion in portions]
+            )
         # each portion's states are computed again on the way back
         values = [
             checkpoint(self._expectations, portion, shared, dtype, use_reentrant=False)
@@ -116,7 +122,7 @@ class DensityEngine:
         rows = self._rows_per_portion(dtype.itemsize, False)
         with torch.no_grad():
             for portion in torch.split(batched, rows):
-                state = self._state(portion, shared, dtype)
+                state = self._state(self._angles(portion, shared), dtype)
                 strings = [group.strings(state, self._constant) for group in self.groups]
                 found.append([_walsh(s.expand(len(portion), -1)) / s.shape[-1] for s in strings])
         return [torch.cat(parts).clamp_min(0) for parts in zip(*found, strict=True)]
@@ -126,7 +132,7 @@ class DensityEngine:
         n = self.plan.num_qubits
         used = self.program.num_qubits
         # a program on less than two qubits runs beside idle ones, whose digits are the first
-        state = self._state(batched, shared, batched.dtype)
+        state = self._state(self._angles(batched, shared), batched.dtype)
         return state.reshape(-1, 4 ** (n - used), 4**used)[:, 0].expand(len(batched), -1)
 
     def _is_batched(self, row: int) -> bool:
@@ -136,14 +142,46 @@ class DensityEngine:
     def _map(self, rows: Sequence[int]) -> AngleMap:
         return AngleMap(self.program.angles, rows, self.num_batched)
 
-    def _expectations(self, batched: Tensor, shared: Tensor, dtype: torch.dtype) -> Tensor:
-        state = self._state(batched, shared, dtype)
-        values = state.new_zeros(len(batched), self.num_observables)
+    def _expectations(
+        self, batched: Tensor, shared: Tensor, dtype: torch.dtype, keep: bool = True
+    ) -> Tensor:
+        units = self._units
+        if units is not None and self._compiles(batched, shared):
+            values = units.expectations(
+                batched,
+                shared,
+                dtype,
+                lambda angles: self._values(angles, len(batched), dtype),
+                keep,
+            )
+        else:
+            values = self._values(self._angles(batched, shared), len(batched), dtype)
+        tensors = ((batched, self._reads_inputs), (shared, self._reads_weights))
+        return kept_in_graph(values, *(tensor for tensor, read in tensors if not read))
+
+    def _compiles(self, batched: Tensor, shared: Tensor) -> bool:
+        return self._units is not None and self._units.takes(batched, shared)
+
+    def _values(self, angles: Angles, batch: int, dtype: torch.dtype) -> Tensor:
+        """Values by torch operations."""
+        state = self._state(angles, dtype)
+        values = state.new_zeros(batch, self.num_observables)
         for group in self.groups:
             strings = group.strings(state, self._constant)
             values = values + strings @ self._constant(("weights", id(group)), group.weights, state)
-        tensors = ((batched, self._reads_inputs), (shared, self._reads_weights))
-        return kept_in_graph(values, *(tensor for tensor, read in tensors if not read))
+        return values
+
+    def _angles(self, batched: Tensor, shared: Tensor) -> Angles:
+        """The angles of the plan's rows, from the parameters."""
+        maps = {
+            id(rows): angles
+            for rows, angles in (
+                (self._shared_rows, self._shared_angles),
+                (self._chains.rows, self._chain_angles),
+                (self._rotation_rows, self._rotation_angles),
+            )
+        }
+        return lambda rows, differ: maps[id(rows)](batched if differ else None, shared)
 
     def _rows_per_portion(self, itemsize: int, graph: bool) -> int:
         """How many samples run at once; a gradient keeps every product of every one of them."""
@@ -151,7 +189,10 @@ class DensityEngine:
         matrices = 256 * (len(self.plan.chains) + len(self.plan.rotations))
         if not graph:
             return max(1, CHUNK_BYTES // (itemsize * (4 * size + 2 * matrices)))
-        needed = itemsize * (3 * size * (self.plan.num_products + 2) + 3 * matrices)
+        kept = 3 * (self.plan.num_products + 2)
+        if self._units is not None:
+            kept = min(kept, self._units.executor.slots() + 2)
+        needed = itemsize * (size * kept + 3 * matrices)
         available = memory_bytes() // 2
         if needed > available:
             raise CapacityError(
@@ -162,11 +203,13 @@ class DensityEngine:
             )
         return max(1, min(available, GRADIENT_BYTES) // needed)
 
-    def _state(self, batched: Tensor, shared: Tensor, dtype: torch.dtype) -> Tensor:
+    def _state(self, angles: Angles, dtype: torch.dtype) -> Tensor:
         """The final state, ``(B or 1, 4**n)``, qubit n - 1 most significant."""
         n = self.plan.num_qubits
-        matrices = self._matrices(batched, shared, dtype)
-        state = self._constant("start", _zero_state(n), batched.new_empty(0, dtype=dtype))[None]
+        # of a plan without angles too: it says which device this is
+        features = _features(angles(self._shared_rows, False), dtype)
+        matrices = self._matrices(angles, features)
+        state = self._constant("start", _zero_state(n), features)[None]
         for block in self.plan.blocks:
             if block.axes is not None:
                 axes = [0, *(axis + 1 for axis in block.axes)]
@@ -179,45 +222,39 @@ class DensityEngine:
         canonical = [0, *(order.index(q) + 1 for q in reversed(range(n)))]
         return state.reshape(-1, *[4] * n).permute(canonical).reshape(-1, 4**n)
 
-    def _matrices(
-        self, batched: Tensor, shared: Tensor, dtype: torch.dtype
-    ) -> dict[str, Sequence[Tensor]]:
+    def _matrices(self, angles: Angles, features: Tensor) -> dict[str, Sequence[Tensor]]:
         """All 16×16 matrices by kind: ``(16, 16)``, or ``(B, 16, 16)`` where samples differ."""
-        plan, like = self.plan, batched.new_empty(0, dtype=dtype)
+        plan, dtype = self.plan, features.dtype
         constants = [
-            self._constant(("constant", i), matrix, like) for i, matrix in enumerate(plan.constants)
+            self._constant(("constant", i), matrix, features)
+            for i, matrix in enumerate(plan.constants)
         ]
         return {
             "constant": constants,
-            "shared": self._shared_units(shared, dtype),
-            "chains": self._batched_chains(batched, shared, dtype),
-            "rotation": self._batched_rotations(batched, shared, dtype),
+            "shared": self._shared_units(features),
+            "chains": self._batched_chains(angles, dtype),
+            "rotation": self._batched_rotations(angles, dtype),
         }
 
-    def _shared_units(self, shared: Tensor, dtype: torch.dtype) -> Sequence[Tensor]:
+    def _shared_units(self, features: Tensor) -> Sequence[Tensor]:
         units = self.plan.shared
         if not units:
             return ()
-        features = _features(self._shared_angles(None, shared), dtype)
         kron = _kron_pairs(self._product(self._shared, features))[0]  # (U, 16, 16)
         parts = self._constant("gates", _padded_parts(units), features)
         matrices = torch.einsum("uk,ukx->ux", features[0, len(self._shared.rows) :], parts)
         return (matrices.reshape(-1, 16, 16) @ kron).unbind(0)
 
-    def _batched_chains(
-        self, batched: Tensor, shared: Tensor, dtype: torch.dtype
-    ) -> Sequence[Tensor]:
+    def _batched_chains(self, angles: Angles, dtype: torch.dtype) -> Sequence[Tensor]:
         if not self.plan.chains:
             return ()
-        features = _features(self._chain_angles(batched, shared), dtype)
+        features = _features(angles(self._chains.rows, True), dtype)
         return _kron_pairs(self._product(self._chains, features)).unbind(1)
 
-    def _batched_rotations(
-        self, batched: Tensor, shared: Tensor, dtype: torch.dtype
-    ) -> Sequence[Tensor]:
+    def _batched_rotations(self, angles: Angles, dtype: torch.dtype) -> Sequence[Tensor]:
         if not self.plan.rotations:
             return ()
-        features = _features(self._rotation_angles(batched, shared), dtype)
+        features = _features(angles(self._rotation_rows, True), dtype)
         parts = np.stack([parts.reshape(3, 256) for parts, _ in self.plan.rotations])
         matrices = torch.einsum("buk,ukx->bux", features, self._constant("turns", parts, features))
         return matrices.reshape(*matrices.shape[:2], 16, 16).unbind(1)

@@ -1,4 +1,4 @@
-"""How kernels are compiled and kept on disk: all of them under one key.
+"""How kernels are compiled and kept on disk: all of a folder under one key.
 
 Numba compiles a kernel again when its own file has changed, but not when a function has that it
 calls in another file; the machine code of the old one would go on running. So the key of every
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from numba import njit
@@ -29,13 +29,14 @@ _OPTIONS = {
 
 
 @cache
-def kernels_digest() -> str:
-    """The SHA-256 (hex) of the sources in this folder that hold kernels, with their names."""
+def kernels_digest(folder: Path = Path(__file__).parent) -> str:
+    """The SHA-256 (hex) of a folder's sources that hold kernels, and of this file, with names."""
     digest = hashlib.sha256()
-    for source in sorted(files(__package__).iterdir(), key=lambda found: found.name):
-        text = source.read_bytes() if source.name.endswith(".py") else b""
-        if b"\n@jit" in text or source.name == "jit.py":
-            digest.update(f"{source.name} {len(text)}\n".encode() + text)
+    sources = {source.name: source for source in (Path(__file__), *folder.glob("*.py"))}
+    for name, source in sorted(sources.items()):
+        text = source.read_bytes()
+        if b"\n@jit" in text or name == "jit.py":
+            digest.update(f"{name} {len(text)}\n".encode() + text)
     return digest.hexdigest()
 
 
@@ -68,4 +69,5 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._cache_file._source_stamp = kernels_digest()  # noqa: SLF001
+        folder = Path(function.__code__.co_filename).parent
+        self._cache_file._source_stamp = kernels_digest(folder)  # noqa: SLF001

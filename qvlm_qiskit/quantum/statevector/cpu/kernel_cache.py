@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 def is_compiled(driver: Any = sweeps) -> bool:
-    """Whether a compiled driver, :mod:`.sweeps` or :mod:`.single`, lies on disk.
+    """Whether a compiled driver, such as :mod:`.sweeps` or :mod:`.single`, lies on disk.
 
     It may be of another precision.
     """

@@ -1,0 +1,111 @@
+"""When a noisy program runs as compiled units, and with which angles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from qvlm_qiskit.quantum.density.cpu.executor import (
+    Components,
+    DensityExecutor,
+    read_components,
+)
+from qvlm_qiskit.quantum.density.cpu.units import UnitPlan, plan_units
+from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
+from qvlm_qiskit.quantum.density.readout import MeasuredGroup
+from qvlm_qiskit.quantum.program.binding import AngleMap
+from qvlm_qiskit.quantum.transforms import is_transformed
+
+Angles = Callable[[Sequence[int], bool], Tensor]
+"""Rows of the angle table, and whether they may differ between samples → ``(B or 1, n)``."""
+
+
+class CompiledUnits:
+    """A noisy program on CPU tensors, by compiled passes and one sweep back."""
+
+    def __init__(
+        self, program: NoisyProgram, num_batched: int, plan: UnitPlan, read: Components, size: int
+    ) -> None:
+        """Sort the angles into shared and batched ones.
+
+        Args:
+            program: The steps.
+            num_batched: How many leading parameters are given per sample.
+            plan: From `plan_units`.
+            read: From `read_components`.
+            size: How many observables.
+        """
+        used = sorted({row for chain in plan.chains for row in chain.rows})
+        varies = {row: any(p < num_batched for p in program.angles.depends_on(row)) for row in used}
+        self.batched_rows = [row for row in used if varies[row]]
+        self.shared_rows = [row for row in used if not varies[row]]
+        self._batched = AngleMap(program.angles, self.batched_rows, num_batched)
+        self._shared = AngleMap(program.angles, self.shared_rows, num_batched)
+        self.executor = DensityExecutor(plan, (self.shared_rows, self.batched_rows), read, size)
+
+    def takes(self, batched: Tensor, shared: Tensor) -> bool:
+        """Whether tensors are ones that compiled code can follow."""
+        tensors = (batched, shared)
+        here = all(tensor.device.type == "cpu" for tensor in tensors)
+        return here and not torch.compiler.is_compiling() and not is_transformed(*tensors)
+
+    def expectations(
+        self,
+        batched: Tensor,
+        shared: Tensor,
+        dtype: torch.dtype,
+        twin: Callable[[Angles], Tensor],
+        keep: bool,
+    ) -> Tensor:
+        """Values ``(B, n_observables)`` of that dtype.
+
+        Args:
+            batched: ``(B, num_batched)``.
+            shared: ``(n_weights,)``.
+            dtype: Of the states.
+            twin: The same in torch operations, as a function of the angles.
+            keep: Whether the states are kept for the way back, or computed again there.
+        """
+        own = self._shared(None, shared)[0]
+        rows = self._batched(batched, shared).expand(len(batched), -1)
+        return self.executor.expectations(
+            own, rows, dtype, lambda s, b: twin(self._lookup(s, b)), keep
+        )
+
+    def _lookup(self, shared: Tensor, batched: Tensor) -> Angles:
+        """Rows of the angle table, from what the executor was given."""
+        places: Mapping[int, int] = {
+            row: place for place, row in enumerate([*self.shared_rows, *self.batched_rows, -1])
+        }
+        nothing = shared.new_zeros(1)
+        alone = torch.cat([shared, batched.new_zeros(len(self.batched_rows)), nothing])
+
+        def angles(rows: Sequence[int], may_differ: bool) -> Tensor:
+            index = torch.tensor([places[row] for row in rows], dtype=torch.int64)
+            if not may_differ:
+                return alone[None].index_select(1, index)
+            wide = torch.cat([shared, nothing]).expand(len(batched), -1)
+            split = len(self.shared_rows)
+            columns = torch.cat([wide[:, :split], batched, wide[:, split:]], dim=1)
+            return columns.index_select(1, index)
+
+        return angles
+
+
+def compiled_units(
+    program: NoisyProgram, num_batched: int, groups: Sequence[MeasuredGroup], size: int
+) -> CompiledUnits | None:
+    """A program as compiled units; None where a gate on two qubits has an angle, or much is read.
+
+    Args:
+        program: The steps.
+        num_batched: How many leading parameters are given per sample.
+        groups: What is measured.
+        size: How many observables.
+    """
+    plan, read = plan_units(program), read_components(groups)
+    if plan is None or read is None:
+        return None
+    return CompiledUnits(program, num_batched, plan, read, size)

@@ -1,0 +1,106 @@
+"""What the Numba kernels work on: units and chains as arrays, and scratch space."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+
+
+class UnitArrays(NamedTuple):
+    """A `units.UnitPlan` and its read-out, as arrays; matrices in the precision of the states.
+
+    Attributes:
+        num_qubits: ``(1,)``.
+        units: ``(U, 6)``: lower and higher qubit, their chains or -1, kind of the matrix (0: one
+            entry per row, 1: dense) and its index.
+        sources: ``(M, 16)``: the column of each row's entry; the first matrix is the identity.
+        factors: ``(M, 16)``: the entry.
+        dense: ``(D, 16, 16)``.
+        chain_start: ``(C, 16)``: the constant at the start of a chain.
+        chain_first: ``(C + 1,)``: offsets into the rotations.
+        rotation_parts: ``(R, 3, 16)``.
+        rotation_angle: ``(R,)``: among the shared or the batched angles.
+        rotation_varies: ``(R,)``: among which.
+        read_index: ``(T,)``: components of the state that are read.
+        read_factor: ``(T,)``: what each adds.
+        read_column: ``(T,)``: to which observable.
+    """
+
+    num_qubits: Any
+    units: Any
+    sources: Any
+    factors: Any
+    dense: Any
+    chain_start: Any
+    chain_first: Any
+    rotation_parts: Any
+    rotation_angle: Any
+    rotation_varies: Any
+    read_index: Any
+    read_factor: Any
+    read_column: Any
+
+
+class Scratch(NamedTuple):
+    """Scratch space of one thread for ``lanes`` samples and blocks of ``width`` columns.
+
+    Attributes:
+        prefixes: ``(longest chain + 1, 16, lanes)``.
+        rotation: ``(16, lanes)``.
+        turn: ``(2, lanes)``.
+        slope: ``(lanes,)``.
+        turned: ``(lanes,)``.
+        dot: ``(lanes,)``.
+        back: ``(16, lanes)``.
+        block: ``(16, width)``.
+        other: ``(16, width)``.
+        lam: ``(16, width)``.
+        wide: ``(2, 16, width)``: the chains of a unit's qubits for every column.
+        back_wide: Their transposes.
+        sums: The gradients by their entries, per column.
+        turns: ``(2,)``: whether their angles are differentiated.
+    """
+
+    prefixes: Any
+    rotation: Any
+    turn: Any
+    slope: Any
+    turned: Any
+    dot: Any
+    back: Any
+    block: Any
+    other: Any
+    lam: Any
+    wide: Any
+    back_wide: Any
+    sums: Any
+    turns: Any
+
+
+@jit
+def work_space(plan, lanes, width, like):
+    """Scratch for the longest chain, in the precision of ``like``."""
+    longest = 0
+    for chain in range(plan.chain_first.size - 1):
+        longest = max(longest, plan.chain_first[chain + 1] - plan.chain_first[chain])
+    return Scratch(
+        np.empty((longest + 1, 16, lanes), like.dtype),
+        np.empty((16, lanes), like.dtype),
+        np.empty((2, lanes), like.dtype),
+        np.empty(lanes, like.dtype),
+        np.empty(lanes, like.dtype),
+        np.empty(lanes, like.dtype),
+        np.empty((16, lanes), like.dtype),
+        np.empty((16, width), like.dtype),
+        np.empty((16, width), like.dtype),
+        np.empty((16, width), like.dtype),
+        np.empty((2, 16, width), like.dtype),
+        np.empty((2, 16, width), like.dtype),
+        np.empty((2, 16, width), like.dtype),
+        np.zeros(2, np.bool_),
+    )

@@ -1,0 +1,155 @@
+"""Numba drivers: all tiles of a batch through the units, forwards, and back for the gradient.
+
+The way forward keeps the states before every unit: noise can't be undone. The way back applies the
+transposed units to λ = Σ g_o O_o and collects, per chain M, K = λ_after ψ_beforeᵀ = ∂f/∂M.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+import numpy as np
+from numba import uint64
+
+from qvlm_qiskit.quantum.density.cpu import chains, rows
+from qvlm_qiskit.quantum.density.cpu import kernels as k
+from qvlm_qiskit.quantum.density.cpu.arrays import work_space
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+
+WIDTH = 64
+"""Columns of a block: 16 rows of so many numbers lie in the first-level cache several times."""
+
+
+@jit
+def widen(matrix, lanes, width, out, transposed):
+    """A chain's product, (16, lanes), for every column of a block, (16, width)."""
+    for e in range(16):
+        source = matrix[(e & 3) * 4 + (e >> 2)] if transposed else matrix[e]
+        target = out[e]
+        for column in range(0, width, lanes):
+            rows.copy(target[column : column + lanes], source)
+
+
+@jit
+def forward(plan, shared, batched, products, states, out, first_tile, last_tile, keep):
+    """Run tiles first_tile … last_tile.
+
+    Cosines and sines: ``shared`` is (2, n_shared), ``batched`` (n_tiles, 2, n_batched, L).
+    ``products`` (n_tiles, n_chains, 16, L) receives the chains, ``states`` (n_tiles, n_units + 1,
+    4**n·L) the states before every unit and the last one if ``keep`` (else it is scratch, (1, 2,
+    4**n·L)), ``out`` (n_tiles, n_observables, L) the values.
+    """
+    lanes, size, units = out.shape[2], states.shape[2], plan.units.shape[0]
+    width = max(min(WIDTH, size >> 4), lanes)
+    work = work_space(plan, lanes, width, states)
+    block, other = work.block, work.other
+    for tile in range(first_tile, last_tile):
+        slots = states[tile if keep else 0]
+        chains.products(plan, shared, batched[tile], lanes, work, products[tile])
+        k.zero_state(slots[0], lanes, plan.num_qubits[0])
+        for u in range(units):
+            state, after = slots[u if keep else u & 1], slots[u + 1 if keep else (u + 1) & 1]
+            kind, index = plan.units[u, 4], plan.units[u, 5]
+            low_step = uint64(lanes) << uint64(2 * plan.units[u, 0])
+            high_step = uint64(lanes) << uint64(2 * plan.units[u, 1])
+            for digit in range(2):
+                if plan.units[u, 2 + digit] >= 0:
+                    chain = products[tile, plan.units[u, 2 + digit]]
+                    widen(chain, lanes, width, work.wide[digit], False)
+            for rest in range(uint64(0), uint64(size) >> uint64(4), uint64(width)):
+                k.load(state, block, rest, low_step, high_step)
+                for digit in range(2):
+                    if plan.units[u, 2 + digit] >= 0:
+                        k.apply(block, digit, work.wide[digit], other)
+                        block, other = other, block
+                if kind:
+                    k.multiply(plan.dense[index], block, other)
+                    block, other = other, block
+                matrix = 0 if kind else index
+                k.store(
+                    block, after, rest, low_step, high_step,
+                    plan.sources[matrix], plan.factors[matrix],
+                )  # fmt: skip
+        last = slots[units if keep else units & 1]
+        for t in range(plan.read_index.size):
+            row, factor = plan.read_index[t] * lanes, plan.read_factor[t]
+            column = out[tile, plan.read_column[t]]
+            rows.add(column, factor, last[row : row + lanes])
+
+
+@jit
+def backward(
+    plan, shared, batched, products, states, grad, d_shared, d_batched, first_tile, last_tile
+):
+    """The vector-Jacobian product of tiles first_tile … last_tile.
+
+    ``grad`` is (n_tiles, n_observables, L); adds to ``d_shared`` (n_shared,) and ``d_batched``
+    (n_tiles, n_batched, L).
+    """
+    lanes, size = grad.shape[2], states.shape[2]
+    width = max(min(WIDTH, size >> 4), lanes)
+    work = work_space(plan, lanes, width, states)
+    lam = np.empty(size, states.dtype)
+    slopes = np.empty(products.shape[1:], states.dtype)
+    for tile in range(first_tile, last_tile):
+        rows.fill(lam, 0)
+        rows.fill(slopes.ravel(), 0)
+        for t in range(plan.read_index.size):
+            row, factor = plan.read_index[t] * lanes, plan.read_factor[t]
+            seed = grad[tile, plan.read_column[t]]
+            rows.add(lam[row : row + lanes], factor, seed)
+        for u in range(plan.units.shape[0] - 1, -1, -1):
+            unit_back(plan, u, products[tile], lanes, width, work, states[tile, u], lam, slopes)
+        chains.gradients(
+            plan, shared, batched[tile], lanes, work, slopes, d_shared, d_batched[tile]
+        )
+
+
+@jit
+def unit_back(plan, u, products, lanes, width, work, state, lam, slopes):
+    """One unit back: λ in place, and K of its chains from the states before it."""
+    kind, index = plan.units[u, 4], plan.units[u, 5]
+    low_step = uint64(lanes) << uint64(2 * plan.units[u, 0])
+    high_step = uint64(lanes) << uint64(2 * plan.units[u, 1])
+    block, other, after = work.block, work.other, work.lam
+    some = False
+    for digit in range(2):
+        chain = plan.units[u, 2 + digit]
+        work.turns[digit] = chain >= 0 and plan.chain_first[chain + 1] > plan.chain_first[chain]
+        some = some or work.turns[digit]
+        if chain >= 0:
+            widen(products[chain], lanes, width, work.wide[digit], False)
+            widen(products[chain], lanes, width, work.back_wide[digit], True)
+            for e in range(16):
+                rows.fill(work.sums[digit, e], 0)
+    for rest in range(uint64(0), uint64(state.size) >> uint64(4), uint64(width)):
+        k.load(lam, other, rest, low_step, high_step)
+        if kind:
+            k.multiply(plan.dense[index].T, other, after)
+        else:
+            k.scatter(other, after, plan.sources[index], plan.factors[index])
+        if some:
+            k.load(state, block, rest, low_step, high_step)
+        for digit in range(1, -1, -1):
+            if plan.units[u, 2 + digit] < 0:
+                continue
+            if work.turns[digit]:
+                before = block
+                if digit and plan.units[u, 2] >= 0:
+                    # what the higher qubit's chain meets has gone through the lower one's
+                    k.apply(block, 0, work.wide[0], other)
+                    before = other
+                k.collect(after, before, digit, work.sums[digit])
+            k.apply(after, digit, work.back_wide[digit], other)
+            after, other = other, after
+        k.store(
+            after, lam, rest, low_step, high_step,
+            plan.sources[0], plan.factors[0],
+        )  # fmt: skip
+    one = lam[0] * 0 + 1
+    for digit in range(2):
+        if work.turns[digit]:
+            total = slopes[plan.units[u, 2 + digit]]
+            for e in range(16):
+                for column in range(0, width, lanes):
+                    rows.add(total[e], one, work.sums[digit, e, column : column + lanes])
