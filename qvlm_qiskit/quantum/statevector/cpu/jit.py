@@ -2,7 +2,7 @@
 
 Numba compiles a kernel again when its own file has changed, but not when a function has that it
 calls in another file; the machine code of the old one would go on running. So the key of every
-kernel here is a digest of all files in this folder that hold kernels, and of this one.
+kernel is a digest of all files in its folder that hold kernels, and of this one.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
