@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # The tests start a hundred processes: what Python compiles is kept, wherever that was turned off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test lint slow lowest newest docs results bench gpu bench-gpu setup clean
+.PHONY: demo test lint slow lowest newest newest-tests docs results bench gpu bench-gpu setup clean
 .DEFAULT_GOAL := test
 
 setup: $(READY)
@@ -44,13 +44,16 @@ slow: $(READY)
 # What shows soon whether other versions of the dependencies do.
 SHORT := tests/quantum/test_layer.py tests/backends/test_catalog.py tests/backends/test_stack.py \
   tests/backends/mitigation/test_mitigator.py tests/jobs/ledger tests/model tests/test_training.py
+# Nothing is compiled that isn't imported: half of an installation's time.
 PIP = $(1)/bin/python -m pip --quiet --disable-pip-version-check
-# The wheel alone, as a user has it: built, installed, a model trained and evaluated.
+INSTALL = $(PIP) install --no-compile --progress-bar off
+# The wheel alone in a new environment, as a user has it: a model is trained and evaluated.
 define try-wheel
 	@echo "== $(1): the wheel trains and evaluates"
-	rm -rf build $(1)/wheel $(1)/run
+	rm -rf $(1) build
+	$(PYTHON) -m venv $(1)
 	$(PIP) wheel --no-deps --wheel-dir $(1)/wheel .
-	$(PIP) install --progress-bar off -c $(2) $(1)/wheel/*.whl
+	$(INSTALL) -c $(2) $(1)/wheel/*.whl
 	cd $(1) && bin/qvlm train --recipe tiny --steps 20 --train-samples 100 --out run
 	cd $(1) && bin/qvlm evaluate run --limit 20
 	cd $(1) && bin/qvlm evaluate run --limit 5 --backend noisy:fake_manila --shots 50
@@ -61,19 +64,17 @@ lowest: .venv-lowest/.ready
 	.venv-lowest/bin/python -m pytest $(filter-out tests/model tests/test_training.py,$(SHORT))
 
 .venv-lowest/.ready: pyproject.toml constraints-lowest.txt
-	rm -rf .venv-lowest
-	$(PYTHON) -m venv .venv-lowest
-	$(call PIP,.venv-lowest) install --no-compile --progress-bar off -c constraints-lowest.txt setuptools
-	$(call PIP,.venv-lowest) install --no-compile --progress-bar off -c constraints-lowest.txt -e '.[all,dev]'
+	$(call try-wheel,.venv-lowest,constraints-lowest.txt)
+	$(call INSTALL,.venv-lowest) -c constraints-lowest.txt setuptools -e '.[all,dev]'
 	touch $@
 
 # On the newest ones, installed anew each time: what pip install brings a user today.
 newest:
-	rm -rf .venv-newest
-	$(PYTHON) -m venv .venv-newest
 	$(call try-wheel,.venv-newest,constraints-newest.txt)
-	$(call PIP,.venv-newest) install --progress-bar off -c constraints-newest.txt -e '.[all]' \
-	  pytest pytest-xdist hypothesis
+
+# The same, and the short tests on them.
+newest-tests: newest
+	$(call INSTALL,.venv-newest) -c constraints-newest.txt -e '.[all]' pytest pytest-xdist hypothesis
 	.venv-newest/bin/python -m pytest $(SHORT)
 
 docs: $(READY)

@@ -34,6 +34,7 @@ STEPS: tuple[tuple[str, str], ...] = (
         "qvlm jobs watch last",
     ),
     ("What happened, and when:", "qvlm jobs show last"),
+    ("All runs of the ledger:", "qvlm jobs list"),
     (
         "The same questions again cost nothing, and other ones only the rows that are new:",
         "qvlm submit runs/demo --backend ibm:fake_torino --shots 200 --limit 8 --dry-run",

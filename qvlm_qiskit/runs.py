@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from qvlm_qiskit.basics.files import Contents, write_json
@@ -144,9 +145,14 @@ class Run:
         model: HybridVLM
         with no_transformers_bars(), self._damage_reported("model"):
             model, report = HybridVLM.from_pretrained(
-                self.path / "model", output_loading_info=True, local_files_only=True
+                self.path / "model",
+                output_loading_info=True,
+                local_files_only=True,
+                ignore_mismatched_sizes=True,  # refused below, by name
             )
-        wrong = [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]
+        sizes = [f"{name}, {tuple(is_)} in place of {tuple(of)}"
+                 for name, is_, of in report["mismatched_keys"]]  # fmt: skip
+        wrong = sorted([*sizes, *report["missing_keys"], *report["unexpected_keys"]])
         if wrong:
             raise RunFolderError(
                 f"{self.path} is damaged: its weights don't fit its configuration at {wrong[0]}"
@@ -186,7 +192,8 @@ class Run:
         try:
             yield
         except Exception as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            said = " ".join(str(error).split()) or repr(error)
+            reason = shorten(said, 200, placeholder=" …")
             raise RunFolderError(
                 f"{self.path} is damaged: its {what} can't be loaded ({reason})"
             ) from error

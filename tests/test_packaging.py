@@ -152,6 +152,7 @@ def test_the_newest_versions_are_free_but_for_torch():
     lines = (ROOT / "constraints-newest.txt").read_text(encoding="utf-8").splitlines()
     (torch,) = [line for line in lines if line and not line.startswith("#")]
     assert torch in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert "make newest" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
 def test_the_gpl_package_is_an_extra(project):

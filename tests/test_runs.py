@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,23 @@ def test_a_damaged_file_of_the_model_is_refused(run_copy, name, content):
     (run_copy / name).write_bytes(content)
     with pytest.raises(RunFolderError):
         read_all(run_copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("hidden_size", "wide", "'hidden_size'.*int"),
+        ("num_hidden_layers", 7, "don't fit its configuration at decoder.layers"),
+        ("num_qubits", 3, r"at \S+, \(\d+,.*\) in place of \(\d+,"),
+    ],
+)
+def test_an_edited_configuration_is_refused_by_what_was_edited(run_copy, name, value, says):
+    config = run_copy / "model" / "config.json"
+    edited = re.sub(rf'"{name}": \d+', f'"{name}": {json.dumps(value)}', config.read_text())
+    config.write_text(edited)
+    with pytest.raises(RunFolderError, match=says) as caught:
+        Run.open(run_copy).model()
+    assert "\n" not in str(caught.value)
 
 
 def test_a_damaged_history_is_refused(run_copy):

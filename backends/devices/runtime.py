@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -16,6 +17,7 @@ from qiskit.transpiler import Target
 from qiskit_ibm_runtime.executor_estimator import Estimator
 from qiskit_ibm_runtime.executor_estimator.prepare import prepare
 
+from qvlm_qiskit.backends.devices.runtime_plans import RuntimePlans
 from qvlm_qiskit.backends.mitigation.names import done_by_runtime
 from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.pubs.active_qubits import (
@@ -67,6 +69,7 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         self.seed = seed
         self.default_precision = default_precision or DEFAULT_PRECISION
         self._reduced: LruCache[Any, ReducedBackend] = LruCache(64)
+        self._plans = RuntimePlans()
 
     @property
     def technique(self) -> str:
@@ -95,14 +98,10 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
 
     def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
         """What the client would execute, in one local job per set of qubits and precision."""
-        planned = []
-        for qubits, members in _batches(pubs):
-            reduced = self._reduce([pubs[i] for i in members], qubits)
-            device = self._cut_down(qubits)
-            estimator = Estimator(mode=device, options=self._options(None))
-            program, _ = prepare(reduced, estimator.options, add_tags=True, backend=device)
-            planned.append(_work(program, len(reduced), self._calibrates, device.target))
-        return planned
+        return [
+            self._plans.work([pubs[i] for i in members], partial(self._prepared, qubits))
+            for qubits, members in _batches(pubs)
+        ]
 
     def error_gain(self, pub: EstimatorPub) -> float | None:
         """1 at level 0; TREX and ZNE depend on what is measured."""
@@ -112,6 +111,14 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
     def _calibrates(self) -> bool:
         """Whether the client appends a TREX calibration to a job."""
         return self.resilience_level > 0
+
+    def _prepared(self, qubits: tuple[int, ...], pubs: Sequence[EstimatorPub]) -> list[Work]:
+        """The client's program for pubs with these active qubits."""
+        device = self._cut_down(qubits)
+        estimator = Estimator(mode=device, options=self._options(None))
+        reduced = self._reduce(pubs, qubits)
+        program, _ = prepare(reduced, estimator.options, add_tags=True, backend=device)
+        return _work(program, len(reduced), self._calibrates, device.target)
 
     def _options(self, seed: int | None) -> dict[str, Any]:
         """The client's options."""
@@ -180,6 +187,7 @@ class HardwareEstimator(BaseEstimatorV2):
         self.settings = dict(settings or {})
         self.resilience_level = resilience_level
         self.default_precision = default_precision or DEFAULT_PRECISION
+        self._plans = RuntimePlans()
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
         """Submit ISA pubs as one Runtime job.
@@ -212,15 +220,18 @@ class HardwareEstimator(BaseEstimatorV2):
     def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
         """What the client would submit, as one job."""
         self._check(pubs)
-        options = {"resilience_level": self.resilience_level, **self.settings}
-        estimator = Estimator(mode=self.machine, options=options)
-        program, _ = prepare(pubs, estimator.options, backend=self.machine)
-        trex = self.resilience_level > 0
-        return [_work(program, len(pubs), trex, self.machine.target)]
+        return [self._plans.work(pubs, self._prepared)]
 
     def error_gain(self, pub: EstimatorPub) -> float | None:
         """1 at level 0; TREX and ZNE depend on what is measured."""
         return None if self.resilience_level else 1.0
+
+    def _prepared(self, pubs: Sequence[EstimatorPub]) -> list[Work]:
+        """The client's program for pubs."""
+        options = {"resilience_level": self.resilience_level, **self.settings}
+        estimator = Estimator(mode=self.machine, options=options)
+        program, _ = prepare(pubs, estimator.options, backend=self.machine)
+        return _work(program, len(pubs), self.resilience_level > 0, self.machine.target)
 
     def _check(self, pubs: Sequence[EstimatorPub]) -> None:
         if len({pub.precision for pub in pubs}) > 1:

@@ -134,6 +134,8 @@ class RuntimeJobs(JobService):
             rows, complete = self._listed(tag)
             # A server that does not filter must not have a foreign job adopted.
             tagged = {row["id"]: row for row in rows if tag in _tags(row)}
+            if not tagged and rows:
+                raise ValueError("other jobs than those with the tag")
             if not tagged and not complete:
                 raise ValueError("fewer jobs than the list counts")
             ordered = sorted(tagged.values(), key=lambda row: str(row.get("created", "")))
@@ -266,8 +268,8 @@ class RuntimeJobs(JobService):
     def _listed(self, tag: str) -> tuple[list[dict[str, Any]], bool]:
         """The rows that `GET /jobs` gives for a tag, and whether they are all that it counts.
 
-        A job proves itself; that there is none is proven by a list only that has as many different
-        jobs as it says, on every page.
+        A job proves itself. That there is none is proven by an empty list only that counts none on
+        every page; one of other jobs answers another question, as complete as it may be.
         """
         rows: dict[str, dict[str, Any]] = {}
         counts: set[int] = set()

@@ -17,6 +17,7 @@ from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
 from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import JobLimits, JobTimer
+from qvlm_qiskit.backends.pubs.digest import unchanged_circuits
 from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
 from qvlm_qiskit.backends.pubs.stack import to_device
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork, Work
@@ -128,7 +129,8 @@ def level_report(mitigation: str, backend: Machine, calls: Sequence[Call]) -> Le
         # Values are computed, not measured: nothing is executed shot by shot.
         return LevelReport(mitigation, backend.default_precision)
     try:
-        return _measured(mitigation, backend, calls)
+        with unchanged_circuits():
+            return _measured(mitigation, backend, calls)
     except QVLMError as ex:
         return LevelReport(mitigation, backend.default_precision, refused=str(ex))
 

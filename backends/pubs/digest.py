@@ -10,8 +10,10 @@ the class of a gate that has a definition, and the order of sums and products.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,9 @@ SCHEME = b"qvlm-identity-1"
 _PRIMITIVE = (Barrier, Delay, Measure, Reset, UnitaryGate)
 
 _targets: LruCache[Any, tuple[Any, str]] = LruCache(16)
+_unchanged: ContextVar[dict[int, tuple[QuantumCircuit, str]] | None] = ContextVar(
+    "qvlm_unchanged_circuits", default=None
+)
 
 
 def circuit_digest(circuit: QuantumCircuit) -> str:
@@ -49,6 +54,25 @@ def circuit_digest(circuit: QuantumCircuit) -> str:
         CircuitError: An instruction whose action can't be read from the circuit: control flow, or
             an opaque gate without definition or matrix.
     """
+    known = _unchanged.get()
+    if known is None:
+        return _circuit_digest(circuit)
+    if id(circuit) not in known:
+        known[id(circuit)] = (circuit, _circuit_digest(circuit))
+    return known[id(circuit)][1]
+
+
+@contextlib.contextmanager
+def unchanged_circuits() -> Iterator[None]:
+    """Inside, a circuit's digest is computed once: for work that asks again and changes none."""
+    token = _unchanged.set({})
+    try:
+        yield
+    finally:
+        _unchanged.reset(token)
+
+
+def _circuit_digest(circuit: QuantumCircuit) -> str:
     return hashlib.sha256(SCHEME + _circuit_bytes(circuit)).hexdigest()
 
 

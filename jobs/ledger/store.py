@@ -501,16 +501,17 @@ def _located(place: str, blobs: str | Path | None) -> tuple[URL, Path]:
     """The database of a store, and its folder.
 
     Raises:
-        LedgerError: A database without a folder for its files.
+        LedgerError: A database that is no ledger's, or one without a folder for its files.
     """
     if "://" not in place:
         return URL.create("sqlite", database=str(Path(place) / DATABASE)), Path(place)
+    url = parsed(place)
     if blobs is None:
         raise LedgerError(
             "a store in a database needs a folder for its files (blobs=), on a disk that "
             "all its users see"
         )
-    return parsed(place), Path(blobs)
+    return url, Path(blobs)
 
 
 def _make(folder: Path, url: URL) -> None:

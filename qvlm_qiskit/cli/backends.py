@@ -49,7 +49,7 @@ def list_all(
     shown = [(r.name, r.kind, _count(r.qubits), r.what) for r in rows] if asked else _folded(rows)
     common.print_table("backends", ("name", "kind", ">qubits", "what"), shown)
     if not asked:
-        typer.echo("qvlm backends list fake names all fake devices; --kind and --qubits choose too")
+        common.say("qvlm backends list fake names all fake devices; --kind and --qubits choose too")
 
 
 def _chosen(rows: Sequence[Any], text: str | None, kind: str | None, qubits: int | None) -> Any:

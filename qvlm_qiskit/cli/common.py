@@ -151,7 +151,7 @@ def open_machine(name: str, **options: Any) -> Any:
         warnings.simplefilter("ignore", FallbackWarning)  # the notes say the same
         machine = open_backend(name, **options)
     for note in machine.notes:
-        typer.echo(f"qvlm: backend {machine.name!r} {note}", err=True)
+        say(f"qvlm: backend {machine.name!r} {note}", err=True)
     return machine
 
 
@@ -197,7 +197,7 @@ def through_ledger(machine: Any) -> Iterator[Any]:
     blobs = os.environ.get("QVLM_BLOBS")
     place = os.environ.get("QVLM_STORE")
     store = open_store(place, None if blobs is None else Path(blobs), create=True)
-    typer.echo(f"qvlm: jobs on {machine.name} are kept in the ledger at {store.place}", err=True)
+    say(f"qvlm: jobs on {machine.name} are kept in the ledger at {store.place}", err=True)
     recorded = recorded_backend(machine, store)
     try:
         yield recorded
@@ -212,7 +212,8 @@ def console() -> Console:
 
 def say(text: Any, *, err: bool = False) -> None:
     """Print a line that may hold what others have written."""
-    typer.echo(shown(text), err=err)
+    # Not typer.echo: where a terminal takes ASCII only, it would be sent UTF-8 all the same.
+    print(shown(text), file=sys.stderr if err else sys.stdout, flush=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -293,7 +294,7 @@ def print_choices(choices: Sequence[Mapping[str, Any]]) -> None:
 def print_json(value: Any) -> None:
     """Print plain data on stdout; letters that it can't take are escaped."""
     letters = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
-    typer.echo(shown_json(value, ascii_only=not letters))
+    print(shown_json(value, ascii_only=not letters), flush=True)
 
 
 def accuracy_row(label: str, record: Mapping[str, Any]) -> list[str]:

@@ -53,10 +53,10 @@ def root(
     if version:
         from qvlm_qiskit import __version__
 
-        typer.echo(f"qvlm {__version__}")
+        print(f"qvlm {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        print(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except QVLMError as error:
         return _refuse(str(error))
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("qvlm: interrupted", err=True)
+        print("qvlm: interrupted", file=sys.stderr)
         return _INTERRUPTED
     except (BrokenPipeError, SystemExit) as error:
         if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _refuse(_system_message(error))
     if status == _INTERRUPTED:  # typer's own handling says nothing
-        typer.echo("qvlm: interrupted", err=True)
+        print("qvlm: interrupted", file=sys.stderr)
     return status if isinstance(status, int) else 0
 
 

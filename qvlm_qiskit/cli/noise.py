@@ -98,7 +98,7 @@ def diff(
         common.print_json([{**asdict(d), "change": d.change} for d in found])
         return
     if not found:
-        typer.echo("no differences")
+        common.say("no differences")
         return
     if not every:
         _print_sums(found)
@@ -153,7 +153,7 @@ def _print_sums(found: Sequence[Any]) -> None:
         )
     columns = ("what", ">number", "first (median)", "second (median)", ">change")
     common.print_table(f"{len(found)} differences", columns, rows)
-    typer.echo("qvlm noise diff --all lists them one by one")
+    common.say("qvlm noise diff --all lists them one by one")
 
 
 def _middle(values: Sequence[Any]) -> str:

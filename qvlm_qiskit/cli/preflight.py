@@ -59,7 +59,7 @@ def preflight(
     print_report(report, instead)
     if report.kind != "exact":
         short = jobs_in_a_row(model, 1)
-        typer.echo(
+        common.say(
             f"a batch waits for {short} jobs one after the other where answers have 1 token, for "
             f"{longest} where they have {MAX_NEW_TOKENS}; qvlm submit --prefetch waits once"
         )
@@ -71,11 +71,11 @@ def print_report(report: Any, instead: Sequence[str]) -> None:
         rows = [(_short(row[0]), *row[1:]) for row in table.rows]
         common.print_table(table.title, table.columns, rows)
     for note in [*report.notes(), *instead]:
-        typer.echo(f"- {_short(note)}")
+        common.say(f"- {_short(note)}")
     if any(level.seconds_qpu is not None for level in report.levels):
-        typer.echo(report.formula)
+        common.say(report.formula)
     if report.kind == "exact":
-        typer.echo("this backend computes its values: no shots, no jobs")
+        common.say("this backend computes its values: no shots, no jobs")
 
 
 def _short(text: str) -> str:

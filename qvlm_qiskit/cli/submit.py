@@ -117,7 +117,7 @@ def submit(
             common.print_json(plan.as_dict())
         return
     begun = start_evaluation(opened, backend, ledger, options, plan)
-    typer.echo(f"run {begun.id} in {ledger.place}", err=outcome.as_json)
+    common.say(f"run {begun.id} in {ledger.place}", err=outcome.as_json)
     step = partial(continue_evaluation, detach=outcome.detach)
     found = follow.carry_on(ledger, begun, step, kept.hint(ledger))
     follow.print_outcome(found, outcome.as_json)
@@ -142,7 +142,7 @@ def _print_plan(plan: Any) -> None:
         )
     columns = ("prefetch", ">rows", ">known", ">jobs", ">waits", ">executions", ">QPU s")
     common.print_table("what would be bought", columns, rows)
-    typer.echo(
+    common.say(
         "known: rows that the ledger has or is buying. waits: jobs one after the other; without "
         "prefetch every generated word waits for a job of its own"
     )

@@ -205,4 +205,4 @@ def train(
 def _say_how_to_go_on(out: Path, steps: int | None) -> None:
     """What an interrupted training left."""
     kept = f"{steps} steps are kept: the same command goes on from there with --resume"
-    typer.echo(f"qvlm: {'nothing is kept yet' if steps is None else kept}", err=True)
+    common.say(f"qvlm: {'nothing is kept yet' if steps is None else kept}", err=True)

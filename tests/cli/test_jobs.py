@@ -91,6 +91,7 @@ def test_a_run_from_its_plan_to_its_export(qvlm, ledger):
         ("jobs watch r-1 --store empty --interval 0", ["poll_seconds is 0"]),
         ("jobs list --store sqlite:///x.db", ["needs a folder for its files"]),
         ("jobs list --store oracle://u:geheim@h/x --blobs b", ["SQLite or PostgreSQL, not oracle"]),
+        ("jobs list --store mysql://u:geheim@h/x", ["SQLite or PostgreSQL, not mysql"]),
     ],
 )
 def test_what_cannot_be_meant_is_refused(qvlm, place, monkeypatch, words, says):

@@ -1,5 +1,6 @@
 """Terminals that lack something, and machines that refuse something."""
 
+import io
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from qvlm_qiskit.cli import main
+from qvlm_qiskit.cli.common import print_json, say
 from qvlm_qiskit.cli.main import COMMANDS
 from qvlm_qiskit.cli.terminal import PLAIN, prepare_terminal
 
@@ -42,6 +44,15 @@ def test_a_full_disk_is_one_line(command, words):
         status, _, error = command(*words, stdout=full)
     assert status == 2
     assert "can't write the output: No space left on device" in one_line(error)
+
+
+def test_a_line_with_other_letters_is_written_in_those_of_the_terminal(monkeypatch, capsys):
+    written = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", written)
+    prepare_terminal()
+    say("Σ shots · 2 µs")
+    print_json({"ω": "é"})
+    assert written.buffer.getvalue() == b'sum shots * 2 us\n{\n  "\\u03c9": "\\u00e9"\n}\n'
 
 
 def test_a_terminal_of_ascii_letters_is_written_to_in_them(command):

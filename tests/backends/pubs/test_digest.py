@@ -12,7 +12,7 @@ from qiskit.circuit.library import RXGate, UnitaryGate, XGate
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import Clifford, SparsePauliOp, random_unitary
 
-from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest
+from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest, unchanged_circuits
 from qvlm_qiskit.errors import CircuitError
 
 
@@ -205,3 +205,14 @@ def test_what_has_neither_definition_nor_parameters_is_taken_by_its_matrix():
         circuit.append(Clifford(inner), [0])
         circuits.append(circuit)
     assert circuit_digest(circuits[0]) != circuit_digest(circuits[1])
+
+
+def test_a_circuit_that_does_not_change_is_walked_once():
+    circuit = QuantumCircuit(1)
+    circuit.x(0)
+    before = circuit_digest(circuit)
+    with unchanged_circuits():
+        assert circuit_digest(circuit) == before
+        circuit.x(0)  # what this work must not do
+        assert circuit_digest(circuit) == before
+    assert circuit_digest(circuit) not in (before, circuit_digest(QuantumCircuit(1)))

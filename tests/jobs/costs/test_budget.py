@@ -51,6 +51,18 @@ def test_what_is_recorded_together_shares_the_budget(buy, store, monkeypatch):
     service = Charges()
     buy(service, range(4), run="r-1", budget=Budget(seconds=20.0))
     assert [cap for _, cap, _ in service.posts] == [5, 5, 5, 5]
+    buy(service, range(4, 8), run="r-2", budget=Budget(seconds=40.0))
+    assert [cap for _, cap, _ in service.posts[4:]] == [10, 10, 10, 10]
+
+
+def test_a_job_of_unknown_cost_is_not_sent(buy, store):
+    service = Bills()
+    service.bill = 1.0
+    buy(service, [1], run="r-1")
+    (bought,) = store.find()
+    for unknown in ({"seconds_estimated": None}, {"executions": None}):
+        with pytest.raises(BudgetError, match="nothing says beforehand what it would cost"):
+            Budget().check(store, service, replace(bought, **unknown))
 
 
 def test_a_job_may_use_what_the_run_has_not_used(buy):

@@ -34,3 +34,7 @@ def test_exchanged_values_have_another_number():
 @pytest.mark.parametrize("values", [[], [1e308] * 9, [1e308, -1e308] * 9])
 def test_the_number_is_finite(values):
     assert np.isfinite(projection(values))
+
+
+def test_rows_whose_number_would_not_be_finite_share_one_for_all_ledgers():
+    assert projection([1e308] * 9) == projection([np.inf]) == projection([]) == 0

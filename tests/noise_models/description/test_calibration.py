@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from qiskit.circuit import Instruction, Measure
 from qiskit.circuit.library import SXGate
-from qiskit.transpiler import InstructionProperties, Target
+from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 from qiskit_ibm_runtime.fake_provider import FakeLagosV2, FakeManilaV2
 
 from qvlm_qiskit.errors import NoiseModelError
@@ -57,3 +57,19 @@ def test_second_kinds_of_measurement_are_left_out():
     assert [gate.name for gate in spec.gates] == ["sx"]
     assert spec.qubits[0].p_meas1_prep0 == 0.02
     assert not build(spec).is_ideal()
+
+
+@pytest.mark.parametrize(
+    ("t1", "t2", "stated"),
+    [
+        (1e-5, 3e-5, (10, 20)),
+        (1e-5, 1.5e-5, (10, 15)),
+        (1e-5, None, (10, None)),
+        (None, 1e-5, (None, 10)),
+    ],
+)
+def test_a_t2_beyond_twice_t1_is_twice_t1(t1, t2, stated):
+    target = Target(num_qubits=1, qubit_properties=[QubitProperties(t1=t1, t2=t2)])
+    target.add_instruction(SXGate(), {(0,): InstructionProperties(error=0.01)})
+    (qubit,) = calibrated(target).qubits
+    assert (qubit.t1_us, qubit.t2_us) == pytest.approx(stated)

@@ -33,6 +33,7 @@ from qvlm_qiskit.quantum.gradients.shift_rules import (
     FOUR_TERM,
     RULES,
     TWO_TERM,
+    _has_parameters,
     build_template,
     equidistant_rule,
 )
@@ -304,6 +305,13 @@ def test_parameters_inside_control_flow_are_refused():
         circuit.rx(P[1], 1)
     with pytest.raises(CircuitError, match="if_else"):
         gradients(circuit, [[0.1, 0.2]])
+
+
+def test_control_flow_without_parameters_is_left_as_it_is():
+    circuit = QuantumCircuit(1, 1)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(0)
+    assert not _has_parameters(circuit.data[0].operation)
 
 
 V, W = ParameterVector("v", 2)

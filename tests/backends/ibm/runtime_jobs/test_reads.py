@@ -146,13 +146,14 @@ class Client:
         return {"jobs": self.rows, "count": len(self.rows)}
 
 
-def test_a_service_that_does_not_filter_gives_no_foreign_job(jobs, monkeypatch):
-    row = {"id": "a", "state": {"status": "Queued"}, "tags": ["qvlm", "foreign"]}
-    monkeypatch.setattr(jobs, "_client", Client([row]))
+def test_an_empty_list_proves_that_there_is_no_job(jobs, monkeypatch):
+    monkeypatch.setattr(jobs, "_client", Client([]))
     assert jobs.find("mine") == []
-    del row["tags"]
-    with pytest.raises(UnreachableError):
-        jobs.find("mine")
+
+
+def test_a_service_that_does_not_filter_gives_no_foreign_job(jobs, monkeypatch):
+    monkeypatch.setattr(jobs, "_client", Client([FOREIGN, ROW]))
+    assert [job.server_id for job in jobs.find("mine")] == ["a"]
 
 
 ROW = {"id": "a", "state": {"status": "Queued"}, "tags": ["qvlm", "mine"]}
@@ -163,6 +164,9 @@ FOREIGN = {**ROW, "id": "b", "tags": ["qvlm", "foreign"]}
     "pages",
     [
         [([], 1), ([], 1)],
+        [([FOREIGN], 1)],  # whole, and of other jobs than those asked for
+        [([FOREIGN, {**FOREIGN, "id": "c"}], 2)],
+        [([{k: v for k, v in ROW.items() if k != "tags"}], 1)],
         [([FOREIGN], 2), ([], 2)],
         [([FOREIGN], 2), ([FOREIGN], 2)],  # the same page again
         [([FOREIGN], 0)],

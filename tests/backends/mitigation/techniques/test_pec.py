@@ -108,3 +108,9 @@ def test_errors_hold_those_of_the_circuit_itself_and_the_spread_of_the_others(ex
     stated = combined(0.3, 5.0).stds
     np.testing.assert_allclose(stated, np.hypot(by_value * 5.0, spread))
     assert (stated > 1.01 * spread).all()
+
+
+def test_the_circuit_itself_and_the_random_ones_share_the_shots(exact_device):
+    pec = ErrorCancelled(exact_device(build(NOISE)), lambda _: NOISE, samples=30)
+    assert pec._shares(1000, 2.0, 0.4) == (800, 40, 30)  # 800 + 30 · 40 = 2 · 1000
+    assert pec._shares(10, 1.2, 0.8) == (10, 1, 2)

@@ -10,11 +10,13 @@ from qiskit.circuit.library import RZZGate
 from qiskit.circuit.library.standard_gates import get_standard_gate_name_mapping
 from qiskit.circuit.random import random_circuit
 from qiskit.primitives import StatevectorEstimator
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import PTM, Operator, SuperOp
 from qiskit_aer.noise import NoiseModel, coherent_unitary_error
 
 from qvlm_qiskit.backends.mitigation import PauliTwirled
 from qvlm_qiskit.backends.mitigation.techniques.twirling import TWIRLED, twirled
+from qvlm_qiskit.backends.pubs.shots import shots_of_precision
 from tests.backends.mitigation.circuits import TARGET
 
 
@@ -100,3 +102,12 @@ def test_the_average_over_all_paulis_is_the_pauli_part_of_the_noise():
     transfer = PTM(SuperOp(total).compose(ideal.adjoint())).data.real
     expected = np.diag(np.diag(PTM(SuperOp(error)).data.real))
     np.testing.assert_allclose(transfer, expected, atol=1e-12)
+
+
+def test_random_circuits_share_the_shots():
+    twirling = PauliTwirled(StatevectorEstimator(), TARGET, 8)
+    (shared,) = {
+        pub.precision
+        for pub in twirling.expand(EstimatorPub.coerce((isa(0), "ZII", None, 0.1))).pubs
+    }
+    assert shots_of_precision(shared) == 13  # ⌈100 / 8⌉
