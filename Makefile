@@ -41,7 +41,7 @@ slow: $(READY)
 
 # What shows soon whether other versions of the dependencies do.
 SHORT := tests/quantum/test_layer.py tests/backends/test_catalog.py tests/backends/test_stack.py \
-  tests/backends/mitigation/test_mitigator.py tests/jobs/ledger tests/model tests/test_training.py
+  tests/backends/mitigation/test_mitigator.py tests/jobs/ledger tests/model tests/training
 PIP = $(1)/bin/python -m pip --quiet --disable-pip-version-check
 # The wheel alone, as a user has it: built, installed, a model trained and evaluated.
 define try-wheel
@@ -56,7 +56,7 @@ endef
 
 # On the lowest versions that pyproject.toml allows.
 lowest: .venv-lowest/.ready
-	.venv-lowest/bin/python -m pytest $(filter-out tests/model tests/test_training.py,$(SHORT))
+	.venv-lowest/bin/python -m pytest $(filter-out tests/model tests/training,$(SHORT))
 
 .venv-lowest/.ready: pyproject.toml constraints-lowest.txt
 	rm -rf .venv-lowest

@@ -278,7 +278,7 @@ PUBLIC = {
 }  # fmt: skip
 PACKAGES = [
     "backends", "blocks", "cli", "data", "evaluation", "inference", "jobs", "model", "noise_models",
-    "quantum", "studies",
+    "quantum", "studies", "training",
 ]  # fmt: skip
 
 
