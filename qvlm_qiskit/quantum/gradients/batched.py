@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -326,6 +328,15 @@ class BatchedEstimatorGradient(BaseEstimatorGradient):
     def reseed(self, *seed: int) -> None:
         """Draw SPSA's directions from another seed from now on."""
         self._rng = np.random.default_rng(seed)
+
+    @contextmanager
+    def same_directions(self) -> Iterator[None]:
+        """Inside the block SPSA draws the directions that it will draw again behind it."""
+        before = deepcopy(self._rng)
+        try:
+            yield
+        finally:
+            self._rng = before
 
     def _make_caches(self) -> None:
         self._template: CircuitCache[ShiftTemplate] = CircuitCache(build_template)
