@@ -10,6 +10,7 @@ A folder is opened and checked without torch or transformers; only its model nee
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ DEMO_CONTENTS = replace(CONTENTS, files=(*CONTENTS.files, "ledger/**"))
 PARTIAL = Contents(
     kind="what an interrupted training left",
     mark="options.json",
-    files=("options.json", "checkpoints/**", *CONTENTS.files),
+    files=("options.json", "ledger.json", "checkpoints/**", *CONTENTS.files),
 )
 
 
@@ -190,6 +191,16 @@ class Run:
             raise RunFolderError(
                 f"{self.path} is damaged: its {what} can't be loaded ({reason})"
             ) from error
+
+
+def model_digests(run: Run) -> dict[str, str]:
+    """SHA-256 in hexadecimal of every file of a run's model, by path in its folder."""
+    folder = run.path / "model"
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 @contextmanager

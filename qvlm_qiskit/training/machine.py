@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from qiskit.primitives.base import BaseEstimatorV2
 
-from qvlm_qiskit.errors import BackendError, InputError
+from qvlm_qiskit.errors import BackendError, BudgetError, InputError
 from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.quantum import SampledGradient
 
@@ -38,8 +38,20 @@ class TrainingBackend(Protocol):
         ...
 
 
+class Purse(Protocol):
+    """What keeps and limits the rows of a training, such as `ledger.Ledger`."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a budget."""
+        ...
+
+
 def check_trainable(
-    model: HybridVLM, backend: TrainingBackend, gradient: SampledGradient | None = None
+    model: HybridVLM,
+    backend: TrainingBackend,
+    gradient: SampledGradient | None = None,
+    ledger: Purse | None = None,
 ) -> None:
     """Compile every circuit for a backend and make sure that its values can be differentiated.
 
@@ -50,11 +62,8 @@ def check_trainable(
     """
     if not model.quantum_layers:
         raise InputError(f"the model has no circuits that could be trained on {backend.name!r}")
-    if backend.kind == "hardware":
-        raise BackendError(
-            f"can't train on {backend.name!r}: training does not go through the ledger, and what "
-            "hardware runs is paid for. Train on a simulator and submit the model's evaluation"
-        )
+    if backend.kind == "hardware" or getattr(backend, "service", None) is not None:
+        _check_paid(backend, ledger)
     with model.run_on(backend):
         exact = [one.differentiable_engine() is not None for one in model.quantum_layers.values()]
     if not all(exact) and gradient is None:
@@ -65,6 +74,29 @@ def check_trainable(
     if all(exact) and gradient is not None:
         raise InputError(
             f"{backend.name!r} is differentiated exactly: a gradient of samples goes with shots"
+        )
+    if all(exact) and ledger is not None:
+        raise InputError(
+            f"{backend.name!r} computes its values: a ledger keeps samples, and goes with shots"
+        )
+
+
+def _check_paid(backend: TrainingBackend, ledger: Purse | None) -> None:
+    """Refuse to train where rows are paid for and nothing keeps or limits them.
+
+    Raises:
+        BackendError: There is no ledger.
+        BudgetError: There is no budget.
+    """
+    if ledger is None:
+        raise BackendError(
+            f"can't train on {backend.name!r} without a ledger: what it runs is paid for, and "
+            "would be lost with the process"
+        )
+    if not ledger.limited:
+        raise BudgetError(
+            f"can't train on {backend.name!r} without a budget: its rows are paid for. Give "
+            "--budget-seconds (Recording(budget=Budget(seconds=…)))"
         )
 
 

@@ -1,16 +1,121 @@
-"""What is trained: an untrained model and its processor, from options."""
+"""What is trained: an untrained model or one that was trained before, and its samples."""
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
+from torch import Tensor
 from transformers import set_seed
 
 from qvlm_qiskit.basics.memory import memory_bytes
-from qvlm_qiskit.data.registry import find_data
-from qvlm_qiskit.errors import CapacityError
+from qvlm_qiskit.data.batch import encode_training
+from qvlm_qiskit.data.registry import find_data, open_data
+from qvlm_qiskit.errors import CapacityError, InputError, RunFolderError, UnknownNameError
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
-from qvlm_qiskit.recipes import TrainingOptions
+from qvlm_qiskit.recipes import LATER, OF_THE_MODEL, TrainingOptions
+from qvlm_qiskit.runs import Run, model_digests
+
+Trains = Literal["all", "circuits"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is trained.
+
+    Attributes:
+        options: The model, the data and the steps.
+        source: A trained run to start from; its options are those of the model and the data.
+        trains: Which of its parameters: "circuits" are the circuits' angles alone.
+    """
+
+    options: TrainingOptions
+    source: Run | None = None
+    trains: Trains = "all"
+
+    def __post_init__(self) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            InputError: Options that the source contradicts, or circuits of a model without weights.
+            UnknownNameError: Other parameters.
+        """
+        if self.trains not in get_args(Trains):
+            raise UnknownNameError("set of parameters", self.trains, get_args(Trains))
+        if self.source is None:
+            if self.trains != "all":
+                raise InputError("a model that starts from nothing is trained as a whole")
+            return
+        given = vars(self.options)
+        for name, value in _trained_with(self.source).items():
+            if given[name] != value:
+                raise InputError(
+                    f"{self.source.path} was trained with {name}={value!r}: a training that "
+                    f"starts from it has the same, not {given[name]!r}"
+                )
+
+    def build(self) -> tuple[HybridVLM, HybridVLMProcessor]:
+        """The model before its first step, and its processor; random numbers begin anew.
+
+        Raises:
+            InputError: It has no angles that could be trained alone.
+            RunFolderError: The source is damaged.
+        """
+        if self.source is None:
+            return build_model(self.options)
+        model, processor = self.source.model(), self.source.processor()
+        if self.trains == "circuits":
+            _only_circuits(model, self.source)
+        set_seed(self.options.seed)
+        return model, processor
+
+    def rows(self, processor: HybridVLMProcessor) -> list[dict[str, Tensor]]:
+        """The encoded samples."""
+        options = self.options
+        samples = open_data(options.data, "train", options.train_samples, options.seed)
+        return encode_training(processor, samples)
+
+    def facts(self) -> dict[str, Any]:
+        """Where the model comes from, for records; nothing for one that starts from nothing."""
+        if self.source is None:
+            return {}
+        digests = json.dumps(model_digests(self.source), sort_keys=True).encode()
+        about = {"run": str(self.source.path.resolve()), "trains": self.trains}
+        return {"from": {**about, "model": hashlib.sha256(digests).hexdigest()[:16]}}
+
+
+def options_from(source: Run, **others: Any) -> TrainingOptions:
+    """Options of a training that starts from a trained run.
+
+    Args:
+        source: Says what the model and the data are.
+        others: The other options, such as ``steps``.
+    """
+    return replace(TrainingOptions(**others), **_trained_with(source))
+
+
+def _trained_with(source: Run) -> dict[str, Any]:
+    """The options of a run that are its model's and its data's.
+
+    Raises:
+        RunFolderError: Its record lacks one.
+    """
+    known = {**LATER, **source.info["options"]}
+    if lost := [name for name in OF_THE_MODEL if name not in known]:
+        raise RunFolderError(f"{source.path} is damaged: run.json does not say its {lost[0]}")
+    return {name: known[name] for name in OF_THE_MODEL}
+
+
+def _only_circuits(model: HybridVLM, source: Run) -> None:
+    """Take everything but the angles of circuits that train out of training."""
+    angles = [q.weight for q in model.quantum_layers.values() if q.weight.requires_grad]
+    if not angles:
+        raise InputError(f"{source.path} has no circuits that train: train all of it")
+    model.requires_grad_(False)
+    for weight in angles:
+        weight.requires_grad_(True)
 
 
 def configuration(options: TrainingOptions, vocab_size: int = 64) -> HybridVLMConfig:

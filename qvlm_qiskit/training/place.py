@@ -39,8 +39,14 @@ def check_folders(out: Path, overwrite: bool, resume: bool) -> None:
     partial = partial_folder(out)
     check_new_folder(partial, overwrite=True, holds=PARTIAL)
     steps = checkpointed(out)
-    if resume and steps is None:
+    begun = (partial / "ledger.json").is_file()
+    if resume and steps is None and not begun:
         raise RunFolderError(f"nothing to resume at {partial}: it holds no checkpoint")
+    if begun and not (resume or overwrite):
+        raise InputError(
+            f"an interrupted training lies at {partial}, with its rows in a ledger: go on with "
+            "--resume, or start over with --overwrite"
+        )
     if steps is not None and not (resume or overwrite):
         raise InputError(
             f"an interrupted training lies at {partial}, with {steps} steps done: go on with "
@@ -78,6 +84,7 @@ def check_resumed(partial: Path, now: dict[str, Any]) -> None:
         raise RunFolderError(f"nothing to resume at {partial}: options.json is damaged") from error
     # a training that an older release began
     before = {"backend": "statevector", **LATER, **before}
-    changed = [f"{k}={before.get(k)}" for k in now if now[k] != before.get(k)]
+    every = {**before, **now}
+    changed = [f"{k}={before.get(k)}" for k in every if now.get(k) != before.get(k)]
     if changed:
         raise InputError(f"the training at {partial} was started with {', '.join(changed)}")

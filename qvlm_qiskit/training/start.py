@@ -1,7 +1,7 @@
-"""Training: transformers' ``Trainer`` on exact circuits, from options to a run folder.
+"""Training: transformers' ``Trainer`` on circuits, from options to a run folder.
 
-Circuits run on noise-free statevectors, this package's own or Aer's, or with the noise of a backend
-of exact values.
+Circuits run on noise-free statevectors, this package's own or Aer's, with the noise of a backend of
+exact values, or on a machine that samples; there all rows of a step may go through a ledger.
 """
 
 from __future__ import annotations
@@ -10,22 +10,24 @@ import dataclasses
 import platform
 import shutil
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
 from qvlm_qiskit import __version__
 from qvlm_qiskit.basics.files import new_folder, only_one, write_json
 from qvlm_qiskit.basics.progress import Track, silent
-from qvlm_qiskit.data.batch import encode_training
-from qvlm_qiskit.data.registry import open_data
+from qvlm_qiskit.errors import BudgetError, InputError
+from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.quantum import SampledGradient
+from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, Run, no_transformers_bars, write_run
 from qvlm_qiskit.training.machine import TrainingBackend, check_trainable, gradient_facts
-from qvlm_qiskit.training.models import build_model, check_memory
+from qvlm_qiskit.training.models import Subject, Trains, check_memory
 from qvlm_qiskit.training.place import (
     check_folders,
     check_place,
@@ -34,7 +36,12 @@ from qvlm_qiskit.training.place import (
     last_checkpoint,
     partial_folder,
 )
-from qvlm_qiskit.training.trainer import Log, make_trainer
+from qvlm_qiskit.training.step import StepsAhead
+from qvlm_qiskit.training.trainer import BeforeStep, Log, StepTrainer, make_trainer
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.backends import Backend
+    from qvlm_qiskit.training.ledger import Ledger, Purchase
 
 
 def train(
@@ -43,6 +50,9 @@ def train(
     *,
     backend: TrainingBackend | None = None,
     gradient: SampledGradient | None = None,
+    ledger: Ledger | None = None,
+    source: Run | None = None,
+    trains: Trains | None = None,
     overwrite: bool = False,
     resume: bool = False,
     track: Track = silent,
@@ -50,7 +60,8 @@ def train(
     """Train a model on a data set and leave a run folder.
 
     While it trains, everything lies in ``<out>.partial``; an interrupted training goes on from its
-    last checkpoint with ``resume``.
+    last checkpoint with ``resume``. Through a ledger the steps since then are made again from the
+    answers that it has, so that none is bought twice.
 
     Args:
         options: What to train.
@@ -59,6 +70,10 @@ def train(
             ``open_backend("aer")`` or ``open_backend("noisy:fake_torino", precision=0)``; by
             default this package's noise-free statevectors.
         gradient: How a backend's values are differentiated if it samples them.
+        ledger: Keeps all rows of a backend that samples, and says what they may cost; needed where
+            they are paid for.
+        source: A trained run to start from; see `options_from`.
+        trains: What is trained of it, by default the angles of its circuits; ``"all"``: everything.
         overwrite: Replace a run folder that is there, and start over where an interrupted training
             could go on. A folder that holds anything else is never replaced.
         resume: Go on with an interrupted training of the same options.
@@ -67,57 +82,148 @@ def train(
     Raises:
         InputError: ``out`` is taken, another process trains there, an interrupted training lies
             there, there is nothing to resume, or other options.
-        BackendError: The backend's values can't be differentiated.
+        BackendError: The backend's values can't be differentiated, or are paid for.
         CapacityError: A circuit is too large for that, or the training set for the memory.
+        BudgetError: The next step would cost too much; the steps before it are kept.
+        JobFailedError: A job ended without results.
     """
     check_place(out, overwrite=overwrite, resume=resume)
     partial = partial_folder(out)
+    subject = Subject(options, source, trains or ("all" if source is None else "circuits"))
     check_memory(options)
-    model, processor = build_model(options)
+    model, processor = subject.build()
     if backend is not None:
-        check_trainable(model, backend, gradient)
+        check_trainable(model, backend, gradient, ledger)
+    elif ledger is not None:
+        raise InputError("a ledger keeps what a machine was asked: give the training a backend")
     with only_one(partial, out):
         check_folders(out, overwrite, resume)
-        asked = asked_of(options, backend, gradient)
+        asked = _asked(subject, backend, gradient, ledger)
         if resume:
             check_resumed(partial, asked)
-        else:
+        elif ledger is None:
             clear(partial)
-        running = nullcontext() if backend is None else model.run_on(backend, gradient)
-        with new_folder(out, overwrite, partial, CONTENTS) as folder, running:
-            checkpoints = folder / "checkpoints"
+        purchase = None
+        if ledger is not None:
+            machine = cast("Backend", backend)
+            purchase = _purchase(subject, out, machine, gradient, ledger, resume, track)
+        with (
+            new_folder(out, overwrite, partial, CONTENTS) as folder,
+            _on_machine(model, backend, gradient, purchase) as (recorded, before_step),
+        ):
             write_json(folder / "options.json", asked)
+            if purchase is not None:
+                purchase.mark(folder)
             started = time.perf_counter()
             # encoding the samples takes seconds: the bar is up before it
             with track("training", options.steps) as report:
-                samples = open_data(options.data, "train", options.train_samples, options.seed)
-                rows = encode_training(processor, samples)
                 log = Log(report, gradient)
-                trainer = make_trainer(model, rows, options, checkpoints, log)
-                with no_transformers_bars():
-                    trainer.train(
-                        resume_from_checkpoint=last_checkpoint(checkpoints) if resume else None
-                    )
+                rows = subject.rows(processor)
+                trainer = make_trainer(model, rows, options, folder / "checkpoints", log)
+                trainer.before_step = before_step
+                _run(trainer, last_checkpoint(folder / "checkpoints") if resume else None)
+            history = log.columns(trainer)
+            bought = {}
+            if purchase is not None and recorded is not None:
+                bought = purchase.finish(recorded, history)
             info = {
                 "package": {"qvlm-qiskit": __version__, "torch": torch.__version__},
                 "python": platform.python_version(),
                 "options": dataclasses.asdict(options),
+                **subject.facts(),
                 "backend": {"name": "statevector"} if backend is None else backend.describe(),
                 **gradient_facts(gradient),
+                **bought,
                 "data": {"name": options.data, "train_samples": options.train_samples},
                 "parameters": sum(p.numel() for p in model.parameters()),
                 "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
                 "seconds": round(time.perf_counter() - started, 2),
             }
-            write_run(folder, model.cpu().eval(), processor, info, log.columns(trainer))
-            shutil.rmtree(checkpoints, ignore_errors=True)
-            (folder / "options.json").unlink()
+            write_run(folder, model.cpu().eval(), processor, info, history)
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            for mark in ("options.json", "ledger.json"):
+                (folder / mark).unlink(missing_ok=True)
     return Run.open(out)
 
 
-def asked_of(
-    options: TrainingOptions, backend: TrainingBackend | None, gradient: SampledGradient | None
+def _run(trainer: StepTrainer, checkpoint: str | None) -> None:
+    """Make all steps.
+
+    Raises:
+        BudgetError: One would cost too much; says how many are kept, and how to go on.
+    """
+    with no_transformers_bars():
+        try:
+            trainer.train(resume_from_checkpoint=checkpoint)
+        except BudgetError as error:
+            done, all_steps = trainer.state.global_step, trainer.args.max_steps
+            raise BudgetError(
+                f"{error}: {done} of {all_steps} steps are kept, --resume --budget-seconds MORE "
+                "goes on (MORE counts what is spent already)"
+            ) from error
+
+
+@contextmanager
+def _on_machine(
+    model: HybridVLM,
+    backend: TrainingBackend | None,
+    gradient: SampledGradient | None,
+    purchase: Purchase | None,
+) -> Iterator[tuple[Backend | None, BeforeStep | None]]:
+    """The model on the machine it trains on; behind a ledger, what asks for a step's rows."""
+    with ExitStack() as stack:
+        if purchase is not None:
+            recorded = stack.enter_context(purchase.recorded())
+            ahead = AskedAhead(recorded.estimator())
+            stack.enter_context(model.run_on(ahead, gradient))
+            yield recorded, StepsAhead(model, ahead, purchase.check_step)
+        else:
+            if backend is not None:
+                stack.enter_context(model.run_on(backend, gradient))
+            yield None, None
+
+
+def _purchase(
+    subject: Subject,
+    out: Path,
+    backend: Backend,
+    gradient: SampledGradient | None,
+    ledger: Ledger,
+    resume: bool,
+    track: Track,
+) -> Purchase:
+    """The training's run in the ledger: a new one, or the one that is gone on with."""
+    from qvlm_qiskit.training import ledger as records
+    from qvlm_qiskit.training.plan import plan_training
+
+    sampled, partial, plan = cast(SampledGradient, gradient), partial_folder(out), ledger.plan
+    if plan is None and (not resume or ledger.limited):
+        plan = plan_training(subject, backend, sampled, ledger.store, ledger.recording, track=track)
+    if resume:
+        run = records.marked(partial, ledger.store)
+        if run is None:
+            raise InputError(f"nothing to resume at {partial}: it is of no run in a ledger")
+        records.go_on(run, ledger, plan)
+    else:
+        records.give_up(partial, ledger.store)
+        clear(partial)
+        if plan is None:
+            raise AssertionError("a training that begins has a plan")
+        run = records.begin(subject, out, backend, sampled, ledger, plan)
+    return records.opened(run, backend, ledger)
+
+
+def _asked(
+    subject: Subject,
+    backend: TrainingBackend | None,
+    gradient: SampledGradient | None,
+    ledger: Ledger | None,
 ) -> dict[str, Any]:
     """What an interrupted training must have in common with the one that goes on."""
-    where = "statevector" if backend is None else backend.device_description()
-    return {**dataclasses.asdict(options), "backend": where, **gradient_facts(gradient)}
+    return {
+        **dataclasses.asdict(subject.options),
+        "backend": "statevector" if backend is None else backend.device_description(),
+        **gradient_facts(gradient),
+        **subject.facts(),
+        **({} if ledger is None else ledger.facts()),
+    }

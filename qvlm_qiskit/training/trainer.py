@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
+from qiskit.primitives.base import BaseEstimatorV2
+from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from qvlm_qiskit.basics.progress import Reporter
@@ -17,6 +21,28 @@ from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
 from qvlm_qiskit.recipes import TrainingOptions
 
+BeforeStep = Callable[[int, Mapping[str, Tensor]], None]
+"""Called with the number of a step, from 1, and its batch, before its forward pass."""
+
+
+class StepTrainer(Trainer):  # type: ignore[misc]
+    """A ``Trainer`` that says what it is about to do.
+
+    Attributes:
+        before_step: Called before each step.
+        exact: Makes the steps in place of what the layers run on, where that is only asked.
+    """
+
+    before_step: BeforeStep | None = None
+    exact: BaseEstimatorV2 | None = None
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """The loss of a batch, once `before_step` has returned."""
+        if self.before_step is not None:
+            self.before_step(self.state.global_step + 1, inputs)
+        with nullcontext() if self.exact is None else self.model.run_on(self.exact):
+            return super().compute_loss(model, inputs, *args, **kwargs)
+
 
 def make_trainer(
     model: HybridVLM,
@@ -24,7 +50,9 @@ def make_trainer(
     options: TrainingOptions,
     checkpoints: Path,
     log: Log,
-) -> Trainer:
+    *,
+    saves: bool = True,
+) -> StepTrainer:
     """A ``Trainer`` of a model on encoded samples, silent but for its log.
 
     Args:
@@ -33,6 +61,7 @@ def make_trainer(
         options: Of the training.
         checkpoints: Folder of the checkpoints.
         log: Moves the bar and keeps the history.
+        saves: Whether there are checkpoints.
     """
     warmup = options.steps // 10 if options.warmup_steps is None else options.warmup_steps
     arguments = TrainingArguments(
@@ -46,6 +75,7 @@ def make_trainer(
         max_grad_norm=1.0,
         seed=options.seed,
         data_seed=options.seed,
+        save_strategy="steps" if saves else "no",
         save_steps=options.checkpoint_every,
         save_total_limit=1,
         logging_steps=max(1, options.steps // 100),
@@ -58,7 +88,7 @@ def make_trainer(
         use_cpu=not torch.cuda.is_available(),
         log_level="error",
     )
-    trainer = Trainer(
+    trainer = StepTrainer(
         model=model,
         args=arguments,
         train_dataset=rows,  # type: ignore[arg-type]

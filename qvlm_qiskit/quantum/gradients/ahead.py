@@ -18,6 +18,8 @@ from qiskit.primitives.base import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from torch import Tensor
 
+from qvlm_qiskit.quantum.program.circuit_key import circuit_key
+
 
 @dataclass
 class Collected:
@@ -44,7 +46,7 @@ class AskedAhead(BaseEstimatorV2):
 
     def __init__(self, inner: BaseEstimatorV2) -> None:
         self.inner = inner
-        self._known: dict[Hashable, tuple[EstimatorPub, PubResult]] = {}
+        self._known: dict[Hashable, PubResult] = {}
         self._collected: Collected | None = None
 
     def run(
@@ -58,7 +60,7 @@ class AskedAhead(BaseEstimatorV2):
             self._collected.pubs.update(new)
         elif new:
             self.learn(new)
-        answers = [self._known[k][1] if k in self._known else _nothing(p) for k, p in asked]
+        answers = [self._known[k] if k in self._known else _nothing(p) for k, p in asked]
         job: PrimitiveJob[PrimitiveResult[PubResult]] = PrimitiveJob(PrimitiveResult, answers)
         job._submit()  # noqa: SLF001  (as Qiskit's own estimators do)
         return job
@@ -77,8 +79,7 @@ class AskedAhead(BaseEstimatorV2):
     ) -> None:
         """Have pubs answered in one call, by the estimator behind this one or another."""
         answers = (by or self.inner).run(list(pubs.values())).result()
-        for (key, pub), answer in zip(pubs.items(), answers, strict=True):
-            self._known[key] = (pub, answer)
+        self._known.update(zip(pubs, answers, strict=True))
 
     def forget(self) -> None:
         """Know nothing any more."""
@@ -94,10 +95,11 @@ class AskedAhead(BaseEstimatorV2):
 
 
 def _key(pub: EstimatorPub) -> Hashable:
-    """Equal for pubs of one circuit object that ask the same; known pubs keep theirs alive."""
+    """Equal for pubs that ask the same, to the last bit."""
     values = pub.parameter_values.as_array(pub.circuit.parameters)
     observables = repr(pub.observables.tolist())
-    return id(pub.circuit), observables, pub.precision, values.shape, values.tobytes()
+    circuit = circuit_key(pub.circuit)
+    return circuit, observables, pub.precision, values.shape, values.tobytes()
 
 
 def _nothing(pub: EstimatorPub) -> PubResult:
