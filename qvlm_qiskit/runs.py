@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qvlm_qiskit.basics.files import Contents, write_json
-from qvlm_qiskit.errors import RunFolderError
+from qvlm_qiskit.errors import InputError, RunFolderError
+from qvlm_qiskit.recipes import LATER, OF_THE_MODEL
 
 if TYPE_CHECKING:
     from qvlm_qiskit.data import DataSet, Sample
@@ -133,6 +134,33 @@ class Run:
             size: How many.
         """
         return list(self.data.open(split, size, self.seed))
+
+    def trained_with(self) -> dict[str, Any]:
+        """The training options that are its model's and its data's, see `recipes.OF_THE_MODEL`.
+
+        Raises:
+            RunFolderError: ``run.json`` lacks one.
+        """
+        known = {**LATER, **self.info["options"]}
+        if lost := [name for name in OF_THE_MODEL if name not in known]:
+            raise RunFolderError(f"{self.path} is damaged: run.json does not say its {lost[0]}")
+        return {name: known[name] for name in OF_THE_MODEL}
+
+    def check_same_model(self, options: Mapping[str, Any]) -> None:
+        """Refuse training options that are of another model or other data than this run's.
+
+        Args:
+            options: Some of them, by name.
+
+        Raises:
+            InputError: One is another.
+        """
+        for name, value in self.trained_with().items():
+            if name in options and options[name] != value:
+                raise InputError(
+                    f"{self.path} was trained with {name}={value!r}: a training that starts from "
+                    f"it has the same, not {options[name]!r}"
+                )
 
     def model(self) -> HybridVLM:
         """The trained model, in evaluation mode, on the CPU.

@@ -22,14 +22,15 @@ CHAINS = {
     "basics": {"errors"},
     "recipes": {"errors", "basics"},
     "mitigations": {"errors", "basics"},
+    "sampled_gradients": {"errors"},
     "noise_models": {"errors", "basics"},
     "backends": {"errors", "basics", "mitigations", "noise_models"},
     "jobs": {"errors", "basics", "noise_models", "backends"},
-    "quantum": {"errors", "basics"},
+    "quantum": {"errors", "basics", "sampled_gradients"},
     "blocks": {"errors", "basics", "recipes", "quantum"},
-    "model": {"errors", "basics", "recipes", "quantum", "blocks"},
+    "model": {"errors", "basics", "recipes", "sampled_gradients", "quantum", "blocks"},
     "data": {"errors", "basics", "recipes", "quantum", "blocks", "model"},
-    "runs": {"errors", "basics", "model", "data"},
+    "runs": {"errors", "basics", "recipes", "model", "data"},
     "evaluation": {"errors", "basics", "quantum", "blocks", "model", "data"},
 }  # fmt: skip
 CHAINS["inference"] = {*CHAINS, "__version__"}

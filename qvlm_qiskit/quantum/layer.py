@@ -31,7 +31,6 @@ from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import (
     Differentiator,
     SampledGradient,
-    SampledMethod,
     Skipped,
     as_sampled,
 )
@@ -45,6 +44,7 @@ from qvlm_qiskit.quantum.operators import enrol, layer_values
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from qvlm_qiskit.quantum.threads import check_threads
+from qvlm_qiskit.sampled_gradients import SampledMethod
 
 Array = npt.NDArray[np.float64]
 

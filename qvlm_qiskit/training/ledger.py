@@ -22,6 +22,7 @@ from qvlm_qiskit.jobs.costs.forecast import Forecast, Forecaster
 from qvlm_qiskit.jobs.costs.spent import costs_of
 from qvlm_qiskit.jobs.ledger.pinned import compiled_bytes
 from qvlm_qiskit.jobs.ledger.runs import (
+    TRAINING,
     JobRun,
     RunStateError,
     close_run,
@@ -37,7 +38,6 @@ from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.training.models import Subject
 from qvlm_qiskit.training.plan import TrainingPlan
 
-FORMAT = "qvlm-training"
 VERSION = 1
 MARK = "ledger.json"
 """The file of a partial run folder that says which run of which ledger its rows are bought for."""
@@ -59,11 +59,30 @@ class Ledger:
     plan: TrainingPlan | None = None
     command: str | None = None
 
+    def known_as(self, command: str) -> Ledger:
+        """The same with the command that goes on."""
+        return replace(self, command=command)
+
     @property
     def limited(self) -> bool:
         """Whether there is a budget."""
         budget = self.recording.budget
         return budget.seconds is not None or budget.executions is not None
+
+    def left(self, partial: Path | None) -> tuple[float | None, float | None]:
+        """QPU seconds and executions that the budget has left; None: not limited.
+
+        Args:
+            partial: The folder of a training that is gone on with.
+        """
+        run, budget = (
+            None if partial is None else marked(partial, self.store),
+            self.recording.budget,
+        )
+        used = (0.0, 0) if run is None else spent(submissions_of(self.store, run))
+        limits = (budget.seconds, budget.executions)
+        first, second = (None if m is None else m - u for m, u in zip(limits, used, strict=True))
+        return first, second
 
     def facts(self) -> dict[str, Any]:
         """What an interrupted training must have in common with the one that goes on."""
@@ -165,7 +184,7 @@ def begin(
         circuits = store.blobs.put(compiled_bytes(backend.compiler, plan.sources))
     asked = {"mode": recording.mode, "budget": asdict(recording.budget)}
     request = {
-        "format": FORMAT,
+        "format": TRAINING,
         "version": VERSION,
         "run": str(out.resolve()),
         "from": subject.facts().get("from"),
@@ -240,7 +259,7 @@ def _refuse_another(store: JobStore, out: Path) -> None:
     """One folder is trained by one run; a run that never bought anything is given up."""
     for run in list_runs(store):
         about = run.request
-        if (about.get("format"), about.get("run")) != (FORMAT, str(out.resolve())):
+        if (about.get("format"), about.get("run")) != (TRAINING, str(out.resolve())):
             continue
         if run.state != "waiting":
             continue
@@ -257,9 +276,9 @@ def _check_left(
 ) -> None:
     """Refuse what costs more than a run has left of its budget."""
     seconds, executions = (0.0, 0) if run is None else spent(submissions_of(store, run))
-    for unit, limit, used, more in (
-        ("QPU s", budget.seconds, seconds, needed.seconds),
-        ("executions", budget.executions, executions, needed.executions),
+    for unit, form, limit, used, more in (
+        ("QPU s", ",.1f", budget.seconds, seconds, needed.seconds),
+        ("executions", ",.0f", budget.executions, executions, needed.executions),
     ):
         if limit is None or needed.jobs == 0:
             continue
@@ -269,7 +288,7 @@ def _check_left(
                 f"of {limit:,}"
             )
         if used + more > limit:
-            left = "" if not used else f", of which {max(limit - used, 0):,.1f} are left"
+            left = "" if not used else f", of which {max(limit - used, 0):{form}} are left"
             raise BudgetError(
-                f"{what} needs about {more:,.1f} {unit}; the budget is {limit:,}{left}"
+                f"{what} needs about {more:{form}} {unit}; the budget is {limit:,}{left}"
             )

@@ -13,9 +13,9 @@ from transformers import set_seed
 from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.data.batch import encode_training
 from qvlm_qiskit.data.registry import find_data, open_data
-from qvlm_qiskit.errors import CapacityError, InputError, RunFolderError, UnknownNameError
+from qvlm_qiskit.errors import CapacityError, InputError, UnknownNameError
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
-from qvlm_qiskit.recipes import LATER, OF_THE_MODEL, TrainingOptions
+from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import Run, model_digests
 
 Trains = Literal["all", "circuits"]
@@ -48,13 +48,7 @@ class Subject:
             if self.trains != "all":
                 raise InputError("a model that starts from nothing is trained as a whole")
             return
-        given = vars(self.options)
-        for name, value in _trained_with(self.source).items():
-            if given[name] != value:
-                raise InputError(
-                    f"{self.source.path} was trained with {name}={value!r}: a training that "
-                    f"starts from it has the same, not {given[name]!r}"
-                )
+        self.source.check_same_model(vars(self.options))
 
     def build(self) -> tuple[HybridVLM, HybridVLMProcessor]:
         """The model before its first step, and its processor; random numbers begin anew.
@@ -93,19 +87,7 @@ def options_from(source: Run, **others: Any) -> TrainingOptions:
         source: Says what the model and the data are.
         others: The other options, such as ``steps``.
     """
-    return replace(TrainingOptions(**others), **_trained_with(source))
-
-
-def _trained_with(source: Run) -> dict[str, Any]:
-    """The options of a run that are its model's and its data's.
-
-    Raises:
-        RunFolderError: Its record lacks one.
-    """
-    known = {**LATER, **source.info["options"]}
-    if lost := [name for name in OF_THE_MODEL if name not in known]:
-        raise RunFolderError(f"{source.path} is damaged: run.json does not say its {lost[0]}")
-    return {name: known[name] for name in OF_THE_MODEL}
+    return replace(TrainingOptions(**others), **source.trained_with())
 
 
 def _only_circuits(model: HybridVLM, source: Run) -> None:

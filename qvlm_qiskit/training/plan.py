@@ -59,7 +59,7 @@ class TrainingPlan:
         """The first step that buys anything; None where the ledger has all rows."""
         return next((step for step in self.steps if step.jobs), None)
 
-    def affordable(self, seconds: float | None, executions: int | None) -> int:
+    def affordable(self, seconds: float | None, executions: float | None) -> int:
         """How many steps a budget pays for, by these estimates."""
         spent = [Forecast(0, 0, 0, {}, 0, 0.0)]
         for step in self.steps:

@@ -136,6 +136,7 @@ def train(
                 **bought,
                 "data": {"name": options.data, "train_samples": options.train_samples},
                 "parameters": sum(p.numel() for p in model.parameters()),
+                "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
                 "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
                 "seconds": round(time.perf_counter() - started, 2),
             }

@@ -30,14 +30,13 @@ from qvlm_qiskit.quantum.gradients.shift_rules import (
     with_visible_parameters,
 )
 from qvlm_qiskit.quantum.program.program import Program, compile_circuit
+from qvlm_qiskit.sampled_gradients import DEFAULT_EPSILON, DEFAULT_SAMPLES
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Method = Literal["param_shift", "adjoint", "spsa"]
 
 METHODS = ("param_shift", "adjoint", "spsa")
-DEFAULT_EPSILON = 0.1
-DEFAULT_SAMPLES = 1
 
 
 @dataclass(frozen=True)
