@@ -29,7 +29,7 @@ from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.training.models import Subject
-from qvlm_qiskit.training.step import Batch, StepsAhead
+from qvlm_qiskit.training.step import Batch, StepsAhead, asking
 from qvlm_qiskit.training.trainer import Log, make_trainer
 
 
@@ -114,7 +114,7 @@ def plan_training(
     with (
         tempfile.TemporaryDirectory() as folder,
         track("rehearsal", subject.options.steps) as report,
-        model.run_on(notes.asked.ahead, gradient),
+        asking(model, notes.asked.ahead, gradient),
     ):
         rows = subject.rows(processor)
         log = Log(report, gradient)

@@ -36,7 +36,7 @@ from qvlm_qiskit.training.place import (
     last_checkpoint,
     partial_folder,
 )
-from qvlm_qiskit.training.step import StepsAhead
+from qvlm_qiskit.training.step import StepsAhead, asking
 from qvlm_qiskit.training.trainer import BeforeStep, Log, StepTrainer, make_trainer
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _on_machine(
         if purchase is not None:
             recorded = stack.enter_context(purchase.recorded())
             ahead = AskedAhead(recorded.estimator())
-            stack.enter_context(model.run_on(ahead, gradient))
+            stack.enter_context(asking(model, ahead, cast(SampledGradient, gradient)))
             yield recorded, StepsAhead(model, ahead, purchase.check_step)
         else:
             if backend is not None:

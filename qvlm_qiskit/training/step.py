@@ -15,7 +15,9 @@ import torch
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from torch import Tensor
 
+from qvlm_qiskit.inference.same_rows import angles_in_double
 from qvlm_qiskit.model import HybridVLM
+from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead, Collected
 
 Batch = Mapping[str, Tensor]
@@ -53,6 +55,17 @@ class StepsAhead:
         with _unmoved(self.model), self.ahead.collecting() as found:
             self.model(**inputs)
         return found
+
+
+@contextmanager
+def asking(model: HybridVLM, ahead: AskedAhead, gradient: SampledGradient) -> Iterator[None]:
+    """Until the end of the block, a model's layers ask ahead, for equal rows once."""
+    with angles_in_double(model), model.run_on(ahead, gradient), ExitStack() as stack:
+        for block in model.blocks.values():
+            own = ahead.with_grid(block.angle_grid)
+            for layer in block.layers.values():
+                stack.enter_context(layer.run_on(own, gradient))
+        yield
 
 
 @contextmanager

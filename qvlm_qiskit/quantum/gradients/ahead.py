@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from qiskit import QuantumCircuit
 from qiskit.primitives import DataBin, PrimitiveJob, PrimitiveResult, PubResult
 from qiskit.primitives.base import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from torch import Tensor
 
+from qvlm_qiskit.basics.same_row import GRID, largest_rate, on_grid
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
+
+Array = npt.NDArray[np.float64]
 
 
 @dataclass
@@ -42,12 +48,25 @@ class AskedAhead(BaseEstimatorV2):
 
     Args:
         inner: Answers what is not known.
+        grid: Radians to which a layer's inputs are rounded, so that what is equal but for the
+            rounding of sums is asked once, see `basics.same_row`.
     """
 
-    def __init__(self, inner: BaseEstimatorV2) -> None:
+    def __init__(self, inner: BaseEstimatorV2, grid: float = GRID) -> None:
         self.inner = inner
+        self.grid = grid
         self._known: dict[Hashable, PubResult] = {}
-        self._collected: Collected | None = None
+        self._passes: list[Collected] = []
+
+    def with_grid(self, grid: float) -> AskedAhead:
+        """The same, answers included, with another grid."""
+        other = copy(self)
+        other.grid = grid
+        return other
+
+    def rounded(self, rows: Array, circuit: QuantumCircuit) -> Array:
+        """A layer's inputs on the grid of its circuit's angles."""
+        return on_grid(rows, largest_rate(circuit), self.grid)
 
     def run(
         self, pubs: Iterable[Any], *, precision: float | None = None
@@ -56,8 +75,8 @@ class AskedAhead(BaseEstimatorV2):
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
         asked = [(_key(pub), pub) for pub in coerced]
         new = {key: pub for key, pub in asked if key not in self._known}
-        if self._collected is not None:
-            self._collected.pubs.update(new)
+        if self._passes:
+            self._passes[-1].pubs.update(new)
         elif new:
             self.learn(new)
         answers = [self._known[k] if k in self._known else _nothing(p) for k, p in asked]
@@ -68,11 +87,11 @@ class AskedAhead(BaseEstimatorV2):
     @contextmanager
     def collecting(self) -> Iterator[Collected]:
         """Until the end of the block, what is not known is noted in what this gives."""
-        self._collected = Collected()
+        self._passes.append(Collected())
         try:
-            yield self._collected
+            yield self._passes[-1]
         finally:
-            self._collected = None
+            self._passes.pop()
 
     def learn(
         self, pubs: Mapping[Hashable, EstimatorPub], by: BaseEstimatorV2 | None = None
@@ -87,10 +106,10 @@ class AskedAhead(BaseEstimatorV2):
 
     def awaits(self, *inputs: Tensor | None) -> bool:
         """Whether a layer's inputs depend on values that are not there yet; while `collecting`."""
-        if self._collected is None:
+        if not self._passes:
             return False
         there = all(bool(part.detach().isfinite().all()) for part in inputs if part is not None)
-        self._collected.waits |= not there
+        self._passes[-1].waits |= not there
         return not there
 
 

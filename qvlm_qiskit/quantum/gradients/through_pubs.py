@@ -52,6 +52,12 @@ class Primitive:
     elsewhere: bool = False
     skips: Skipped | None = None
 
+    def asked(self, rows: Array) -> Array:
+        """Rows as they are asked for: where a step is asked ahead, on a grid."""
+        if not isinstance(self.estimator, AskedAhead):
+            return rows
+        return self.estimator.rounded(rows, self.network.circuit)
+
     def values(self, rows: Array, weight: Array) -> Array:
         """One pub, all observables merged; see ``QuantumLayer.evaluate_rows``."""
         network = self.network
@@ -126,9 +132,10 @@ class _PrimitiveFunction(torch.autograd.Function):
         ctx.found = None
         if not runs:
             return rows.new_zeros(len(rows), len(primitive.network.observables)).double()
-        values = primitive.values(_numpy(rows), _numpy(weight))
+        given = primitive.asked(_numpy(rows))
+        values = primitive.values(given, _numpy(weight))
         if any(ahead) and primitive.gradient is not None:
-            ctx.found = jacobians(primitive, _numpy(rows), _numpy(weight), *ahead)
+            ctx.found = jacobians(primitive, given, _numpy(weight), *ahead)
         return torch.as_tensor(values, dtype=torch.float64, device=rows.device)
 
     @staticmethod
@@ -144,7 +151,8 @@ class _PrimitiveFunction(torch.autograd.Function):
             )
         needs_rows, needs_weight = ctx.needs_input_grad[:2]
         wanted = (needs_rows, needs_weight)
-        found = ctx.found or jacobians(ctx.primitive, _numpy(rows), _numpy(weight), *wanted)
+        given = ctx.primitive.asked(_numpy(rows))
+        found = ctx.found or jacobians(ctx.primitive, given, _numpy(weight), *wanted)
         with torch.no_grad():
             outer = grad_output.double()
             grads = [
