@@ -87,7 +87,7 @@ class Ledger:
     def facts(self) -> dict[str, Any]:
         """What an interrupted training must have in common with the one that goes on."""
         kept = {"calibration": self.recording.calibration, "fresh": self.recording.fresh}
-        return {"ledger": {"place": self.store.place, **kept}}
+        return {"ledger": kept}
 
 
 @dataclass(frozen=True)
@@ -226,10 +226,17 @@ def marked(folder: Path, store: JobStore) -> JobRun | None:
     if not note.is_file():
         return None
     try:
-        identifier = json.loads(note.read_text(encoding="utf-8"))["run"]
+        about = json.loads(note.read_text(encoding="utf-8"))
+        place, identifier = str(about["place"]), str(about["run"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise LedgerError(f"{note} is damaged: it names no run of a ledger") from error
-    return load_run(store, str(identifier))
+    found = [run for run in list_runs(store) if run.id == identifier]
+    if not found:
+        raise InputError(
+            f"the training at {folder} was started with the ledger {place}, as its run "
+            f"{identifier}; the ledger {store.place} does not have it"
+        )
+    return found[0]
 
 
 def give_up(folder: Path, store: JobStore) -> None:
