@@ -116,7 +116,7 @@ def machine(place):
 
 
 def life(place, options, plan, fatal, resume):
-    """Train until the end, or until killed at a boundary; how many there were is written down."""
+    """Train until the end, or until killed at a boundary; writes down where jobs and life end."""
     boundaries, store = Writes(fatal), place.store()
     boundaries.watch_store(store)
     boundaries.watch_client()
@@ -124,14 +124,27 @@ def life(place, options, plan, fatal, resume):
     train(
         options, place.out, backend=machine(place), gradient=GRADIENT, ledger=ledger, resume=resume
     )
-    (place.folder / "boundaries.json").write_text(json.dumps(len(boundaries.names)))
+    first, last = boundaries.names.index("send POST /jobs"), len(boundaries.names)
+    (place.folder / "boundaries.json").write_text(json.dumps([first, last]))
 
 
-def lives(place, options, plan, kills, most):
-    """Kill a training so many times and let it come to its end; how often it was killed."""
+def lives(place, options, plan, kills, boundaries=(1, 1)):
+    """Kill a training so many times and let it come to its end; how often it was killed.
+
+    Args:
+        place: Where.
+        options: Of the training.
+        plan: Of the training.
+        kills: How many.
+        boundaries: Those before the first job of a life, where every fourth ends, and those of
+            three steps, where the others do.
+    """
     killed, chance = 0, random.Random(0)
+    before, steps = boundaries
     while True:
-        fatal = chance.randint(1, most) if killed < kills else None
+        early = chance.random() < 0.25
+        place_of_death = chance.randint(1, before) if early else before + chance.randint(1, steps)
+        fatal = place_of_death if killed < kills else None
         resume = (place.folder / "run.partial" / "ledger.json").exists()
         status = in_process(life, place, options, plan, fatal, resume)
         if not os.WIFSIGNALED(status):
@@ -163,9 +176,9 @@ def main():
 def compared(undisturbed, killed, options, kills):
     """Print what both trainings have bought; the exit status."""
     plan = plan_training(Subject(options), machine(undisturbed), GRADIENT, None, RECORDING)
-    assert lives(undisturbed, options, plan, 0, 0) == 0
-    boundaries = json.loads((undisturbed.folder / "boundaries.json").read_text())
-    count = lives(killed, options, plan, kills, max(2 * boundaries // (kills + 1), 2))
+    assert lives(undisturbed, options, plan, 0) == 0
+    first, last = json.loads((undisturbed.folder / "boundaries.json").read_text())
+    count = lives(killed, options, plan, kills, (first, 3 * (last - first) // options.steps))
     found, expected = (weights(place) for place in (killed, undisturbed))
     equal = found.keys() == expected.keys() and all(
         torch.equal(found[n], expected[n]) for n in found
