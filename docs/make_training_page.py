@@ -15,8 +15,8 @@ from make_jobs_page import ROOT, put_session
 PAGE = ROOT / "docs" / "training.md"
 DEVICE = "fake_manila"
 TUNING = (
-    f"qvlm train --from runs/tiny --out runs/tuned --backend ibm:{DEVICE} --shots 50 --gradient spsa "
-    "--steps 4 --batch-size 1"
+    f"qvlm train --from runs/tiny --out runs/tuned --backend ibm:{DEVICE} --shots 50 "
+    "--gradient spsa --steps 4 --batch-size 1"
 )
 
 STEPS: tuple[tuple[str, str], ...] = (
@@ -26,7 +26,7 @@ STEPS: tuple[tuple[str, str], ...] = (
         "0.01 --out runs/tiny",
     ),
     ("What would it cost to tune its circuits on the machine?", f"{TUNING} --dry-run"),
-    ("A budget that is not enough for all steps:", f"{TUNING} --budget-seconds 4"),
+    ("A budget that is not enough for all steps:", f"{TUNING} --budget-seconds 3"),
     ("The ledger knows of it, and how it goes on:", "qvlm jobs resume last"),
     ("With more, and another process:", f"{TUNING} --budget-seconds 20 --resume"),
     ("What it cost:", "qvlm jobs usage"),

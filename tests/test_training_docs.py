@@ -18,12 +18,17 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_its_python_runs(capsys, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (0, r"\d+ % of the derivatives were below their error\n"),
+        pytest.param(1, r"2 circuits\n", marks=pytest.mark.slow),
+    ],
+)
+def test_its_python_runs(capsys, monkeypatch, tmp_path, number, says):
     monkeypatch.chdir(tmp_path)
-    for block in blocks("python"):
-        exec(compile(block, "docs/training.md", "exec"), {})
-    said = capsys.readouterr().out
-    assert re.fullmatch(r"\d+ % of the derivatives were below their error\n2 circuits\n", said)
+    exec(compile(blocks("python")[number], "docs/training.md", "exec"), {})
+    assert re.fullmatch(says, capsys.readouterr().out)
 
 
 def steps():

@@ -42,6 +42,7 @@ from qvlm_qiskit.training.trainer import BeforeStep, Log, StepTrainer, make_trai
 if TYPE_CHECKING:
     from qvlm_qiskit.backends import Backend
     from qvlm_qiskit.training.ledger import Ledger, Purchase
+    from qvlm_qiskit.training.plan import TrainingPlan
 
 
 def train(
@@ -197,19 +198,23 @@ def _purchase(
     from qvlm_qiskit.training import ledger as records
     from qvlm_qiskit.training.plan import plan_training
 
-    sampled, partial, plan = cast(SampledGradient, gradient), partial_folder(out), ledger.plan
-    if plan is None and (not resume or ledger.limited):
-        plan = plan_training(subject, backend, sampled, ledger.store, ledger.recording, track=track)
+    sampled, partial = cast(SampledGradient, gradient), partial_folder(out)
+    store, recording = ledger.store, ledger.recording
+
+    def planned() -> TrainingPlan:
+        return ledger.plan or plan_training(
+            subject, backend, sampled, store, recording, track=track
+        )
+
     if resume:
-        run = records.marked(partial, ledger.store)
+        run = records.marked(partial, store)
         if run is None:
             raise InputError(f"nothing to resume at {partial}: it is of no run in a ledger")
-        records.go_on(run, ledger, plan)
+        records.go_on(run, ledger, planned() if ledger.limited else None)
     else:
-        records.give_up(partial, ledger.store)
+        plan = planned()
+        records.give_up(partial, store)
         clear(partial)
-        if plan is None:
-            raise AssertionError("a training that begins has a plan")
         run = records.begin(subject, out, backend, sampled, ledger, plan)
     return records.opened(run, backend, ledger)
 

@@ -100,7 +100,26 @@ class Place:
 
 
 class Writes(Boundaries):
-    """All renames are boundaries, not only those of the ledger's files."""
+    """Dies so many writes and requests after a number of jobs were sent in this life.
+
+    All renames are boundaries, not only those of the ledger's files.
+
+    Args:
+        death: Jobs, and boundaries behind the last of them; None: of old age.
+    """
+
+    def __init__(self, death=None):
+        super().__init__()
+        self.death = death
+        self.sent_jobs = self.since = 0
+
+    def pass_(self, name):
+        self.names.append(name)
+        self.since += 1
+        if self.death == (self.sent_jobs, self.since):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if name == "send POST /jobs":
+            self.sent_jobs, self.since = self.sent_jobs + 1, 0
 
     def _audit(self, name, arguments):
         if name == "os.rename":
@@ -115,9 +134,9 @@ def machine(place):
     return open_backend(f"ibm:{DEVICE}", shots=16, optimization_level=1, seed=1)
 
 
-def life(place, options, plan, fatal, resume):
-    """Train until the end, or until killed at a boundary; writes down where jobs and life end."""
-    boundaries, store = Writes(fatal), place.store()
+def life(place, options, plan, death, resume):
+    """Train to the end, or be killed; writes down at which boundary jobs begin, and the last."""
+    boundaries, store = Writes(death), place.store()
     boundaries.watch_store(store)
     boundaries.watch_client()
     ledger = Ledger(store, RECORDING, plan)
@@ -136,17 +155,14 @@ def lives(place, options, plan, kills, boundaries=(1, 1)):
         options: Of the training.
         plan: Of the training.
         kills: How many.
-        boundaries: Those before the first job of a life, where every fourth ends, and those of
-            three steps, where the others do.
+        boundaries: Those before the first job of a life, and those of a step.
     """
     killed, chance = 0, random.Random(0)
-    before, steps = boundaries
     while True:
-        early = chance.random() < 0.25
-        place_of_death = chance.randint(1, before) if early else before + chance.randint(1, steps)
-        fatal = place_of_death if killed < kills else None
+        jobs = chance.choice((0, 1, 1, 2))
+        death = (jobs, chance.randint(1, boundaries[min(jobs, 1)])) if killed < kills else None
         resume = (place.folder / "run.partial" / "ledger.json").exists()
-        status = in_process(life, place, options, plan, fatal, resume)
+        status = in_process(life, place, options, plan, death, resume)
         if not os.WIFSIGNALED(status):
             assert status == 0, "a training failed without being killed"
             return killed
@@ -178,7 +194,7 @@ def compared(undisturbed, killed, options, kills):
     plan = plan_training(Subject(options), machine(undisturbed), GRADIENT, None, RECORDING)
     assert lives(undisturbed, options, plan, 0) == 0
     first, last = json.loads((undisturbed.folder / "boundaries.json").read_text())
-    count = lives(killed, options, plan, kills, (first, 3 * (last - first) // options.steps))
+    count = lives(killed, options, plan, kills, (first, (last - first) // options.steps))
     found, expected = (weights(place) for place in (killed, undisturbed))
     equal = found.keys() == expected.keys() and all(
         torch.equal(found[n], expected[n]) for n in found

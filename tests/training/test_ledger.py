@@ -148,6 +148,7 @@ def test_a_run_that_was_cancelled_is_not_gone_on_with(halved, tmp_path, machine,
             )
 
 
+@pytest.mark.slow
 def test_starting_over_ends_the_run_that_was_begun(halved, tmp_path, machine, plan, whole):
     folder = shutil.copytree(halved[0], tmp_path / "copy")
     with closing(JobStore(folder / "jobs")) as store:

@@ -32,7 +32,7 @@ def test_the_model_and_the_data_are_those_of_the_run(tiny_run, options):
     assert (options.steps, options.batch_size) == (2, 4)
 
 
-@pytest.mark.parametrize("trains", ["circuits", "all", None])
+@pytest.mark.parametrize("trains", [None, "all"])
 def test_only_what_was_asked_for_is_trained(tiny_run, options, tmp_path, trains):
     run = train(options, tmp_path / "run", source=tiny_run, trains=trains)
     changed = moved(tiny_run, run)
