@@ -30,7 +30,6 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("The ledger knows of it, and how it goes on:", "qvlm jobs resume last"),
     ("With more, and another process:", f"{TUNING} --budget-seconds 20 --resume"),
     ("What it cost:", "qvlm jobs usage"),
-    ("And where the model is evaluated then:", "qvlm evaluate runs/tuned --limit 20"),
 )
 
 
