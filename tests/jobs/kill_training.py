@@ -143,8 +143,9 @@ def life(place, options, plan, death, resume):
     train(
         options, place.out, backend=machine(place), gradient=GRADIENT, ledger=ledger, resume=resume
     )
-    first, last = boundaries.names.index("send POST /jobs"), len(boundaries.names)
-    (place.folder / "boundaries.json").write_text(json.dumps([first, last]))
+    names = [*boundaries.names, "send POST /jobs"]  # a last life may find all jobs accepted
+    about = [names.index("send POST /jobs"), len(boundaries.names)]
+    (place.folder / "boundaries.json").write_text(json.dumps(about))
 
 
 def lives(place, options, plan, kills, boundaries=(1, 1)):
