@@ -43,7 +43,7 @@ slow: $(READY)
 
 # What shows soon whether other versions of the dependencies do.
 SHORT := tests/quantum/test_layer.py tests/backends/test_catalog.py tests/backends/test_stack.py \
-  tests/backends/mitigation/test_mitigator.py tests/jobs/ledger tests/model tests/test_training.py
+  tests/backends/mitigation/test_mitigator.py tests/jobs/ledger tests/model tests/training
 # Nothing is compiled that isn't imported: half of an installation's time.
 PIP = $(1)/bin/python -m pip --quiet --disable-pip-version-check
 INSTALL = $(PIP) install --no-compile --progress-bar off
@@ -61,7 +61,7 @@ endef
 
 # On the lowest versions that pyproject.toml allows.
 lowest: .venv-lowest/.ready
-	.venv-lowest/bin/python -m pytest $(filter-out tests/model tests/test_training.py,$(SHORT))
+	.venv-lowest/bin/python -m pytest $(filter-out tests/model tests/training,$(SHORT))
 
 .venv-lowest/.ready: pyproject.toml constraints-lowest.txt
 	$(call try-wheel,.venv-lowest,constraints-lowest.txt)

@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -49,31 +50,39 @@ def main() -> None:
     """Run the commands and write the session into the page."""
     from tests.runtime_server import RuntimeServer
 
-    parts = []
     with (
         tempfile.TemporaryDirectory() as folder,
         RuntimeServer([DEVICE], queue_seconds=2.0) as server,
     ):
         (Path(folder) / "runs").symlink_to(ROOT / "runs")
-        environment = {
-            **os.environ,
-            **server.environment(),
-            "QVLM_STORE": "ledger",
-            "COLUMNS": "90",
-            "TERM": "dumb",
-            "NO_COLOR": "1",
-            "OMP_NUM_THREADS": "1",
-        }
-        for text, command in STEPS:
-            print(command, file=sys.stderr, flush=True)
-            shown = _output(command, folder, environment)
-            parts.append(f"{text}\n\n```console\n$ {command}\n{shown}\n```\n")
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        put_session(PAGE, STEPS, folder, server.environment())
+
+
+def put_session(
+    page: Path, steps: Sequence[tuple[str, str]], folder: str, service: Mapping[str, str]
+) -> None:
+    """Run commands in a folder, and write them and what they print into a page."""
+    parts = []
+    environment = {
+        **os.environ,
+        **service,
+        "QVLM_STORE": "ledger",
+        "COLUMNS": "90",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    for text, command in steps:
+        print(command, file=sys.stderr, flush=True)
+        shown = _output(command, folder, environment)
+        parts.append(f"{text}\n\n```console\n$ {command}\n{shown}\n```\n")
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    PAGE.write_text(before + BEGIN + "\n".join(parts) + END + after, encoding="utf-8")
+    page.write_text(before + BEGIN + "\n".join(parts) + END + after, encoding="utf-8")
 
 
 def _output(command: str, folder: str, environment: dict[str, str]) -> str:
+    """What a command prints; a budget that ends, and a refusal that helps, are shown, too."""
     done = subprocess.run(
         [sys.executable, "-m", "qvlm_qiskit", *shlex.split(command)[1:]],
         cwd=folder,
@@ -82,10 +91,11 @@ def _output(command: str, folder: str, environment: dict[str, str]) -> str:
         text=True,
         check=False,
     )
-    if done.returncode:
+    if done.returncode and "goes on" not in done.stderr:
         raise SystemExit(f"{command}: {done.stderr.strip()}")
     said = [line for line in done.stderr.splitlines() if "━" not in line]
     lines = [*said, *done.stdout.replace(f"{ROOT}{os.sep}", "").splitlines()]
+    lines = [line.replace(f"{folder}{os.sep}", "") for line in lines]
     return "\n".join(line.rstrip() for line in lines).strip("\n")
 
 

@@ -13,14 +13,12 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qvlm_qiskit.backends.preflight.limits import JobTimer
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.pubs.work import StatesWork
-from qvlm_qiskit.errors import BudgetError
+from qvlm_qiskit.jobs.cut import Pubs, Scissors
 from qvlm_qiskit.jobs.ledger.projection import projection
 from qvlm_qiskit.jobs.ledger.rows import Row, merge
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.ledger.store import new_id
 from qvlm_qiskit.jobs.worker.desk import Desk
-
-Pubs = list[tuple[EstimatorPub, list[Row]]]
 
 
 @dataclass(frozen=True)
@@ -75,32 +73,11 @@ def _chunks(buyer: Buyer, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> 
     by_precision: dict[float | None, list[Row]] = {}
     for row in rows:
         by_precision.setdefault(pubs[row.pub].precision, []).append(row)
-    return [
-        chunk for group in by_precision.values() for chunk in _within_limits(buyer, group, pubs)
-    ]
-
-
-def _within_limits(buyer: Buyer, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[Pubs]:
-    merged = merge(rows, pubs)
     service = buyer.desk.service
     if not service.charges:
-        return [merged]
-    broken = [
-        text
-        for job in _work(buyer, merged)
-        for text in service.limits.broken(job, _seconds(buyer, job))
-    ]
-    if not broken:
-        return [merged]
-    if len(rows) == 1:
-        raise BudgetError(
-            f"one row alone is too much for {buyer.desk.service.machine}: {broken[0]}"
-        )
-    half = len(rows) // 2
-    return [
-        *_within_limits(buyer, rows[:half], pubs),
-        *_within_limits(buyer, rows[half:], pubs),
-    ]
+        return [merge(group, pubs) for group in by_precision.values()]
+    cut = Scissors(_device(buyer), service.limits, _timer(buyer), service.machine)
+    return [job for group in by_precision.values() for job in cut.jobs(group, pubs)]
 
 
 def _intent(
@@ -153,20 +130,20 @@ def _estimate(buyer: Buyer, chunk: Pubs) -> tuple[int | None, float | None]:
     """
     budget = buyer.desk.budget
     wanted = buyer.desk.service.charges or budget.seconds or budget.executions
-    if not wanted or not isinstance(buyer.device, StatesWork):
+    device = _device(buyer)
+    if not wanted or device is None:
         return None, None
-    jobs = _work(buyer, chunk)
+    jobs = device.jobs([pub for pub, _ in chunk])
     executions = sum(work.executions for job in jobs for work in job)
-    seconds = [_seconds(buyer, job) for job in jobs]
+    timer = _timer(buyer)
+    seconds = [timer.seconds(job) for job in jobs]
     known = [value for value in seconds if value is not None]
     return executions, sum(known) if len(known) == len(seconds) else None
 
 
-def _work(buyer: Buyer, chunk: Pubs) -> list[list[Any]]:
-    if not isinstance(buyer.device, StatesWork):
-        return []
-    return buyer.device.jobs([pub for pub, _ in chunk])
+def _device(buyer: Buyer) -> StatesWork | None:
+    return buyer.device if isinstance(buyer.device, StatesWork) else None
 
 
-def _seconds(buyer: Buyer, job: Sequence[Any]) -> float | None:
-    return JobTimer(buyer.rep_delay_seconds).seconds(job)
+def _timer(buyer: Buyer) -> JobTimer:
+    return JobTimer(buyer.rep_delay_seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.basics.same_row import SAME_ROW
 from qvlm_qiskit.jobs.costs.budget import Budget
+from qvlm_qiskit.jobs.ledger.pinned import pinned
 from qvlm_qiskit.jobs.ledger.store import JobStore
 from qvlm_qiskit.jobs.recorded import Recorded
 from qvlm_qiskit.jobs.services.local import LocalJobs
@@ -119,6 +120,22 @@ def service_for(backend: Backend, store: JobStore, recording: Recording) -> JobS
         return service
     reopen = reopening(backend) if recording.detach else None
     return LocalJobs(device, backend.name, Path(store.folder) / "local", reopen)
+
+
+def with_circuits(backend: Backend, store: JobStore, circuits: str | None) -> Backend:
+    """A backend with the circuits that were compiled for a run at its beginning.
+
+    Args:
+        backend: Compiles what is not among them.
+        store: Keeps them.
+        circuits: Their blob; None where nothing was compiled.
+
+    Raises:
+        LedgerError: They are damaged.
+    """
+    if circuits is None or backend.compiler is None:
+        return backend
+    return replace(backend, compiler=pinned(backend.compiler, store.blobs.get(circuits)))
 
 
 def reopening(backend: Backend) -> Mapping[str, Any]:

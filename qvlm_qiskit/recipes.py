@@ -32,6 +32,11 @@ MOST_STEPS, MOST_SAMPLES = 10**9, 10**6
 LATER = {"data": "digits", "vision_block": None, "text_block": None}
 """Training options that version 0.1.0 did not have → what it did."""
 
+OF_THE_MODEL = (
+    "recipe", "blocks", "vision_block", "text_block", "data", "train_samples", "seed",
+)  # fmt: skip
+"""Training options that a training which starts from a run has from there."""
+
 
 def check_recipe(name: str, blocks: str = "quantum") -> None:
     """Refuse an unknown recipe or kind of block.

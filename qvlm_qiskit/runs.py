@@ -10,8 +10,9 @@ A folder is opened and checked without torch or transformers; only its model nee
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,8 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from qvlm_qiskit.basics.files import Contents, write_json
-from qvlm_qiskit.errors import RunFolderError
+from qvlm_qiskit.errors import InputError, RunFolderError
+from qvlm_qiskit.recipes import LATER, OF_THE_MODEL
 
 if TYPE_CHECKING:
     from qvlm_qiskit.data import DataSet, Sample
@@ -54,7 +56,7 @@ DEMO_CONTENTS = replace(CONTENTS, files=(*CONTENTS.files, "ledger/**"))
 PARTIAL = Contents(
     kind="what an interrupted training left",
     mark="options.json",
-    files=("options.json", "checkpoints/**", *CONTENTS.files),
+    files=("options.json", "ledger.json", "checkpoints/**", *CONTENTS.files),
 )
 
 
@@ -134,6 +136,33 @@ class Run:
         """
         return list(self.data.open(split, size, self.seed))
 
+    def trained_with(self) -> dict[str, Any]:
+        """The training options that are its model's and its data's, see `recipes.OF_THE_MODEL`.
+
+        Raises:
+            RunFolderError: ``run.json`` lacks one.
+        """
+        known = {**LATER, **self.info["options"]}
+        if lost := [name for name in OF_THE_MODEL if name not in known]:
+            raise RunFolderError(f"{self.path} is damaged: run.json does not say its {lost[0]}")
+        return {name: known[name] for name in OF_THE_MODEL}
+
+    def check_same_model(self, options: Mapping[str, Any]) -> None:
+        """Refuse training options that are of another model or other data than this run's.
+
+        Args:
+            options: Some of them, by name.
+
+        Raises:
+            InputError: One is another.
+        """
+        for name, value in self.trained_with().items():
+            if name in options and options[name] != value:
+                raise InputError(
+                    f"{self.path} was trained with {name}={value!r}: a training that starts from "
+                    f"it has the same, not {options[name]!r}"
+                )
+
     def model(self) -> HybridVLM:
         """The trained model, in evaluation mode, on the CPU.
 
@@ -197,6 +226,16 @@ class Run:
             raise RunFolderError(
                 f"{self.path} is damaged: its {what} can't be loaded ({reason})"
             ) from error
+
+
+def model_digests(run: Run) -> dict[str, str]:
+    """SHA-256 in hexadecimal of every file of a run's model, by path in its folder."""
+    folder = run.path / "model"
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 @contextmanager

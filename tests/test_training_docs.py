@@ -11,20 +11,55 @@ import pytest
 import torch
 
 from qvlm_qiskit.cli import main
+from tests.runtime_server import RuntimeServer
 
-PAGE = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+PAGE_MAKER = Path(__file__).parents[1] / "docs" / "make_training_page.py"
+PAGE = PAGE_MAKER.with_name("training.md").read_text(encoding="utf-8")
 
 
 def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_its_python_runs(capsys):
-    for block in blocks("python"):
-        if not block.startswith("# distributed.py"):
-            exec(compile(block, "docs/training.md", "exec"), {})
-    said = capsys.readouterr().out
-    assert re.fullmatch(r"\d+ % of the derivatives were below their error\n", said)
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (0, r"\d+ % of the derivatives were below their error\n"),
+        pytest.param(1, r"2 circuits\n", marks=pytest.mark.slow),
+    ],
+)
+def test_its_python_runs(capsys, monkeypatch, tmp_path, number, says):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(blocks("python")[number], "docs/training.md", "exec"), {})
+    assert re.fullmatch(says, capsys.readouterr().out)
+
+
+def steps():
+    """The commands of docs/make_training_page.py."""
+    source = (PAGE_MAKER.parent / "make_training_page.py").read_text(encoding="utf-8")
+    names = {"__name__": "page"}
+    sys.path.insert(0, str(PAGE_MAKER.parent))
+    try:
+        exec(compile(source, "docs/make_training_page.py", "exec"), names)
+    finally:
+        sys.path.remove(str(PAGE_MAKER.parent))
+    return [command for _, command in names["STEPS"]]
+
+
+def test_its_session_is_the_one_that_is_made():
+    shown = [block.splitlines()[0].removeprefix("$ ") for block in blocks("console")]
+    assert shown == steps()
+
+
+@pytest.mark.slow
+def test_its_session_runs(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QVLM_STORE", "ledger")
+    with RuntimeServer(["fake_manila"], instant=True) as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        statuses = [main(shlex.split(line)[1:]) for line in steps()]
+    assert statuses == [0, 0, 2, 2, 0, 0]
 
 
 @pytest.mark.slow

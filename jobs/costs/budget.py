@@ -142,14 +142,10 @@ class Budget:
         if self.seconds is None and self.executions is None:
             return
         counted = _counted(_others(store, held))
-        for name, limit, needed, spent in (
-            ("QPU s", self.seconds, held.seconds_estimated, sum(map(_seconds, counted))),
-            (
-                "executions",
-                self.executions,
-                held.executions,
-                sum(s.executions or 0 for s in counted),
-            ),
+        seconds, executions = spent(counted)
+        for name, limit, needed, used in (
+            ("QPU s", self.seconds, held.seconds_estimated, seconds),
+            ("executions", self.executions, held.executions, executions),
         ):
             if limit is None:
                 continue
@@ -158,10 +154,10 @@ class Budget:
                     f"submission {held.id}: its {name} are not known beforehand, so it can't be "
                     f"held to a budget of {limit:,}"
                 )
-            if spent + needed > limit:
+            if used + needed > limit:
                 raise BudgetError(
                     f"submission {held.id} needs about {needed:,.1f} {name}; the budget of "
-                    f"{limit:,} has {max(limit - spent, 0):,.1f} left"
+                    f"{limit:,} has {max(limit - used, 0):,.1f} left"
                 )
         if self.seconds is not None and service.charges:
             self._check_reserved(held, counted)
@@ -230,6 +226,12 @@ def _check_size(limits: JobLimits, name: str, executions: int, seconds: float) -
             raise BudgetError(
                 f"submission {name} has about {needed:,.0f} {what}; one job has at most {most:,}"
             )
+
+
+def spent(submissions: Iterable[Submission]) -> tuple[float, int]:
+    """QPU seconds and executions of what the server has or may have of some submissions."""
+    counted = _counted(submissions)
+    return sum(map(_seconds, counted)), sum(s.executions or 0 for s in counted)
 
 
 def _others(store: JobStore, held: Submission) -> list[Submission]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
@@ -12,11 +11,12 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.backends.compilation.compiled import Compiled
 from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
-from qvlm_qiskit.backends.preflight.limits import JobTimer
+from qvlm_qiskit.backends.preflight.limits import NO_LIMITS, JobTimer
 from qvlm_qiskit.backends.pubs.stack import stack_of
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork
+from qvlm_qiskit.jobs.cut import Scissors
 from qvlm_qiskit.jobs.ledger.records import StoredRow
-from qvlm_qiskit.jobs.ledger.rows import merge, split
+from qvlm_qiskit.jobs.ledger.rows import Row, split
 from qvlm_qiskit.jobs.ledger.same_row import SAME_ROW, snap
 from qvlm_qiskit.jobs.ledger.store import JobStore
 
@@ -42,6 +42,24 @@ class Forecast:
     executions: int | None
     seconds: float | None
 
+    def __add__(self, other: Forecast) -> Forecast:
+        """Both together, one after the other."""
+        rounds = dict(self.rounds)
+        for block, count in other.rounds.items():
+            rounds[block] = rounds.get(block, 0) + count
+        return Forecast(
+            self.rows + other.rows,
+            self.known + other.known,
+            self.jobs + other.jobs,
+            rounds,
+            _sum(self.executions, other.executions),
+            _sum(self.seconds, other.seconds),
+        )
+
+
+def _sum(first: Any, second: Any) -> Any:
+    return None if first is None or second is None else first + second
+
 
 def forecast(
     store: JobStore | None,
@@ -66,34 +84,64 @@ def forecast(
     Raises:
         QVLMError: What running the calls would raise.
     """
-    device = backend.device if isinstance(backend.device, StatesWork) else None
-    timer = JobTimer(backend.rep_delay_seconds)
-    seen: set[str] = set()
-    rounds: dict[str, int] = defaultdict(int)
-    total = jobs = known = executions = 0
-    seconds: float | None = 0.0
-    for call in _device_calls(backend, calls):
+    return Forecaster(store, backend, context, same_row).add(calls)
+
+
+class Forecaster:
+    """Forecasts calls that follow each other: a row counts where it is first asked.
+
+    Args:
+        store: The ledger; None: an empty one.
+        backend: Not recorded.
+        context: What else the rows' keys cover, see `jobs.recording.row_context`.
+        same_row: See `jobs.ledger.same_row`, in radians.
+    """
+
+    def __init__(
+        self,
+        store: JobStore | None,
+        backend: Backend,
+        context: Mapping[str, Any],
+        same_row: float = SAME_ROW,
+    ) -> None:
+        self.store, self.backend, self.context, self.same_row = store, backend, context, same_row
+        self._timer = JobTimer(backend.rep_delay_seconds)
+        device = backend.device if isinstance(backend.device, StatesWork) else None
+        limits = NO_LIMITS if backend.service is None else backend.limits
+        self._scissors = Scissors(device, limits, self._timer, backend.name)
+        self._seen: set[str] = set()
+
+    def add(self, calls: Iterable[Call]) -> Forecast:
+        """What further calls would add, see `forecast`."""
+        total = self._nothing()
+        for call in _device_calls(self.backend, calls):
+            total = total + self._call(call)
+        return total
+
+    def _nothing(self) -> Forecast:
+        return Forecast(0, 0, 0, {}, None if self._scissors.device is None else 0, 0.0)
+
+    def _call(self, call: Call) -> Forecast:
         pubs = [EstimatorPub.coerce(pub) for pub in call.pubs]
-        asked = split(pubs, context)
-        if store is not None:
-            asked = snap(store, asked, pubs, same_row, remember=False)
-        rows = {row.key: row for row in asked if row.key not in seen}
-        seen |= set(rows)
-        stored = {} if store is None else _living(store, rows)
-        total, known = total + len(rows), known + len(stored)
+        asked = split(pubs, self.context)
+        if self.store is not None:
+            asked = snap(self.store, asked, pubs, self.same_row, remember=False)
+        rows = {row.key: row for row in asked if row.key not in self._seen}
+        self._seen |= set(rows)
+        stored = {} if self.store is None else _living(self.store, rows)
         missing = [row for key, row in rows.items() if key not in stored]
-        if not missing:
-            continue
-        merged = [pub for pub, _ in merge(missing, pubs)]
-        planned = [] if device is None else device.jobs(merged)
-        jobs += max(len(planned), 1)
-        rounds[call.block] += 1
-        executions += sum(work.executions for job in planned for work in job)
-        times = [timer.seconds(job) for job in planned] or [None]
-        spent = None if None in times else sum(time or 0.0 for time in times)
-        seconds = None if seconds is None or spent is None else seconds + spent
-    counted = None if device is None else executions
-    return Forecast(total, known, jobs, dict(rounds), counted, seconds)
+        counted = replace(self._nothing(), rows=len(rows), known=len(stored))
+        return counted + self._bought(missing, pubs, call.block) if missing else counted
+
+    def _bought(self, rows: list[Row], pubs: list[EstimatorPub], block: str) -> Forecast:
+        """Jobs for rows; where nobody says how long one takes, nobody says so of all."""
+        cut = self._scissors
+        planned = [works for job in cut.jobs(rows, pubs) for works in cut.works(job)]
+        executions = sum(work.executions for job in planned for work in job)
+        times = [self._timer.seconds(job) for job in planned] or [None]
+        seconds = None if None in times else sum(time or 0.0 for time in times)
+        known = None if self._scissors.device is None else executions
+        return Forecast(0, 0, max(len(planned), 1), {block: 1}, known, seconds)
 
 
 def _living(store: JobStore, keys: Iterable[str]) -> dict[str, StoredRow]:

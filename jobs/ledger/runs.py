@@ -33,6 +33,8 @@ BEFORE: dict[RunState, tuple[RunState, ...]] = {
 """From which states a run can come to each."""
 
 WANTED = "another run waits for its rows, too"
+TRAINING = "qvlm-training"
+"""The ``format`` of a training's request; `qvlm train` goes on with it."""
 
 
 class RunStateError(LedgerError):
@@ -166,6 +168,26 @@ def close_run(
             f"run {run.id} {ENDED.get(found.state, 'goes on')}: it can't become {state}"
         )
     return found
+
+
+def retry_ended(store: JobStore, run: JobRun) -> list[Submission]:
+    """Take up again a run that has failed or was cancelled, with new attempts at its ended jobs.
+
+    Returns:
+        The new attempts: at submissions that ended without results, its own and those of others
+        that it waited for.
+
+    Raises:
+        RunStateError: It is done.
+    """
+    if run.state != "waiting":
+        run = close_run(store, run, "waiting")
+    events, table = schema.events.c, schema.submissions.c
+    asked = select(events.submission).where(events.owner == run.id, events.note == WANTED)
+    found = store.find(or_(table.run == run.id, table.id.in_(asked)))
+    ended = [s for s in found if s.state.ended_without_results and s.state is not State.WITHDRAWN]
+    attempted = {s.previous for s in store.find(table.previous.in_([s.id for s in ended]))}
+    return [retry(store, s, run.id) for s in ended if s.id not in attempted]
 
 
 def check_run_lives(store: JobStore, held: Submission) -> None:

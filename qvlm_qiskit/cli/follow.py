@@ -173,6 +173,14 @@ def print_outcome(run: Any, as_json: bool) -> None:
         common.say(f"run {run.id} is {run.state}: qvlm jobs watch {run.id} goes on with it")
         return
     result = run.result
+    if "accuracy" not in result:
+        costs = result["costs"]
+        common.say(
+            f"{run.id}: {run.request['run']} trained {result['steps']:,} steps on "
+            f"{run.request['backend']['name']}, with a loss of {result['loss']:.3f} in the end; "
+            f"{costs['rows']:,} rows by {costs['jobs']} jobs"
+        )
+        return
     rows = [common.accuracy_row("all questions", result)]
     rows += [common.accuracy_row(kind, part) for kind, part in result["by_kind"].items()]
     about = result["backend"]

@@ -68,16 +68,16 @@ def preflight(
 def print_report(report: Any, instead: Sequence[str]) -> None:
     """Print a preflight: circuits, costs, and what is to be said about them."""
     for table in report.tables():
-        rows = [(_short(row[0]), *row[1:]) for row in table.rows]
+        rows = [(short_name(row[0]), *row[1:]) for row in table.rows]
         common.print_table(table.title, table.columns, rows)
     for note in [*report.notes(), *instead]:
-        common.say(f"- {_short(note)}")
+        common.say(f"- {short_name(note)}")
     if any(level.seconds_qpu is not None for level in report.levels):
         common.say(report.formula)
     if report.kind == "exact":
         common.say("this backend computes its values: no shots, no jobs")
 
 
-def _short(text: str) -> str:
+def short_name(text: str) -> str:
     """Module names of quantum layers without what all of them have."""
     return text.replace("vision.embeddings.patch_embeddings.", "").replace(".core.layer", "")

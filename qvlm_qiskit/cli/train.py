@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +13,15 @@ import typer
 
 from qvlm_qiskit.cli import common
 from qvlm_qiskit.cli.grouped import grouped
+from qvlm_qiskit.cli.options import BudgetOptions
+from qvlm_qiskit.cli.preflight import short_name
 
 EXACT = ("statevector", "aer", "aer-gpu")
 """Backends without noise that give gradients."""
+PAID = "ibm:"
+"""How the names of machines begin whose rows are surely paid for."""
+ONCE = ("resume", "overwrite", "dry_run")
+"""Options that a command which goes on does not repeat."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +73,46 @@ class Recipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a training starts from, if it is a trained run."""
+
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Start from this run folder's weights, data and processor.",
+            show_default=False,
+        ),
+    ] = None
+    trains: Annotated[
+        str | None,
+        typer.Option(
+            "--train",
+            help="With --from: circuits (their angles alone, the default) or all.",
+            show_default=False,
+        ),
+    ] = None
+
+    def open(self) -> Any:
+        """The run; None where a training starts from nothing.
+
+        Raises:
+            InputError: Nothing to choose parameters of, or another choice.
+            RunFolderError: There is none.
+        """
+        from qvlm_qiskit.errors import InputError, UnknownNameError
+        from qvlm_qiskit.runs import Run
+
+        if self.trains not in (None, "circuits", "all"):
+            raise UnknownNameError("--train", str(self.trains), ("circuits", "all"))
+        if self.source is None:
+            if self.trains is not None:
+                raise InputError("--train goes with --from: what starts from nothing trains whole")
+            return None
+        return Run.open(self.source)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingMachine:
     """Where circuits run while a model is trained: its gradients have to come from there."""
 
@@ -72,7 +121,7 @@ class TrainingMachine:
         typer.Option(
             help="Where circuits run while training: statevector, aer, aer-gpu, or noisy:<noise> "
             "for exact values and gradients under that noise; with --shots, samples of aer, "
-            "noisy:<noise> or fake_<device>."
+            "noisy:<noise>, fake_<device> or ibm:<machine>."
         ),
     ] = "statevector"
     shots: Annotated[
@@ -107,16 +156,12 @@ class TrainingMachine:
         from qvlm_qiskit.backends.catalog import check_backend
         from qvlm_qiskit.backends.options import BackendOptions
         from qvlm_qiskit.errors import BackendError, InputError
+        from qvlm_qiskit.sampled_gradients import check_sampled_gradient
 
         check_backend(self.backend, BackendOptions(shots=self.shots, **self._noise()))
-        simulated = self.backend in EXACT or self.backend.startswith(("noisy:", "fake_"))
-        if not simulated:
-            raise BackendError(
-                f"can't train on {self.backend!r}: gradients come from "
-                f"{', '.join(map(repr, EXACT))}, 'noisy:…' or, with --shots, 'fake_…'"
-            )
+        check_sampled_gradient(self.gradient, self.prune, self.directions)
         if self.shots is None:
-            if self.backend.startswith("fake_"):
+            if self.backend not in EXACT and not self.backend.startswith("noisy:"):
                 raise BackendError(
                     f"can't train on {self.backend!r} without --shots: it samples, and every row "
                     "of a gradient is run with as many"
@@ -128,28 +173,18 @@ class TrainingMachine:
                 )
         elif self.backend == "statevector":
             raise InputError("--shots goes with 'aer', 'noisy:…' or 'fake_…', not 'statevector'")
-        if self.gradient not in ("param_shift", "spsa"):
-            raise InputError(f"--gradient is {self.gradient!r}; it can be 'param_shift' or 'spsa'")
-        if self.gradient != "spsa" and self.directions != 1:
-            raise InputError("--directions goes with --gradient spsa")
-        if self.directions < 1:
-            raise InputError(f"--directions must be at least 1, got {self.directions}")
-        if self.gradient != "param_shift" and self.prune:
-            raise InputError(f"--prune goes with --gradient param_shift, not {self.gradient!r}")
 
     def open(self, seed: int) -> Any:
         """The backend to train on; None for the model's own statevectors."""
-        from qvlm_qiskit.backends import open_backend
-
         if self.backend == "statevector":
             return None
         if self.shots is not None:
-            return open_backend(self.backend, shots=self.shots, seed=seed, **self._noise())
-        if self.backend in EXACT:
-            return open_backend(self.backend, seed=seed)
-        return open_backend(
-            self.backend, precision=0, seed=seed, dtype="complex64", **self._noise()
-        )
+            options = {"shots": self.shots, **self._noise()}
+        elif self.backend in EXACT:
+            options = {}
+        else:
+            options = {"precision": 0, "dtype": "complex64", **self._noise()}
+        return common.open_machine(self.backend, seed=seed, **options)
 
     def sampled(self) -> Any:
         """How samples are differentiated; None where values are exact."""
@@ -163,18 +198,79 @@ class TrainingMachine:
         return {"noise_scale": self.noise_scale, "max_age_days": self.max_age_days}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kept(BudgetOptions):
+    """Through which ledger a training goes; without it a simulator is asked directly."""
+
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            help="Send every step through this ledger, one job each. A paid machine always goes "
+            "through one: QVLM_STORE, or a folder of the user's.",
+            show_default=False,
+        ),
+    ] = None
+    blobs: common.Blobs = None
+    store_group: common.Group = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what the steps would cost, and stop.")
+    ] = False
+
+    def check(self, machine: TrainingMachine) -> None:
+        """Refuse a training that nobody limits, and limits of one that costs nothing.
+
+        Raises:
+            BudgetError: A paid machine without a budget.
+            InputError: Options of a ledger without one.
+        """
+        from qvlm_qiskit.errors import BudgetError, InputError
+
+        paid, limit = machine.backend.startswith(PAID), self.budget()
+        if paid and limit is None and not self.dry_run:
+            raise BudgetError(
+                f"can't train on {machine.backend!r} without --budget-seconds: its rows are paid "
+                "for (--dry-run says what they cost)"
+            )
+        if self.store is not None and machine.shots is None:
+            raise InputError("--store goes with --shots: exact values are not bought")
+        if machine.backend in EXACT or machine.backend.startswith(("noisy:", "fake_")):
+            if self.store is None and (limit is not None or self.dry_run):
+                raise InputError(
+                    "--budget-seconds, --budget-executions and --dry-run go with --store or a paid "
+                    f"machine: {machine.backend!r} is asked directly"
+                )
+
+    def open(self, machine: Any) -> Any:
+        """The ledger for an open machine; None where it is asked directly."""
+        if self.store is None and (machine is None or machine.service is None):
+            return None
+        place = self.store or os.environ.get("QVLM_STORE")
+        store = common.open_store(place, self.blobs, create=True, group=self.store_group)
+        typer.echo(
+            f"qvlm: jobs on {machine.name} are kept in the ledger at {store.place}", err=True
+        )
+        return store
+
+
 @grouped
 def train(
-    folder: Folder, recipe: Recipe, machine: TrainingMachine, threads: common.Threads = 1
+    context: typer.Context,
+    folder: Folder,
+    source: Source,
+    recipe: Recipe,
+    machine: TrainingMachine,
+    kept: Kept,
+    threads: common.Threads = 1,
 ) -> None:
-    """Train a model on questions about images, on exact values or on shots."""
+    """Train a model on questions about images, on exact values, on shots or on hardware."""
     from qvlm_qiskit.basics.files import check_new_folder
-    from qvlm_qiskit.recipes import TrainingOptions
     from qvlm_qiskit.runs import CONTENTS
 
     common.check_threads(threads)
-    options = TrainingOptions(**asdict(recipe))
+    options, start = _options(recipe, source, _given(context))
     machine.check()
+    kept.check(machine)
     check_new_folder(folder.out, folder.overwrite, CONTENTS)
     common.use_threads(threads)
     from qvlm_qiskit import training
@@ -182,27 +278,166 @@ def train(
 
     screen = common.console()
     training.check_place(folder.out, overwrite=folder.overwrite, resume=folder.resume)
+    trains: Any = source.trains  # checked by then
+    backend, gradient = machine.open(options.seed), machine.sampled()
+    ledger = None
+    if (store := kept.open(backend)) is not None:
+        subject = training.Subject(options, start, trains or ("circuits" if start else "all"))
+        ledger = _planned(subject, backend, gradient, store, kept, screen)
+        print_plan(ledger, training.partial_folder(folder.out) if folder.resume else None)
+        if kept.dry_run:
+            return
+        ledger = ledger.known_as(_command(context))
     try:
         run = training.train(
             options,
             folder.out,
-            backend=machine.open(options.seed),
-            gradient=machine.sampled(),
+            backend=backend,
+            gradient=gradient,
+            ledger=ledger,
+            source=start,
+            trains=trains,
             overwrite=folder.overwrite,
             resume=folder.resume,
             track=on_console(screen),
         )
     except KeyboardInterrupt:
-        _say_how_to_go_on(folder.out, training.checkpointed(folder.out))
+        _say_how_to_go_on(folder.out, training.checkpointed(folder.out), ledger)
         raise
     screen.print(
-        f"trained {run.info['parameters']:,} parameters "
+        f"trained {run.info['trained_parameters']:,} parameters "
         f"({run.info['quantum_parameters']} circuit angles) in {run.info['seconds']:.0f} s: "
         f"{folder.out}"
     )
+    if ledger is not None:
+        costs = run.info["ledger"]["costs"]
+        screen.print(
+            f"{costs['rows']:,} rows by {costs['jobs']} jobs of run {run.info['ledger']['run']}"
+        )
 
 
-def _say_how_to_go_on(out: Path, steps: int | None) -> None:
+def _options(recipe: Recipe, source: Source, given: Collection[str]) -> tuple[Any, Any]:
+    """What is trained, and the run that it starts from, if any.
+
+    Raises:
+        InputError: An option that was given contradicts the run.
+    """
+    from qvlm_qiskit.recipes import OF_THE_MODEL, TrainingOptions
+
+    chosen, start = asdict(recipe), source.open()
+    if start is None:
+        return TrainingOptions(**chosen), None
+    start.check_same_model({n: v for n, v in chosen.items() if n in given and n in OF_THE_MODEL})
+    return TrainingOptions(**{**chosen, **start.trained_with()}), start
+
+
+def _planned(subject: Any, backend: Any, gradient: Any, store: Any, kept: Kept, screen: Any) -> Any:
+    """The ledger with the plan of the training."""
+    from qvlm_qiskit.basics.progress import on_console
+    from qvlm_qiskit.jobs import Budget, Recording
+    from qvlm_qiskit.training import Ledger, plan_training
+
+    recording = Recording(budget=kept.budget() or Budget(), report=Says(screen))
+    track = on_console(screen)
+    plan = plan_training(subject, backend, gradient, store, recording, track=track)
+    return Ledger(store, recording, plan)
+
+
+def print_plan(ledger: Any, partial: Path | None) -> None:
+    """Print what every step of a training would buy.
+
+    Args:
+        ledger: With the plan.
+        partial: The folder of a training that is gone on with.
+    """
+    plan = ledger.plan
+    circuits, *_ = plan.report.tables()
+    common.print_table(
+        circuits.title, circuits.columns, [(short_name(row[0]), *row[1:]) for row in circuits.rows]
+    )
+    for note in [*plan.report.notes(), *plan.instead]:
+        typer.echo(f"- {short_name(note)}")
+    total, count = plan.total, len(plan.steps)
+    one = plan.next_step or plan.steps[0]
+    lines = [("the next step", one, 1), ("a step (mean)", total, count), ("all steps", total, 1)]
+    common.print_table(
+        f"what {count:,} steps would buy",
+        ("", ">rows", ">known", ">jobs", ">executions", ">QPU s"),
+        [
+            (
+                name,
+                *(
+                    "–" if number is None else f"{number / parts:,.{places}f}"
+                    for number, places in (
+                        (costs.rows, 0),
+                        (costs.known, 0),
+                        (costs.jobs, 0 if parts == 1 else 1),
+                        (costs.executions, 0),
+                        (costs.seconds, 1),
+                    )
+                ),
+            )
+            for name, costs, parts in lines
+        ],
+    )
+    typer.echo("known: rows that the ledger has or is buying; a step's jobs are sent together")
+    if total.seconds is not None:
+        typer.echo(plan.report.formula)
+    if ledger.limited:
+        pays = plan.affordable(*ledger.left(partial))
+        typer.echo(f"the budget pays for about {pays:,} of {count:,} steps")
+
+
+class Says:
+    """Prints a line for every change of a job that is waited for.
+
+    Args:
+        screen: The console of the progress bar.
+    """
+
+    def __init__(self, screen: Any) -> None:
+        self.screen = screen
+        self._said: set[tuple[str, str]] = set()
+
+    def __call__(self, jobs: list[Any]) -> None:
+        """Called between two looks at jobs."""
+        for job in jobs:
+            said = (job.id, str(job.state))
+            if said[1] in ("queued", "running", "unknown") and said not in self._said:
+                self._said.add(said)
+                self.screen.print(f"job {job.id}: {job.state}, {job.rows:,} rows")
+
+
+def _given(context: typer.Context) -> list[str]:
+    """The options that stand on the command line, by their names in Python."""
+    sources = {p.name: context.get_parameter_source(str(p.name)) for p in context.command.params}
+    return [str(name) for name, where in sources.items() if where and where.name == "COMMANDLINE"]
+
+
+def _command(context: typer.Context) -> str:
+    """The command that goes on with this one, from any folder."""
+    words, given = ["qvlm", "train"], _given(context)
+    for parameter in context.command.params:
+        value = context.params.get(str(parameter.name))
+        if parameter.name not in given or parameter.name in ONCE:
+            continue
+        words.append(max(parameter.opts, key=len))
+        if not isinstance(value, bool):
+            words.append(_absolute(str(parameter.name), value))
+    return shlex.join([*words, "--resume"])
+
+
+def _absolute(name: str, value: Any) -> str:
+    """A value as it is understood in every folder."""
+    if isinstance(value, Path) or (name == "store" and "://" not in str(value)):
+        return str(Path(value).resolve())
+    return str(value)
+
+
+def _say_how_to_go_on(out: Path, steps: int | None, ledger: Any) -> None:
     """What an interrupted training left."""
+    if ledger is not None:
+        typer.echo("qvlm: all rows are kept: the same command goes on with --resume", err=True)
+        return
     kept = f"{steps} steps are kept: the same command goes on from there with --resume"
     common.say(f"qvlm: {'nothing is kept yet' if steps is None else kept}", err=True)

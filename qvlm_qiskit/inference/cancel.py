@@ -1,20 +1,20 @@
-"""Stopping an evaluation: nothing more is sent for it, and what only it waits for is cancelled."""
+"""Stopping a run: nothing more is sent for it, and what only it waits for is cancelled."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 
+from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.service import (
     AnotherAccountError,
     NoSuchJobError,
     UnreachableError,
 )
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.inference.request import Request
 from qvlm_qiskit.jobs import JobStore, State
 from qvlm_qiskit.jobs.ledger.runs import JobRun, close_run, living_for, load_run, withdraw
-from qvlm_qiskit.jobs.recording import worker_for
+from qvlm_qiskit.jobs.recording import Recording, with_circuits, worker_for
 from qvlm_qiskit.jobs.worker.reconcile import check_account
 from qvlm_qiskit.jobs.worker.worker import Worker
 
@@ -43,8 +43,9 @@ def cancel_evaluation(store: JobStore, identifier: str) -> tuple[JobRun, list[st
     living, shared = living_for(store, found)
     if not living and not shared:
         return found, []
-    request = Request.of(found)
-    worker = worker_for(request.open_backend(store), store, request.options.recording(run=found.id))
+    request = found.request  # an evaluation's, or a training's
+    backend = with_circuits(open_backend(**request["backend"]), store, request.get("circuits"))
+    worker = worker_for(backend, store, Recording(run=found.id, mode=request["options"]["mode"]))
     for name, runs in shared.items():
         store.note(name, f"not cancelled: {', '.join(runs)} waits for it", worker.owner)
     left = _stopped(worker, [submission.id for submission in living])

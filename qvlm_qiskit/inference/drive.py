@@ -15,8 +15,9 @@ from typing import Any, cast
 from qvlm_qiskit.errors import InputError, JobFailedError, JobPending
 from qvlm_qiskit.inference.batch import answer_in_one_batch
 from qvlm_qiskit.inference.request import Request, questions
-from qvlm_qiskit.inference.result import costs_of, result_of
+from qvlm_qiskit.inference.result import result_of
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recorded, Submission, recorded_backend
+from qvlm_qiskit.jobs.costs.spent import costs_of
 from qvlm_qiskit.jobs.ledger.run_states import RunEndedError
 from qvlm_qiskit.jobs.ledger.runs import (
     JobRun,
@@ -182,7 +183,7 @@ class _Driver:
 
     def _finish(self, result: dict[str, Any]) -> JobRun:
         self.recorded.worker.close(self.run.id)
-        costs = costs_of(self.store, self.run, self.recorded)
+        costs = costs_of(self.store, self.run, self.recorded.asked)
         try:
             return close_run(self.store, self.run, "done", result={**result, "costs": costs})
         except RunStateError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,11 +18,11 @@ from qvlm_qiskit.backends.preflight.rehearse import blocks_of
 from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import InputError, LedgerError, RunFolderError, UnknownNameError
 from qvlm_qiskit.jobs import Budget, JobStore
-from qvlm_qiskit.jobs.ledger.pinned import compiled_bytes, pinned
+from qvlm_qiskit.jobs.ledger.pinned import compiled_bytes
 from qvlm_qiskit.jobs.ledger.runs import JobRun
-from qvlm_qiskit.jobs.recording import ANY_CALIBRATION, Recording, reopening
+from qvlm_qiskit.jobs.recording import ANY_CALIBRATION, Recording, reopening, with_circuits
 from qvlm_qiskit.jobs.worker.sessions import Mode
-from qvlm_qiskit.runs import Run
+from qvlm_qiskit.runs import Run, model_digests
 
 FORMAT = "qvlm-evaluation"
 VERSION = 2
@@ -192,25 +192,12 @@ class Request:
         Raises:
             QVLMError: It can't be opened, or the stored circuits are damaged.
         """
-        backend = open_backend(**self.backend)
-        if self.circuits is None or backend.compiler is None:
-            return backend
-        return replace(backend, compiler=pinned(backend.compiler, store.blobs.get(self.circuits)))
+        return with_circuits(open_backend(**self.backend), store, self.circuits)
 
 
 def questions(run: Run, limit: int) -> list[Sample]:
     """The held-out questions of an evaluation."""
     return run.samples("test", limit)
-
-
-def model_digests(run: Run) -> dict[str, str]:
-    """SHA-256 in hexadecimal of every file of a run's model, by path in its folder."""
-    folder = run.path / "model"
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
 
 
 def questions_digest(samples: Sequence[Sample]) -> str:

@@ -78,6 +78,17 @@ class KnownRows(BaseEstimatorV2):
 @contextmanager
 def asked_once(model: HybridVLM) -> Iterator[None]:
     """Until the end of the block, a model asks its estimators for rows on the grid, each once."""
+    with angles_in_double(model), ExitStack() as stack:
+        for block in model.blocks.values():
+            for layer in block.layers.values():
+                known = KnownRows(layer.active_estimator, block.angle_grid)
+                stack.enter_context(layer.run_on(known))
+        yield
+
+
+@contextmanager
+def angles_in_double(model: HybridVLM) -> Iterator[None]:
+    """Until the end of the block, what becomes angles of circuits is computed in double."""
     with ExitStack() as stack:
         for module in model.modules():
             if isinstance(module, nn.Conv2d):
@@ -87,9 +98,6 @@ def asked_once(model: HybridVLM) -> Iterator[None]:
                 stack.enter_context(_hooked(block.get_submodule(name), _linear_in_double))
             for name in block.circuits:
                 stack.enter_context(_hooked(block.get_submodule(name), _in_single))
-            for layer in block.layers.values():
-                known = KnownRows(layer.active_estimator, block.angle_grid)
-                stack.enter_context(layer.run_on(known))
         yield
 
 

@@ -26,11 +26,11 @@ from qvlm_qiskit.quantum import transforms
 from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.encoding import amplitude_angles, widened
 from qvlm_qiskit.quantum.estimator import TorchEstimator
+from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import (
     Differentiator,
     SampledGradient,
-    SampledMethod,
     Skipped,
     as_sampled,
 )
@@ -44,6 +44,7 @@ from qvlm_qiskit.quantum.operators import enrol, layer_values
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from qvlm_qiskit.quantum.threads import check_threads
+from qvlm_qiskit.sampled_gradients import SampledMethod
 
 Array = npt.NDArray[np.float64]
 
@@ -204,6 +205,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         if self._differentiator is not None:
             self._differentiator.gradient.reseed(*seed)
 
+    def same_directions(self) -> AbstractContextManager[None]:
+        """Inside the block, sampled gradients draw directions that they will draw again."""
+        chosen = self._differentiator
+        return nullcontext() if chosen is None else chosen.gradient.same_directions()
+
     @property
     def skipped(self) -> Skipped | None:
         """Derivatives that were below their standard error, where :meth:`run_on` skips those."""
@@ -291,6 +297,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             ``(B, n_observables)`` of the dtype of the features, or of the rows.
         """
         dtype = rows.dtype if features is None else features.dtype
+        if isinstance(estimator := self.active_estimator, AskedAhead) and estimator.awaits(
+            rows, features
+        ):
+            (columns,) = self.neural_network.output_shape
+            return rows.new_full((len(rows), columns), math.nan, dtype=dtype)
         _require_finite("inputs", rows)
         engine = self.differentiable_engine()
         start = None

@@ -16,7 +16,8 @@ OPTIONS = {
         "--out", "--recipe", "--blocks", "--vision-block", "--text-block", "--data", "--steps",
         "--batch-size", "--learning-rate", "--train-samples", "--backend", "--noise-scale",
         "--max-age-days", "--seed", "--threads", "--resume", "--overwrite", "--shots",
-        "--gradient", "--prune", "--directions",
+        "--gradient", "--prune", "--directions", "--from", "--train", "--store", "--blobs",
+        "--store-group", "--budget-seconds", "--budget-executions", "--dry-run",
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",

@@ -1,4 +1,5 @@
 import re
+import shlex
 
 import pytest
 import torch
@@ -73,3 +74,51 @@ def test_train_goes_on_with_an_interrupted_training(qvlm, place, stop_at, stoppe
     assert qvlm(*words).status == 0
     assert Run.open(place / "new").history()["step"] == [1, 2, 3, 4, 5, 6]
     assert not (place / "new.partial").exists()
+
+
+def test_train_from_a_run_moves_its_angles_alone(qvlm, place):
+    found = qvlm("train", "--from", "run", "--out", "new", "--steps", "2", "--batch-size", "4")
+    assert found.status == 0, found.err
+    assert "trained 14 parameters (14 circuit angles)" in found.err
+    run = Run.open(place / "new")
+    assert run.info["from"]["run"] == str((place / "run").resolve())
+    assert run.info["options"]["recipe"] == Run.open(place / "run").info["options"]["recipe"]
+    words = ("--from", "run", "--out", "all", "--steps", "1", "--train", "all", "--seed", "0")
+    assert qvlm("train", *words, "--batch-size", "4").status == 0
+    assert Run.open(place / "all").info["from"]["trains"] == "all"
+
+
+BOUGHT = (
+    "--recipe", "tiny", "--steps", "2", "--batch-size", "1", "--train-samples", "4",
+    "--backend", "noisy:fake_manila", "--shots", "16", "--gradient", "spsa", "--store", "ledger",
+)  # fmt: skip
+
+
+def test_train_through_a_ledger_says_what_it_costs_and_can_be_gone_on_with(qvlm, place):
+    planned = qvlm("train", "--out", "new", *BOUGHT, "--dry-run")
+    assert planned.status == 0, planned.err
+    assert "what 2 steps would buy" in planned.out
+    assert re.search(r"all steps +│ +75 │ +0 │ +2 │ +1,200", planned.out)
+    assert not (place / "new.partial").exists()
+    ended = qvlm("train", "--out", "new", *BOUGHT, "--budget-executions", "700")
+    assert ended.status == 2
+    assert "the budget pays for about 1 of 2 steps" in ended.out
+    assert "1 of 2 steps are kept, --resume" in ended.err.splitlines()[-1]
+    listed = qvlm("jobs", "list", "--store", "ledger").out
+    assert all(part in listed for part in ("waiting", "new", "1/1", "training"))
+    refused = qvlm("jobs", "resume", "last", "--store", "ledger")
+    assert refused.status == 2 and len(refused.err.splitlines()) == 1
+    _, command = refused.err.split(": ", 2)[1:]
+    program, *words = shlex.split(command.removesuffix(" goes on with it\n"))
+    assert (program, words[-1]) == ("qvlm", "--resume")
+    assert str(place / "new") in words and str(place / "ledger") in words
+    done = qvlm(*words, "--budget-executions", "9999")
+    assert done.status == 0, done.err
+    assert "75 rows by 2 jobs of run r-" in done.err
+    assert (
+        "trained 2 steps on noisy:fake_manila"
+        in qvlm("jobs", "results", "last", "--store", "ledger").out
+    )
+    assert "done" in qvlm("jobs", "show", "last", "--store", "ledger").out
+    assert qvlm("jobs", "usage", "--store", "ledger").status == 0
+    assert qvlm("jobs", "retry", "last", "--store", "ledger").status == 2

@@ -1,4 +1,6 @@
-"""A promise across `jobs`: SIGKILL where a submitting process writes; see `kill_everywhere`.
+"""A promise across `jobs`: SIGKILL where a process writes that submits or trains.
+
+See `kill_everywhere` and `kill_training`.
 
 Tests no single module.
 """
@@ -15,19 +17,24 @@ ROOT = Path(__file__).parents[2]
 
 def killed(*options):
     """The exit status of the kill test, and its rows that went wrong."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.jobs.kill_everywhere", *options],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=1800,
-        check=False,
-    )
+    done = ended("kill_everywhere", *options)
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert len(lines) > 4
     return done.returncode, [line for line in lines if "WRONG" in line]
+
+
+def ended(module, *options):
+    """What a module of this folder left as a program."""
+    return subprocess.run(
+        [sys.executable, "-m", f"tests.jobs.{module}", *options],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=3600,
+        check=False,
+    )
 
 
 @pytest.mark.slow
@@ -58,3 +65,14 @@ def test_control_the_runtime_client_without_the_search_leads_to_two_jobs():
     status, wrong = killed("--runtime", "--request", "--unprotected")
     assert status == 1
     assert wrong
+
+
+@pytest.mark.slow
+def test_a_training_killed_twenty_times_buys_nothing_twice_and_ends_the_same():
+    done = ended("kill_training")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = dict(
+        line.rsplit(maxsplit=1) for line in done.stdout.splitlines()[-6:] if "(" not in line
+    )
+    assert (said["kills"], said["steps"]) == ("20", "30")
+    assert (said["rows bought twice"], said["weights equal"]) == ("0", "yes")

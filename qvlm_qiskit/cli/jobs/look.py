@@ -10,7 +10,7 @@ import typer
 from qvlm_qiskit.cli import common, follow
 from qvlm_qiskit.cli.grouped import grouped
 from qvlm_qiskit.cli.jobs.machines import ask_for_bills
-from qvlm_qiskit.cli.jobs.run import Identifier, load
+from qvlm_qiskit.cli.jobs.run import Identifier, is_training, load
 from qvlm_qiskit.cli.options import LedgerOptions
 
 
@@ -32,7 +32,7 @@ def list_runs(
                     **{k: v for k, v in follow.run_json(run).items() if k != "result"},
                     "jobs": jobs,
                     "jobs_answered": answered,
-                    "accuracy": None if run.result is None else run.result["accuracy"],
+                    "accuracy": (run.result or {}).get("accuracy"),
                 }
                 for run, answered, jobs in found
             ]
@@ -48,8 +48,7 @@ def list_runs(
                 PurePath(run.request["run"]).name,
                 run.request["backend"]["name"],
                 f"{answered}/{jobs}",
-                f"{'–' if run.result is None else run.result['correct']}"
-                f"/{run.request['options']['limit']}",
+                _right(run),
                 _utc(run.created_at)[5:16],
             )
             for run, answered, jobs in found
@@ -120,6 +119,8 @@ def results(
         common.print_json(run.result)
         return
     follow.print_outcome(run, as_json=False)
+    if is_training(run):
+        return
     rows = [
         (one["question"], one["expected"], one["answer"], _mark(one))
         for one in run.result["questions"]
@@ -185,6 +186,14 @@ def usage(
             for run, part in saved.items()
         ],
     )
+
+
+def _right(run: Any) -> str:
+    """Right answers of an evaluation; a training has none."""
+    if is_training(run):
+        return "training"
+    right = "–" if run.result is None else run.result["correct"]
+    return f"{right}/{run.request['options']['limit']}"
 
 
 def _mark(answer: dict[str, Any]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -28,14 +30,13 @@ from qvlm_qiskit.quantum.gradients.shift_rules import (
     with_visible_parameters,
 )
 from qvlm_qiskit.quantum.program.program import Program, compile_circuit
+from qvlm_qiskit.sampled_gradients import DEFAULT_EPSILON, DEFAULT_SAMPLES
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Method = Literal["param_shift", "adjoint", "spsa"]
 
 METHODS = ("param_shift", "adjoint", "spsa")
-DEFAULT_EPSILON = 0.1
-DEFAULT_SAMPLES = 1
 
 
 @dataclass(frozen=True)
@@ -326,6 +327,15 @@ class BatchedEstimatorGradient(BaseEstimatorGradient):
     def reseed(self, *seed: int) -> None:
         """Draw SPSA's directions from another seed from now on."""
         self._rng = np.random.default_rng(seed)
+
+    @contextmanager
+    def same_directions(self) -> Iterator[None]:
+        """Inside the block SPSA draws the directions that it will draw again behind it."""
+        before = deepcopy(self._rng)
+        try:
+            yield
+        finally:
+            self._rng = before
 
     def _make_caches(self) -> None:
         self._template: CircuitCache[ShiftTemplate] = CircuitCache(build_template)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
 from torch import Tensor
 
-from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.quantum.gradients.batched import (
+from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
+from qvlm_qiskit.sampled_gradients import (
     DEFAULT_EPSILON,
     DEFAULT_SAMPLES,
-    BatchedEstimatorGradient,
+    SampledMethod,
+    check_sampled_gradient,
 )
-
-SampledMethod = Literal["param_shift", "spsa"]
-METHODS: tuple[SampledMethod, ...] = get_args(SampledMethod)
 
 
 @dataclass
@@ -65,7 +63,7 @@ class SampledGradient:
         seed: Of the directions; None draws fresh ones.
 
     Raises:
-        InputError: Numbers out of range, or pruning without the parameter shift.
+        InputError: Numbers out of range, or an option of the other method.
         UnknownNameError: Another method.
     """
 
@@ -77,15 +75,7 @@ class SampledGradient:
 
     def __post_init__(self) -> None:
         """Refuse what can't be computed."""
-        if self.method not in METHODS:
-            raise UnknownNameError("gradient", str(self.method), list(METHODS))
-        if not self.epsilon > 0 or self.samples < 1:
-            raise InputError(
-                "epsilon must be positive and samples at least 1, got "
-                f"epsilon={self.epsilon}, samples={self.samples}"
-            )
-        if self.prune and self.method != "param_shift":
-            raise InputError(f"prune goes with gradient 'param_shift', not with {self.method!r}")
+        check_sampled_gradient(self.method, self.prune, self.samples, self.epsilon)
 
     def through(self, estimator: BaseEstimatorV2) -> Differentiator:
         """What computes such derivatives with an estimator."""

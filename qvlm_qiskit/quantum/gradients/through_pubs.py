@@ -22,6 +22,7 @@ from torch import Tensor
 from qvlm_qiskit.basics.same_row import distinct
 from qvlm_qiskit.errors import CircuitError, InputError
 from qvlm_qiskit.quantum.estimator import TorchEstimator
+from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
 from qvlm_qiskit.quantum.memory_view import memory_view
@@ -51,6 +52,12 @@ class Primitive:
     gradient: BaseEstimatorGradient | None
     elsewhere: bool = False
     skips: Skipped | None = None
+
+    def asked(self, rows: Array) -> Array:
+        """Rows as they are asked for: where a step is asked ahead, on a grid."""
+        if not isinstance(self.estimator, AskedAhead):
+            return rows
+        return self.estimator.rounded(rows, self.network.circuit)
 
     def values(self, rows: Array, weight: Array) -> Array:
         """One pub, all observables merged; see ``QuantumLayer.evaluate_rows``."""
@@ -104,18 +111,32 @@ def through_primitive(
             f"a layer that runs on {type(primitive.estimator).__name__} can't be exported: its "
             "values come from outside torch. Export it on a TorchEstimator"
         )
-    values: Tensor = _PrimitiveFunction.apply(rows, weight, primitive, runs)  # type: ignore[no-untyped-call]
+    ahead = isinstance(primitive.estimator, AskedAhead) and torch.is_grad_enabled() and len(rows)
+    wanted = (rows.requires_grad, weight.requires_grad) if ahead else (False, False)
+    values: Tensor = _PrimitiveFunction.apply(rows, weight, primitive, runs, wanted)  # type: ignore[no-untyped-call]
     return values
 
 
 class _PrimitiveFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, weight: Tensor, primitive: Primitive, runs: bool) -> Tensor:
+    def forward(
+        ctx: Any,
+        rows: Tensor,
+        weight: Tensor,
+        primitive: Primitive,
+        runs: bool,
+        ahead: tuple[bool, bool],
+    ) -> Tensor:
+        """`ahead`: whether derivatives by rows and weights are asked for with the values."""
         ctx.primitive = primitive
         ctx.save_for_backward(rows, weight)
+        ctx.found = None
         if not runs:
             return rows.new_zeros(len(rows), len(primitive.network.observables)).double()
-        values = primitive.values(_numpy(rows), _numpy(weight))
+        given = primitive.asked(_numpy(rows))
+        values = primitive.values(given, _numpy(weight))
+        if any(ahead) and primitive.gradient is not None:
+            ctx.found = jacobians(primitive, given, _numpy(weight), *ahead)
         return torch.as_tensor(values, dtype=torch.float64, device=rows.device)
 
     @staticmethod
@@ -131,7 +152,8 @@ class _PrimitiveFunction(torch.autograd.Function):
             )
         needs_rows, needs_weight = ctx.needs_input_grad[:2]
         wanted = (needs_rows, needs_weight)
-        found = jacobians(ctx.primitive, _numpy(rows), _numpy(weight), *wanted)
+        given = ctx.primitive.asked(_numpy(rows))
+        found = ctx.found or jacobians(ctx.primitive, given, _numpy(weight), *wanted)
         with torch.no_grad():
             outer = grad_output.double()
             grads = [
@@ -143,7 +165,7 @@ class _PrimitiveFunction(torch.autograd.Function):
                 None if g is None else _Once.apply(g, rows, weight, grad_output)  # type: ignore[no-untyped-call]
                 for g in grads
             ]
-        return grads[0], grads[1], None, None
+        return grads[0], grads[1], None, None, None
 
 
 class _Once(torch.autograd.Function):

@@ -1,0 +1,74 @@
+"""Rows in as few jobs as a machine's documented limits allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+
+from qvlm_qiskit.backends.preflight.limits import JobLimits, JobTimer
+from qvlm_qiskit.backends.pubs.work import StatesWork, Work
+from qvlm_qiskit.errors import BudgetError
+from qvlm_qiskit.jobs.ledger.rows import Row, merge
+
+Pubs = list[tuple[EstimatorPub, list[Row]]]
+
+
+@dataclass(frozen=True)
+class Scissors:
+    """Cuts rows into jobs.
+
+    Attributes:
+        device: Says what a job would execute; None where nobody knows: nothing is cut then.
+        limits: What one job may be at most.
+        timer: How long a job takes.
+        machine: Its name, for refusals.
+    """
+
+    device: StatesWork | None
+    limits: JobLimits
+    timer: JobTimer
+    machine: str
+
+    def jobs(self, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[Pubs]:
+        """Rows of one precision in the fewest jobs that keep their order.
+
+        Args:
+            rows: Of different keys.
+            pubs: The pubs that they come from.
+
+        Raises:
+            BudgetError: One row alone is more than a job of this machine may be.
+        """
+        made, first = [], 0
+        while first < len(rows):
+            count = self._fitting(rows[first:], pubs)
+            made.append(merge(rows[first : first + count], pubs))
+            first += count
+        return made
+
+    def _fitting(self, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> int:
+        """How many of the first rows fit into one job: all, or the most, found by halving."""
+        if not self._broken(rows, pubs):
+            return len(rows)
+        fits, breaks = 0, len(rows)
+        while breaks - fits > 1:
+            middle = (fits + breaks) // 2
+            if self._broken(rows[:middle], pubs):
+                breaks = middle
+            else:
+                fits = middle
+        if fits == 0:
+            why = self._broken(rows[:1], pubs)[0]
+            raise BudgetError(f"one row alone is too much for {self.machine}: {why}")
+        return fits
+
+    def _broken(self, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[str]:
+        """The limits that one job of these rows would exceed."""
+        works = self.works(merge(rows, pubs))
+        return [text for job in works for text in self.limits.broken(job, self.timer.seconds(job))]
+
+    def works(self, job: Pubs) -> list[list[Work]]:
+        """What a job would execute; nothing where nobody knows."""
+        return [] if self.device is None else self.device.jobs([pub for pub, _ in job])

@@ -1,0 +1,235 @@
+"""Training: transformers' ``Trainer`` on circuits, from options to a run folder.
+
+Circuits run on noise-free statevectors, this package's own or Aer's, with the noise of a backend of
+exact values, or on a machine that samples; there all rows of a step may go through a ledger.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from qvlm_qiskit import __version__
+from qvlm_qiskit.basics.files import new_folder, only_one, write_json
+from qvlm_qiskit.basics.progress import Track, silent
+from qvlm_qiskit.errors import BudgetError, InputError
+from qvlm_qiskit.model import HybridVLM
+from qvlm_qiskit.quantum import SampledGradient
+from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
+from qvlm_qiskit.recipes import TrainingOptions
+from qvlm_qiskit.runs import CONTENTS, Run, no_transformers_bars, write_run
+from qvlm_qiskit.training.machine import TrainingBackend, check_trainable, gradient_facts
+from qvlm_qiskit.training.models import Subject, Trains, check_memory
+from qvlm_qiskit.training.place import (
+    check_folders,
+    check_place,
+    check_resumed,
+    clear,
+    last_checkpoint,
+    partial_folder,
+)
+from qvlm_qiskit.training.step import StepsAhead, asking
+from qvlm_qiskit.training.trainer import BeforeStep, Log, StepTrainer, make_trainer
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.backends import Backend
+    from qvlm_qiskit.training.ledger import Ledger, Purchase
+    from qvlm_qiskit.training.plan import TrainingPlan
+
+
+def train(
+    options: TrainingOptions,
+    out: Path,
+    *,
+    backend: TrainingBackend | None = None,
+    gradient: SampledGradient | None = None,
+    ledger: Ledger | None = None,
+    source: Run | None = None,
+    trains: Trains | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    track: Track = silent,
+) -> Run:
+    """Train a model on a data set and leave a run folder.
+
+    While it trains, everything lies in ``<out>.partial``; an interrupted training goes on from its
+    last checkpoint with ``resume``. Through a ledger the steps since then are made again from the
+    answers that it has, so that none is bought twice.
+
+    Args:
+        options: What to train.
+        out: The run folder; appears when the training is complete.
+        backend: Where circuits run and are differentiated, such as
+            ``open_backend("aer")`` or ``open_backend("noisy:fake_torino", precision=0)``; by
+            default this package's noise-free statevectors.
+        gradient: How a backend's values are differentiated if it samples them.
+        ledger: Keeps all rows of a backend that samples, and says what they may cost; needed where
+            they are paid for.
+        source: A trained run to start from; see `options_from`.
+        trains: What is trained of it, by default the angles of its circuits; ``"all"``: everything.
+        overwrite: Replace a run folder that is there, and start over where an interrupted training
+            could go on. A folder that holds anything else is never replaced.
+        resume: Go on with an interrupted training of the same options.
+        track: Opens progress bars.
+
+    Raises:
+        InputError: ``out`` is taken, another process trains there, an interrupted training lies
+            there, there is nothing to resume, or other options.
+        BackendError: The backend's values can't be differentiated, or are paid for.
+        CapacityError: A circuit is too large for that, or the training set for the memory.
+        BudgetError: The next step would cost too much; the steps before it are kept.
+        JobFailedError: A job ended without results.
+    """
+    check_place(out, overwrite=overwrite, resume=resume)
+    partial = partial_folder(out)
+    subject = Subject(options, source, trains or ("all" if source is None else "circuits"))
+    check_memory(options)
+    model, processor = subject.build()
+    if backend is not None:
+        check_trainable(model, backend, gradient, ledger)
+    elif ledger is not None:
+        raise InputError("a ledger keeps what a machine was asked: give the training a backend")
+    with only_one(partial, out):
+        check_folders(out, overwrite, resume)
+        asked = _asked(subject, backend, gradient, ledger)
+        if resume:
+            check_resumed(partial, asked)
+        elif ledger is None:
+            clear(partial)
+        purchase = None
+        if ledger is not None:
+            machine = cast("Backend", backend)
+            purchase = _purchase(subject, out, machine, gradient, ledger, resume, track)
+        with (
+            new_folder(out, overwrite, partial, CONTENTS) as folder,
+            _on_machine(model, backend, gradient, purchase) as (recorded, before_step),
+        ):
+            write_json(folder / "options.json", asked)
+            if purchase is not None:
+                purchase.mark(folder)
+            started = time.perf_counter()
+            # encoding the samples takes seconds: the bar is up before it
+            with track("training", options.steps) as report:
+                log = Log(report, gradient)
+                rows = subject.rows(processor)
+                trainer = make_trainer(model, rows, options, folder / "checkpoints", log)
+                trainer.before_step = before_step
+                _run(trainer, last_checkpoint(folder / "checkpoints") if resume else None)
+            history = log.columns(trainer)
+            bought = {}
+            if purchase is not None and recorded is not None:
+                bought = purchase.finish(recorded, history)
+            info = {
+                "package": {"qvlm-qiskit": __version__, "torch": torch.__version__},
+                "python": platform.python_version(),
+                "options": dataclasses.asdict(options),
+                **subject.facts(),
+                "backend": {"name": "statevector"} if backend is None else backend.describe(),
+                **gradient_facts(gradient),
+                **bought,
+                "data": {"name": options.data, "train_samples": options.train_samples},
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+                "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
+                "seconds": round(time.perf_counter() - started, 2),
+            }
+            write_run(folder, model.cpu().eval(), processor, info, history)
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            for mark in ("options.json", "ledger.json"):
+                (folder / mark).unlink(missing_ok=True)
+    return Run.open(out)
+
+
+def _run(trainer: StepTrainer, checkpoint: str | None) -> None:
+    """Make all steps.
+
+    Raises:
+        BudgetError: One would cost too much; says how many are kept, and how to go on.
+    """
+    with no_transformers_bars():
+        try:
+            trainer.train(resume_from_checkpoint=checkpoint)
+        except BudgetError as error:
+            done, all_steps = trainer.state.global_step, trainer.args.max_steps
+            raise BudgetError(
+                f"{error}: {done} of {all_steps} steps are kept, --resume --budget-seconds MORE "
+                "goes on (MORE counts what is spent already)"
+            ) from error
+
+
+@contextmanager
+def _on_machine(
+    model: HybridVLM,
+    backend: TrainingBackend | None,
+    gradient: SampledGradient | None,
+    purchase: Purchase | None,
+) -> Iterator[tuple[Backend | None, BeforeStep | None]]:
+    """The model on the machine it trains on; behind a ledger, what asks for a step's rows."""
+    with ExitStack() as stack:
+        if purchase is not None:
+            recorded = stack.enter_context(purchase.recorded())
+            ahead = AskedAhead(recorded.estimator())
+            stack.enter_context(asking(model, ahead, cast(SampledGradient, gradient)))
+            yield recorded, StepsAhead(model, ahead, purchase.check_step)
+        else:
+            if backend is not None:
+                stack.enter_context(model.run_on(backend, gradient))
+            yield None, None
+
+
+def _purchase(
+    subject: Subject,
+    out: Path,
+    backend: Backend,
+    gradient: SampledGradient | None,
+    ledger: Ledger,
+    resume: bool,
+    track: Track,
+) -> Purchase:
+    """The training's run in the ledger: a new one, or the one that is gone on with."""
+    from qvlm_qiskit.training import ledger as records
+    from qvlm_qiskit.training.plan import plan_training
+
+    sampled, partial = cast(SampledGradient, gradient), partial_folder(out)
+    store, recording = ledger.store, ledger.recording
+
+    def planned() -> TrainingPlan:
+        return ledger.plan or plan_training(
+            subject, backend, sampled, store, recording, track=track
+        )
+
+    if resume:
+        run = records.marked(partial, store)
+        if run is None:
+            raise InputError(f"nothing to resume at {partial}: it is of no run in a ledger")
+        records.go_on(run, ledger, planned() if ledger.limited else None)
+    else:
+        plan = planned()
+        records.give_up(partial, store)
+        clear(partial)
+        run = records.begin(subject, out, backend, sampled, ledger, plan)
+    return records.opened(run, backend, ledger)
+
+
+def _asked(
+    subject: Subject,
+    backend: TrainingBackend | None,
+    gradient: SampledGradient | None,
+    ledger: Ledger | None,
+) -> dict[str, Any]:
+    """What an interrupted training must have in common with the one that goes on."""
+    return {
+        **dataclasses.asdict(subject.options),
+        "backend": "statevector" if backend is None else backend.device_description(),
+        **gradient_facts(gradient),
+        **subject.facts(),
+        **({} if ledger is None else ledger.facts()),
+    }
