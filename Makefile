@@ -8,7 +8,8 @@ READY := $(VENV)/.ready
 # The tests start a hundred processes: what Python compiles is kept, wherever that was turned off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test lint slow lowest newest newest-tests docs results bench gpu bench-gpu setup clean
+.PHONY: demo test lint slow lowest newest newest-tests docs results bench bench-grid gpu bench-gpu \
+  setup clean
 .DEFAULT_GOAL := test
 
 setup: $(READY)
@@ -85,6 +86,10 @@ docs: $(READY)
 # The benchmark's peers live in an environment of their own.
 bench: .venv-bench/.ready
 	.venv-bench/bin/python benchmarks/engine.py --json benchmarks/results/engine.json
+
+# Hours: qubits × batch, ours and the peers; goes on where it was cut off.
+bench-grid: .venv-bench/.ready
+	.venv-bench/bin/python benchmarks/engine.py --grid --json benchmarks/results/grid.json
 
 .venv-bench/.ready: benchmarks/requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv-bench

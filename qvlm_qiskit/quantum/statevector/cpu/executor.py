@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from qvlm_qiskit.quantum.program.fusion import Plan
+from qvlm_qiskit.quantum.program.fusion import DENSE, ROTATION, Plan
 from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.cpu import single, sweeps
 from qvlm_qiskit.quantum.statevector.cpu.arrays import PlanArrays
@@ -59,7 +59,8 @@ class CpuExecutor:
         fit = max(MIN_LANES, TILE_BYTES // (2 * dtype.itemsize << self.plan.num_qubits))
         # every thread gets a tile before tiles get wider
         share = -(-batch // self._threads(batch))
-        if self._has_single and (share < MIN_LANES or self.plan.num_qubits >= SINGLE_QUBITS):
+        large = self.plan.num_qubits >= SINGLE_QUBITS and self._suits_single
+        if self._has_single and (share < MIN_LANES or large):
             return 1
         lanes = 1
         while lanes < min(MAX_LANES, fit, share):
@@ -70,6 +71,19 @@ class CpuExecutor:
     def _has_single(self) -> bool:
         """Whether samples can be run one after the other, compiled."""
         return self.plan.num_qubits >= single.LOW_BITS and not numba.config.DISABLE_JIT
+
+    @cached_property
+    def _suits_single(self) -> bool:
+        """Whether at most a quarter of the passes would use no vectors within one sample.
+
+        These are matrices on several qubits, and rotations and observables that flip one of the
+        lowest qubits.
+        """
+        passes, flips = self.plan.passes, self._arrays.term_x
+        kinds, low = passes[:, 0], single.LOW - 1
+        scalar = (kinds == DENSE) | ((kinds == ROTATION) & (passes[:, 1] & low != 0))
+        count = np.count_nonzero(scalar) + np.count_nonzero(flips & low)
+        return 4 * count <= len(passes) + len(flips)
 
     def _driver(self, lanes: int) -> Any:
         """What runs tiles of so many samples."""
