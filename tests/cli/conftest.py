@@ -102,7 +102,7 @@ def process(place):
             text=True,
             cwd=place,
             env=environment,
-            timeout=120,
+            timeout=600,
             **options,
         )
         return Outcome(found.returncode, found.stdout, found.stderr)

@@ -208,20 +208,18 @@ def second(world, folder):
 def undisturbed(world, root):
     """Boundaries and values of a purchase that nobody kills.
 
-    What it has imported this process imports, too, so that the others needn't.
+    What a purchase before it has imported this process imports, too, so that no other needs to.
     """
-    folder = root / "undisturbed"
-    folder.mkdir()
-    if in_process(first, world, folder, None) != 0:
-        raise AssertionError("the purchase failed without being killed")
-    names, values, modules = (
-        json.loads((folder / f"{name}.json").read_text())
-        for name in ("boundaries", "values", "modules")
-    )
-    for module in modules:
-        if module.startswith("qvlm_qiskit."):
-            importlib.import_module(module)
-    return names, values
+    for name in ("imports", "undisturbed"):
+        folder = root / name
+        folder.mkdir()
+        if in_process(first, world, folder, None) != 0:
+            raise AssertionError("the purchase failed without being killed")
+        for module in json.loads((folder / "modules.json").read_text()):
+            if module.startswith("qvlm_qiskit."):
+                importlib.import_module(module)
+    read = [json.loads((folder / f"{name}.json").read_text()) for name in ("boundaries", "values")]
+    return tuple(read)
 
 
 def kill_at(world, root, number, expected):
