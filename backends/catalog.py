@@ -34,7 +34,7 @@ ENTRY_POINT_GROUP = "qvlm_qiskit.backends"
 DEVICES = "qvlm_qiskit.backends.devices"
 SHARED = (
     "fake_devices", "fake_files", "noise_by_name", "noisy_estimator", "objects", "runtime",
-    "sampling",
+    "runtime_plans", "sampling",
 )  # fmt: skip
 """Files of `devices` that open nothing."""
 FILES: Registry[object] = Registry(

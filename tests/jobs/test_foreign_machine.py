@@ -85,7 +85,7 @@ def test_an_allowance_refuses_before_anything_is_sent(acme, service, store, left
 def test_its_own_limits_cut_jobs_and_nobody_elses(acme, store):
     ask(store, *np.linspace(0, 1, 16))  # 1,600 executions, at most 1,000 in a job
     assert len(acme.jobs()) == 2
-    assert sorted(job.executions for job in store.find()) == [800, 800]
+    assert sorted(job.executions for job in store.find()) == [600, 1000]
 
 
 def test_a_process_that_is_killed_while_it_sends_buys_nothing_twice(acme, store, monkeypatch):
