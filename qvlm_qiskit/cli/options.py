@@ -125,8 +125,8 @@ class BudgetOptions:
         Raises:
             InputError: A limit below 0.
         """
-        from qvlm_qiskit.jobs import Budget
-
         if self.budget_seconds is None and self.budget_executions is None:
             return None
+        from qvlm_qiskit.jobs import Budget
+
         return Budget(self.budget_seconds, self.budget_executions)
