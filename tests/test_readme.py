@@ -144,7 +144,6 @@ def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 def test_demo_leaves_report_and_results(clone: Path):
     results = json.loads((clone / "runs" / "demo" / "results.json").read_text("utf-8"))
     assert results["exact"]["accuracy"] >= 0.9
-    assert results["seconds"] <= 360
     assert results["peak_memory_mib"] <= 4096
     assert (clone / "runs" / "demo" / "report.html").is_file()
 
