@@ -14,14 +14,16 @@ from qvlm_qiskit.backends.preflight.costs import level_report
 from qvlm_qiskit.backends.pubs.work import Call
 
 WRAPPED = ("none", "readout", "zne", "readout+zne")
-LEARNING = ("cdr", pytest.param("learned-zne", marks=pytest.mark.slow), "readout+cdr(circuits=5)")
-SAMPLING = (
-    *("twirling(randomizations=3)", "pec(samples=5)"),
-    pytest.param("readout+twirling+zne", marks=pytest.mark.slow),
-)
+LEARNING = ("cdr", "learned-zne", "readout+cdr(circuits=5)")
+SAMPLING = ("twirling(randomizations=3)", "pec(samples=5)", "readout+twirling+zne")
+LONG = ("learned-zne", "readout+twirling+zne")
+COUNTED = [
+    pytest.param(name, marks=pytest.mark.slow if name in LONG else ())
+    for name in (*LEARNING, *SAMPLING)
+]
 
 
-@pytest.mark.parametrize("mitigation", (*LEARNING, *SAMPLING))
+@pytest.mark.parametrize("mitigation", COUNTED)
 def test_training_and_random_circuits_are_counted(mitigation, executed, make_circuit, values_for):
     circuit = make_circuit(layers=2)
     pub = (circuit, [["ZII"], ["IZI"], ["ZZZ"]], values_for(circuit, (3,)))
