@@ -229,6 +229,9 @@ def test_only_the_command_line_prints():
         calls = [n.func for n in ast.walk(tree) if isinstance(n, ast.Call)]
         printing = [c for c in calls if isinstance(c, ast.Name) and c.id == "print"]
         assert part == "cli" or not printing, file
+        # `common.say` writes a line in the terminal's own letters; typer sends UTF-8 in any case
+        echoes = [c for c in calls if isinstance(c, ast.Attribute) and c.attr in ("echo", "secho")]
+        assert not echoes, file
 
 
 def test_no_error_is_swallowed():

@@ -247,7 +247,7 @@ class Kept(BudgetOptions):
             return None
         place = self.store or os.environ.get("QVLM_STORE")
         store = common.open_store(place, self.blobs, create=True, group=self.store_group)
-        typer.echo(
+        common.say(
             f"qvlm: jobs on {machine.name} are kept in the ledger at {store.place}", err=True
         )
         return store
@@ -356,7 +356,7 @@ def print_plan(ledger: Any, partial: Path | None) -> None:
         circuits.title, circuits.columns, [(short_name(row[0]), *row[1:]) for row in circuits.rows]
     )
     for note in [*plan.report.notes(), *plan.instead]:
-        typer.echo(f"- {short_name(note)}")
+        common.say(f"- {short_name(note)}")
     total, count = plan.total, len(plan.steps)
     one = plan.next_step or plan.steps[0]
     lines = [("the next step", one, 1), ("a step (mean)", total, count), ("all steps", total, 1)]
@@ -380,12 +380,12 @@ def print_plan(ledger: Any, partial: Path | None) -> None:
             for name, costs, parts in lines
         ],
     )
-    typer.echo("known: rows that the ledger has or is buying; a step's jobs are sent together")
+    common.say("known: rows that the ledger has or is buying; a step's jobs are sent together")
     if total.seconds is not None:
-        typer.echo(plan.report.formula)
+        common.say(plan.report.formula)
     if ledger.limited:
         pays = plan.affordable(*ledger.left(partial))
-        typer.echo(f"the budget pays for about {pays:,} of {count:,} steps")
+        common.say(f"the budget pays for about {pays:,} of {count:,} steps")
 
 
 class Says:
@@ -437,7 +437,7 @@ def _absolute(name: str, value: Any) -> str:
 def _say_how_to_go_on(out: Path, steps: int | None, ledger: Any) -> None:
     """What an interrupted training left."""
     if ledger is not None:
-        typer.echo("qvlm: all rows are kept: the same command goes on with --resume", err=True)
+        common.say("qvlm: all rows are kept: the same command goes on with --resume", err=True)
         return
     kept = f"{steps} steps are kept: the same command goes on from there with --resume"
     common.say(f"qvlm: {'nothing is kept yet' if steps is None else kept}", err=True)

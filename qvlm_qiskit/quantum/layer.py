@@ -39,6 +39,7 @@ from qvlm_qiskit.quantum.gradients.through_pubs import (
     chose_no_gradient,
     through_primitive,
 )
+from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.operators import enrol, layer_values
 from qvlm_qiskit.quantum.program.program import compile_circuit
@@ -510,7 +511,7 @@ def _require_finite(what: str, values: Tensor) -> None:
     plain = values.detach()
     if plain.numel() <= _FEW and plain.dtype in (torch.float32, torch.float64):
         # what torch would do takes a tenth of a small circuit's time
-        finite = bool(np.isfinite(plain.numpy(force=True)).all())
+        finite = bool(np.isfinite(memory_view(plain)).all())
     else:
         # the sum is not finite if any entry is not; huge entries are looked at one by one
         total = math.isfinite(plain.sum(dtype=torch.float64))

@@ -23,7 +23,7 @@ def test_a_negated_view_keeps_its_sign():
 
 
 def test_a_layers_parameters_can_be_freed_after_use():
-    """As FSDP does: wherever a layer runs, in both precisions."""
+    """As FSDP does: weights and inputs, wherever a layer runs, in both precisions."""
     sampler = open_backend("noisy:depolarizing(0.01)", shots=10, seed=0)
     for machine, gradient in (
         (None, None),
@@ -34,5 +34,7 @@ def test_a_layers_parameters_can_be_freed_after_use():
             layer = rotations(2).to(dtype)
             if machine is not None:
                 layer.run_on(machine, gradient)
-            layer(torch.randn(3, 2, dtype=dtype)).sum().backward()
+            rows = torch.nn.Parameter(torch.randn(3, 2, dtype=dtype))
+            layer(rows).sum().backward()
             assert layer.weight.untyped_storage().resizable()
+            assert rows.untyped_storage().resizable()
