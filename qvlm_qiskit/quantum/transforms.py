@@ -9,7 +9,7 @@ what ``torch.autograd.Function.apply`` and torch's own random state use.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -52,6 +52,24 @@ def require_single(derivative: Tensor) -> None:
             "a quantum layer takes one gradient at a time from torch.autograd: leave out "
             "vectorize=True or is_grads_batched=True, or use torch.func.jacrev or jacfwd"
         )
+
+
+def differentiable_gradients(
+    values: Tensor, inputs: Sequence[Tensor | None], needed: Sequence[bool], grad: Tensor
+) -> list[Tensor | None]:
+    """The gradients of values by the inputs that need one, as parts of the graph themselves.
+
+    None for the others, and for empty ones.
+    """
+    uses = [
+        x if need and x is not None and x.numel() else None
+        for x, need in zip(inputs, needed, strict=False)
+    ]
+    wanted = [x for x in uses if x is not None]
+    found = iter(
+        torch.autograd.grad(values, wanted, grad, create_graph=True, materialize_grads=True)
+    )
+    return [None if x is None else next(found) for x in uses]
 
 
 @contextmanager

@@ -7,14 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.quantum.density.cpu.executor import (
-    Components,
-    DensityExecutor,
-    read_components,
-)
+from qvlm_qiskit.quantum.density.cpu.executor import DensityExecutor
 from qvlm_qiskit.quantum.density.cpu.units import UnitPlan, plan_units
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
-from qvlm_qiskit.quantum.density.readout import MeasuredGroup
+from qvlm_qiskit.quantum.density.readout import Components, MeasuredGroup, read_components
 from qvlm_qiskit.quantum.program.binding import AngleMap
 from qvlm_qiskit.quantum.transforms import is_transformed
 

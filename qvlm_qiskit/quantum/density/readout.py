@@ -18,7 +18,12 @@ Term = tuple[tuple[int, str], ...]
 """A Pauli string as ((circuit qubit, letter), …) with ascending qubits."""
 
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+Components = tuple[Indices, Floats, Indices]
 Constant = Callable[[Any, Any, Tensor], Tensor]
+
+MAX_READ = 1 << 14
+"""Components of a state that are read one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +88,47 @@ def measured_groups(
         groups.append(({}, []))
     groups[0][1].append(())
     return [_group(program, basis, members, terms, len(observables)) for basis, members in groups]
+
+
+def read_components(
+    groups: Sequence[MeasuredGroup],
+) -> Components | None:
+    """Components of the final state that are read, what each adds, and to which observable.
+
+    None where they are more than `MAX_READ`.
+    """
+    index, factor, column = [], [], []
+    for group in groups:
+        rows = [np.flatnonzero(group.weights[s]) for s in range(len(group.weights))]
+        for string, observables in enumerate(rows):
+            if not observables.size:
+                continue
+            places, values = _string(group, string)
+            for observable in observables:
+                index += list(places)
+                factor += list(values * group.weights[string, observable])
+                column += [observable] * len(places)
+            if len(index) > MAX_READ:
+                return None
+    return np.array(index, np.int64), np.array(factor), np.array(column, np.int64)
+
+
+def _string(group: MeasuredGroup, string: int) -> tuple[Indices, Floats]:
+    """What the product of readings in a string reads."""
+    places: Indices = np.zeros(1, np.int64)
+    values: Floats = np.ones(1)
+    bit = 0
+    for qubit, reading in enumerate(group.readings):
+        measured = len(reading) == 2
+        row = reading[1 if measured and string >> bit & 1 else 0]
+        bit += measured
+        digits = np.flatnonzero(row)
+        places = (places[:, None] + digits * 4**qubit).ravel()
+        values = (values[:, None] * row[digits]).ravel()
+    for mean in group.idle:
+        values = values * (mean if string >> bit & 1 else 1.0)
+        bit += 1
+    return places, values
 
 
 def sampled(

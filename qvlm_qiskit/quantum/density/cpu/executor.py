@@ -13,11 +13,11 @@ from torch import Tensor
 from qvlm_qiskit.quantum.density.cpu import sweeps
 from qvlm_qiskit.quantum.density.cpu.arrays import UnitArrays
 from qvlm_qiskit.quantum.density.cpu.units import UnitPlan
-from qvlm_qiskit.quantum.density.readout import MeasuredGroup
+from qvlm_qiskit.quantum.density.readout import Components
 from qvlm_qiskit.quantum.memory_view import memory_view
-from qvlm_qiskit.quantum.statevector.cpu.executor import _pool
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
-from qvlm_qiskit.quantum.transforms import require_single
+from qvlm_qiskit.quantum.tiles import spread, tiled, untiled
+from qvlm_qiskit.quantum.transforms import differentiable_gradients, require_single
 
 TILE_BYTES = 1 << 18
 """One tile of states: it should stay in the second-level cache with what a unit makes of it."""
@@ -26,11 +26,8 @@ MIN_LANES = 8
 """Fewer samples side by side leave the vector units idle on the lowest qubit."""
 THREAD_WORK = 1 << 17
 """Components times units that are worth a thread of their own."""
-MAX_READ = 1 << 14
-"""Components that are read one by one."""
 
 Array = npt.NDArray[Any]
-Components = tuple[Array, Array, Array]
 Twin = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -85,9 +82,7 @@ class DensityExecutor:
         plan, batch = self._in(dtype), len(batched)
         lanes = self._lanes(dtype, batch)
         tiles = -(-batch // lanes)
-        rows = np.zeros((tiles * lanes, batched.shape[1]))
-        rows[:batch] = batched
-        turns = _turns(rows.reshape(tiles, lanes, -1).transpose(0, 2, 1), dtype)
+        turns = _turns(tiled(batched, tiles, lanes), dtype)
         weights = _turns(shared[None], dtype)[0]
         products = np.empty((tiles, len(self.plan.chains), 16, lanes), dtype)
         size = lanes * 4**self.plan.num_qubits
@@ -98,18 +93,15 @@ class DensityExecutor:
             target = states if keep else np.empty((1, 2, size), dtype)
             sweeps.forward(plan, weights, turns, products, target, out, first, last, keep)
 
-        _in_threads(work, tiles, tiles * size * self.slots())
-        values = out.transpose(0, 2, 1).reshape(tiles * lanes, -1)[:batch]
-        return np.ascontiguousarray(values), (products, weights, turns, states)
+        spread(work, tiles, _threads(tiles * size * self.slots()))
+        return untiled(out, batch), (products, weights, turns, states)
 
     def gradient(self, grad: Array, saved: tuple[Any, ...]) -> tuple[Array, Array]:
         """Gradients for shared and batched angles."""
         products, weights, turns, states = saved
         dtype, (tiles, slots, size) = states.dtype, states.shape
         plan, lanes, batch = self._in(dtype), size // 4**self.plan.num_qubits, len(grad)
-        padded = np.zeros((tiles * lanes, self.num_observables), dtype)
-        padded[:batch] = grad
-        seeds = np.ascontiguousarray(padded.reshape(tiles, lanes, -1).transpose(0, 2, 1))
+        seeds = tiled(grad, tiles, lanes)
         d_batched = np.zeros((tiles, turns.shape[2], lanes), dtype)
         parts: list[Array] = []
 
@@ -120,9 +112,8 @@ class DensityExecutor:
                 plan, weights, turns, products, states, seeds, d_shared, d_batched, first, last
             )
 
-        _in_threads(work, tiles, 3 * tiles * size * slots)
-        rows = d_batched.transpose(0, 2, 1).reshape(tiles * lanes, -1)[:batch]
-        return np.sum(parts, axis=0), rows
+        spread(work, tiles, _threads(3 * tiles * size * slots))
+        return np.sum(parts, axis=0), untiled(d_batched, batch)
 
     def _lanes(self, dtype: Any, batch: int) -> int:
         """Samples per tile."""
@@ -141,12 +132,7 @@ class DensityExecutor:
 
 class _Sweep(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any,
-        shared: Tensor,
-        batched: Tensor,
-        what: tuple[Any, ...],
-    ) -> Tensor:
+    def forward(ctx: Any, shared: Tensor, batched: Tensor, what: tuple[Any, ...]) -> Tensor:
         executor, dtype, _, keep = what
         keep = keep and any(ctx.needs_input_grad[:2])
         angles = memory_view(shared), memory_view(batched)
@@ -162,13 +148,7 @@ class _Sweep(torch.autograd.Function):
         inputs, (executor, dtype, twin, _) = ctx.saved_tensors, ctx.what
         needed = ctx.needs_input_grad[:2]
         if torch.is_grad_enabled():  # create_graph=True: the sweep itself has no derivative
-            wanted = [x for x, need in zip(inputs, needed, strict=True) if need]
-            slopes = iter(
-                torch.autograd.grad(
-                    twin(*inputs), wanted, grad, create_graph=True, materialize_grads=True
-                )
-            )
-            return (*(next(slopes) if need else None for need in needed), None)
+            return (*differentiable_gradients(twin(*inputs), inputs, needed, grad), None)
         if ctx.saved is None:  # not kept, or used up by an earlier pass (retain_graph=True)
             angles = [memory_view(x) for x in inputs]
             _, ctx.saved = executor.run(*angles, _numpy_dtype(dtype), True)
@@ -176,49 +156,6 @@ class _Sweep(torch.autograd.Function):
         found = executor.gradient(memory_view(grad), saved)
         both = zip(found, inputs, needed, strict=True)
         return (*(torch.from_numpy(g).to(x.dtype) if need else None for g, x, need in both), None)
-
-
-def read_components(
-    groups: Sequence[MeasuredGroup],
-) -> Components | None:
-    """Components of the final state that are read, what each adds, and to which observable.
-
-    None where they are more than `MAX_READ`.
-    """
-    index, factor, column = [], [], []
-    for group in groups:
-        active = len(group.readings)
-        rows = [np.flatnonzero(group.weights[s]) for s in range(len(group.weights))]
-        for string, observables in enumerate(rows):
-            if not observables.size:
-                continue
-            places, values = _string(group, string, active)
-            for observable in observables:
-                index += list(places)
-                factor += list(values * group.weights[string, observable])
-                column += [observable] * len(places)
-            if len(index) > MAX_READ:
-                return None
-    return np.array(index, np.int64), np.array(factor), np.array(column, np.int64)
-
-
-def _string(group: MeasuredGroup, string: int, active: int) -> tuple[Array, Array]:
-    """What the product of readings in a string reads."""
-    places: Array = np.zeros(1, np.int64)
-    values: Array = np.ones(1)
-    bit = 0
-    for qubit in range(active):
-        reading = group.readings[qubit]
-        measured = len(reading) == 2
-        row = reading[1 if measured and string >> bit & 1 else 0]
-        bit += measured
-        digits = np.flatnonzero(row)
-        places = (places[:, None] + digits * 4**qubit).ravel()
-        values = (values[:, None] * row[digits]).ravel()
-    for mean in group.idle:
-        values = values * (mean if string >> bit & 1 else 1.0)
-        bit += 1
-    return places, values
 
 
 def _unit_arrays(
@@ -273,11 +210,6 @@ def _numpy_dtype(dtype: torch.dtype) -> Any:
     return np.dtype(np.float64 if dtype == torch.float64 else np.float32)
 
 
-def _in_threads(work: Callable[[int, int], None], tiles: int, amount: int) -> None:
-    """Spread tiles over as many threads as torch uses; the kernels release the GIL."""
-    threads = min(torch.get_num_threads(), tiles, max(1, amount // THREAD_WORK))
-    if threads == 1:
-        work(0, tiles)
-        return
-    bounds = [tiles * t // threads for t in range(threads + 1)]
-    list(_pool(threads).map(work, bounds[:-1], bounds[1:]))
+def _threads(amount: int) -> int:
+    """Threads that so much work is worth, at most torch's."""
+    return min(torch.get_num_threads(), max(1, amount // THREAD_WORK))

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, lru_cache
-from itertools import pairwise
+from functools import cached_property
 from typing import Any
 
 import numba
@@ -19,6 +15,7 @@ from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.cpu import single, sweeps
 from qvlm_qiskit.quantum.statevector.cpu.arrays import PlanArrays
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
+from qvlm_qiskit.quantum.tiles import padded, spread, tiled, untiled
 
 TILE_BYTES = 1 << 19
 """One tile of states: it has to stay in the second-level cache with λ and a scratch buffer."""
@@ -112,8 +109,8 @@ class CpuExecutor:
             target = states if keep else np.empty((1, 2, size), dtype)
             driver.forward(self._arrays, *saved, target, out, first, last, keep)
 
-        self._in_threads(work, tiles, lanes)
-        return _rows(out, batch), states, saved
+        spread(work, tiles, self._threads(tiles * lanes))
+        return untiled(out, batch), states, saved
 
     def adopt(
         self, states: Array, shared: Array, batched: Array
@@ -122,14 +119,16 @@ class CpuExecutor:
         batch, dtype = len(batched), batched.dtype
         nothing = np.empty((batch, 0), dtype)
         tiles, lanes, saved = self._prepared(shared, batched, nothing, normalise=False)
-        rows = _padded(states, tiles * lanes).reshape(tiles, lanes, -1).transpose(0, 2, 1)
+        rows = padded(states, tiles * lanes).reshape(tiles, lanes, -1).transpose(0, 2, 1)
         kept = np.stack([rows.real, rows.imag], axis=1).astype(dtype).reshape(tiles, 2, -1)
         out = np.zeros((tiles, self.num_observables, lanes), dtype)
         driver = self._driver(lanes)
-        self._in_threads(
-            lambda first, last: driver.read_out(self._arrays, kept, out, first, last), tiles, lanes
+        spread(
+            lambda first, last: driver.read_out(self._arrays, kept, out, first, last),
+            tiles,
+            self._threads(tiles * lanes),
         )
-        return _rows(out, batch), kept, saved
+        return untiled(out, batch), kept, saved
 
     def _prepared(
         self, shared: Array, batched: Array, amplitudes: Array, normalise: bool
@@ -140,7 +139,7 @@ class CpuExecutor:
         announce(self._driver(lanes))
         tiles = -(-len(batched) // lanes)
         trig = _half_angles(shared, batched, tiles, lanes, dtype)
-        start = _padded(amplitudes, tiles * lanes)
+        start = padded(amplitudes, tiles * lanes)
         scales = np.empty((len(start) if normalise else 0, 2))
         return tiles, lanes, (trig, len(shared), start, scales)
 
@@ -152,7 +151,7 @@ class CpuExecutor:
         tiles, lanes = states.shape[0], states.shape[2] >> self.plan.num_qubits
         batch, dtype, driver = len(grad), states.dtype, self._driver(lanes)
         num_batched = (trig.shape[1] - num_shared) // (tiles * lanes)
-        seeds = _tiled(grad, tiles, lanes)
+        seeds = tiled(grad, tiles, lanes)
         d_angles = np.zeros((tiles, num_batched, lanes), dtype)
         width = 1 << self.plan.num_qubits if with_amplitudes else 0
         d_start = np.empty((tiles * lanes, width), dtype)
@@ -165,20 +164,8 @@ class CpuExecutor:
                 self._arrays, *saved, states, seeds, d_weights, d_angles, d_start, first, last
             )
 
-        self._in_threads(work, tiles, lanes)
-        return sum(parts[1:], parts[0]), _rows(d_angles, batch), d_start[:batch]
-
-    def _in_threads(self, work: Callable[[int, int], None], tiles: int, lanes: int) -> None:
-        """Spread tiles over as many threads as torch uses; the kernels release the GIL."""
-        threads = min(tiles, self._threads(tiles * lanes))
-        if threads == 1:
-            work(0, tiles)
-            return
-        bounds = [tiles * t // threads for t in range(threads + 1)]
-        others = [_pool(threads).submit(work, *pair) for pair in pairwise(bounds[1:])]
-        work(0, bounds[1])
-        for other in others:
-            other.result()
+        spread(work, tiles, self._threads(tiles * lanes))
+        return sum(parts[1:], parts[0]), untiled(d_angles, batch), d_start[:batch]
 
     def _threads(self, batch: int) -> int:
         """Threads that so many samples are worth, at most torch's."""
@@ -209,35 +196,13 @@ def _half_angles(
     half[:count] = shared
     own = half[count:].reshape(tiles, width, lanes)
     if batch < tiles * lanes:
-        batched = _padded(batched, tiles * lanes)
+        batched = padded(batched, tiles * lanes)
     own[...] = batched.reshape(tiles, lanes, width).transpose(0, 2, 1)
     half *= 0.5
     out = np.empty((2, len(half)), dtype)
     np.cos(half, out=out[0], casting="same_kind")
     np.sin(half, out=out[1], casting="same_kind")
     return out
-
-
-def _tiled(rows: Array, tiles: int, lanes: int) -> Array:
-    """Rows ``(B, n)`` as (tiles, n, lanes), zeros behind the batch."""
-    padded = _padded(rows, tiles * lanes).reshape(tiles, lanes, rows.shape[1])
-    return np.ascontiguousarray(padded.transpose(0, 2, 1))
-
-
-def _rows(tiled: Array, batch: int) -> Array:
-    """The other way: ``(batch, n)``, contiguous."""
-    tiles, width, lanes = tiled.shape
-    rows = tiled.transpose(0, 2, 1).reshape(tiles * lanes, width)
-    return np.ascontiguousarray(rows[:batch])
-
-
-def _padded(array: Array, rows: int) -> Array:
-    """Rows of zeros behind the batch, so that the last tile is whole."""
-    if len(array) == rows:
-        return np.ascontiguousarray(array)
-    padded = np.zeros((rows, array.shape[1]), array.dtype)
-    padded[: len(array)] = array
-    return padded
 
 
 def _dense_arrays(plan: Plan) -> tuple[Array, Array, Array]:
@@ -252,18 +217,3 @@ def _dense_arrays(plan: Plan) -> tuple[Array, Array, Array]:
             row[k + 1] = sum(1 << q for b, q in enumerate(block.qubits) if k >> b & 1)
     matrices = np.concatenate(flat) if flat else np.zeros(0, dtype=np.complex128)
     return matrices, offsets, start
-
-
-@lru_cache(maxsize=8)
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="qvlm")
-
-
-def _in_forked_child() -> None:
-    """Forget the parent's threads, ours and torch's: whoever waits for them waits for ever."""
-    _pool.cache_clear()
-    torch.set_num_threads(1)
-
-
-if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(after_in_child=_in_forked_child)

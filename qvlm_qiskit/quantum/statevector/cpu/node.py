@@ -15,7 +15,7 @@ from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.program.binding import AngleMap
 from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
-from qvlm_qiskit.quantum.transforms import require_single
+from qvlm_qiskit.quantum.transforms import differentiable_gradients, require_single
 
 Array = npt.NDArray[Any]
 Twin = Callable[[Tensor, Tensor, Tensor | None, Call], Tensor]
@@ -153,12 +153,4 @@ def _differentiable(
     assert shared is not None
     assert batched is not None
     values = task.twin(shared, batched, amplitudes, task.call)
-    uses = [
-        x if need and x is not None and x.numel() else None
-        for x, need in zip(inputs, needed, strict=False)
-    ]
-    wanted = [x for x in uses if x is not None]
-    found = iter(
-        torch.autograd.grad(values, wanted, grad, create_graph=True, materialize_grads=True)
-    )
-    return [None if x is None else next(found) for x in uses]
+    return differentiable_gradients(values, inputs, needed, grad)

@@ -7,8 +7,8 @@ from qiskit import transpile
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.noise_models import parse_parametric
+from qvlm_qiskit.quantum.density import readout
 from qvlm_qiskit.quantum.density.cpu import executor as module
-from qvlm_qiskit.quantum.density.cpu.executor import read_components
 from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.density.noisy_program import compile_noisy
 from tests.quantum.density.layered import FAMILIES, TOGETHER, layered
@@ -123,7 +123,6 @@ def test_transforms_go_through_torch():
 
 
 def test_too_much_to_read_is_left_to_torch(monkeypatch):
-    engine = engine_of(3, TOGETHER)
-    assert read_components(engine.groups) is not None
-    monkeypatch.setattr(module, "MAX_READ", 3)
-    assert read_components(engine.groups) is None
+    assert engine_of(3, TOGETHER)._units is not None
+    monkeypatch.setattr(readout, "MAX_READ", 3)
+    assert engine_of(3, TOGETHER)._units is None
