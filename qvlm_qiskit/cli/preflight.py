@@ -67,17 +67,22 @@ def preflight(
 
 def print_report(report: Any, instead: Sequence[str]) -> None:
     """Print a preflight: circuits, costs, and what is to be said about them."""
-    for table in report.tables():
-        rows = [(short_name(row[0]), *row[1:]) for row in table.rows]
-        common.print_table(table.title, table.columns, rows)
-    for note in [*report.notes(), *instead]:
-        common.say(f"- {short_name(note)}")
+    print_circuits(report.tables(), [*report.notes(), *instead])
     if any(level.seconds_qpu is not None for level in report.levels):
         common.say(report.formula)
     if report.kind == "exact":
         common.say("this backend computes its values: no shots, no jobs")
 
 
-def short_name(text: str) -> str:
+def print_circuits(tables: Sequence[Any], notes: Sequence[str]) -> None:
+    """Print tables whose first column names quantum layers, and what is to be said about them."""
+    for table in tables:
+        rows = [(_short(row[0]), *row[1:]) for row in table.rows]
+        common.print_table(table.title, table.columns, rows)
+    for note in notes:
+        common.say(f"- {_short(note)}")
+
+
+def _short(text: str) -> str:
     """Module names of quantum layers without what all of them have."""
     return text.replace("vision.embeddings.patch_embeddings.", "").replace(".core.layer", "")

@@ -14,7 +14,7 @@ import typer
 from qvlm_qiskit.cli import common
 from qvlm_qiskit.cli.grouped import grouped
 from qvlm_qiskit.cli.options import BudgetOptions
-from qvlm_qiskit.cli.preflight import short_name
+from qvlm_qiskit.cli.training_plan import JobLines, print_plan
 
 EXACT = ("statevector", "aer", "aer-gpu")
 """Backends without noise that give gradients."""
@@ -282,7 +282,7 @@ def train(
     backend, gradient = machine.open(options.seed), machine.sampled()
     ledger = None
     if (store := kept.open(backend)) is not None:
-        subject = training.Subject(options, start, trains or ("circuits" if start else "all"))
+        subject = training.Subject.of(options, start, trains)
         ledger = _planned(subject, backend, gradient, store, kept, screen)
         print_plan(ledger, training.partial_folder(folder.out) if folder.resume else None)
         if kept.dry_run:
@@ -337,75 +337,10 @@ def _planned(subject: Any, backend: Any, gradient: Any, store: Any, kept: Kept, 
     from qvlm_qiskit.jobs import Budget, Recording
     from qvlm_qiskit.training import Ledger, plan_training
 
-    recording = Recording(budget=kept.budget() or Budget(), report=Says(screen))
+    recording = Recording(budget=kept.budget() or Budget(), report=JobLines(screen))
     track = on_console(screen)
     plan = plan_training(subject, backend, gradient, store, recording, track=track)
     return Ledger(store, recording, plan)
-
-
-def print_plan(ledger: Any, partial: Path | None) -> None:
-    """Print what every step of a training would buy.
-
-    Args:
-        ledger: With the plan.
-        partial: The folder of a training that is gone on with.
-    """
-    plan = ledger.plan
-    circuits, *_ = plan.report.tables()
-    common.print_table(
-        circuits.title, circuits.columns, [(short_name(row[0]), *row[1:]) for row in circuits.rows]
-    )
-    for note in [*plan.report.notes(), *plan.instead]:
-        common.say(f"- {short_name(note)}")
-    total, count = plan.total, len(plan.steps)
-    one = plan.next_step or plan.steps[0]
-    lines = [("the next step", one, 1), ("a step (mean)", total, count), ("all steps", total, 1)]
-    common.print_table(
-        f"what {count:,} steps would buy",
-        ("", ">rows", ">known", ">jobs", ">executions", ">QPU s"),
-        [
-            (
-                name,
-                *(
-                    "–" if number is None else f"{number / parts:,.{places}f}"
-                    for number, places in (
-                        (costs.rows, 0),
-                        (costs.known, 0),
-                        (costs.jobs, 0 if parts == 1 else 1),
-                        (costs.executions, 0),
-                        (costs.seconds, 1),
-                    )
-                ),
-            )
-            for name, costs, parts in lines
-        ],
-    )
-    common.say("known: rows that the ledger has or is buying; a step's jobs are sent together")
-    if total.seconds is not None:
-        common.say(plan.report.formula)
-    if ledger.limited:
-        pays = plan.affordable(*ledger.left(partial))
-        common.say(f"the budget pays for about {pays:,} of {count:,} steps")
-
-
-class Says:
-    """Prints a line for every change of a job that is waited for.
-
-    Args:
-        screen: The console of the progress bar.
-    """
-
-    def __init__(self, screen: Any) -> None:
-        self.screen = screen
-        self._said: set[tuple[str, str]] = set()
-
-    def __call__(self, jobs: list[Any]) -> None:
-        """Called between two looks at jobs."""
-        for job in jobs:
-            said = (job.id, str(job.state))
-            if said[1] in ("queued", "running", "unknown") and said not in self._said:
-                self._said.add(said)
-                self.screen.print(f"job {job.id}: {job.state}, {job.rows:,} rows")
 
 
 def _given(context: typer.Context) -> list[str]:

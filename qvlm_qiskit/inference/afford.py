@@ -2,10 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.errors import BudgetError
 from qvlm_qiskit.jobs import Budget
 from qvlm_qiskit.jobs.costs.forecast import Forecast
+
+
+class Beyond(NamedTuple):
+    """A limit of a budget that a plan does not keep, as far as anybody knows.
+
+    Attributes:
+        unit: Of the limit.
+        form: How numbers of it are written.
+        limit: The budget's.
+        used: What was spent of it before.
+        needed: What the plan adds; None where nobody knows.
+    """
+
+    unit: str
+    form: str
+    limit: float
+    used: float
+    needed: float | None
+
+    def shown(self, number: float) -> str:
+        """A number with its unit."""
+        return f"{number:{self.form}} {self.unit}"
+
+    def unknown(self, what: str) -> BudgetError:
+        """What is said where nobody knows."""
+        return BudgetError(
+            f"the {self.unit} of {what} are not known beforehand, so it can't be held to a budget "
+            f"of {self.limit:,}"
+        )
+
+
+def beyond(
+    budget: Budget, planned: Forecast, spent: tuple[float, float] = (0.0, 0.0)
+) -> Iterator[Beyond]:
+    """The limits of a budget that a plan does not keep; a plan that buys nothing keeps all.
+
+    Args:
+        budget: The limits.
+        planned: What would be bought.
+        spent: QPU seconds and executions before it.
+    """
+    for unit, form, limit, used, needed in (
+        ("QPU s", ",.1f", budget.seconds, spent[0], planned.seconds),
+        ("executions", ",.0f", budget.executions, spent[1], planned.executions),
+    ):
+        if limit is None or planned.jobs == 0:
+            continue
+        if needed is None or used + needed > limit:
+            yield Beyond(unit, form, limit, used, needed)
 
 
 def check_budget(budget: Budget, planned: Forecast) -> None:
@@ -14,22 +66,13 @@ def check_budget(budget: Budget, planned: Forecast) -> None:
     Raises:
         BudgetError: It costs more, or nobody knows.
     """
-    for what, limit, needed, shown in (
-        ("QPU s", budget.seconds, planned.seconds, ",.1f"),
-        ("executions", budget.executions, planned.executions, ",.0f"),
-    ):
-        if limit is None or planned.jobs == 0:
-            continue
-        if needed is None:
-            raise BudgetError(
-                f"the {what} of this run are not known beforehand, so it can't be held to a budget "
-                f"of {limit:,}"
-            )
-        if needed > limit:
-            raise BudgetError(
-                f"the run needs about {needed:{shown}} {what} in {planned.jobs} jobs; the budget "
-                f"is {limit:,}: nothing was sent"
-            )
+    for over in beyond(budget, planned):
+        if over.needed is None:
+            raise over.unknown("this run")
+        raise BudgetError(
+            f"the run needs about {over.shown(over.needed)} in {planned.jobs} jobs; the budget is "
+            f"{over.limit:,}: nothing was sent"
+        )
 
 
 def check_allowance(service: JobService, planned: Forecast) -> None:

@@ -15,7 +15,7 @@ from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.basics.files import write_json
 from qvlm_qiskit.errors import BudgetError, InputError, JobFailedError, LedgerError
-from qvlm_qiskit.inference.afford import check_allowance
+from qvlm_qiskit.inference.afford import beyond, check_allowance
 from qvlm_qiskit.jobs import Budget, JobStore, Recorded, recorded_backend
 from qvlm_qiskit.jobs.costs.budget import spent
 from qvlm_qiskit.jobs.costs.forecast import Forecast, Forecaster
@@ -36,11 +36,10 @@ from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.jobs.recording import Recording, reopening, row_context, service_for, with_circuits
 from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.training.models import Subject
+from qvlm_qiskit.training.place import BOUGHT_FOR
 from qvlm_qiskit.training.plan import TrainingPlan
 
 VERSION = 1
-MARK = "ledger.json"
-"""The file of a partial run folder that says which run of which ledger its rows are bought for."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ class Purchase:
 
     def mark(self, folder: Path) -> None:
         """Note beside the checkpoints which run of which ledger they belong to."""
-        write_json(folder / MARK, {"place": self.ledger.store.place, "run": self.run.id})
+        write_json(folder / BOUGHT_FOR, {"place": self.ledger.store.place, "run": self.run.id})
 
     def finish(self, backend: Backend, history: Mapping[str, Sequence[float]]) -> dict[str, Any]:
         """Write into the ledger that the training is done; what its record says of the ledger.
@@ -222,7 +221,7 @@ def marked(folder: Path, store: JobStore) -> JobRun | None:
         InputError: The ledger does not have it.
         LedgerError: The note is damaged.
     """
-    note = folder / MARK
+    note = folder / BOUGHT_FOR
     if not note.is_file():
         return None
     try:
@@ -282,20 +281,12 @@ def _check_left(
     budget: Budget, needed: Forecast, store: JobStore, run: JobRun | None, what: str
 ) -> None:
     """Refuse what costs more than a run has left of its budget."""
-    seconds, executions = (0.0, 0) if run is None else spent(submissions_of(store, run))
-    for unit, form, limit, used, more in (
-        ("QPU s", ",.1f", budget.seconds, seconds, needed.seconds),
-        ("executions", ",.0f", budget.executions, executions, needed.executions),
-    ):
-        if limit is None or needed.jobs == 0:
-            continue
-        if more is None:
-            raise BudgetError(
-                f"the {unit} of {what} are not known beforehand, so it can't be held to a budget "
-                f"of {limit:,}"
-            )
-        if used + more > limit:
-            left = "" if not used else f", of which {max(limit - used, 0):{form}} are left"
-            raise BudgetError(
-                f"{what} needs about {more:{form}} {unit}; the budget is {limit:,}{left}"
-            )
+    before = (0.0, 0) if run is None else spent(submissions_of(store, run))
+    for over in beyond(budget, needed, before):
+        if over.needed is None:
+            raise over.unknown(what)
+        rest = max(over.limit - over.used, 0)
+        left = f", of which {rest:{over.form}} are left" if over.used else ""
+        raise BudgetError(
+            f"{what} needs about {over.shown(over.needed)}; the budget is {over.limit:,}{left}"
+        )

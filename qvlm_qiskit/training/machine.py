@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from qiskit.primitives.base import BaseEstimatorV2
 
 from qvlm_qiskit.errors import BackendError, BudgetError, InputError
 from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.quantum import SampledGradient
+
+if TYPE_CHECKING:
+    from qvlm_qiskit.training.ledger import Ledger
 
 
 class TrainingBackend(Protocol):
@@ -38,20 +41,11 @@ class TrainingBackend(Protocol):
         ...
 
 
-class Purse(Protocol):
-    """What keeps and limits the rows of a training, such as `ledger.Ledger`."""
-
-    @property
-    def limited(self) -> bool:
-        """Whether there is a budget."""
-        ...
-
-
 def check_trainable(
     model: HybridVLM,
     backend: TrainingBackend,
     gradient: SampledGradient | None = None,
-    ledger: Purse | None = None,
+    ledger: Ledger | None = None,
 ) -> None:
     """Compile every circuit for a backend and make sure that its values can be differentiated.
 
@@ -81,7 +75,7 @@ def check_trainable(
         )
 
 
-def _check_paid(backend: TrainingBackend, ledger: Purse | None) -> None:
+def _check_paid(backend: TrainingBackend, ledger: Ledger | None) -> None:
     """Refuse to train where rows are paid for and nothing keeps or limits them.
 
     Raises:

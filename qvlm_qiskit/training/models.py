@@ -50,6 +50,11 @@ class Subject:
             return
         self.source.check_same_model(vars(self.options))
 
+    @classmethod
+    def of(cls, options: TrainingOptions, source: Run | None, trains: Trains | None) -> Subject:
+        """With what is trained by default: all of a new model, of a trained one its circuits."""
+        return cls(options, source, trains or ("all" if source is None else "circuits"))
+
     def build(self) -> tuple[HybridVLM, HybridVLMProcessor]:
         """The model before its first step, and its processor; random numbers begin anew.
 

@@ -12,6 +12,11 @@ from qvlm_qiskit.errors import InputError, RunFolderError
 from qvlm_qiskit.recipes import LATER
 from qvlm_qiskit.runs import CONTENTS, PARTIAL
 
+OPTIONS = "options.json"
+"""The file of a partial folder that says what was asked."""
+BOUGHT_FOR = "ledger.json"
+"""The one that says which run of which ledger its rows are bought for."""
+
 
 def partial_folder(out: Path) -> Path:
     """Where a training of a run folder lies until it is whole."""
@@ -39,7 +44,7 @@ def check_folders(out: Path, overwrite: bool, resume: bool) -> None:
     partial = partial_folder(out)
     check_new_folder(partial, overwrite=True, holds=PARTIAL)
     steps = checkpointed(out)
-    begun = (partial / "ledger.json").is_file()
+    begun = (partial / BOUGHT_FOR).is_file()
     if resume and steps is None and not begun:
         raise RunFolderError(f"nothing to resume at {partial}: it holds no checkpoint")
     if begun and not (resume or overwrite):
@@ -77,11 +82,11 @@ def clear(partial: Path) -> None:
 
 def check_resumed(partial: Path, now: dict[str, Any]) -> None:
     """Refuse to go on with a training of other options."""
-    record = partial / "options.json"
+    record = partial / OPTIONS
     try:
         before = dict(json.loads(record.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise RunFolderError(f"nothing to resume at {partial}: options.json is damaged") from error
+        raise RunFolderError(f"nothing to resume at {partial}: {OPTIONS} is damaged") from error
     # a training that an older release began
     before = {"backend": "statevector", **LATER, **before}
     every = {**before, **now}

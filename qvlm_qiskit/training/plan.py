@@ -152,15 +152,11 @@ class _Notes:
 
     def step(self, number: int, batch: Batch) -> None:
         """Note what a step asks; values are computed only where another circuit waits for them."""
-        self.asked.ahead.forget()
         calls = []
-        while True:
-            found = self.asked.collected(batch)
-            if found.pubs:
-                calls.append(self._call(number, list(found.pubs.values())))
-            if not (found.pubs and found.waits):
-                break
-            self.asked.ahead.learn(found.pubs)
+        for found in self.asked.rounds(batch):
+            calls.append(self._call(number, list(found.pubs.values())))
+            if found.waits:
+                self.asked.ahead.learn(found.pubs)
         self.first = self.first or calls
         self.steps.append(self.forecaster.add(calls))
 

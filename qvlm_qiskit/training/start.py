@@ -29,6 +29,8 @@ from qvlm_qiskit.runs import CONTENTS, Run, no_transformers_bars, write_run
 from qvlm_qiskit.training.machine import TrainingBackend, check_trainable, gradient_facts
 from qvlm_qiskit.training.models import Subject, Trains, check_memory
 from qvlm_qiskit.training.place import (
+    BOUGHT_FOR,
+    OPTIONS,
     check_folders,
     check_place,
     check_resumed,
@@ -90,7 +92,7 @@ def train(
     """
     check_place(out, overwrite=overwrite, resume=resume)
     partial = partial_folder(out)
-    subject = Subject(options, source, trains or ("all" if source is None else "circuits"))
+    subject = Subject.of(options, source, trains)
     check_memory(options)
     model, processor = subject.build()
     if backend is not None:
@@ -112,7 +114,7 @@ def train(
             new_folder(out, overwrite, partial, CONTENTS) as folder,
             _on_machine(model, backend, gradient, purchase) as (recorded, before_step),
         ):
-            write_json(folder / "options.json", asked)
+            write_json(folder / OPTIONS, asked)
             if purchase is not None:
                 purchase.mark(folder)
             started = time.perf_counter()
@@ -143,7 +145,7 @@ def train(
             }
             write_run(folder, model.cpu().eval(), processor, info, history)
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            for mark in ("options.json", "ledger.json"):
+            for mark in (OPTIONS, BOUGHT_FOR):
                 (folder / mark).unlink(missing_ok=True)
     return Run.open(out)
 

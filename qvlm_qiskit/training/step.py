@@ -39,18 +39,25 @@ class StepsAhead:
 
     def __call__(self, step: int, batch: Batch) -> None:
         """Ask for what a step on a batch needs; the step itself is made afterwards."""
-        self.ahead.forget()
-        while True:
-            found = self.collected(batch)
-            if found.pubs:
-                if self.before is not None:
-                    self.before(step, list(found.pubs.values()))
-                self.ahead.learn(found.pubs)
-            if not (found.pubs and found.waits):
-                return
+        for found in self.rounds(batch):
+            if self.before is not None:
+                self.before(step, list(found.pubs.values()))
+            self.ahead.learn(found.pubs)
 
-    def collected(self, batch: Batch) -> Collected:
-        """What a step on a batch asks that is not known."""
+    def rounds(self, batch: Batch) -> Iterator[Collected]:
+        """What a step on a batch asks, round by round.
+
+        Where a layer waits for a round, it has to be answered before the next one is taken.
+        """
+        self.ahead.forget()
+        waits = True
+        while waits:
+            found = self._collected(batch)
+            waits = bool(found.pubs) and found.waits
+            if found.pubs:
+                yield found
+
+    def _collected(self, batch: Batch) -> Collected:
         inputs: dict[str, Any] = {name: part for name, part in batch.items() if name != "labels"}
         with _unmoved(self.model), self.ahead.collecting() as found:
             self.model(**inputs)
