@@ -26,10 +26,10 @@ from comparison import Plan, compare
 from compile_time import compile_times
 from goals import judge
 from grid import AMPLITUDES, BATCHES, GRID_PEERS, QUBITS, SLOW_S, Grid, cells_of, run_grid
-from grid_tables import render_grid
 from peers import PEERS
 from processes import run_tasks
-from tables import render
+from tables.engine import render
+from tables.grid import render_grid
 
 CIRCUIT_ROWS = {"paqm": ("paqm",), "qcnn": ("qcnn12", "qcnn192"), "n8": ("n8",)}
 TASK_ROWS = ("blocks", "compile", "gemm", "memory", "scaling", "aer")

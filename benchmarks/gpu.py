@@ -27,7 +27,7 @@ import torch
 from device import Device
 from engine import PACKAGES, log, machine, names_of, positive, version_of
 from gpu_rows import Plan, aer, circuit_row, faults, scaling
-from gpu_tables import render
+from tables.gpu import render
 from workloads import CIRCUITS
 
 ROWS = (*CIRCUITS, "scaling", "aer")

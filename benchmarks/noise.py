@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from noise_rows import Case, Results, forward, gradient, scaling
-from noise_tables import judge, render
+from tables.noise import judge, render
 from timing import thread_environment
 
 PACKAGES = ("torch", "numpy", "qiskit", "qiskit-aer", "qiskit-ibm-runtime")

@@ -16,7 +16,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPu
 from qvlm_qiskit.data.batch import PromptBatch
 from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator
-from qvlm_qiskit.quantum.layer import EstimatorSource
+from qvlm_qiskit.quantum.machines import EstimatorSource
 
 Rows = npt.NDArray[np.float64]
 

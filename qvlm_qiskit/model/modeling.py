@@ -29,7 +29,7 @@ from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
 from qvlm_qiskit.quantum import QuantumLayer, run_on
 from qvlm_qiskit.quantum.gradients.sampled import SampledGradient
-from qvlm_qiskit.quantum.layer import EstimatorSource
+from qvlm_qiskit.quantum.machines import EstimatorSource
 from qvlm_qiskit.quantum.threads import check_threads
 from qvlm_qiskit.sampled_gradients import SampledMethod
 

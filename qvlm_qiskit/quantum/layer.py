@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
-from qiskit.quantum_info import SparsePauliOp
 from qiskit_machine_learning.connectors import TorchConnector
-from qiskit_machine_learning.exceptions import QiskitMachineLearningError
 from qiskit_machine_learning.gradients import BaseEstimatorGradient
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor, nn
 
 from qvlm_qiskit.basics.late_definitions import needs_values
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.quantum import transforms
 from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.encoding import amplitude_angles, widened
 from qvlm_qiskit.quantum.estimator import TorchEstimator
@@ -39,7 +35,12 @@ from qvlm_qiskit.quantum.gradients.through_pubs import (
     chose_no_gradient,
     through_primitive,
 )
-from qvlm_qiskit.quantum.memory_view import memory_view
+from qvlm_qiskit.quantum.layer_checks import (
+    LayerInputError,
+    reads_unmapped_qubits,
+    require_finite,
+)
+from qvlm_qiskit.quantum.machines import DifferentiableEstimator, Engine, EstimatorSource
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.operators import enrol, layer_values
 from qvlm_qiskit.quantum.program.program import compile_circuit
@@ -48,46 +49,6 @@ from qvlm_qiskit.quantum.threads import check_threads
 from qvlm_qiskit.sampled_gradients import SampledMethod
 
 Array = npt.NDArray[np.float64]
-
-Engine = StatevectorEngine | DensityEngine
-
-_FEW = 1 << 12
-"""Up to so many numbers are looked at by numpy."""
-
-
-@runtime_checkable
-class EstimatorSource(Protocol):
-    """Anything that opens an estimator, such as what ``open_backend`` returns."""
-
-    def estimator(self) -> BaseEstimatorV2:
-        """The estimator to run circuits with."""
-        ...
-
-
-@runtime_checkable
-class DifferentiableEstimator(Protocol):
-    """An estimator whose exact values autograd can differentiate, such as a noisy backend's."""
-
-    @property
-    def real_dtype(self) -> torch.dtype:
-        """What it computes in."""
-        ...
-
-    def differentiable(
-        self,
-        circuit: Any,
-        observables: Sequence[SparsePauliOp],
-        parameters: Sequence[Any],
-        num_batched: int,
-    ) -> Engine | None:
-        """An engine for this circuit; None where values are sampled, not computed."""
-        ...
-
-
-class LayerInputError(InputError, QiskitMachineLearningError):  # type: ignore[misc]
-    """What a layer refuses: this package's error, and the one that ``TorchConnector`` raises."""
-
-    __str__ = Exception.__str__  # Qiskit's prints the message in quotes
 
 
 class QuantumLayer(TorchConnector):  # type: ignore[misc]
@@ -139,7 +100,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             raise LayerInputError(
                 "QuantumLayer has dense outputs only: sparse must be False or None"
             )
-        if _reads_unmapped_qubits(neural_network):
+        if reads_unmapped_qubits(neural_network):
             warnings.warn(
                 "EstimatorQNN's default observable ignores the circuit's layout and reads other "
                 "qubits: pass observables mapped with apply_layout, or use make_qnn",
@@ -306,11 +267,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         ):
             (columns,) = self.neural_network.output_shape
             return rows.new_full((len(rows), columns), math.nan, dtype=dtype)
-        _require_finite("inputs", rows)
+        require_finite("inputs", rows)
         engine = self.differentiable_engine()
         start = None
         if features is not None:
-            _require_finite("features", features)
+            require_finite("features", features)
             if self._loads(engine, features.shape[-1] - 1):
                 start = features
             else:
@@ -498,41 +459,3 @@ class run_on(AbstractContextManager[None]):  # noqa: N801  (reads as a verb: wit
         for layer, estimator, differentiator in self._before:
             layer._override = estimator  # noqa: SLF001
             layer._differentiator = differentiator  # noqa: SLF001
-
-
-def _require_finite(what: str, values: Tensor) -> None:
-    """Refuse NaN and infinity, where values can be looked at without waiting for a device.
-
-    Raises:
-        InputError: There are some.
-    """
-    if not transforms.may_look(values):
-        return
-    plain = values.detach()
-    if plain.numel() <= _FEW and plain.dtype in (torch.float32, torch.float64):
-        # what torch would do takes a tenth of a small circuit's time
-        finite = bool(np.isfinite(memory_view(plain)).all())
-    else:
-        # the sum is not finite if any entry is not; huge entries are looked at one by one
-        total = math.isfinite(plain.sum(dtype=torch.float64))
-        finite = total or bool(plain.isfinite().all())
-    if not finite:
-        raise LayerInputError(
-            f"the {what} of a quantum layer hold NaN or infinity: look at the data or, in "
-            "training, try a lower learning rate"
-        )
-
-
-def _reads_unmapped_qubits(network: EstimatorQNN) -> bool:
-    """Whether the observable is the network's own default on a circuit whose qubits were moved."""
-    layout = network.circuit.layout
-    if layout is None:
-        return False
-    places = layout.final_index_layout(filter_ancillas=True)
-    count = len(places)
-    default = SparsePauliOp.from_sparse_list(
-        [("Z" * count, range(count), 1)], num_qubits=network.circuit.num_qubits
-    )
-    observables = list(network.observables)
-    chosen = len(observables) == 1 and as_pauli_sum(observables[0]) == default
-    return chosen and set(places) != set(range(count))

@@ -151,7 +151,7 @@ def test_a_deviation_above_the_limit_is_a_fault(modules, deviation):
 
 
 def test_tables_of_a_device_fit_100_columns(modules, smoke):
-    from gpu_tables import render
+    from tables.gpu import render
 
     # what only a device fills in
     results = json.loads(json.dumps(smoke[1]))

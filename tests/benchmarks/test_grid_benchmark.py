@@ -13,9 +13,9 @@ BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 @pytest.fixture
 def tables(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import grid_tables
+    from tables import grid
 
-    return grid_tables
+    return grid
 
 
 def entry(peer, threads, low):

@@ -29,4 +29,4 @@ def is_compiled(driver: Any = sweeps) -> bool:
 def announce(driver: Any = sweeps) -> None:
     """Log a warning, once per process, where a call is about to compile for many seconds."""
     if not is_compiled(driver):
-        _log.warning("compiling the engine's kernels, once per installation: 10 to 30 seconds")
+        _log.warning("compiling the engine's kernels, once per installation: about a minute")

@@ -21,7 +21,7 @@ def test_compiling_is_announced_once(kept, caplog):
         kernel_cache.announce()
         kernel_cache.announce()
     assert [r.getMessage() for r in caplog.records] == [
-        "compiling the engine's kernels, once per installation: 10 to 30 seconds"
+        "compiling the engine's kernels, once per installation: about a minute"
     ]
 
 

@@ -1,9 +1,11 @@
-"""Results as text of at most 100 columns."""
+"""The engine's results as text of at most 100 columns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+
+from tables import columns, number, spread_text
 
 Results = dict[str, Any]
 
@@ -25,20 +27,6 @@ def render(results: Results) -> str:
         for run in rows.get(name, []):
             lines += _failed(name, run) if "failed" in run else write(run)
     return "\n".join([*lines, *_goals(results["goals"])]) + "\n"
-
-
-def number(value: float) -> str:
-    """Three significant digits, without an exponent."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
-
-
-def spread_text(times: Results) -> str:
-    """Median and quartiles in ms, in seconds above 10 s."""
-    unit = 1000 if times["median"] >= 10_000 else 1
-    median, low, high = (number(times[key] / unit) for key in ("median", "low", "high"))
-    return f"{median} [{low}–{high}]{' s' if unit > 1 else ''}"
 
 
 def _heading(text: str, threads: int) -> list[str]:
@@ -78,13 +66,6 @@ def _circuit(table: Results) -> Iterator[str]:
         yield columns(label, version, *times, ratio, deviation, number(entry["first_s"]))
         if entry["factor"] != 1:
             yield f"    measured at B = {entry['batch']}, extrapolated ×{entry['factor']:g}"
-
-
-def columns(*cells: str) -> str:
-    """One line of a table of circuits."""
-    widths = (-27, -7, -19, -19, 7, 5, 5)
-    aligned = [f"{c:<{-w}}" if w < 0 else f"{c:>{w}}" for c, w in zip(cells, widths, strict=True)]
-    return " ".join(aligned).rstrip()
 
 
 def _blocks(run: Results) -> Iterator[str]:

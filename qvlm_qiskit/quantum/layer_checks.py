@@ -1,0 +1,64 @@
+"""What a quantum layer refuses, and what it warns of."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from qiskit.quantum_info import SparsePauliOp
+from qiskit_machine_learning.exceptions import QiskitMachineLearningError
+from qiskit_machine_learning.neural_networks import EstimatorQNN
+from torch import Tensor
+
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.quantum import transforms
+from qvlm_qiskit.quantum.memory_view import memory_view
+from qvlm_qiskit.quantum.observables import as_pauli_sum
+
+_FEW = 1 << 12
+"""Up to so many numbers are looked at by numpy."""
+
+
+class LayerInputError(InputError, QiskitMachineLearningError):  # type: ignore[misc]
+    """What a layer refuses: this package's error, and the one that ``TorchConnector`` raises."""
+
+    __str__ = Exception.__str__  # Qiskit's prints the message in quotes
+
+
+def require_finite(what: str, values: Tensor) -> None:
+    """Refuse NaN and infinity, where values can be looked at without waiting for a device.
+
+    Raises:
+        InputError: There are some.
+    """
+    if not transforms.may_look(values):
+        return
+    plain = values.detach()
+    if plain.numel() <= _FEW and plain.dtype in (torch.float32, torch.float64):
+        # what torch would do takes a tenth of a small circuit's time
+        finite = bool(np.isfinite(memory_view(plain)).all())
+    else:
+        # the sum is not finite if any entry is not; huge entries are looked at one by one
+        total = math.isfinite(plain.sum(dtype=torch.float64))
+        finite = total or bool(plain.isfinite().all())
+    if not finite:
+        raise LayerInputError(
+            f"the {what} of a quantum layer hold NaN or infinity: look at the data or, in "
+            "training, try a lower learning rate"
+        )
+
+
+def reads_unmapped_qubits(network: EstimatorQNN) -> bool:
+    """Whether the observable is the network's own default on a circuit whose qubits were moved."""
+    layout = network.circuit.layout
+    if layout is None:
+        return False
+    places = layout.final_index_layout(filter_ancillas=True)
+    count = len(places)
+    default = SparsePauliOp.from_sparse_list(
+        [("Z" * count, range(count), 1)], num_qubits=network.circuit.num_qubits
+    )
+    observables = list(network.observables)
+    chosen = len(observables) == 1 and as_pauli_sum(observables[0]) == default
+    return chosen and set(places) != set(range(count))
