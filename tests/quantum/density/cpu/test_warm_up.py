@@ -1,10 +1,14 @@
+import numba
+import pytest
+
 from qvlm_qiskit.quantum.density.cpu import sweeps
 from qvlm_qiskit.quantum.density.cpu.warm_up import warm_up
 from qvlm_qiskit.quantum.statevector.cpu.jit import on_disk
 
 
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled here")
 def test_it_compiles_both_precisions_and_keeps_them():
     warm_up()
     for driver in (sweeps.forward, sweeps.backward):
         assert on_disk(driver)
-        assert len({str(signature[0]) for signature in getattr(driver, "signatures", "12")}) >= 2
+        assert len(driver.signatures) >= 2
