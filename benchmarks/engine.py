@@ -12,20 +12,16 @@ the standard output, progress to the standard error. A peer that is not installe
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import sys
 import tempfile
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from command import begin, log, names_of, positive, positives, store
 from comparison import Plan, compare
 from compile_time import compile_times
 from goals import judge
-from grid import AMPLITUDES, BATCHES, GRID_PEERS, QUBITS, SLOW_S, Grid, cells_of, run_grid
+from grid import BATCHES, GRID_PEERS, QUBITS, Grid, cells_of, grid_results, run_grid
 from peers import PEERS
 from processes import run_tasks
 from tables.engine import render
@@ -50,36 +46,18 @@ def main(arguments: list[str] | None = None) -> None:
     if options.grid:
         _grid(options)
         return
-    results: dict[str, Any] = {
-        "format": 1,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": {**vars(options), "json": None if options.json is None else str(options.json)},
-        "versions": {name: version_of(name) for name in PACKAGES},
-        "machine": machine(),
-        "rows": {},
-    }
+    results: dict[str, Any] = {**begin(options, PACKAGES), "rows": {}}
     for threads in options.threads:
         _measure(options, threads, results["rows"])
     results["machine"]["load_after"] = os.getloadavg()[0]
     results["goals"] = [] if options.smoke else judge(results)
     print(render(results), end="")
-    if options.json is not None:
-        text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-        options.json.write_text(text, encoding="utf-8")
+    store(results, options.json)
 
 
 def _grid(options: argparse.Namespace) -> None:
     """Measure the grid, or what a stored one lacks, and print it."""
-    results: dict[str, Any] = {
-        "format": 1,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {name: version_of(name) for name in PACKAGES},
-        "machine": machine(),
-        "left_out": f"more than {AMPLITUDES:,} amplitudes; a peer over {SLOW_S:g} s a call",
-        "cells": [],
-    }
-    if options.json is not None and options.json.exists():
-        results["cells"] = json.loads(options.json.read_text("utf-8"))["cells"]
+    results = grid_results(begin(options, PACKAGES), options.json)
     with tempfile.TemporaryDirectory() as folder:
         names = [name for name in PEERS if name in ("ours", *options.only)]
         seconds = 0.01 if options.smoke else 0.1
@@ -124,12 +102,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the engine against its peers.")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, ours and the stock pair")
     parser.add_argument("--rows", type=names_of(ROWS), help=f"of {', '.join(ROWS)}; default all")
-    parser.add_argument("--threads", type=_positives, default=None, help="default 1,2")
+    parser.add_argument("--threads", type=positives, default=None, help="default 1,2")
     parser.add_argument("--rounds", type=positive, default=None, help="turns per peer; default 7")
     parser.add_argument("--json", type=Path, default=None, help="where to store all results")
     parser.add_argument("--grid", action="store_true", help="angle-encoded circuits over n × B")
-    parser.add_argument("--qubits", type=_positives, help="of the grid; default 4,6,…,20")
-    parser.add_argument("--batches", type=_positives, help="of the grid; default 1,2,4,…,512")
+    parser.add_argument("--qubits", type=positives, help="of the grid; default 4,6,…,20")
+    parser.add_argument("--batches", type=positives, help="of the grid; default 1,2,4,…,512")
     parser.add_argument(
         "--only",
         type=names_of(tuple(PEERS)),
@@ -145,60 +123,6 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     options.qubits = options.qubits or list(QUBITS)
     options.batches = options.batches or list(BATCHES)
     return options
-
-
-def names_of(known: tuple[str, ...]) -> Any:
-    """A parser of comma-separated names."""
-
-    def parse(text: str) -> list[str]:
-        names = text.split(",")
-        for name in names:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
-        return names
-
-    return parse
-
-
-def positive(text: str) -> int:
-    """Parse a positive integer."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
-    return value
-
-
-def _positives(text: str) -> list[int]:
-    return [positive(part) for part in text.split(",")]
-
-
-def version_of(name: str) -> str | None:
-    """The version of an installed package; None where it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def machine() -> dict[str, Any]:
-    """The processor, the system and its load."""
-    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    model = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), "?")
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "load_before": os.getloadavg()[0],
-    }
-
-
-def log(text: str) -> None:
-    """Say on the standard error what is being done."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -16,16 +16,15 @@ qiskit-aer-gpu in place of qiskit-aer (``make gpu``).
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+from command import begin, log, names_of, positive, store
 from device import Device
-from engine import PACKAGES, log, machine, names_of, positive, version_of
+from engine import PACKAGES
 from gpu_rows import Plan, aer, circuit_row, faults, scaling
 from tables.gpu import render
 from workloads import CIRCUITS
@@ -43,20 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     device = Device(rehearsal=options.smoke)
     results: dict[str, Any] = {
-        "format": 1,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": {**vars(options), "json": None if options.json is None else str(options.json)},
-        "versions": {name: version_of(name) for name in (*PACKAGES, "qiskit-aer-gpu")},
-        "machine": machine(),
+        **begin(options, (*PACKAGES, "qiskit-aer-gpu")),
         "device": device.describe(),
         "rows": _measure(options, device),
     }
     results["machine"]["load_after"] = os.getloadavg()[0]
     results["faults"] = faults(results["rows"])
     print(render(results), end="")
-    if options.json is not None:
-        text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-        options.json.write_text(text, encoding="utf-8")
+    store(results, options.json)
     return 1 if results["faults"] else 0
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from command import store
 from comparison import TOLERANCE, deviations
 from peers import PEERS
 from processes import Worker, WorkerFailedError
@@ -43,6 +44,8 @@ class Grid:
         seconds: Of one turn; one call at least.
         folder: For the arrays that peers save.
         log: Where progress goes.
+        noise: Of the circuits, see :class:`workloads.Workload`.
+        double: Whether they run in complex128.
     """
 
     threads: list[int]
@@ -51,6 +54,8 @@ class Grid:
     seconds: float
     folder: Path
     log: Callable[[str], None]
+    noise: float = 0.0
+    double: bool = False
     slow: dict[tuple[str, int, int], float] = field(default_factory=dict)
 
     def measure(self, cells: Iterable[tuple[int, int]], keep: Callable[[Cell], None]) -> None:
@@ -72,7 +77,7 @@ class Grid:
             for qubits, batch in cells:
                 self.log(f"n = {qubits}, B = {batch}")
                 cell = self._cell(workers, qubits, batch)
-                if qubits >= FLOOR_QUBITS:
+                if qubits >= FLOOR_QUBITS and not self.noise:
                     task = {"name": "sweep_floor", "qubits": qubits, "batch": batch}
                     cell["floor_ms"] = {
                         str(t): worker.ask("task", smoke=False, **task)["floor_ms"]
@@ -89,7 +94,8 @@ class Grid:
                 why[f"{name} {threads}"] = f"over {SLOW_S:g} s in a smaller batch"
                 continue
             try:
-                worker.ask("switch", qubits=qubits, batch=batch)
+                circuit = {"noise": self.noise, "double": self.double}
+                worker.ask("switch", num_qubits=qubits, batch=batch, **circuit)
                 prepared = worker.ask("prepare")
             except WorkerFailedError as error:
                 why[f"{name} {threads}"] = str(error)
@@ -112,9 +118,18 @@ class Grid:
         return {"n": qubits, "batch": batch, "measured": measured, "not_measured": why}
 
 
-def cells_of(qubits: Iterable[int], batches: Iterable[int]) -> list[tuple[int, int]]:
-    """The cells that fit, by width and then by batch."""
-    return [(n, b) for n in qubits for b in sorted(batches) if b << n <= AMPLITUDES]
+def cells_of(
+    qubits: Iterable[int], batches: Iterable[int], noisy: bool = False
+) -> list[tuple[int, int]]:
+    """The cells that fit, by width and then by batch; a density matrix has 4ⁿ entries."""
+    return [(n, b) for n in qubits for b in sorted(batches) if b << n * (1 + noisy) <= AMPLITUDES]
+
+
+def grid_results(begun: Cell, path: Path | None) -> Cell:
+    """Results with the cells that are stored already, and what the grid leaves out."""
+    stored = json.loads(path.read_text("utf-8")) if path is not None and path.exists() else {}
+    left_out = f"more than {AMPLITUDES:,} amplitudes; a peer over {SLOW_S:g} s a call"
+    return {**begun, "left_out": left_out, "cells": stored.get("cells", [])}
 
 
 def run_grid(grid: Grid, cells: list[tuple[int, int]], results: Cell, path: Path | None) -> None:
@@ -124,8 +139,6 @@ def run_grid(grid: Grid, cells: list[tuple[int, int]], results: Cell, path: Path
     def keep(cell: Cell) -> None:
         results["cells"].append(cell)
         results["cells"].sort(key=lambda c: (c["n"], c["batch"]))
-        if path is not None:
-            text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-            path.write_text(text, encoding="utf-8")
+        store(results, path)
 
     grid.measure([cell for cell in cells if cell not in done], keep)

@@ -12,16 +12,15 @@ progress to standard error.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
-import sys
 import time
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from command import log, store, version_of
 
 PACKAGES = ("numpy", "qiskit", "qiskit-aer", "qiskit-ibm-runtime", "mitiq", "mthree", "torch")
 DEVICE = "fake_torino"
@@ -53,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
         "rows": len(case.values),
         "qubits": case.network.circuit.num_qubits,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {name: version_of(name) for name in PACKAGES},
         "machines": {
             name: [_measured(case, name, mitigation, shots) for mitigation in mitigations]
             for name, mitigations in machines.items()
@@ -61,9 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
         "readout": readout(case, *((shots, 500) if options.smoke else (100_000, 100_000))),
     }
     print(render(results), end="")
-    if options.json is not None:
-        text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-        options.json.write_text(text, encoding="utf-8")
+    store(results, options.json)
 
 
 class Case:
@@ -94,7 +91,7 @@ def _measured(case: Case, machine: str, mitigation: str, shots: int) -> Results:
 
     from qvlm_qiskit.backends import open_backend
 
-    _log(f"{machine}, {mitigation}")
+    log(f"{machine}, {mitigation}")
     started = time.perf_counter()
     backend = open_backend(machine, shots=shots, seed=1, mitigation=mitigation)
     result = backend.estimator().run([case.pub]).result()[0]
@@ -126,13 +123,13 @@ def readout(case: Case, shots: int, calibration_shots: int) -> list[Results]:
 
     from qvlm_qiskit.backends import open_backend
 
-    _log("readout alone")
+    log("readout alone")
     backend = open_backend(f"noisy:{DEVICE}", shots=shots, seed=1)
     compiled = backend.compile(case.network.circuit, case.observables)
     flips = _flips(compiled.layout)
     rows = []
     for name, run in (("raw counts", _raw), ("ours", _ours), ("mthree", _mthree)):
-        if name == "mthree" and _version("mthree") is None:
+        if name == "mthree" and version_of("mthree") is None:
             continue
         started = time.perf_counter()
         evs = run(case, compiled, flips, shots, calibration_shots)
@@ -281,17 +278,6 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=16, help="parameter rows")
     parser.add_argument("--json", type=Path, help="store the results")
     return parser.parse_args(arguments)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _log(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,14 @@ so they are measured on a batch of two. ``aer`` is also measured with the rows o
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from command import begin, store
 from tables import number, spread_text
 from timing import interleave, repeat, spread, thread_environment
 
@@ -44,22 +41,15 @@ def main(arguments: list[str] | None = None) -> None:
     import torch
 
     torch.set_num_threads(options.threads)
-    load = os.getloadavg()[0]
     results: dict[str, Any] = {
-        "format": 1,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": {**vars(options), "json": None if options.json is None else str(options.json)},
-        "versions": {name: version(name) for name in PACKAGES},
-        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "load_before": load},
+        **begin(options, PACKAGES),
         "steps": steps(options),
         "circuit": circuit(options),
         "rows": rows(options),
     }
     results["machine"]["load_after"] = os.getloadavg()[0]
     print(render(results), end="")
-    if options.json is not None:
-        text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-        options.json.write_text(text, encoding="utf-8")
+    store(results, options.json)
 
 
 def steps(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -198,13 +188,6 @@ def render(results: dict[str, Any]) -> str:
         each = 1000 * row["median"] / row["rows"]
         lines.append(f"{row['rows']:>8,}  {spread_text(row):20}  {number(each)}")
     return "\n".join(lines) + "\n"
-
-
-def _cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text("ascii").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or "unknown CPU"
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

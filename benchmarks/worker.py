@@ -2,7 +2,8 @@
 
 The parent writes one JSON request per line and reads one JSON answer per line:
 
-- ``{"do": "switch", "qubits": n, "batch": b}``: go over to an angle-encoded circuit of that size;
+- ``{"do": "switch", "num_qubits": n, "batch": b}``: go over to the circuit that
+  :func:`workloads.angle_circuit` makes of these arguments;
 - ``{"do": "prepare"}``: build, call once, save the arrays of that call;
 - ``{"do": "arrays", "batch": b}``: save the arrays for the first b samples;
 - ``{"do": "measure", "what": "forward" or "both", "seconds": s}``: run times;
@@ -55,9 +56,9 @@ class CircuitWorker:
         limit = getattr(self.module, "batch_limit", lambda workload: workload.batch)
         return cast("int | str", limit(self.workload))
 
-    def switch(self, qubits: int, batch: int) -> Message:
+    def switch(self, **circuit: Any) -> Message:
         """Go over to another circuit; what was built is let go."""
-        self.workload, self.runner = angle_circuit(qubits, batch), None
+        self.workload, self.runner = angle_circuit(**circuit), None
         return {}
 
     def prepare(self) -> Message:

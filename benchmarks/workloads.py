@@ -56,6 +56,9 @@ class Workload:
             RZ column and no ring after it.
         batch: B.
         encoding: RY(x_q) on every qubit, or the unit vector of 2ⁿ features as the initial state.
+        noise: p of the channel ρ → (1 − p)·ρ + p·I/4 on the qubits of every CX; a tenth of it is
+            that of every RY. RZ is free of noise.
+        double: Whether everybody computes in complex128 instead of complex64.
     """
 
     name: str
@@ -64,6 +67,8 @@ class Workload:
     num_weights: int
     batch: int
     encoding: Literal["angle", "amplitude"] = "angle"
+    noise: float = 0.0
+    double: bool = False
 
     @property
     def num_inputs(self) -> int:
@@ -131,7 +136,9 @@ SMOKE = {
 """The same rows at sizes that take milliseconds."""
 
 
-def angle_circuit(num_qubits: int, batch: int) -> Workload:
-    """Two full layers behind an RY encoding, for the scaling row."""
+def angle_circuit(
+    num_qubits: int, batch: int, noise: float = 0.0, double: bool = False
+) -> Workload:
+    """Two full layers behind an RY encoding, for the scaling row and the grids."""
     name = f"n{num_qubits}b{batch}"
-    return Workload(name, name, num_qubits, 4 * num_qubits, batch)
+    return Workload(name, name, num_qubits, 4 * num_qubits, batch, noise=noise, double=double)

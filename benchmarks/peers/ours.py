@@ -7,19 +7,25 @@ from workloads import Data, Workload
 
 from peers.qiskit_network import circuit_of
 from peers.runner import TorchRunner
-from qvlm_qiskit.quantum import QuantumLayer, amplitude_angles, make_qnn
+from qvlm_qiskit.noise_models import depolarizing
+from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator, amplitude_angles, make_qnn
 
 
 def build(workload: Workload, data: Data, threads: int = 1) -> TorchRunner:
     """A fresh layer; torch's threads are set by the caller."""
-    return build_on(workload, data)
+    return build_on(workload, data, dtype=torch.float64 if workload.double else torch.float32)
 
 
 def build_on(
     workload: Workload, data: Data, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> TorchRunner:
     """A fresh layer on a device; float64 makes it compute in complex128."""
-    layer = QuantumLayer(make_qnn(*circuit_of(workload)), data.weights).to(device, dtype)
+    noisy = TorchEstimator(
+        noise_model=depolarizing(workload.noise, basis=("ry", "rz", "cx")),
+        dtype="complex128" if dtype == torch.float64 else "complex64",
+    )
+    network = make_qnn(*circuit_of(workload), estimator=noisy if workload.noise else None)
+    layer = QuantumLayer(network, data.weights).to(device, dtype)
     call = layer if workload.encoding == "angle" else layer.encode
     return TorchRunner(call, [layer.weight], data, device, dtype)
 

@@ -16,7 +16,8 @@ def render_grid(results: Cell) -> str:
     cells = results["cells"]
     threads = sorted({entry["threads"] for cell in cells for entry in cell["measured"]})
     lines = [f"{results['date']}, {results['machine']['cpu']}, {results['machine']['cores']} cores"]
-    lines += ["Lower quartiles in ms of forward + backward, complex64, everybody in turn.", ""]
+    kind = "complex128" if results["command"].get("double") else "complex64"
+    lines += [f"Lower quartiles in ms of forward + backward, {kind}, everybody in turn.", ""]
     for count in threads:
         lines += _table(cells, count)
     lines += [f"left out: {results['left_out']}", *_sums(cells, threads)]

@@ -34,7 +34,7 @@ def render(results: Results) -> str:
     machine, found = results["machine"], results["forward"]
     lines = [
         f"{results['date']}, {machine['cpu']}, {machine['cores']} cores, "
-        f"{results['command']['threads']} thread",
+        f"{results['command']['threads'][0]} thread",
         f"Load of the machine {machine['load_before']:.1f} before, {machine['load_after']:.1f} "
         "after. Medians [quartiles] in ms.",
         "",
