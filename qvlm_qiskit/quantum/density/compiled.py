@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.density.cpu.executor import DensityExecutor
 from qvlm_qiskit.quantum.density.cpu.units import UnitPlan, plan_units
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
 from qvlm_qiskit.quantum.density.readout import Components, MeasuredGroup, read_components
+from qvlm_qiskit.quantum.node import AffineAngles, GivenAngles, Task
 from qvlm_qiskit.quantum.program.binding import AngleMap
 from qvlm_qiskit.quantum.transforms import is_transformed
 
 Angles = Callable[[Sequence[int], bool], Tensor]
 """Rows of the angle table, and whether they may differ between samples → ``(B or 1, n)``."""
+_PLAIN = {torch.float32, torch.float64}
+
+
+class ByTensors(Protocol):
+    """An engine of torch operations."""
+
+    def bind(self, batched: Tensor, shared: Tensor) -> Angles:
+        """The angles, from the parameters."""
+        ...
+
+    def values(self, angles: Angles, batch: int, dtype: torch.dtype) -> Tensor:
+        """Values ``(B, n_observables)``."""
+        ...
 
 
 class CompiledUnits:
@@ -39,6 +55,8 @@ class CompiledUnits:
         self.shared_rows = [row for row in used if not varies[row]]
         self._batched = AngleMap(program.angles, self.batched_rows, num_batched)
         self._shared = AngleMap(program.angles, self.shared_rows, num_batched)
+        affine = self._shared.is_affine and self._batched.is_affine
+        self._angles = AffineAngles(self._shared, self._batched) if affine else None
         self.executor = DensityExecutor(plan, (self.shared_rows, self.batched_rows), read, size)
 
     def takes(self, batched: Tensor, shared: Tensor) -> bool:
@@ -48,27 +66,30 @@ class CompiledUnits:
         return here and not torch.compiler.is_compiling() and not is_transformed(*tensors)
 
     def expectations(
-        self,
-        batched: Tensor,
-        shared: Tensor,
-        dtype: torch.dtype,
-        twin: Callable[[Angles], Tensor],
-        keep: bool,
+        self, batched: Tensor, shared: Tensor, call: Call, engine: ByTensors
     ) -> Tensor:
-        """Values ``(B, n_observables)`` of that dtype.
+        """Values ``(B, n_observables)`` of the call's precision.
 
         Args:
             batched: ``(B, num_batched)``.
             shared: ``(n_weights,)``.
-            dtype: Of the states.
-            twin: The same in torch operations, as a function of the angles.
-            keep: Whether the states are kept for the way back, or computed again there.
+            call: The states' precision, and whether they are kept for the way back.
+            engine: Computes the same in torch operations, for second derivatives.
         """
+        if self._angles is not None and {batched.dtype, shared.dtype} <= _PLAIN:
+
+            def of_parameters(s: Tensor, b: Tensor, _: Tensor | None, call: Call) -> Tensor:
+                return engine.values(engine.bind(b, s), len(b), call.dtype)
+
+            task = Task(self.executor, self._angles, call, of_parameters)
+            return task.values(shared, batched, None)
+
+        def of_angles(s: Tensor, b: Tensor, _: Tensor | None, call: Call) -> Tensor:
+            return engine.values(self._lookup(s, b), len(b), call.dtype)
+
         own = self._shared(None, shared)[0]
         rows = self._batched(batched, shared).expand(len(batched), -1)
-        return self.executor.expectations(
-            own, rows, dtype, lambda s, b: twin(self._lookup(s, b)), keep
-        )
+        return Task(self.executor, GivenAngles(), call, of_angles).values(own, rows, None)
 
     def _lookup(self, shared: Tensor, batched: Tensor) -> Angles:
         """Rows of the angle table, from what the executor was given."""

@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.basics.pauli_transfer import Ptm
 from qvlm_qiskit.errors import CapacityError
+from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.density.compiled import Angles, compiled_units
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
 from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
@@ -122,7 +123,7 @@ class DensityEngine:
         rows = self._rows_per_portion(dtype.itemsize, False)
         with torch.no_grad():
             for portion in torch.split(batched, rows):
-                state = self._state(self._angles(portion, shared), dtype)
+                state = self._state(self.bind(portion, shared), dtype)
                 strings = [group.strings(state, self._constant) for group in self.groups]
                 found.append([_walsh(s.expand(len(portion), -1)) / s.shape[-1] for s in strings])
         return [torch.cat(parts).clamp_min(0) for parts in zip(*found, strict=True)]
@@ -132,7 +133,7 @@ class DensityEngine:
         n = self.plan.num_qubits
         used = self.program.num_qubits
         # a program on less than two qubits runs beside idle ones, whose digits are the first
-        state = self._state(self._angles(batched, shared), batched.dtype)
+        state = self._state(self.bind(batched, shared), batched.dtype)
         return state.reshape(-1, 4 ** (n - used), 4**used)[:, 0].expand(len(batched), -1)
 
     def _is_batched(self, row: int) -> bool:
@@ -147,22 +148,16 @@ class DensityEngine:
     ) -> Tensor:
         units = self._units
         if units is not None and self._compiles(batched, shared):
-            values = units.expectations(
-                batched,
-                shared,
-                dtype,
-                lambda angles: self._values(angles, len(batched), dtype),
-                keep,
-            )
+            values = units.expectations(batched, shared, Call(dtype, keep=keep), self)
         else:
-            values = self._values(self._angles(batched, shared), len(batched), dtype)
+            values = self.values(self.bind(batched, shared), len(batched), dtype)
         tensors = ((batched, self._reads_inputs), (shared, self._reads_weights))
         return kept_in_graph(values, *(tensor for tensor, read in tensors if not read))
 
     def _compiles(self, batched: Tensor, shared: Tensor) -> bool:
         return self._units is not None and self._units.takes(batched, shared)
 
-    def _values(self, angles: Angles, batch: int, dtype: torch.dtype) -> Tensor:
+    def values(self, angles: Angles, batch: int, dtype: torch.dtype) -> Tensor:
         """Values by torch operations."""
         state = self._state(angles, dtype)
         values = state.new_zeros(batch, self.num_observables)
@@ -171,7 +166,7 @@ class DensityEngine:
             values = values + strings @ self._constant(("weights", id(group)), group.weights, state)
         return values
 
-    def _angles(self, batched: Tensor, shared: Tensor) -> Angles:
+    def bind(self, batched: Tensor, shared: Tensor) -> Angles:
         """The angles of the plan's rows, from the parameters."""
         maps = {
             id(rows): angles

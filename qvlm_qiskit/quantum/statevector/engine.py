@@ -19,15 +19,15 @@ from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 
 from qvlm_qiskit.errors import CircuitError
+from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles, of_order_one, shortest_scale
+from qvlm_qiskit.quantum.node import AffineAngles, GivenAngles, Task
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.fusion import MAX_PLAN_QUBITS, fuse
 from qvlm_qiskit.quantum.program.light_cone import light_cone
 from qvlm_qiskit.quantum.program.program import AmplitudeLoad, Program
-from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
-from qvlm_qiskit.quantum.statevector.cpu.node import AffineAngles, GivenAngles, Task
 from qvlm_qiskit.quantum.statevector.tensors.executor import TensorExecutor
 from qvlm_qiskit.quantum.statevector.tensors.readout import Readout, Term
 from qvlm_qiskit.quantum.transforms import is_transformed

@@ -1,23 +1,21 @@
-"""Units and Numba sweeps behind one ``torch.autograd.Function``."""
+"""The CPU executor of density matrices: a plan's units by Numba sweeps, in tiles and threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
+from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.density.cpu import sweeps
 from qvlm_qiskit.quantum.density.cpu.arrays import UnitArrays
 from qvlm_qiskit.quantum.density.cpu.units import UnitPlan
 from qvlm_qiskit.quantum.density.readout import Components
-from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
 from qvlm_qiskit.quantum.tiles import spread, tiled, untiled
-from qvlm_qiskit.quantum.transforms import differentiable_gradients, require_single
 
 TILE_BYTES = 1 << 18
 """One tile of states: it should stay in the second-level cache with what a unit makes of it."""
@@ -28,7 +26,6 @@ THREAD_WORK = 1 << 17
 """Components times units that are worth a thread of their own."""
 
 Array = npt.NDArray[Any]
-Twin = Callable[[Tensor, Tensor], Tensor]
 
 
 class DensityExecutor:
@@ -55,29 +52,24 @@ class DensityExecutor:
         self._angles = angles
         self._arrays: dict[Any, UnitArrays] = {}
 
-    def expectations(
-        self, shared: Tensor, batched: Tensor, dtype: torch.dtype, twin: Twin, keep: bool = True
-    ) -> Tensor:
-        """Values ``(B, n_observables)`` of that dtype.
-
-        Args:
-            shared: Angles ``(n_shared,)``.
-            batched: Angles ``(B, n_batched)``.
-            dtype: Of the states.
-            twin: The same function in torch operations, for second derivatives.
-            keep: Keep every unit's states for the way back, instead of computing them again.
-        """
-        values: Tensor = _Sweep.apply(shared, batched, (self, dtype, twin, keep))  # type: ignore[no-untyped-call]
-        return values
-
     def slots(self) -> int:
         """States per sample that a gradient keeps."""
         return len(self.plan.units) + 1
 
     def run(
-        self, shared: Array, batched: Array, dtype: Any, keep: bool
-    ) -> tuple[Array, tuple[Any, ...]]:
-        """Values, and what the way back needs."""
+        self, shared: Array, batched: Array, amplitudes: Array | None, call: Call, keep: bool
+    ) -> tuple[Array, Array, tuple[Any, ...]]:
+        """Values, states by tile (empty unless ``keep``), and what the way back needs.
+
+        Args:
+            shared: Angles that all samples share, ``(n_shared,)``.
+            batched: Angles per sample, ``(B, n_batched)``.
+            amplitudes: None: a program starts in |0…0⟩.
+            call: The states' precision.
+            keep: Whether every unit's states are kept for the way back.
+        """
+        assert amplitudes is None
+        dtype = call.numbers
         announce(sweeps)
         plan, batch = self._in(dtype), len(batched)
         lanes = self._lanes(dtype, batch)
@@ -94,11 +86,13 @@ class DensityExecutor:
             sweeps.forward(plan, weights, turns, products, target, out, first, last, keep)
 
         spread(work, tiles, _threads(tiles * size * self.slots()))
-        return untiled(out, batch), (products, weights, turns, states)
+        return untiled(out, batch), states, (products, weights, turns)
 
-    def gradient(self, grad: Array, saved: tuple[Any, ...]) -> tuple[Array, Array]:
-        """Gradients for shared and batched angles."""
-        products, weights, turns, states = saved
+    def gradient(
+        self, grad: Array, states: Array, saved: tuple[Any, ...], with_amplitudes: bool
+    ) -> tuple[Array, Array, None]:
+        """Gradients for shared and batched angles; there are no amplitudes."""
+        products, weights, turns = saved
         dtype, (tiles, slots, size) = states.dtype, states.shape
         plan, lanes, batch = self._in(dtype), size // 4**self.plan.num_qubits, len(grad)
         seeds = tiled(grad, tiles, lanes)
@@ -113,7 +107,7 @@ class DensityExecutor:
             )
 
         spread(work, tiles, _threads(3 * tiles * size * slots))
-        return np.sum(parts, axis=0), untiled(d_batched, batch)
+        return sum(parts[1:], parts[0]), untiled(d_batched, batch), None
 
     def _lanes(self, dtype: Any, batch: int) -> int:
         """Samples per tile."""
@@ -128,34 +122,6 @@ class DensityExecutor:
         if dtype not in self._arrays:
             self._arrays[dtype] = _unit_arrays(self.plan, self._angles, self._read, dtype)
         return self._arrays[dtype]
-
-
-class _Sweep(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, shared: Tensor, batched: Tensor, what: tuple[Any, ...]) -> Tensor:
-        executor, dtype, _, keep = what
-        keep = keep and any(ctx.needs_input_grad[:2])
-        angles = memory_view(shared), memory_view(batched)
-        values, saved = executor.run(*angles, _numpy_dtype(dtype), keep)
-        ctx.saved = saved if keep else None
-        ctx.what = what
-        ctx.save_for_backward(shared, batched)
-        return torch.from_numpy(values)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        require_single(grad)
-        inputs, (executor, dtype, twin, _) = ctx.saved_tensors, ctx.what
-        needed = ctx.needs_input_grad[:2]
-        if torch.is_grad_enabled():  # create_graph=True: the sweep itself has no derivative
-            return (*differentiable_gradients(twin(*inputs), inputs, needed, grad), None)
-        if ctx.saved is None:  # not kept, or used up by an earlier pass (retain_graph=True)
-            angles = [memory_view(x) for x in inputs]
-            _, ctx.saved = executor.run(*angles, _numpy_dtype(dtype), True)
-        saved, ctx.saved = ctx.saved, None
-        found = executor.gradient(memory_view(grad), saved)
-        both = zip(found, inputs, needed, strict=True)
-        return (*(torch.from_numpy(g).to(x.dtype) if need else None for g, x, need in both), None)
 
 
 def _unit_arrays(
@@ -204,10 +170,6 @@ def _turns(angles: Array, dtype: Any) -> Array:
     """Cosines and sines as a new second axis; computed in doubles."""
     angles = np.asarray(angles, np.float64)
     return np.ascontiguousarray(np.stack([np.cos(angles), np.sin(angles)], axis=1), dtype)
-
-
-def _numpy_dtype(dtype: torch.dtype) -> Any:
-    return np.dtype(np.float64 if dtype == torch.float64 else np.float32)
 
 
 def _threads(amount: int) -> int:

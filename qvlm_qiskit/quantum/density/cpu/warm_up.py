@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
+from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.density.cpu.executor import DensityExecutor
 from qvlm_qiskit.quantum.density.cpu.units import Unit, UnitPlan
 from qvlm_qiskit.quantum.density.plan import Chain
@@ -16,6 +18,7 @@ def warm_up() -> None:
     plan = UnitPlan(2, [Unit(0, 1, (0, -1), np.eye(16))], [turning])
     read = np.zeros(1, np.int64), np.ones(1), np.zeros(1, np.int64)
     executor = DensityExecutor(plan, ((0,), ()), read, 1)
-    for dtype in (np.float32, np.float64):
-        _, saved = executor.run(np.zeros(1), np.zeros((1, 0)), np.dtype(dtype), keep=True)
-        executor.gradient(np.ones((1, 1), dtype), saved)
+    for dtype in (torch.float32, torch.float64):
+        call = Call(dtype)
+        _, states, saved = executor.run(np.zeros(1), np.zeros((1, 0)), None, call, keep=True)
+        executor.gradient(np.ones((1, 1), call.numbers), states, saved, with_amplitudes=False)

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.program.fusion import DENSE, ROTATION, Plan
-from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.cpu import single, sweeps
 from qvlm_qiskit.quantum.statevector.cpu.arrays import PlanArrays
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce

@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import unit_vectors
 from qvlm_qiskit.quantum.program.fusion import Plan
 from qvlm_qiskit.quantum.program.program import FixedUnitary, Matrix, PauliRotation, Program
-from qvlm_qiskit.quantum.statevector.call import Call
 from qvlm_qiskit.quantum.statevector.tensors.gate_bank import (
     GateBank,
     Place,

@@ -1,4 +1,4 @@
-"""The compiled sweeps as one node of torch's graph: from parameters to expectation values."""
+"""Compiled sweeps as one node of torch's graph: from parameters to expectation values."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.program.binding import AngleMap
-from qvlm_qiskit.quantum.statevector.call import Call
-from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
 from qvlm_qiskit.quantum.transforms import differentiable_gradients, require_single
 
 Array = npt.NDArray[Any]
@@ -23,6 +22,30 @@ Twin = Callable[[Tensor, Tensor, Tensor | None, Call], Tensor]
 
 
 _NUMBERS = {torch.float32: np.float32, torch.float64: np.float64}
+
+
+class Executor(Protocol):
+    """Compiled sweeps: of statevectors, or of density matrices."""
+
+    def run(
+        self, shared: Array, batched: Array, amplitudes: Array | None, call: Call, keep: bool
+    ) -> tuple[Array, Array, tuple[Any, ...]]:
+        """Values, final states by tile (empty unless ``keep``), and what the way back needs.
+
+        Args:
+            shared: Angles that all samples share, ``(n_shared,)``.
+            batched: Angles per sample, ``(B, n_batched)``.
+            amplitudes: Initial states ``(B, 2**n)`` of the call's dtype, or None for |0…0⟩.
+            call: How.
+            keep: Whether the way back will follow.
+        """
+        ...
+
+    def gradient(
+        self, grad: Array, states: Array, saved: tuple[Any, ...], with_amplitudes: bool
+    ) -> tuple[Array, Array, Array | None]:
+        """Gradients for shared angles, batched angles and amplitudes; may use up ``states``."""
+        ...
 
 
 class Angles(Protocol):
@@ -87,7 +110,7 @@ class Task:
         twin: For second derivatives.
     """
 
-    executor: CpuExecutor
+    executor: Executor
     angles: Angles
     call: Call
     twin: Twin
@@ -108,7 +131,7 @@ class Task:
     def run(
         self, shared: Tensor, batched: Tensor, amplitudes: Tensor | None, keep: bool
     ) -> tuple[Array, Array, tuple[Any, ...]]:
-        """What :meth:`CpuExecutor.run` returns."""
+        """What :meth:`Executor.run` returns."""
         angles, rows = self.angles.bind(memory_view(shared), memory_view(batched))
         start = None if amplitudes is None else memory_view(amplitudes)
         return self.executor.run(angles, rows, start, self.call, keep)
@@ -119,8 +142,9 @@ class _Sweep(torch.autograd.Function):
     def forward(
         ctx: Any, shared: Tensor, batched: Tensor, amplitudes: Tensor | None, task: Task
     ) -> Tensor:
-        keep = any(ctx.needs_input_grad)
-        values, ctx.states, ctx.saved = task.run(shared, batched, amplitudes, keep)
+        keep = task.call.keep and any(ctx.needs_input_grad)
+        values, states, ctx.saved = task.run(shared, batched, amplitudes, keep)
+        ctx.states = states if keep else None
         ctx.task = task
         ctx.dtypes = shared.dtype, batched.dtype, task.call.dtype
         ctx.save_for_backward(shared, batched, amplitudes)
@@ -132,7 +156,7 @@ class _Sweep(torch.autograd.Function):
         task, needed = ctx.task, ctx.needs_input_grad
         if torch.is_grad_enabled():  # create_graph=True: the sweep itself has no derivative
             return (*_differentiable(task, ctx.saved_tensors, needed, grad), None)
-        if ctx.states is None:  # used up by an earlier backward pass (retain_graph=True)
+        if ctx.states is None:  # not kept, or used up by an earlier pass (retain_graph=True)
             _, ctx.states, ctx.saved = task.run(*ctx.saved_tensors, keep=True)
         states, ctx.states = ctx.states, None
         seeds = memory_view(grad)
@@ -140,7 +164,9 @@ class _Sweep(torch.autograd.Function):
         gradients = (*task.angles.pull(by_weights, by_rows), start)
         wanted = zip(gradients, ctx.dtypes, needed, strict=False)
         found = [
-            torch.from_numpy(g.astype(_NUMBERS[dtype], copy=False)) if need else None
+            torch.from_numpy(g.astype(_NUMBERS[dtype], copy=False))
+            if need and g is not None
+            else None
             for g, dtype, need in wanted
         ]
         return (*found, None)

@@ -16,10 +16,12 @@ class Call:
     Attributes:
         dtype: Real dtype of the states' precision: float32 or float64.
         normalise: Whether the rows of initial states have any scale.
+        keep: Whether states are kept for a way back, or computed again there.
     """
 
     dtype: torch.dtype
     normalise: bool = False
+    keep: bool = True
 
     @property
     def numbers(self) -> np.dtype[Any]:
