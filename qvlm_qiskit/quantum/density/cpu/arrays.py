@@ -10,6 +10,10 @@ import numpy as np
 
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
+WIDTH = 64
+"""Places from one row of a block to the next, and most samples side by side. 16 rows of so many
+doubles lie in the first-level cache several times; of 128, they push each other out (measured)."""
+
 
 class UnitArrays(NamedTuple):
     """A `units.UnitPlan` and its read-out, as arrays; matrices in the precision of the states.
@@ -47,7 +51,7 @@ class UnitArrays(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Scratch space of one thread for ``lanes`` samples and blocks of ``width`` columns.
+    """Scratch space of one thread for ``lanes`` samples.
 
     Attributes:
         prefixes: ``(longest chain + 1, 16, lanes)``.
@@ -57,10 +61,10 @@ class Scratch(NamedTuple):
         turned: ``(lanes,)``.
         dot: ``(lanes,)``.
         back: ``(16, lanes)``.
-        block: ``(16, width)``.
-        other: ``(16, width)``.
-        lam: ``(16, width)``.
-        wide: ``(2, 16, width)``: the chains of a unit's qubits for every column.
+        block: Rows of a unit, ``(16·WIDTH,)``; the others alike.
+        other: Likewise.
+        lam: Likewise.
+        wide: ``(2, 16·WIDTH)``: the chains of a unit's qubits for every column.
         back_wide: Their transposes.
         sums: The gradients by their entries, per column.
         turns: ``(2,)``: whether their angles are differentiated.
@@ -83,7 +87,7 @@ class Scratch(NamedTuple):
 
 
 @jit
-def work_space(plan, lanes, width, like):
+def work_space(plan, lanes, like):
     """Scratch for the longest chain, in the precision of ``like``."""
     longest = 0
     for chain in range(plan.chain_first.size - 1):
@@ -96,11 +100,11 @@ def work_space(plan, lanes, width, like):
         np.empty(lanes, like.dtype),
         np.empty(lanes, like.dtype),
         np.empty((16, lanes), like.dtype),
-        np.empty((16, width), like.dtype),
-        np.empty((16, width), like.dtype),
-        np.empty((16, width), like.dtype),
-        np.empty((2, 16, width), like.dtype),
-        np.empty((2, 16, width), like.dtype),
-        np.empty((2, 16, width), like.dtype),
+        np.empty(16 * WIDTH, like.dtype),
+        np.empty(16 * WIDTH, like.dtype),
+        np.empty(16 * WIDTH, like.dtype),
+        np.empty((2, 16 * WIDTH), like.dtype),
+        np.empty((2, 16 * WIDTH), like.dtype),
+        np.empty((2, 16 * WIDTH), like.dtype),
         np.zeros(2, np.bool_),
     )

@@ -11,7 +11,7 @@ import torch
 
 from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.density.cpu import sweeps
-from qvlm_qiskit.quantum.density.cpu.arrays import UnitArrays
+from qvlm_qiskit.quantum.density.cpu.arrays import WIDTH, UnitArrays
 from qvlm_qiskit.quantum.density.cpu.units import UnitPlan
 from qvlm_qiskit.quantum.density.readout import Components
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
@@ -19,7 +19,6 @@ from qvlm_qiskit.quantum.tiles import spread, tiled, untiled
 
 TILE_BYTES = 1 << 18
 """One tile of states: it should stay in the second-level cache with what a unit makes of it."""
-MAX_LANES = 64
 MIN_LANES = 8
 """Fewer samples side by side leave the vector units idle on the lowest qubit."""
 THREAD_WORK = 1 << 17
@@ -114,7 +113,7 @@ class DensityExecutor:
         fit = max(MIN_LANES, TILE_BYTES // (np.dtype(dtype).itemsize << 2 * self.plan.num_qubits))
         share = -(-batch // torch.get_num_threads())
         lanes = 1
-        while lanes < min(MAX_LANES, fit, share):
+        while lanes < min(WIDTH, fit, share):
             lanes *= 2
         return lanes
 

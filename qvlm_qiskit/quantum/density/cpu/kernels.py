@@ -2,7 +2,9 @@
 
 A tile holds L samples (a power of two) as one flat array of 4**n rows of L numbers: the sample
 index runs fastest. A unit reads the 16 rows of every setting of the other digits in blocks of
-``width`` columns, so that its arithmetic is on short arrays in the first-level cache.
+``width`` columns, so that its arithmetic is on short arrays in the first-level cache. A block is
+one flat array; its rows begin a constant number of places apart, and so do those of a 4×4 matrix
+per column, so that compilers see that rows never overlap.
 
 Row i + 4j of a block has digit i on the unit's lower qubit and j on the higher one.
 """
@@ -15,7 +17,13 @@ from __future__ import annotations
 from numba import uint64
 
 from qvlm_qiskit.quantum.density.cpu import rows
+from qvlm_qiskit.quantum.density.cpu.arrays import WIDTH
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+
+STRIDE = uint64(WIDTH)
+(S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13, S14, S15) = (
+    uint64(WIDTH * i) for i in range(1, 16)
+)
 
 
 @jit
@@ -29,72 +37,116 @@ def place_of(rest, low_step, high_step):
 
 
 @jit
-def load(state, block, rest, low_step, high_step):
+def load(state, block, rest, low_step, high_step, width):
     """Columns from ``rest`` on of the unit's rows into a block."""
-    width = uint64(block.shape[1])
     run = min(width, low_step)
-    for column in range(uint64(0), width, run):
-        place = place_of(rest + column, low_step, high_step)
-        for row in range(uint64(0), uint64(16)):
-            at = place + (row & uint64(3)) * low_step + (row >> uint64(2)) * high_step
-            rows.copy(block[row, column : column + run], state[at : at + run])
+    for row in range(uint64(0), uint64(16)):
+        offset = (row & uint64(3)) * low_step + (row >> uint64(2)) * high_step
+        for column in range(uint64(0), width, run):
+            at = place_of(rest + column, low_step, high_step) + offset
+            to = row * STRIDE + column
+            for t in range(run):
+                block[to + t] = state[at + t]
 
 
 @jit
-def store(block, state, rest, low_step, high_step, sources, factors):
+def store(block, state, rest, low_step, high_step, width, sources, factors):
     """A block's rows into the unit's: row r is factors[r] times the block's row sources[r]."""
-    width = uint64(block.shape[1])
     run = min(width, low_step)
-    for column in range(uint64(0), width, run):
-        place = place_of(rest + column, low_step, high_step)
-        for row in range(uint64(0), uint64(16)):
-            at = place + (row & uint64(3)) * low_step + (row >> uint64(2)) * high_step
-            source = block[sources[row], column : column + run]
-            rows.scale(state[at : at + run], factors[row], source)
+    for row in range(uint64(0), uint64(16)):
+        offset = (row & uint64(3)) * low_step + (row >> uint64(2)) * high_step
+        factor, source = factors[row], uint64(sources[row]) * STRIDE
+        for column in range(uint64(0), width, run):
+            at = place_of(rest + column, low_step, high_step) + offset
+            for t in range(run):
+                state[at + t] = factor * block[source + column + t]
 
 
 @jit
-def apply(block, digit, m, out):
-    """``out`` = a 4×4 matrix per column, ``m`` (16, width), on one digit of a block's rows."""
-    step, across = 1 + 3 * digit, 4 - 3 * digit
-    for row in range(16):
-        e = 4 * ((row // step) % 4)
-        first = ((row // across) % 4) * across
-        rows.combine(
-            out[row], m[e], m[e + 1], m[e + 2], m[e + 3], block[first],
-            block[first + step], block[first + 2 * step], block[first + 3 * step],
-        )  # fmt: skip
+def apply(block, digit, m, out, width):
+    """``out`` = a 4×4 matrix per column, ``m``, on one digit of a block's rows."""
+    for group in range(uint64(0), uint64(4)):
+        if digit:
+            turn_high(block[group * STRIDE :], m, out[group * STRIDE :], width)
+        else:
+            turn_low(block[group * S4 :], m, out[group * S4 :], width)
 
 
 @jit
-def collect(after, before, digit, k):
-    """Add Σ after_i before_j over the other digit to k[4i + j], (16, width)."""
-    step, across = 1 + 3 * digit, 4 - 3 * digit
-    for e in range(16):
-        i, j = (e // 4) * step, (e % 4) * step
-        rows.accumulate(
-            k[e], after[i], after[i + across], after[i + 2 * across], after[i + 3 * across],
-            before[j], before[j + across], before[j + 2 * across], before[j + 3 * across],
-        )  # fmt: skip
+def turn_low(x, m, out, width):
+    """Four neighbouring rows through a matrix per column."""
+    for t in range(width):
+        a, b, c, d = x[t], x[S1 + t], x[S2 + t], x[S3 + t]
+        out[t] = m[t] * a + m[S1 + t] * b + m[S2 + t] * c + m[S3 + t] * d
+        out[S1 + t] = m[S4 + t] * a + m[S5 + t] * b + m[S6 + t] * c + m[S7 + t] * d
+        out[S2 + t] = m[S8 + t] * a + m[S9 + t] * b + m[S10 + t] * c + m[S11 + t] * d
+        out[S3 + t] = m[S12 + t] * a + m[S13 + t] * b + m[S14 + t] * c + m[S15 + t] * d
 
 
 @jit
-def multiply(matrix, block, out):
+def turn_high(x, m, out, width):
+    """Every fourth row, four of them, through a matrix per column."""
+    for t in range(width):
+        a, b, c, d = x[t], x[S4 + t], x[S8 + t], x[S12 + t]
+        out[t] = m[t] * a + m[S1 + t] * b + m[S2 + t] * c + m[S3 + t] * d
+        out[S4 + t] = m[S4 + t] * a + m[S5 + t] * b + m[S6 + t] * c + m[S7 + t] * d
+        out[S8 + t] = m[S8 + t] * a + m[S9 + t] * b + m[S10 + t] * c + m[S11 + t] * d
+        out[S12 + t] = m[S12 + t] * a + m[S13 + t] * b + m[S14 + t] * c + m[S15 + t] * d
+
+
+@jit
+def collect(after, before, digit, k, width):
+    """Add Σ after_i before_j over the other digit to row 4i + j of k."""
+    for i in range(uint64(0), uint64(4)):
+        if digit:
+            collect_high(after[i * S4 :], before, k[i * S4 :], width)
+        else:
+            collect_low(after[i * STRIDE :], before, k[i * S4 :], width)
+
+
+@jit
+def collect_low(x, y, k, width):
+    """Rows i + 4g of one block by rows j + 4g of the other, for one i and all j, over g."""
+    for t in range(width):
+        a, b, c, d = x[t], x[S4 + t], x[S8 + t], x[S12 + t]
+        k[t] += a * y[t] + b * y[S4 + t] + c * y[S8 + t] + d * y[S12 + t]
+        k[S1 + t] += a * y[S1 + t] + b * y[S5 + t] + c * y[S9 + t] + d * y[S13 + t]
+        k[S2 + t] += a * y[S2 + t] + b * y[S6 + t] + c * y[S10 + t] + d * y[S14 + t]
+        k[S3 + t] += a * y[S3 + t] + b * y[S7 + t] + c * y[S11 + t] + d * y[S15 + t]
+
+
+@jit
+def collect_high(x, y, k, width):
+    """Rows 4i + g of one block by rows 4j + g of the other, for one i and all j, over g."""
+    for t in range(width):
+        a, b, c, d = x[t], x[S1 + t], x[S2 + t], x[S3 + t]
+        k[t] += a * y[t] + b * y[S1 + t] + c * y[S2 + t] + d * y[S3 + t]
+        k[S1 + t] += a * y[S4 + t] + b * y[S5 + t] + c * y[S6 + t] + d * y[S7 + t]
+        k[S2 + t] += a * y[S8 + t] + b * y[S9 + t] + c * y[S10 + t] + d * y[S11 + t]
+        k[S3 + t] += a * y[S12 + t] + b * y[S13 + t] + c * y[S14 + t] + d * y[S15 + t]
+
+
+@jit
+def multiply(matrix, block, out, width):
     """``out = matrix @ block`` for a dense 16×16 matrix."""
-    for row in range(16):
-        rows.fill(out[row], 0)
-        for column in range(16):
+    for row in range(uint64(0), uint64(16)):
+        target = out[row * STRIDE : row * STRIDE + width]
+        rows.fill(target, 0)
+        for column in range(uint64(0), uint64(16)):
             if matrix[row, column] != 0:
-                rows.add(out[row], matrix[row, column], block[column])
+                source = block[column * STRIDE : column * STRIDE + width]
+                rows.add(target, matrix[row, column], source)
 
 
 @jit
-def scatter(block, out, sources, factors):
+def scatter(block, out, width, sources, factors):
     """The transpose of what `store` does: row r goes to row sources[r]."""
-    for row in range(16):
-        rows.fill(out[row], 0)
-    for row in range(16):
-        rows.add(out[sources[row]], factors[row], block[row])
+    for row in range(uint64(0), uint64(16)):
+        rows.fill(out[row * STRIDE : row * STRIDE + width], 0)
+    for row in range(uint64(0), uint64(16)):
+        to = uint64(sources[row]) * STRIDE
+        source = block[row * STRIDE : row * STRIDE + width]
+        rows.add(out[to : to + width], factors[row], source)
 
 
 @jit

@@ -16,18 +16,21 @@ from qvlm_qiskit.quantum.density.cpu import kernels as k
 from qvlm_qiskit.quantum.density.cpu.arrays import work_space
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
-WIDTH = 64
-"""Columns of a block: 16 rows of so many numbers lie in the first-level cache several times."""
-
 
 @jit
 def widen(matrix, lanes, width, out, transposed):
-    """A chain's product, (16, lanes), for every column of a block, (16, width)."""
+    """A chain's product, (16, lanes), for every column of a block."""
     for e in range(16):
         source = matrix[(e & 3) * 4 + (e >> 2)] if transposed else matrix[e]
-        target = out[e]
         for column in range(0, width, lanes):
-            rows.copy(target[column : column + lanes], source)
+            to = uint64(e) * k.STRIDE + uint64(column)
+            rows.copy(out[to : to + uint64(lanes)], source)
+
+
+@jit
+def width_of(lanes, size):
+    """Columns of a block: as many as there is room for, or as a unit has."""
+    return uint64(max(min(k.STRIDE, uint64(size) >> uint64(4)), uint64(lanes)))
 
 
 @jit
@@ -40,8 +43,8 @@ def forward(plan, shared, batched, products, states, out, first_tile, last_tile,
     4**n·L)), ``out`` (n_tiles, n_observables, L) the values.
     """
     lanes, size, units = out.shape[2], states.shape[2], plan.units.shape[0]
-    width = max(min(WIDTH, size >> 4), lanes)
-    work = work_space(plan, lanes, width, states)
+    width = width_of(lanes, size)
+    work = work_space(plan, lanes, states)
     block, other = work.block, work.other
     for tile in range(first_tile, last_tile):
         slots = states[tile if keep else 0]
@@ -56,18 +59,18 @@ def forward(plan, shared, batched, products, states, out, first_tile, last_tile,
                 if plan.units[u, 2 + digit] >= 0:
                     chain = products[tile, plan.units[u, 2 + digit]]
                     widen(chain, lanes, width, work.wide[digit], False)
-            for rest in range(uint64(0), uint64(size) >> uint64(4), uint64(width)):
-                k.load(state, block, rest, low_step, high_step)
+            for rest in range(uint64(0), uint64(size) >> uint64(4), width):
+                k.load(state, block, rest, low_step, high_step, width)
                 for digit in range(2):
                     if plan.units[u, 2 + digit] >= 0:
-                        k.apply(block, digit, work.wide[digit], other)
+                        k.apply(block, digit, work.wide[digit], other, width)
                         block, other = other, block
                 if kind:
-                    k.multiply(plan.dense[index], block, other)
+                    k.multiply(plan.dense[index], block, other, width)
                     block, other = other, block
                 matrix = 0 if kind else index
                 k.store(
-                    block, after, rest, low_step, high_step,
+                    block, after, rest, low_step, high_step, width,
                     plan.sources[matrix], plan.factors[matrix],
                 )  # fmt: skip
         last = slots[units if keep else units & 1]
@@ -87,8 +90,8 @@ def backward(
     (n_tiles, n_batched, L).
     """
     lanes, size = grad.shape[2], states.shape[2]
-    width = max(min(WIDTH, size >> 4), lanes)
-    work = work_space(plan, lanes, width, states)
+    width = width_of(lanes, size)
+    work = work_space(plan, lanes, states)
     lam = np.empty(size, states.dtype)
     slopes = np.empty(products.shape[1:], states.dtype)
     for tile in range(first_tile, last_tile):
@@ -120,16 +123,15 @@ def unit_back(plan, u, products, lanes, width, work, state, lam, slopes):
         if chain >= 0:
             widen(products[chain], lanes, width, work.wide[digit], False)
             widen(products[chain], lanes, width, work.back_wide[digit], True)
-            for e in range(16):
-                rows.fill(work.sums[digit, e], 0)
-    for rest in range(uint64(0), uint64(state.size) >> uint64(4), uint64(width)):
-        k.load(lam, other, rest, low_step, high_step)
+            rows.fill(work.sums[digit], 0)
+    for rest in range(uint64(0), uint64(state.size) >> uint64(4), width):
+        k.load(lam, other, rest, low_step, high_step, width)
         if kind:
-            k.multiply(plan.dense[index].T, other, after)
+            k.multiply(plan.dense[index].T, other, after, width)
         else:
-            k.scatter(other, after, plan.sources[index], plan.factors[index])
+            k.scatter(other, after, width, plan.sources[index], plan.factors[index])
         if some:
-            k.load(state, block, rest, low_step, high_step)
+            k.load(state, block, rest, low_step, high_step, width)
         for digit in range(1, -1, -1):
             if plan.units[u, 2 + digit] < 0:
                 continue
@@ -137,19 +139,20 @@ def unit_back(plan, u, products, lanes, width, work, state, lam, slopes):
                 before = block
                 if digit and plan.units[u, 2] >= 0:
                     # what the higher qubit's chain meets has gone through the lower one's
-                    k.apply(block, 0, work.wide[0], other)
+                    k.apply(block, 0, work.wide[0], other, width)
                     before = other
-                k.collect(after, before, digit, work.sums[digit])
-            k.apply(after, digit, work.back_wide[digit], other)
+                k.collect(after, before, digit, work.sums[digit], width)
+            k.apply(after, digit, work.back_wide[digit], other, width)
             after, other = other, after
         k.store(
-            after, lam, rest, low_step, high_step,
+            after, lam, rest, low_step, high_step, width,
             plan.sources[0], plan.factors[0],
         )  # fmt: skip
     one = lam[0] * 0 + 1
     for digit in range(2):
         if work.turns[digit]:
             total = slopes[plan.units[u, 2 + digit]]
-            for e in range(16):
-                for column in range(0, width, lanes):
-                    rows.add(total[e], one, work.sums[digit, e, column : column + lanes])
+            for e in range(uint64(0), uint64(16)):
+                for column in range(uint64(0), width, uint64(lanes)):
+                    at = e * k.STRIDE + column
+                    rows.add(total[e], one, work.sums[digit, at : at + uint64(lanes)])

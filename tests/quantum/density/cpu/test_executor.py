@@ -82,7 +82,7 @@ def test_threads_and_tiles_change_nothing(monkeypatch):
     engine = engine_of(3, TOGETHER)
     values = values_for(engine, 21)
     whole, _ = both(engine, values)
-    monkeypatch.setattr(module, "MAX_LANES", 4)
+    monkeypatch.setattr(module, "WIDTH", 4)
     monkeypatch.setattr(module, "THREAD_WORK", 1)
     before = torch.get_num_threads()
     try:
