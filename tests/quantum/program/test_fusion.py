@@ -41,7 +41,7 @@ def test_merged_gates_equal_the_slow_twin(data, num_qubits, twin, engine, twin_j
 
 @pytest.mark.slow
 @pytest.mark.parametrize("num_qubits", [3, 4, 5])
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=120, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_merged_gates_equal_the_slow_twin_on_many_circuits(
     data, num_qubits, twin, engine, twin_jacobian
