@@ -111,10 +111,8 @@ def test_random_faults_never_submit_twice(buy, store):
 
 @pytest.mark.slow
 def test_two_hundred_keys_under_random_faults(buy, store):
-    service, keys = (
-        unreliable_for_hours(1, 0.6),
-        60 if store.engine.dialect.name == "postgresql" else 200,
-    )
+    service = unreliable_for_hours(1, 0.6)
+    keys = 60 if store.engine.dialect.name == "postgresql" else 200
     for number in range(keys):
         found = buy(service, [float(number)], mode="batch", policy=HOURS)
         assert found[0] == pytest.approx(np.cos(number))
