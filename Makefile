@@ -63,7 +63,7 @@ endef
 
 # On the lowest versions that pyproject.toml allows.
 lowest: .venv-lowest/.ready
-	.venv-lowest/bin/python -m pytest $(filter-out tests/model tests/training,$(SHORT))
+	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal $(filter-out tests/model tests/training,$(SHORT))
 
 .venv-lowest/.ready: pyproject.toml constraints-lowest.txt
 	$(call try-wheel,.venv-lowest,constraints-lowest.txt)
@@ -77,7 +77,7 @@ newest:
 # The same, and the short tests on them.
 newest-tests: newest
 	$(call INSTALL,.venv-newest) -c constraints-newest.txt -e '.[all]' pytest pytest-xdist hypothesis
-	.venv-newest/bin/python -m pytest $(SHORT)
+	.venv-newest/bin/python -m pytest -n 2 --dist worksteal $(SHORT)
 
 docs: $(READY)
 	$(BIN)/python docs/make_cli_reference.py

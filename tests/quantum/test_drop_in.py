@@ -253,7 +253,7 @@ def test_the_networks_precision_reaches_values_and_gradients(
 
 @pytest.mark.slow
 def test_gradients_have_the_spread_that_their_precision_promises(make_network, weights):
-    precision, size = 0.05, 500
+    precision, size = 0.05, 250
     network = make_network(estimator=StatevectorEstimator(seed=3), default_precision=precision)
     layer = QuantumLayer(network, weights)
     exact = QuantumLayer(make_network(), weights)
@@ -264,7 +264,7 @@ def test_gradients_have_the_spread_that_their_precision_promises(make_network, w
         module(rows)[:, 1].sum().backward()  # ⟨Z⟩ of qubit 1: x1 enters once, with two terms
         found.append(rows.grad[:, 1])
     errors = found[0] - found[1]
-    assert float(errors.std()) == pytest.approx(precision / 2**0.5, rel=0.1)
+    assert float(errors.std()) == pytest.approx(precision / 2**0.5, rel=0.15)
     assert abs(float(errors.mean())) < 4 * precision / 2**0.5 / size**0.5
 
 
