@@ -34,6 +34,7 @@ from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 from qvlm_qiskit.quantum.program.angles import AngleTable, ParameterIndex
+from qvlm_qiskit.quantum.program.evolutions import commuting_rotations
 
 MAX_DENSE_QUBITS = 6
 """A fixed gate on more qubits is taken apart by its definition instead of becoming a matrix."""
@@ -196,6 +197,9 @@ class ProgramBuilder:
             self.operations.append(self._load(operation.params))
         elif operation.name in _ROTATIONS and _is_standard(operation):
             self._append_rotations(operation, qubits)
+        elif (rotations := commuting_rotations(operation)) is not None:
+            for letters, places, angle in rotations:
+                self._append_rotation(letters, [qubits[q] for q in places], angle, 1.0)
         elif (
             _has_parameters(operation)
             or len(qubits) > MAX_DENSE_QUBITS
@@ -223,14 +227,21 @@ class ProgramBuilder:
         )
 
     def _append_rotations(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> None:
-        for paulis, parameter, factor in _ROTATIONS[operation.name]:
-            x = sum(1 << q for q, p in zip(qubits, paulis, strict=True) if p in "XY")
-            z = sum(1 << q for q, p in zip(qubits, paulis, strict=True) if p in "ZY")
+        for letters, parameter, factor in _ROTATIONS[operation.name]:
             if parameter is None:
-                row = self.angles.add(factor, 1.0, self.index_of)
+                self._append_rotation(letters, qubits, factor, 1.0)
             else:
-                row = self.angles.add(operation.params[parameter], factor, self.index_of)
-            self.operations.append(PauliRotation(x, z, row))
+                self._append_rotation(letters, qubits, operation.params[parameter], factor)
+
+    def _append_rotation(
+        self, letters: str, qubits: Sequence[QubitIndex], angle: Any, factor: float
+    ) -> None:
+        """Append exp(-i·factor·angle/2·P); the first letter is on the first qubit."""
+        pairs = list(zip(qubits, letters, strict=True))
+        x = sum(1 << q for q, p in pairs if p in "XY")
+        z = sum(1 << q for q, p in pairs if p in "ZY")
+        row = self.angles.add(angle, factor, self.index_of)
+        self.operations.append(PauliRotation(x, z, row))
 
     def _append_definition(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> None:
         if operation.name in ("reset", "measure", "initialize"):
