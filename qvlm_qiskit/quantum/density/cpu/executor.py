@@ -111,7 +111,8 @@ class DensityExecutor:
     def _lanes(self, dtype: Any, batch: int) -> int:
         """Samples per tile."""
         fit = max(MIN_LANES, TILE_BYTES // (np.dtype(dtype).itemsize << 2 * self.plan.num_qubits))
-        share = -(-batch // torch.get_num_threads())
+        # every thread gets a tile before tiles get wider
+        share = -(-batch // _threads((batch << 2 * self.plan.num_qubits) * self.slots()))
         lanes = 1
         while lanes < min(WIDTH, fit, share):
             lanes *= 2
