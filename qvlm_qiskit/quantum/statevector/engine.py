@@ -265,8 +265,7 @@ def _terms(program: Program, observables: Sequence[SparsePauliOp]) -> list[Term]
                     f"observable {column} is not Hermitian: coefficient {coefficient}"
                 )
             pairs = list(zip(label, qubits, strict=True))
-            # an idle qubit stays in |0⟩: ⟨Z⟩ = 1, ⟨X⟩ = ⟨Y⟩ = 0
-            if any(pauli in "XY" and qubit not in position for pauli, qubit in pairs):
+            if program.vanishes(pairs):
                 continue
             x = sum(1 << position[q] for p, q in pairs if p in "XY" and q in position)
             z = sum(1 << position[q] for p, q in pairs if p in "ZY" and q in position)
