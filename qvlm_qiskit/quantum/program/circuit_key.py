@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from qiskit.circuit import ControlFlowOp, ParameterExpression, QuantumCircuit
 
+from qvlm_qiskit.basics.conditions import condition_key
 from qvlm_qiskit.basics.late_definitions import is_late
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
-from qvlm_qiskit.quantum.program.conditions import condition_key
 from qvlm_qiskit.quantum.program.program import definition_of
 
 

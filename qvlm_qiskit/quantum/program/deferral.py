@@ -24,8 +24,8 @@ from qiskit.circuit import (
 )
 from qiskit.circuit.library import CXGate, SwapGate
 
+from qvlm_qiskit.basics.conditions import Bits, bits_of, chosen_block
 from qvlm_qiskit.errors import CircuitError
-from qvlm_qiskit.quantum.program.conditions import Bits, bits_of, chosen_block
 
 MAX_CONDITION_BITS = 6
 """A decision is worked out for all values of its bits."""
