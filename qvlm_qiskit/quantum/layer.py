@@ -407,7 +407,12 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     ) -> Tensor:
         estimator = cast(DifferentiableEstimator, self.active_estimator)
         dtype = torch.float64 if rows.dtype == torch.float64 else estimator.real_dtype
-        batched, shared = joined(widened(rows), widened(weight.to(rows.device)))
+        batched, shared = widened(rows), widened(weight.to(rows.device))
+        if shared.dim() == 2 and engine is self._row_engine and features is None:
+            values = self._compiled(False).in_groups(batched, shared, dtype, engine)
+            if values is not None:
+                return values
+        batched, shared = joined(batched, shared)
         # complex products have no half-precision form, and autocast would round the read-out
         kind = rows.device.type
         rounds = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
@@ -418,11 +423,14 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             return engine.expectations(batched, shared, start, dtype)
 
     def _compiled(self, per_row: bool) -> StatevectorEngine:
-        found = self._row_engine if per_row else self._engine
+        found, other = self._engine, self._row_engine
+        if per_row:
+            found, other = other, found
         if found is None:
             network = self.neural_network
             parameters = [*network.input_params, *network.weight_params]
-            program = compile_circuit(network.circuit, parameters)
+            known = None if other is None else other.program
+            program = known or compile_circuit(network.circuit, parameters)
             observables = [as_pauli_sum(o) for o in network.observables]
             batched = len(parameters) if per_row else network.num_inputs
             found = StatevectorEngine(program, observables, batched)

@@ -100,6 +100,40 @@ def test_weights_per_sample_are_separate_layers(one, make_network, shape, machin
     assert one.weight.grad is None
 
 
+def test_large_groups_are_swept_one_by_one_with_the_same_result(make_network):
+    """Enough samples per group that gates of shared angles are made once for all of them."""
+    layer = QuantumLayer(make_network(), numbers(GROUPS, 3), groups=GROUPS).double()
+    inputs, outer = numbers(19, GROUPS, 2), numbers(19, GROUPS, 4, seed=1)
+    found = gradients(layer, inputs, layer.weight, outer)
+    assert layer._engine is not None
+    weights = layer.weight.detach()
+    own = [QuantumLayer(make_network(), weights[k].numpy()).double() for k in range(GROUPS)]
+    for k, one in enumerate(own):
+        with torch.no_grad():
+            one.weight.copy_(weights[k])
+        part = gradients(one, inputs[:, k], one.weight, outer[:, k])
+        close((found[0][:, k], found[1][:, k], found[2][k]), part, 1e-12)
+        close([second(layer, inputs)[k]], [second(one, inputs[:, k])], 1e-10)
+
+
+def second(layer, inputs):
+    """The gradient of a squared gradient."""
+    loss = layer(inputs).square().sum()
+    (first,) = torch.autograd.grad(loss, layer.weight, create_graph=True)
+    (found,) = torch.autograd.grad(first.square().sum(), layer.weight)
+    return found
+
+
+def test_angles_of_inputs_and_weights_together_are_taken_row_by_row():
+    x, w = ParameterVector("x", 1), ParameterVector("w", 1)
+    circuit = QuantumCircuit(1)
+    circuit.ry(x[0] + 2 * w[0], 0)
+    layer = QuantumLayer(make_qnn(circuit, list(x), list(w)), groups=2).double()
+    inputs = numbers(10, 2, 1)
+    expected = torch.cos(inputs + 2 * layer.weight)
+    torch.testing.assert_close(layer(inputs), expected, atol=1e-12, rtol=0)
+
+
 def test_weights_broadcast_against_the_leading_dimensions(layer, one):
     inputs = numbers(2, GROUPS, 2)
     per_sample = numbers(2, GROUPS, 3, seed=4)
