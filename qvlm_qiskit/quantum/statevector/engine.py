@@ -217,7 +217,15 @@ class StatevectorEngine:
         """Final states ``(B, 2**n)`` of ``program``; arguments as in :meth:`expectations`.
 
         What no observable sees is not computed; without observables, nothing is left out.
+
+        Raises:
+            CircuitError: The circuit measures or resets in its middle.
         """
+        if self.program.measured:
+            raise CircuitError(
+                "a circuit that measures or resets in its middle ends in a mixture, not in one "
+                "state: ask for expectation values"
+            )
         shared_angles, batched_angles = self._angles(batched, shared)
         start = self._amplitudes(batched, shared)
         return self.tensor_executor.states(shared_angles, batched_angles, start, batched.dtype)

@@ -15,6 +15,7 @@ from qvlm_qiskit.quantum import BatchedEstimatorGradient, make_qnn
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
 from qvlm_qiskit.quantum.program.deferral import is_dynamic
 from qvlm_qiskit.quantum.program.program import compile_circuit
+from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from tests.quantum.program.dynamic import branch_values, random_circuit
 
 OBSERVABLES = [SparsePauliOp(s) for s in ("ZII", "IZI", "IIZ", "XXX", "YIX", "ZZZ", "IXZ")]
@@ -135,6 +136,15 @@ def test_a_measured_qubit_has_no_phase():
     circuit.h(0)
     again = TorchEstimator().run([(circuit, ["IX", "IZ", "ZX", "ZZ"])]).result()[0].data.evs
     np.testing.assert_allclose(again, [0, 0, 1, 0], atol=1e-6)
+
+
+def test_there_is_no_final_state_of_many_outcomes():
+    circuit = QuantumCircuit(1, 1)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    engine = StatevectorEngine(compile_circuit(circuit), [], 0)
+    with pytest.raises(CircuitError, match="mixture"):
+        engine.states(torch.zeros(1, 0), torch.zeros(0))
 
 
 def test_a_qubit_is_used_again_after_a_reset():
