@@ -22,7 +22,7 @@ from qvlm_qiskit.backends.compilation.placement import (
     states_errors,
 )
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, target_digest
-from qvlm_qiskit.backends.pubs.unmeasured import without_clbits
+from qvlm_qiskit.backends.pubs.unmeasured import check_dynamic, is_dynamic, without_clbits
 from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.basics.late_definitions import without_idle_resets
 from qvlm_qiskit.basics.locks import new_lock
@@ -108,6 +108,7 @@ class Compiler:
             `DEFAULT_TRIALS`, or one where the first needs more than `MAX_GATES_FOR_TRIALS`
             two-qubit gates.
         calibration_date: When the target was calibrated, where that is known.
+        dynamic: The device for circuits that measure in their middle; None where none run.
     """
 
     def __init__(
@@ -118,13 +119,15 @@ class Compiler:
         *,
         trials: int | None = None,
         calibration_date: str | None = None,
+        dynamic: Target | None = None,
     ) -> None:
         self.target = target
         self.optimization_level = optimization_level
         self.seed = seed or 0
         self.trials = trials
         self.calibration_date = calibration_date
-        self._managers: dict[int, Any] = {}
+        self.dynamic = dynamic
+        self._managers: dict[tuple[int, bool], Any] = {}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -166,6 +169,10 @@ class Compiler:
     def isa(self, circuit: QuantumCircuit) -> IsaCircuit:
         """The transpiled circuit, from the cache when an equal one was compiled before."""
         self._check(circuit)
+        if self.dynamic is not None and is_dynamic(bare := without_idle_resets(circuit)):
+            check_dynamic(bare, self.dynamic)
+            name = (self.fingerprint, circuit_digest(bare), "dynamic")
+            return _cache.get(name, lambda: self._transpile(bare, 0, self.dynamic))
         circuit = without_idle_resets(without_clbits(circuit))
         key = (self.fingerprint, circuit_digest(circuit))
         return _cache.get(key, lambda: self._best(circuit))
@@ -195,17 +202,21 @@ class Compiler:
                 best = other
         return best
 
-    def _transpile(self, circuit: QuantumCircuit, trial: int) -> IsaCircuit:
-        if trial not in self._managers:
+    def _transpile(
+        self, circuit: QuantumCircuit, trial: int, dynamic: Target | None = None
+    ) -> IsaCircuit:
+        """One try; a dynamic circuit stays on the qubits that the transpiler chooses."""
+        manager = trial, dynamic is not None
+        if manager not in self._managers:
             sequence = np.random.SeedSequence([self.seed, trial])
-            self._managers[trial] = generate_preset_pass_manager(
+            self._managers[manager] = generate_preset_pass_manager(
                 self.optimization_level,
-                target=self.target,
+                target=dynamic or self.target,
                 seed_transpiler=int(sequence.generate_state(1)[0]) >> 1,
             )
         try:
             with transpiling:
-                compiled = self._managers[trial].run(circuit)
+                compiled = self._managers[manager].run(circuit)
         except TranspilerError as ex:
             raise CircuitError(f"the circuit can't be compiled for this device: {ex}") from ex
         _drop_idle_phase(compiled)
@@ -216,7 +227,7 @@ class Compiler:
             else tuple(layout.final_index_layout(filter_ancillas=True))
         )
         stated = states_errors(self.target)
-        if stated and self.optimization_level > 0:
+        if stated and self.optimization_level > 0 and dynamic is None:
             placement = best_placement(compiled, self.target, final)
             compiled, final = moved(compiled, placement), tuple(placement[q] for q in final)
         return IsaCircuit(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.circuit.controlflow import get_control_flow_name_mapping
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.primitives import EstimatorV2 as AerEstimator
@@ -208,11 +209,22 @@ def _noise_free(
         num_qubits=_most_qubits(simulator),
         options=options,
         device=estimator,
-        compiler=compiler_for(target, options),
+        # exact values come from states, which single outcomes have many of
+        compiler=compiler_for(
+            target, options, dynamic=None if precision is None else _dynamic_target(simulator)
+        ),
         default_precision=precision,
         device_options={"device": device},
         notes=notes,
     )
+
+
+def _dynamic_target(simulator: AerSimulator) -> Target:
+    names = [*AER_GATES, *AER_GATES_2Q, "delay", "measure", "reset"]
+    target = Target.from_configuration(names, num_qubits=_most_qubits(simulator))
+    for name, operation in get_control_flow_name_mapping().items():
+        target.add_instruction(operation, name=name)
+    return target
 
 
 def _most_qubits(simulator: AerSimulator) -> int:

@@ -71,7 +71,9 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         num_qubits=target.num_qubits,
         options=options,
         device=_estimator(spec, target, options, precision),
-        compiler=compiler_for(target, options, date),
+        compiler=compiler_for(
+            target, options, date, dynamic=None if exact or options.method == "density" else target
+        ),
         wrappers=mitigation_wrappers(
             options.steps,
             MitigatedDevice(

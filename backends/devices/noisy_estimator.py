@@ -18,6 +18,7 @@ from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
 from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.pubs.shots import content_seed
+from qvlm_qiskit.backends.pubs.unmeasured import is_dynamic
 from qvlm_qiskit.backends.pubs.work import Work
 from qvlm_qiskit.errors import CapacityError
 
@@ -134,7 +135,7 @@ class NoisyEstimator(BaseEstimatorV2):
             )
 
     def _run_pub(self, pub: EstimatorPub) -> PubResult:
-        qubits = active_qubits(pub.circuit, pub.observables)
+        qubits = active_qubits(pub.circuit, pub.observables, dynamic=self.method != "density")
         if self._takes(pub):
             rng = np.random.default_rng(content_seed(self.seed, pub_digest(pub)))
             result = self.density.evaluate(pub, rng)
@@ -154,7 +155,7 @@ class NoisyEstimator(BaseEstimatorV2):
         """Whether the engine runs the pub; with "density" it refuses itself what is too large."""
         if self.method != "auto":
             return self.method == "density"
-        return _acting(pub.circuit) <= DENSITY_QUBITS
+        return _acting(pub.circuit) <= DENSITY_QUBITS and not is_dynamic(pub.circuit)
 
 
 def _acting(circuit: QuantumCircuit) -> int:

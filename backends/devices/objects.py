@@ -99,7 +99,7 @@ def _sampled(
         num_qubits=target.num_qubits,
         options=options,
         device=SampledEstimator(reduced, options.seed, precision),
-        compiler=compiler_for(target, options),
+        compiler=compiler_for(target, options, dynamic=target),
         wrappers=mitigation_wrappers(options.steps, known),
         default_precision=precision,
         device_options={"object": name},

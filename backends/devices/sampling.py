@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
+from qiskit.circuit import Clbit
 from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import PassManager, Target
@@ -37,9 +38,10 @@ from qvlm_qiskit.backends.pubs.pauli_terms import (
     pauli_terms,
 )
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, shots_of_precision
+from qvlm_qiskit.backends.pubs.unmeasured import is_dynamic
 from qvlm_qiskit.backends.pubs.work import Work
 from qvlm_qiskit.basics.caches import LruCache
-from qvlm_qiskit.errors import BackendError, CapacityError
+from qvlm_qiskit.errors import BackendError, CapacityError, CircuitError
 
 # Rows side by side on the cores. Threads inside one small circuit wait for each other instead:
 # measured 14 times slower at 4 qubits on a busy machine.
@@ -110,7 +112,8 @@ class SampledEstimator(BaseEstimatorV2):
             precision: For pubs that name none; ⌈1/precision²⌉ shots per measured circuit.
 
         Raises:
-            CircuitError: Measurements or control flow in a circuit.
+            CircuitError: A circuit that measures at its end, or one that measures in its middle
+                where there is noise that can't be written into such a circuit.
             CapacityError: More active qubits than can be simulated.
             BackendError: Aer fails.
         """
@@ -123,7 +126,7 @@ class SampledEstimator(BaseEstimatorV2):
         """The circuits that `run` would measure, as one job."""
         work = []
         for pub in pubs:
-            qubits = active_qubits(pub.circuit, pub.observables)
+            qubits = active_qubits(pub.circuit, pub.observables, dynamic=True)
             _check_simulable(qubits)
             digest = circuit_digest(pub.circuit)
             plan = _Plan.of(pub, qubits)
@@ -148,7 +151,7 @@ class SampledEstimator(BaseEstimatorV2):
         return 1.0
 
     def _run_pub(self, pub: EstimatorPub) -> PubResult:
-        qubits = active_qubits(pub.circuit, pub.observables)
+        qubits = active_qubits(pub.circuit, pub.observables, dynamic=True)
         _check_simulable(qubits)
         digest = circuit_digest(pub.circuit)
         shots = shots_of_precision(pub.precision)
@@ -174,6 +177,20 @@ class SampledEstimator(BaseEstimatorV2):
             },
         )
 
+    def _with_noise(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        """The circuit with what a simulator's noise model can't say.
+
+        Raises:
+            CircuitError: That is something, and the circuit measures in its middle.
+        """
+        written = self._written_out(circuit)
+        if written is not circuit and is_dynamic(circuit):
+            raise CircuitError(
+                "the circuit measures in its middle, where this noise has crosstalk or delays: it "
+                "runs under noise without them, and on 'aer' and 'statevector'"
+            )
+        return written
+
     def _simulator(self, qubits: tuple[int, ...]) -> ReducedSimulator:
         return self._simulators.get(qubits, lambda: self._reduced(qubits))
 
@@ -184,7 +201,7 @@ class SampledEstimator(BaseEstimatorV2):
         return self._circuits.get(
             (digest, qubits, tuple(sorted(basis.items()))),
             lambda: _with_measurements(
-                restrict_circuit(self._written_out(circuit), qubits),
+                restrict_circuit(self._with_noise(circuit), qubits),
                 basis,
                 self._simulator(qubits).target,
             ),
@@ -280,7 +297,8 @@ class _Outcomes:
     def of(cls, per_row: list[dict[str, int]], measured: list[int]) -> _Outcomes:
         sizes = [len(counts) for counts in per_row]
         total = sum(sizes)
-        keys = (int(key, 16) for counts in per_row for key in counts)
+        read = (1 << len(measured)) - 1  # behind them are bits that the circuit itself measures
+        keys = (int(key, 16) & read for counts in per_row for key in counts)
         numbers = (number for counts in per_row for number in counts.values())
         return cls(
             bit={qubit: i for i, qubit in enumerate(measured)},
@@ -372,15 +390,29 @@ def _with_measurements(
 ) -> QuantumCircuit:
     """The circuit with a change of basis and its measurements."""
     rotation = basis_change(circuit.num_qubits, basis, target)
-    measured = QuantumCircuit(circuit.num_qubits, len(basis), global_phase=circuit.global_phase)
-    measured.compose(circuit, inplace=True, copy=False)
+    measured = QuantumCircuit(circuit.num_qubits, global_phase=circuit.global_phase)
+    measured.add_bits([*(Clbit() for _ in basis), *circuit.clbits])
+    for register in circuit.cregs:
+        measured.add_register(register)
+    measured.compose(circuit, clbits=circuit.clbits, inplace=True, copy=False)
     measured.compose(rotation, inplace=True)
     measured.measure(sorted(basis), range(len(basis)))
     return measured
 
 
-def compiler_for(target: Target, options: BackendOptions, date: str | None = None) -> Compiler:
+def compiler_for(
+    target: Target,
+    options: BackendOptions,
+    date: str | None = None,
+    dynamic: Target | None = None,
+) -> Compiler:
     """The compiler that a backend's options ask for.
+
+    Args:
+        target: The device.
+        options: What it was opened with.
+        date: When the target was calibrated.
+        dynamic: The device for circuits that measure in their middle, which nothing mitigates.
 
     Raises:
         MitigationError: The mitigation takes no gates of any angle, and the device has no others.
@@ -393,4 +425,5 @@ def compiler_for(target: Target, options: BackendOptions, date: str | None = Non
         options.seed,
         trials=options.layout_trials,
         calibration_date=date,
+        dynamic=dynamic if options.mitigation == "none" else None,
     )

@@ -16,22 +16,30 @@ from qiskit.providers import BackendV2, Options
 from qiskit.quantum_info import SparseObservable
 from qiskit.transpiler import Target
 
-from qvlm_qiskit.backends.pubs.unmeasured import check_unmeasured
+from qvlm_qiskit.backends.pubs.unmeasured import check_unmeasured, is_dynamic
 from qvlm_qiskit.errors import BackendError
 
 # Neither acts on a qubit that nothing else acts on.
 _PASSIVE = ("barrier", "delay")
 
 
-def active_qubits(circuit: QuantumCircuit, observables: ObservablesArray) -> tuple[int, ...]:
+def active_qubits(
+    circuit: QuantumCircuit, observables: ObservablesArray, dynamic: bool = False
+) -> tuple[int, ...]:
     """Ascending indices of the qubits with a gate or with a non-identity factor to measure.
 
     Qubit 0 alone when there are none, since a circuit needs a qubit.
 
+    Args:
+        circuit: On all qubits.
+        observables: On the same.
+        dynamic: Whether the circuit may measure in its middle.
+
     Raises:
-        CircuitError: The circuit measures or has control flow.
+        CircuitError: The circuit measures or has control flow, and may not.
     """
-    check_unmeasured(circuit)
+    if not (dynamic and is_dynamic(circuit)):
+        check_unmeasured(circuit)
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
     active = {
         index[bit] for item in circuit.data if item.name not in _PASSIVE for bit in item.qubits
@@ -45,12 +53,16 @@ def restrict_circuit(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumC
     """The same instructions on len(qubits) qubits; device qubit qubits[i] becomes qubit i."""
     position = {circuit.qubits[qubit]: i for i, qubit in enumerate(qubits)}
     reduced = QuantumCircuit(len(qubits), global_phase=circuit.global_phase)
+    if is_dynamic(circuit):
+        reduced.add_bits(circuit.clbits)
+        for register in circuit.cregs:
+            reduced.add_register(register)
     for item in circuit.data:
         kept = [position[bit] for bit in item.qubits if bit in position]
         if item.name == "barrier":
             reduced.barrier(kept)
         elif kept:
-            reduced.append(item.operation, kept, copy=False)
+            reduced.append(item.operation, kept, item.clbits, copy=False)
     return reduced
 
 

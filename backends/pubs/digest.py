@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -22,6 +22,7 @@ from qiskit.circuit import (
     AnnotatedOperation,
     Barrier,
     CircuitInstruction,
+    ControlFlowOp,
     Delay,
     Measure,
     Parameter,
@@ -32,6 +33,7 @@ from qiskit.circuit.library import UnitaryGate
 
 from qvlm_qiskit.backends.pubs.expressions import expression_bytes
 from qvlm_qiskit.basics.caches import LruCache
+from qvlm_qiskit.basics.conditions import condition_key
 from qvlm_qiskit.errors import CircuitError
 
 # Bumped when the same bytes would come to mean something else: old keys then never meet new ones.
@@ -51,8 +53,8 @@ def circuit_digest(circuit: QuantumCircuit) -> str:
     """The SHA-256 (hex) of the circuit's content.
 
     Raises:
-        CircuitError: An instruction whose action can't be read from the circuit: control flow, or
-            an opaque gate without definition or matrix.
+        CircuitError: An instruction whose action can't be read from the circuit: an opaque gate
+            without definition or matrix.
     """
     known = _unchanged.get()
     if known is None:
@@ -157,15 +159,19 @@ def _circuit_bytes(circuit: QuantumCircuit) -> bytes:
         qubits = [index[bit] for bit in instruction.qubits]
         clbits = [clbit[bit] for bit in instruction.clbits]
         parts.append(repr((instruction.name, qubits, clbits)).encode())
-        parts.append(_instruction_bytes(instruction))
+        parts.append(_instruction_bytes(instruction, clbit))
     return b"".join(_framed(part) for part in parts)
 
 
-def _instruction_bytes(instruction: Any) -> bytes:
+def _instruction_bytes(instruction: Any, clbit: Mapping[Any, int]) -> bytes:
     if instruction.is_standard_gate():
         return b"S" + b"".join(_framed(_value_bytes(value)) for value in instruction.params)
     # Only the operation itself has all parameters: the instruction leaves matrices out.
     operation = instruction.operation
+    if isinstance(operation, ControlFlowOp):
+        decided = repr(condition_key(operation, clbit)).encode()
+        blocks = (hashlib.sha256(_circuit_bytes(block)).digest() for block in operation.blocks)
+        return b"F" + b"".join(_framed(part) for part in (decided, *blocks))
     parts = [_value_bytes(value) for value in getattr(operation, "params", ())]
     parts.append(repr(getattr(operation, "ctrl_state", None)).encode())
     parts.append(repr(getattr(operation, "unit", None)).encode())
@@ -177,7 +183,7 @@ def _instruction_bytes(instruction: Any) -> bytes:
         parts.append(repr(operation.modifiers).encode())
         base = CircuitInstruction(operation.base_op, QuantumRegister(operation.base_op.num_qubits))
         parts.append(repr(base.name).encode())
-        parts.append(_instruction_bytes(base))
+        parts.append(_instruction_bytes(base, {}))
         return b"M" + b"".join(_framed(part) for part in parts)
     # Walked at every call: a definition is a circuit that anybody may change in place.
     parts.append(_definition_bytes(operation))
@@ -218,9 +224,6 @@ def _value_bytes(value: Any) -> bytes:
         return b"A" + repr((plain.dtype.str, plain.shape)).encode() + bytes(plain.tobytes())
     if value is None:
         return b"N"
-    if isinstance(value, Iterable) and not isinstance(value, QuantumCircuit):
+    if isinstance(value, Iterable):
         return b"L" + b"".join(_framed(_value_bytes(item)) for item in value)
-    raise CircuitError(
-        f"a parameter of type {type(value).__name__} has no canonical form here; circuits with "
-        "control flow can't be estimated by this platform"
-    )
+    raise CircuitError(f"a parameter of type {type(value).__name__} has no canonical form here")

@@ -1,10 +1,56 @@
-"""What an estimator's circuit may not do: measure, or decide by what was measured."""
+"""Circuits that measure in their middle, or decide by what was measured: few machines run them."""
 
 from __future__ import annotations
 
 from qiskit import QuantumCircuit
+from qiskit.circuit import ControlFlowOp
+from qiskit.transpiler import Target
 
 from qvlm_qiskit.errors import CircuitError
+
+_PASSIVE = ("barrier", "delay", "measure")
+
+
+def is_dynamic(circuit: QuantumCircuit) -> bool:
+    """Whether something happens behind a measurement or a reset, or is decided by bits.
+
+    What only measures at its end is not dynamic: that is an estimator's own business.
+    """
+    if circuit.has_control_flow_op():
+        return True
+    measured: set[object] = set()
+    for item in circuit.data:
+        if item.name == "reset" or (item.name not in _PASSIVE and measured & set(item.qubits)):
+            return True
+        if item.name not in _PASSIVE and item.clbits:
+            return True
+        measured |= set(item.qubits) if item.name == "measure" else set()
+    return False
+
+
+def check_dynamic(circuit: QuantumCircuit, target: Target) -> None:
+    """Refuse a dynamic circuit that needs what a target does not have.
+
+    Raises:
+        CircuitError: It names what.
+    """
+    missing = sorted(_needed(circuit) - set(target.operation_names))
+    if missing:
+        raise CircuitError(
+            f"the circuit has {', '.join(map(repr, missing))}, which this machine can't do: "
+            "'statevector' computes such circuits exactly, 'aer' runs them with shots"
+        )
+
+
+def _needed(circuit: QuantumCircuit) -> set[str]:
+    """Names of what no gate does, in the circuit and its blocks."""
+    names: set[str] = set()
+    for item in circuit.data:
+        if isinstance(item.operation, ControlFlowOp):
+            names |= {item.name}.union(*map(_needed, item.operation.blocks))
+        elif item.name in ("measure", "reset"):
+            names.add(item.name)
+    return names
 
 
 def check_unmeasured(circuit: QuantumCircuit) -> None:
@@ -15,8 +61,9 @@ def check_unmeasured(circuit: QuantumCircuit) -> None:
     """
     if circuit.has_control_flow_op():
         raise CircuitError(
-            "the circuit has control flow, which an estimator's circuit may not have: write its "
-            "branches as controlled gates"
+            "the circuit has control flow, which this backend does not run: 'statevector' computes "
+            "it exactly, 'aer' and noisy:* of a device run it with shots and without mitigation; "
+            "or write its branches as controlled gates"
         )
     found = next((item.name for item in circuit.data if item.clbits), None)
     if found is not None:

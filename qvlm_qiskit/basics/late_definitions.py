@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit import ParameterExpression
+from qiskit.circuit import ControlFlowOp, ParameterExpression
 from qiskit.exceptions import QiskitError
 from qiskit.primitives import DataBin, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
@@ -21,6 +21,8 @@ _LOADS = ("initialize", "ParameterizedInitialize")
 
 def is_late(operation: Any) -> bool:
     """Whether an instruction has parameters without values and can't be defined before."""
+    if isinstance(operation, ControlFlowOp):
+        return False
     given = getattr(operation, "params", ())
     if not any(isinstance(value, ParameterExpression) and value.parameters for value in given):
         return False

@@ -44,7 +44,7 @@ class ExpectationError:
 
 
 def capture_rows(model: HybridVLM, batch: PromptBatch, limit: int) -> dict[str, Rows]:
-    """The distinct inputs that a batch sends to every quantum layer.
+    """The distinct rows that a batch sends to every quantum layer.
 
     Args:
         model: In evaluation mode.
@@ -52,32 +52,40 @@ def capture_rows(model: HybridVLM, batch: PromptBatch, limit: int) -> dict[str, 
         limit: At most so many rows per layer, the first ones.
 
     Returns:
-        Per layer name, ``(rows, n_inputs)`` angles in radians.
+        Per layer name, ``(rows, n_inputs)`` angles in radians; where weights are not the layer's
+        one vector, ``(rows, n_inputs + n_weights)``.
     """
     listeners = {name: _Listening(layer) for name, layer in model.quantum_layers.items()}
     with ExitStack() as stack, torch.inference_mode():
         for name, layer in model.quantum_layers.items():
             stack.enter_context(layer.run_on(listeners[name]))
         model(**batch.inputs())
-    return {name: np.unique(listener.rows, axis=0)[:limit] for name, listener in listeners.items()}
+    return {name: listener.distinct(limit) for name, listener in listeners.items()}
 
 
 class _Listening(TorchEstimator):
-    """Exact, and remembers the inputs of every pub of one layer."""
+    """Exact, and remembers the parameter values of every pub of one layer."""
 
     def __init__(self, layer: QuantumLayer) -> None:
         super().__init__()
         network = layer.neural_network
         self._parameters = [*network.input_params, *network.weight_params]
-        self.rows: Rows = np.zeros((0, network.num_inputs))
+        self._inputs = network.num_inputs
+        self._weight = None if layer.groups is not None else _numbers(layer.weight)
+        self.rows: Rows = np.zeros((0, len(self._parameters)))
+
+    def distinct(self, limit: int) -> Rows:
+        """At most so many distinct rows, without the weights where they are the layer's."""
+        inputs, weights = np.split(self.rows, [self._inputs], axis=1)
+        own = self._weight is not None and bool((weights == self._weight).all())
+        return np.unique(inputs if own else self.rows, axis=0)[:limit]
 
     def run(self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None) -> Any:
         """Evaluate pubs as usual."""
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
         for pub in coerced:
             values = pub.parameter_values.as_array(self._parameters)
-            inputs = values[..., : self.rows.shape[1]].reshape(-1, self.rows.shape[1])
-            self.rows = np.concatenate([self.rows, inputs])
+            self.rows = np.concatenate([self.rows, values.reshape(-1, self.rows.shape[1])])
         return super().run(coerced)
 
 
@@ -93,11 +101,14 @@ def expectation_errors(
     """
     errors = []
     for name, layer in model.quantum_layers.items():
-        values = layer.weight.detach().double().cpu().numpy()
+        inputs, weights = np.split(rows[name], [layer.neural_network.num_inputs], axis=1)
+        if weights.shape[1] == 0:
+            weights = _numbers(layer.weight)
         with torch.inference_mode():
-            exact = layer(torch.as_tensor(rows[name])).double().cpu().numpy()
+            given = torch.as_tensor(inputs), torch.as_tensor(weights)
+            exact = layer.values(*given).double().cpu().numpy()
         with layer.run_on(backend):
-            measured = layer.evaluate_rows(rows[name], values)
+            measured = layer.evaluate_rows(inputs, weights)
         delta = measured - exact
         errors.append(
             ExpectationError(
@@ -108,3 +119,8 @@ def expectation_errors(
             )
         )
     return errors
+
+
+def _numbers(weight: torch.Tensor) -> Rows:
+    numbers: Rows = weight.detach().double().cpu().numpy()
+    return numbers

@@ -44,6 +44,13 @@ from qvlm_qiskit.quantum.machines import DifferentiableEstimator, Engine, Estima
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.operators import enrol, layer_values
 from qvlm_qiskit.quantum.program.program import compile_circuit
+from qvlm_qiskit.quantum.row_weights import (
+    check_groups,
+    initial_of_groups,
+    joined,
+    require_finite_rows,
+    rows_of,
+)
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from qvlm_qiskit.quantum.threads import check_threads
 from qvlm_qiskit.sampled_gradients import SampledMethod
@@ -73,24 +80,35 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     The trainable parameter is ``weight``, as in ``TorchConnector``; the second name ``_weights``
     that ``TorchConnector`` stores for the same tensor is accepted when loading and not written,
     because safetensors refuses two names for one tensor.
+
+    With ``groups=G``, ``weight`` is ``(G, n_weights)`` and inputs are ``(…, G, n_inputs)``: G
+    circuits side by side, each with weights of its own, in the time of one batch. A call can bring
+    other weights than the layer's, per sample or per group, such as a hypernetwork's; they get
+    gradients, and where rows are sent anywhere, two are equal if their weights are equal too.
     """
+
+    groups: int | None = None
 
     def __init__(
         self,
         neural_network: EstimatorQNN,
         initial_weights: Array | Tensor | None = None,
         sparse: bool | None = None,
+        groups: int | None = None,
     ) -> None:
         """Wrap a network.
 
         Args:
             neural_network: Any ``EstimatorQNN``. Set ``input_gradients=True`` on it if anything
                 before this layer is to be trained.
-            initial_weights: ``(n_weights,)``; by default uniform in [-1, 1].
+            initial_weights: ``(n_weights,)``; by default uniform in [-1, 1]. With groups also
+                ``(groups, n_weights)``.
             sparse: Only False or None: expectation values are dense.
+            groups: How many vectors of weights there are; None for one, without that dimension.
 
         Raises:
-            InputError: Not an ``EstimatorQNN``, or sparse output was asked for.
+            InputError: Not an ``EstimatorQNN``, sparse output was asked for, or groups that don't
+                fit the network or the initial weights.
         """
         if not isinstance(neural_network, EstimatorQNN):
             raise LayerInputError(
@@ -106,10 +124,16 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 "qubits: pass observables mapped with apply_layout, or use make_qnn",
                 stacklevel=2,
             )
+        if groups is not None:
+            check_groups(groups, neural_network.num_weights)
+            count = neural_network.num_weights
+            initial_weights = initial_of_groups(initial_weights, groups, count).numpy()
         super().__init__(neural_network, initial_weights, sparse)
         del self._parameters["_weights"]
+        self.groups = groups
         self._engine: StatevectorEngine | None = None
-        self._elsewhere: tuple[BaseEstimatorV2, Engine | None] | None = None
+        self._row_engine: StatevectorEngine | None = None
+        self._elsewhere: tuple[BaseEstimatorV2, dict[bool, Engine | None]] | None = None
         self._override: BaseEstimatorV2 | None = None
         self._differentiator: Differentiator | None = None
         self._shifts: tuple[BaseEstimatorGradient, BatchedEstimatorGradient] | None = None
@@ -118,7 +142,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
 
     @property
     def weight(self) -> Tensor:
-        """The trainable weights, ``(n_weights,)``."""
+        """The trainable weights, ``(n_weights,)``, with groups ``(groups, n_weights)``."""
         try:
             return cast(Tensor, self._parameters["weight"])
         except KeyError as error:  # while TorchConnector registers it
@@ -180,29 +204,44 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         """Derivatives that were below their standard error, where :meth:`run_on` skips those."""
         return None if self._differentiator is None else self._differentiator.skipped
 
-    def forward(self, input_data: Tensor | None = None) -> Tensor:
+    def forward(self, input_data: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
         """Expectation values of the network's observables.
 
         Args:
-            input_data: ``(…, n_inputs)`` of any float dtype, on any device; None for a network
-                without inputs.
+            input_data: ``(…, n_inputs)`` of any float dtype, on any device, with groups
+                ``(…, groups, n_inputs)``; None for a network without inputs.
+            weight: Instead of :attr:`weight`, of any float dtype: ``(n_weights,)`` for all rows, or
+                ``(…, n_weights)`` for each of them, with leading dimensions as those of the inputs,
+                the last of those, or ones that broadcast against them.
 
         Returns:
             ``(…, n_observables)`` of the input's dtype, on its device.
 
         Raises:
-            InputError: Wrong last dimension, or not a floating-point tensor.
+            InputError: Wrong last dimension, another number of groups, weights that don't fit, or
+                not a floating-point tensor.
         """
-        weight = self.weight
-        inputs = weight.new_zeros(0) if input_data is None else input_data
-        if inputs.shape[-1:] != (self.neural_network.num_inputs,) or not inputs.is_floating_point():
+        if input_data is None:
+            chosen = self.weight if weight is None else weight
+            input_data = self.weight.new_zeros(*chosen.shape[:-1], 0)
+        inputs, wanted = input_data, self.neural_network.num_inputs
+        if not inputs.is_floating_point() or not self._fits(inputs, wanted):
+            middle = "" if self.groups is None else f"{self.groups}, "
             raise LayerInputError(
-                f"expected a float tensor (…, {self.neural_network.num_inputs}), got "
+                f"expected a float tensor (…, {middle}{wanted}), got "
                 f"{str(inputs.dtype).removeprefix('torch.')} {tuple(inputs.shape)}"
             )
-        return self._outputs(inputs, None)
+        return self._outputs(inputs, None, weight)
 
-    def encode(self, features: Tensor, inputs: Tensor | None = None) -> Tensor:
+    def _fits(self, inputs: Tensor, width: int) -> bool:
+        """Whether the last dimensions are those of the layer."""
+        if self.groups is None:
+            return inputs.shape[-1:] == (width,)
+        return inputs.shape[-2:] == (self.groups, width)
+
+    def encode(
+        self, features: Tensor, inputs: Tensor | None = None, weight: Tensor | None = None
+    ) -> Tensor:
         """Expectation values for features that the circuit loads as amplitudes.
 
         The same as calling the layer with ``amplitude_angles(features)`` followed by ``inputs``.
@@ -213,6 +252,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             features: ``(…, 2**n)`` of any scale, for a network whose first 2ⁿ - 1 inputs are the
                 angles of an :class:`~qvlm_qiskit.quantum.AmplitudeEncoding` on all its qubits.
             inputs: ``(…, n_inputs - 2**n + 1)``: the network's other inputs.
+            weight: Instead of :attr:`weight`, as for calling the layer.
 
         Raises:
             InputError: The network doesn't start with such an encoding, or wrong dimensions.
@@ -220,19 +260,23 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         loaded = features.shape[-1] - 1
         rest = features.new_zeros(*features.shape[:-1], 0) if inputs is None else inputs
         if (
-            loaded + rest.shape[-1] != self.neural_network.num_inputs
+            not self._fits(rest, self.neural_network.num_inputs - loaded)
             or features.shape[:-1] != rest.shape[:-1]
             or not features.is_floating_point()
         ):
             raise LayerInputError(
-                f"expected float features and inputs for {self.neural_network.num_inputs} angles, "
+                f"expected float features and inputs for {self.neural_network.num_inputs} angles"
+                f"{'' if self.groups is None else f' of {self.groups} groups'}, "
                 f"got {features.dtype} {tuple(features.shape)} and {tuple(rest.shape)}"
             )
-        return self._outputs(rest, features)
+        return self._outputs(rest, features, weight)
 
-    def _outputs(self, inputs: Tensor, features: Tensor | None) -> Tensor:
+    def _outputs(self, inputs: Tensor, features: Tensor | None, given: Tensor | None) -> Tensor:
         """Values ``(…, n_observables)``; in a compiled program, by an operator of torch."""
         lead = inputs.shape[:-1]
+        weight = self.weight
+        if given is not None:
+            weight = rows_of(given, lead, self.neural_network.num_weights)
         rows, start = inputs, features
         if len(lead) != 1:
             size = math.prod(lead)
@@ -240,10 +284,10 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             start = None if features is None else features.reshape(size, features.shape[-1])
         if torch.compiler.is_dynamo_compiling():
             (columns,) = self.neural_network.output_shape
-            outputs: Tensor = layer_values(rows, self.weight, start, self._number, columns)
+            outputs: Tensor = layer_values(rows, weight, start, self._number, columns)
         else:
             check_threads()
-            outputs = self.values(rows, self.weight, start)
+            outputs = self.values(rows, weight, start)
         return outputs if len(lead) == 1 else outputs.reshape(*lead, outputs.shape[-1])
 
     def values(
@@ -253,7 +297,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
 
         Args:
             rows: ``(B, n_inputs)``, without those that features take the place of.
-            weight: ``(n_weights,)``.
+            weight: ``(n_weights,)``, or ``(R, n_weights)``: row i has weights i mod R.
             features: ``(B, 2**n)``: see :meth:`encode`.
             runs: False where only derivatives are wanted: then no estimator is asked for values
                 and those returned mean nothing.
@@ -262,17 +306,19 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             ``(B, n_observables)`` of the dtype of the features, or of the rows.
         """
         dtype = rows.dtype if features is None else features.dtype
+        per_row = weight.dim() == 2
         if isinstance(estimator := self.active_estimator, AskedAhead) and estimator.awaits(
-            rows, features
+            rows, features, weight if per_row else None
         ):
             (columns,) = self.neural_network.output_shape
             return rows.new_full((len(rows), columns), math.nan, dtype=dtype)
         require_finite("inputs", rows)
-        engine = self.differentiable_engine()
+        require_finite_rows(weight)
+        engine = self.differentiable_engine(per_row)
         start = None
         if features is not None:
             require_finite("features", features)
-            if self._loads(engine, features.shape[-1] - 1):
+            if self._loads(engine, features.shape[-1] - 1, per_row):
                 start = features
             else:
                 rows = torch.cat([amplitude_angles(features), rows], dim=-1)
@@ -283,13 +329,13 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         values = self._exact(engine, rows, weight, start)
         return values if values.dtype == dtype else values.to(dtype)
 
-    def _loads(self, engine: Engine | None, loaded: int) -> bool:
+    def _loads(self, engine: Engine | None, loaded: int, per_row: bool) -> bool:
         """Whether the engine takes features as its initial states.
 
         Raises:
             InputError: The circuit doesn't start by loading so many amplitudes.
         """
-        compiled = self._compiled()
+        compiled = self._compiled(per_row)
         if not compiled.loads_inputs(loaded):
             raise LayerInputError("this network's circuit doesn't start by loading amplitudes")
         exact = engine is compiled and self.passes_gradients
@@ -316,36 +362,45 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 stacklevel=6,
             )
 
-    def differentiable_engine(self) -> Engine | None:
+    def differentiable_engine(self, per_row: bool | None = None) -> Engine | None:
         """What autograd goes through in the next forward pass; None if that asks an estimator.
+
+        Args:
+            per_row: Whether it takes weights with every row; by default, whether the layer's are
+                weights of groups.
 
         Raises:
             CircuitError: The active estimator can't run the circuit.
             CapacityError: The circuit is too large for it.
         """
         estimator = self.active_estimator
+        per_row = self.groups is not None if per_row is None else per_row
         if not chose_no_gradient(self.neural_network):
             return None
         # what is compiled is defined without values; the check looks at every instruction
-        if self._engine is None and needs_values(self.neural_network.circuit):
+        is_compiled = (self._row_engine if per_row else self._engine) is not None
+        if not is_compiled and needs_values(self.neural_network.circuit):
             return None
         if type(estimator) is TorchEstimator:
             if estimator.default_precision != 0:
                 return None
             if estimator.noise is None:
-                return self._compiled()
+                return self._compiled(per_row)
             make = estimator.engine
         elif isinstance(estimator, DifferentiableEstimator):
             make = estimator.differentiable  # type: ignore[assignment]
         else:
             return None
         if self._elsewhere is None or self._elsewhere[0] is not estimator:
+            self._elsewhere = (estimator, {})
+        made = self._elsewhere[1]
+        if per_row not in made:
             network = self.neural_network
             parameters = [*network.input_params, *network.weight_params]
             observables = [as_pauli_sum(o) for o in network.observables]
-            made = make(network.circuit, observables, parameters, network.num_inputs)
-            self._elsewhere = (estimator, made)
-        return self._elsewhere[1]
+            batched = len(parameters) if per_row else network.num_inputs
+            made[per_row] = make(network.circuit, observables, parameters, batched)
+        return made[per_row]
 
     def _exact(
         self, engine: Engine, rows: Tensor, weight: Tensor, features: Tensor | None = None
@@ -353,6 +408,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         estimator = cast(DifferentiableEstimator, self.active_estimator)
         dtype = torch.float64 if rows.dtype == torch.float64 else estimator.real_dtype
         batched, shared = widened(rows), widened(weight.to(rows.device))
+        if shared.dim() == 2 and engine is self._row_engine and features is None:
+            values = self._compiled(False).in_groups(batched, shared, dtype, engine)
+            if values is not None:
+                return values
+        batched, shared = joined(batched, shared)
         # complex products have no half-precision form, and autocast would round the read-out
         kind = rows.device.type
         rounds = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
@@ -362,24 +422,34 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             start = None if features is None else widened(features).to(dtype)
             return engine.expectations(batched, shared, start, dtype)
 
-    def _compiled(self) -> StatevectorEngine:
-        if self._engine is None:
+    def _compiled(self, per_row: bool) -> StatevectorEngine:
+        found, other = self._engine, self._row_engine
+        if per_row:
+            found, other = other, found
+        if found is None:
             network = self.neural_network
             parameters = [*network.input_params, *network.weight_params]
-            program = compile_circuit(network.circuit, parameters)
+            known = None if other is None else other.program
+            program = known or compile_circuit(network.circuit, parameters)
             observables = [as_pauli_sum(o) for o in network.observables]
-            self._engine = StatevectorEngine(program, observables, network.num_inputs)
-        return self._engine
+            batched = len(parameters) if per_row else network.num_inputs
+            found = StatevectorEngine(program, observables, batched)
+            if per_row:
+                self._row_engine = found
+            else:
+                self._engine = found
+        return found
 
     def evaluate_rows(self, rows: Array, weight: Array) -> Array:
         """Values through the primitive interface: one pub, all observables merged.
 
-        On an estimator set by :meth:`run_on`, rows that are equal to the last bit are sent once:
-        there every row costs time or money. Their sampling error is then shared.
+        On an estimator set by :meth:`run_on`, rows that are equal to the last bit, weights
+        included, are sent once: there every row costs time or money. Their sampling error is then
+        shared.
 
         Args:
             rows: ``(B, n_inputs)``.
-            weight: ``(n_weights,)``.
+            weight: ``(n_weights,)``, or ``(R, n_weights)``: row i has weights i mod R.
 
         Returns:
             ``(B, n_observables)``.
@@ -395,11 +465,12 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         """Engines are compiled again on demand: they hold tensors of one device."""
-        return {**self.__dict__, "_engine": None, "_elsewhere": None, "_shifts": None}
+        built = ("_engine", "_row_engine", "_elsewhere", "_shifts")
+        return {**self.__dict__, **dict.fromkeys(built)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy is another layer for compiled programs."""
-        super().__setstate__(state)
+        super().__setstate__({"_row_engine": None, **state})
         self._number = enrol(self)
 
     def _load_from_state_dict(

@@ -100,6 +100,32 @@ class AffineAngles:
 
 
 @dataclass(frozen=True, eq=False)
+class GroupedAngles:
+    """Affine angles of groups of samples, of which each has shared parameters of its own.
+
+    Attributes:
+        shared: The angles that a group's samples share.
+        batched: The others, of which none depends on a shared parameter.
+    """
+
+    shared: AngleMap
+    batched: AngleMap
+
+    def bind(self, shared: Array, batched: Array) -> tuple[Array, Array]:
+        """Angles ``(R, n_shared)`` of weights ``(R, n_weights)``, and of rows ``(B, n_inputs)``."""
+        own = self.batched.numbers(batched, shared)
+        if len(own) != len(batched):
+            own = np.broadcast_to(own, (len(batched), own.shape[1]))
+        size = (len(shared), self.shared.size)
+        common = self.shared.numbers(None, shared)
+        return np.broadcast_to(common.reshape(common.shape[-2:]), size), own
+
+    def pull(self, shared: Array, batched: Array) -> tuple[Array, Array]:
+        """Gradients of weights and of rows."""
+        return self.shared.pull_weights(shared), self.batched.pull_inputs(batched)
+
+
+@dataclass(frozen=True, eq=False)
 class Task:
     """What a node does.
 

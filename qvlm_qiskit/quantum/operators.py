@@ -69,7 +69,7 @@ def layer_values(
 
     Args:
         rows: ``(B, n_inputs)``, without those that features take the place of.
-        weight: ``(n_weights,)``.
+        weight: ``(n_weights,)``, or ``(R, n_weights)`` for rows in turns.
         features: ``(B, 2**n)``, or None: see ``QuantumLayer.encode``.
         layer: What :func:`enrol` returned.
         columns: The layer's observables.
@@ -96,7 +96,7 @@ def layer_gradients(
     Args:
         outer: The gradient of the values, ``(B, columns)``.
         rows: As in :func:`layer_values`, like weight, features and layer.
-        weight: Shared by all rows.
+        weight: As there.
         features: Or None.
         layer: What :func:`enrol` returned.
         needed: Of rows, weight and features.

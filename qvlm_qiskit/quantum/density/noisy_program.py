@@ -100,6 +100,11 @@ def compile_noisy(
             if qubits[0] in position:  # an idle qubit stays in |0⟩
                 steps += _idle(item.operation, qubits[0], position[qubits[0]], noise)
             continue
+        if item.clbits or item.name == "reset":
+            raise CircuitError(
+                f"the density-matrix engine takes no {item.name!r} in a circuit: shots on Aer run "
+                "it, open_backend('noisy:…', method='aer', shots=…)"
+            )
         channels = noise.after(item.name, qubits, acting, circuit.num_qubits)
         if not item.is_standard_gate():
             raise CircuitError(

@@ -248,12 +248,12 @@ class AdjointSweep:
 
 
 def _pauli_terms(program: Program, observable: Any) -> list[PauliTerm]:
-    """The terms that don't vanish, on the active qubits; an idle qubit stays in |0⟩."""
+    """The terms that don't vanish, on the active qubits."""
     position = {qubit: i for i, qubit in enumerate(program.active)}
     terms: list[PauliTerm] = []
     for label, qubits, coefficient in as_pauli_sum(observable).to_sparse_list():
         letters = dict(zip(qubits, label, strict=True))
-        if any(letter in "XY" for qubit, letter in letters.items() if qubit not in position):
+        if program.vanishes(zip(label, qubits, strict=True)):
             continue
         active = [(position[q], letter) for q, letter in letters.items() if q in position]
         x = sum(1 << i for i, letter in active if letter in "XY")

@@ -317,11 +317,12 @@ class BatchedEstimatorGradient(BaseEstimatorGradient):
         return _Work(circuit, circuit.parameters, rows, finish, spread)
 
     def _adjoint(self, batch: Batch) -> Array:
-        states = None
-        if is_aer(self._estimator):
+        states, program = None, self._program(batch.circuit)
+        # where something is measured in the middle, Aer has the states of single outcomes
+        if is_aer(self._estimator) and not program.measured:
             states = aer_states(self._estimator, batch.circuit, batch.values)
         device = getattr(self._estimator, "device", "cpu")
-        sweep = AdjointSweep(self._program(batch.circuit), batch.observables, device)
+        sweep = AdjointSweep(program, batch.observables, device)
         return sweep.jacobian(batch.values, batch.wanted, states)
 
     def reseed(self, *seed: int) -> None:

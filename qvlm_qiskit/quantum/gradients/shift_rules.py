@@ -18,18 +18,21 @@ free angle :math:`\theta_k` for every parametrised gate angle; what remains is t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from qiskit.circuit import (
+    BoxOp,
     ControlFlowOp,
     ControlledGate,
+    IfElseOp,
     Parameter,
     ParameterExpression,
     QuantumCircuit,
+    SwitchCaseOp,
 )
 
 from qvlm_qiskit.basics.late_definitions import is_late
@@ -142,7 +145,7 @@ def build_template(circuit: QuantumCircuit) -> ShiftTemplate:
     kept too: only asking for its derivative raises.
 
     Raises:
-        CircuitError: Control flow with parameters inside, or an angle that is not a real,
+        CircuitError: Loops with parameters inside, or an angle that is not a real,
             differentiable function of its parameters.
     """
     target = circuit.copy_empty_like()
@@ -331,6 +334,10 @@ def _extend(
         if not _has_parameters(operation):
             template.circuit.append(moved)
             continue
+        if isinstance(operation, ControlFlowOp):
+            blocks = [_freed_block(template, block, index_of) for block in operation.blocks]
+            template.circuit.append(moved.replace(operation=operation.replace_blocks(blocks)))
+            continue
         standard = operation.name in RULES and instruction.is_standard_gate()
         late = not standard and is_late(operation)
         definition = None if standard or late else definition_of(operation)
@@ -343,6 +350,18 @@ def _extend(
             template.circuit.append(moved.replace(operation=freed))
         else:
             _extend(template, definition, moved.qubits, moved.clbits, index_of)
+
+
+def _freed_block(
+    template: ShiftTemplate, block: QuantumCircuit, index_of: dict[Parameter, ParameterIndex]
+) -> QuantumCircuit:
+    """A block of control flow with the template's free angles.
+
+    An outcome decides whether it is run, so a value is still linear in what each gate does.
+    """
+    inner = replace(template, circuit=block.copy_empty_like())
+    _extend(inner, block, block.qubits, block.clbits, index_of)
+    return inner.circuit
 
 
 def _free(
@@ -397,12 +416,13 @@ def _require_rules(template: ShiftTemplate, shifted: Mask) -> None:
 
 def _has_parameters(operation: Any) -> bool:
     if isinstance(operation, ControlFlowOp):
-        if any(block.num_parameters for block in operation.blocks):
+        parameterised = any(block.num_parameters for block in operation.blocks)
+        if parameterised and not isinstance(operation, IfElseOp | SwitchCaseOp | BoxOp):
             raise CircuitError(
                 f"parameters inside {operation.name!r} can't be differentiated: unroll the "
                 "control flow, or use method='spsa'"
             )
-        return False
+        return parameterised
     return any(_is_free(value) for value in getattr(operation, "params", ()))
 
 

@@ -27,11 +27,12 @@ from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
 from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.observables import as_pauli_sum
+from qvlm_qiskit.quantum.row_weights import joined_arrays, summed
 from qvlm_qiskit.quantum.transforms import is_transformed, require_single
 
 Array = npt.NDArray[np.float64]
 
-_CHAIN_RULES = ("bo,boi->bi", "bo,bow->w")
+_PER_ROW, _SUMMED = "bo,bow->bw", "bo,bow->w"
 """What a gradient of the values (B, n_obs) becomes: per sample for inputs, summed for weights."""
 
 
@@ -53,11 +54,12 @@ class Primitive:
     elsewhere: bool = False
     skips: Skipped | None = None
 
-    def asked(self, rows: Array) -> Array:
-        """Rows as they are asked for: where a step is asked ahead, on a grid."""
+    def asked(self, rows: Array, weight: Array) -> tuple[Array, Array]:
+        """As they are asked for: where a step is asked ahead, what rows differ in is on a grid."""
         if not isinstance(self.estimator, AskedAhead):
-            return rows
-        return self.estimator.rounded(rows, self.network.circuit)
+            return rows, weight
+        rounded, circuit = self.estimator.rounded, self.network.circuit
+        return rounded(rows, circuit), rounded(weight, circuit) if weight.ndim == 2 else weight
 
     def values(self, rows: Array, weight: Array) -> Array:
         """One pub, all observables merged; see ``QuantumLayer.evaluate_rows``."""
@@ -65,9 +67,11 @@ class Primitive:
         if len(rows) == 0:
             return np.zeros((0, len(network.observables)))
         own = not self.elsewhere
+        if weight.ndim == 2:
+            rows, weight = joined_arrays(rows, weight), weight[:0].ravel()
         sent, places = (rows, slice(None)) if own else distinct(rows)
         parameters = (*network.input_params, *network.weight_params)
-        values = _with_weights(sent, weight)
+        values = joined_arrays(sent, weight)
         bindings = BindingsArray({parameters: values} if parameters else None, shape=(len(sent),))
         pub = (network.circuit, [[as_pauli_sum(o)] for o in network.observables], bindings)
         asks = own and type(self.estimator) is not TorchEstimator
@@ -92,7 +96,7 @@ def through_primitive(
 
     Args:
         rows: ``(B, n_inputs)``.
-        weight: ``(n_weights,)``.
+        weight: ``(n_weights,)``, or ``(R, n_weights)`` for rows in turns.
         primitive: What is asked.
         runs: False leaves the values out, for zeros: only the gradients are asked for.
 
@@ -133,10 +137,10 @@ class _PrimitiveFunction(torch.autograd.Function):
         ctx.found = None
         if not runs:
             return rows.new_zeros(len(rows), len(primitive.network.observables)).double()
-        given = primitive.asked(_numpy(rows))
-        values = primitive.values(given, _numpy(weight))
+        given = primitive.asked(_numpy(rows), _numpy(weight))
+        values = primitive.values(*given)
         if any(ahead) and primitive.gradient is not None:
-            ctx.found = jacobians(primitive, given, _numpy(weight), *ahead)
+            ctx.found = jacobians(primitive, given, *ahead)
         return torch.as_tensor(values, dtype=torch.float64, device=rows.device)
 
     @staticmethod
@@ -152,13 +156,15 @@ class _PrimitiveFunction(torch.autograd.Function):
             )
         needs_rows, needs_weight = ctx.needs_input_grad[:2]
         wanted = (needs_rows, needs_weight)
-        given = ctx.primitive.asked(_numpy(rows))
-        found = ctx.found or jacobians(ctx.primitive, given, _numpy(weight), *wanted)
+        given = ctx.primitive.asked(_numpy(rows), _numpy(weight))
+        by_rows, by_weights = ctx.found or jacobians(ctx.primitive, given, *wanted)
         with torch.no_grad():
             outer = grad_output.double()
             grads = [
-                None if own is None else _chained(own, rule, outer, ctx.primitive.skips).to(x)
-                for rule, own, x in zip(_CHAIN_RULES, found, (rows, weight), strict=True)
+                None if by_rows is None else _chained(by_rows.values, outer, rows).to(rows),
+                None
+                if by_weights is None
+                else _of_weights(by_weights, outer, weight, ctx.primitive.skips).to(weight),
             ]
         if torch.is_grad_enabled():  # create_graph=True
             grads = [
@@ -191,33 +197,41 @@ class Jacobian:
     variances: Array
 
 
-def _chained(jacobian: Jacobian, rule: str, outer: Tensor, skips: Skipped | None) -> Tensor:
-    """Derivatives of the loss; of the weights, without those that are to be skipped."""
-    slopes: Tensor = torch.einsum(rule, outer, _like(jacobian.values, outer))
-    if skips is None or slopes.dim() > 1:
+def _of_weights(jacobian: Jacobian, outer: Tensor, weight: Tensor, skips: Skipped | None) -> Tensor:
+    """Derivatives of the loss by weights, without those that are to be skipped."""
+    slopes = _chained(jacobian.values, outer, weight, of_weights=True)
+    if skips is None:
         return slopes
-    variances = torch.einsum(rule, outer.square(), _like(jacobian.variances, outer))
+    variances = _chained(jacobian.variances, outer.square(), weight, of_weights=True)
     return skips.without_small(slopes, variances)
 
 
+def _chained(values: Array, outer: Tensor, like: Tensor, of_weights: bool = False) -> Tensor:
+    """Derivatives of the loss by inputs ``(B, n)``, or by weights ``(n,)`` or ``(R, n)``."""
+    rule = _SUMMED if of_weights and like.dim() == 1 else _PER_ROW
+    slopes: Tensor = torch.einsum(rule, outer, _like(values, outer))
+    return summed(slopes, like) if of_weights and like.dim() == 2 else slopes
+
+
 def jacobians(
-    primitive: Primitive, rows: Array, weight: Array, by_inputs: bool, by_weights: bool
+    primitive: Primitive, asked: tuple[Array, Array], by_inputs: bool, by_weights: bool
 ) -> tuple[Jacobian | None, Jacobian | None]:
-    """Derivatives by the inputs and by the weights.
+    """Derivatives by the inputs and by the weights, at rows and weights that are asked for.
 
     A :class:`~qvlm_qiskit.quantum.BatchedEstimatorGradient` computes what is needed, at the
     network's ``default_precision`` unless it has one of its own. Any other gradient object is
     called by ``EstimatorQNN.backward``, which computes everything and passes no precision.
     """
     network, gradient = primitive.network, primitive.gradient
+    rows, weight = asked
     if not isinstance(gradient, BatchedEstimatorGradient):
-        both = network.backward(rows, weight)
+        both = _backward(network, rows, weight)
         first, second = (None if x is None else Jacobian(x, np.zeros_like(x)) for x in both)
         return first, second
     circuit, observables = network.circuit, list(network.observables)
     inputs, weights = list(network.input_params), list(network.weight_params)
     wanted = [*(inputs if by_inputs else []), *(weights if by_weights else [])]
-    values = _with_weights(rows, weight)
+    values = joined_arrays(rows, weight)
     place = {parameter: i for i, parameter in enumerate([*inputs, *weights])}
     values = values[:, [place[p] for p in circuit.parameters]]
     size = len(rows) * len(observables)
@@ -247,8 +261,19 @@ def _precision(network: EstimatorQNN, gradient: BatchedEstimatorGradient) -> dic
     return {} if chosen or not samples else {"precision": network.default_precision}
 
 
-def _with_weights(rows: Array, weight: Array) -> Array:
-    return np.concatenate([rows, np.broadcast_to(weight, (len(rows), len(weight)))], axis=1)
+def _backward(
+    network: EstimatorQNN, rows: Array, weight: Array
+) -> tuple[Array | None, Array | None]:
+    """The network's own derivatives ``(B, n_obs, …)``: it takes one vector of weights at a time."""
+    if weight.ndim == 1:
+        found: tuple[Array | None, Array | None] = network.backward(rows, weight)
+        return found
+    pairs = zip(rows, np.tile(weight, (len(rows) // len(weight), 1)), strict=True)
+    each = [network.backward(row[None], own) for row, own in pairs]
+    first, second = (
+        None if parts[0] is None else np.concatenate(parts) for parts in zip(*each, strict=True)
+    )
+    return first, second
 
 
 def _like(array: Array, tensor: Tensor) -> Tensor:

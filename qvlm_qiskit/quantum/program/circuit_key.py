@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import ParameterExpression, QuantumCircuit
+from qiskit.circuit import ControlFlowOp, ParameterExpression, QuantumCircuit
 
+from qvlm_qiskit.basics.conditions import condition_key
 from qvlm_qiskit.basics.late_definitions import is_late
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 from qvlm_qiskit.quantum.program.program import definition_of
@@ -21,18 +22,21 @@ def circuit_key(circuit: QuantumCircuit) -> Hashable:
     Raises:
         CircuitError: A gate's definition can't be made without values for its parameters.
     """
-    index = {bit: i for i, bit in enumerate(circuit.qubits)}
+    index = {bit: i for i, bit in enumerate([*circuit.qubits, *circuit.clbits])}
     return circuit.num_qubits, tuple(
-        (_content(item), tuple(index[bit] for bit in item.qubits), len(item.clbits))
+        (_content(item, index), tuple(index[bit] for bit in (*item.qubits, *item.clbits)))
         for item in circuit.data
     )
 
 
-def _content(item: Any) -> Hashable:
+def _content(item: Any, index: Mapping[Any, int]) -> Hashable:
     """A standard gate's name and angles; of any other gate, also its matrix or its definition."""
     if item.is_standard_gate():
         return item.name, tuple(_number(value) for value in item.params)
     operation = item.operation
+    if isinstance(operation, ControlFlowOp):
+        blocks = tuple(circuit_key(block) for block in operation.blocks)
+        return operation.name, condition_key(operation, index), blocks
     given = getattr(operation, "params", ())
     numbers = tuple(_number(value) for value in given)
     symbolic = any(isinstance(value, ParameterExpression) for value in given)
@@ -56,5 +60,5 @@ def _number(value: Any) -> Hashable:
         return made, frozenset(value.parameters), alone
     if isinstance(value, np.ndarray):
         return value.tobytes()
-    # blocks of control flow, which no engine runs, are equal to nothing
+    # what can't be compared is equal to nothing
     return value if isinstance(value, Hashable) else object()

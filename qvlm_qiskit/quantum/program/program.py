@@ -8,8 +8,9 @@ and its angles are one affine map of the parameters (other expressions are evalu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,13 @@ from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 from qvlm_qiskit.quantum.program.angles import AngleTable, ParameterIndex
+from qvlm_qiskit.quantum.program.deferral import NOTHING, Controls, deferred, is_dynamic
 from qvlm_qiskit.quantum.program.evolutions import commuting_rotations
 
 MAX_DENSE_QUBITS = 6
 """A fixed gate on more qubits is taken apart by its definition instead of becoming a matrix."""
+MAX_CONDITIONED_QUBITS = 10
+"""Of a matrix and of the bits that decide on it: a million numbers."""
 
 QubitIndex = int
 Matrix = npt.NDArray[np.complex128]
@@ -76,6 +80,38 @@ class AmplitudeLoad:
 Operation = PauliRotation | FixedUnitary | AmplitudeLoad
 
 
+def shares_of(controls: Controls) -> Iterator[tuple[float, int]]:
+    """What a rotation about P becomes under controls: rotations about P·Z…Z, all of which commute.
+
+    Yields:
+        The share of its angle, and the mask of the Zs; without controls, all of it and none.
+    """
+    for chosen in product((False, True), repeat=len(controls)):
+        taken = [control for control, take in zip(controls, chosen, strict=True) if take]
+        sign = (-1) ** sum(value for _, value in taken)
+        yield sign / 2 ** len(controls), sum(1 << qubit for qubit, _ in taken)
+
+
+def controlled_unitary(operation: FixedUnitary, controls: Controls) -> FixedUnitary:
+    """A matrix that acts where the controls have their values.
+
+    Raises:
+        CircuitError: There are too many of them.
+    """
+    if not controls:
+        return operation
+    size, width = len(operation.matrix), len(operation.qubits) + len(controls)
+    if width > MAX_CONDITIONED_QUBITS:
+        raise CircuitError(
+            f"a gate on {len(operation.qubits)} qubits is decided by {len(controls)} measured bits:"
+            f" together at most {MAX_CONDITIONED_QUBITS}"
+        )
+    matrix = np.eye(size << len(controls), dtype=np.complex128)
+    first = size * sum(value << place for place, (_, value) in enumerate(controls))
+    matrix[first : first + size, first : first + size] = operation.matrix
+    return FixedUnitary((*operation.qubits, *(qubit for qubit, _ in controls)), matrix)
+
+
 @dataclass
 class Program:
     """A circuit as operations on its active qubits.
@@ -86,6 +122,9 @@ class Program:
         active: The circuit's index of each active qubit, ascending.
         operations: In order of application.
         angles: The gate angles as functions of the parameters.
+        measured: Qubits, by their index in the circuit, that are measured in its middle: X and Y on
+            them are 0 at its end. What is beyond the circuit's width holds measured bits and what
+            resets have taken away.
     """
 
     num_qubits: int
@@ -93,18 +132,31 @@ class Program:
     active: tuple[QubitIndex, ...]
     operations: list[Operation]
     angles: AngleTable
+    measured: frozenset[QubitIndex] = frozenset()
+
+    def vanishes(self, paulis: Iterable[tuple[str, QubitIndex]]) -> bool:
+        """Whether the mean of a Pauli string is 0 by itself.
+
+        An idle qubit stays in |0⟩, and one that was measured holds a bit: ⟨X⟩ = ⟨Y⟩ = 0.
+
+        Args:
+            paulis: Letters and the circuit's qubits.
+        """
+        turned = {qubit for letter, qubit in paulis if letter in "XY"}
+        return bool(turned) and not turned <= set(self.active) - self.measured
 
 
 def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = None) -> Program:
     """Translate a circuit into a :class:`Program`, once, without binding any value.
 
     Args:
-        circuit: Unitary circuit; barriers, delays and a final layout are allowed.
+        circuit: Gates, measurements, resets and what is decided by measured bits; barriers, delays
+            and a final layout are allowed.
         parameters: Order of the parameter vector, by default ``circuit.parameters``.
 
     Raises:
-        CircuitError: An instruction that is not unitary (measurement, reset, control flow), or a
-            parametrised one without a definition; the message names it.
+        CircuitError: An instruction that is not unitary and can't be put at the circuit's end, or
+            a parametrised one without a definition; the message names it.
         CapacityError: More active qubits than a statevector can hold.
     """
     order = list(circuit.parameters if parameters is None else parameters)
@@ -114,14 +166,17 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
         raise CircuitError(f"circuit parameters without a value: {names}")
     circuit = without_idle_resets(circuit)
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
-    active = sorted(
-        {
+    dynamic = deferred(circuit) if is_dynamic(circuit) else None
+    if dynamic is None:
+        acting = {
             index[q]
             for instruction in circuit.data
-            if instruction.operation.name not in _NOTHING
+            if instruction.operation.name not in NOTHING
             for q in instruction.qubits
         }
-    )
+    else:
+        acting = {q for step in dynamic.steps for q in (*step.qubits, *dict(step.controls))}
+    active = sorted(acting)
     if len(active) > state_qubits():
         raise CapacityError(
             f"the circuit acts on {len(active)} qubits; a statevector of at most {state_qubits()} "
@@ -131,13 +186,16 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
         AngleTable(len(order)), {p: i for i, p in enumerate(order)}, len(active), []
     )
     position = {q: i for i, q in enumerate(active)}
-    builder.extend(circuit, [position.get(i, -1) for i in range(circuit.num_qubits)])
+    if dynamic is None:
+        builder.extend(circuit, [position.get(i, -1) for i in range(circuit.num_qubits)])
+    for step in () if dynamic is None else dynamic.steps:
+        builder.controls = tuple((position[q], value) for q, value in step.controls)
+        builder.append(step.operation, tuple(position[q] for q in step.qubits))
+    measured = frozenset() if dynamic is None else dynamic.measured
     return Program(
-        len(active), circuit.num_qubits, tuple(active), builder.operations, builder.angles
+        len(active), circuit.num_qubits, tuple(active), builder.operations, builder.angles, measured
     )
 
-
-_NOTHING = {"barrier", "delay", "id"}
 
 # Gates as products of Pauli rotations, in order of application: (Pauli by gate qubit, parameter
 # index or None for a constant, factor or constant). "ZX" puts Z on gate qubit 0, X on qubit 1.
@@ -172,12 +230,14 @@ class ProgramBuilder:
     index_of: dict[Any, ParameterIndex]
     num_qubits: int
     operations: list[Operation]
+    controls: Controls = ()
+    """Active qubits, and the values that they must have for what is appended."""
 
     def extend(self, circuit: QuantumCircuit, position: Sequence[int]) -> None:
         """Append a circuit's instructions; ``position`` maps its qubits to active qubits."""
         local = {bit: i for i, bit in enumerate(circuit.qubits)}
         for instruction in circuit.data:
-            if instruction.operation.name in _NOTHING:
+            if instruction.operation.name in NOTHING:
                 continue
             if instruction.clbits:
                 raise _not_unitary(_culprit(instruction.operation))
@@ -211,7 +271,7 @@ class ProgramBuilder:
             self._append_definition(operation, qubits)
         else:
             matrix = np.asarray(Operator(operation).data, dtype=np.complex128)
-            self.operations.append(FixedUnitary(qubits, matrix))
+            self.operations.append(controlled_unitary(FixedUnitary(qubits, matrix), self.controls))
 
     def _load(self, values: Sequence[Any]) -> AmplitudeLoad:
         if all(isinstance(value, Parameter) for value in values):
@@ -223,6 +283,7 @@ class ProgramBuilder:
         return (
             isinstance(operation, AmplitudeEncoding)
             and not self.operations
+            and not self.controls
             and qubits == tuple(range(self.num_qubits))
         )
 
@@ -236,16 +297,15 @@ class ProgramBuilder:
     def _append_rotation(
         self, letters: str, qubits: Sequence[QubitIndex], angle: Any, factor: float
     ) -> None:
-        """Append exp(-i·factor·angle/2·P); the first letter is on the first qubit."""
+        """Append exp(-i·factor·angle/2·P), where the controls say so; letters by qubit."""
         pairs = list(zip(qubits, letters, strict=True))
         x = sum(1 << q for q, p in pairs if p in "XY")
         z = sum(1 << q for q, p in pairs if p in "ZY")
-        row = self.angles.add(angle, factor, self.index_of)
-        self.operations.append(PauliRotation(x, z, row))
+        for share, mask in shares_of(self.controls):
+            row = self.angles.add(angle, factor * share, self.index_of)
+            self.operations.append(PauliRotation(x, z | mask, row))
 
     def _append_definition(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> None:
-        if operation.name in ("reset", "measure", "initialize"):
-            raise _not_unitary(operation)
         definition = definition_of(operation)
         if definition is None and hasattr(operation, "to_circuit"):
             definition = operation.to_circuit()  # a Clifford, for example
@@ -311,7 +371,7 @@ def _has_parameters(operation: Any) -> bool:
 def _not_unitary(operation: Any) -> CircuitError:
     return CircuitError(
         f"instruction {operation.name!r} can't be run exactly on a statevector: only unitary "
-        "gates are accepted (no measurement, reset or control flow)"
+        "gates are accepted, and measurements, resets and conditions that can be deferred"
     )
 
 

@@ -22,18 +22,21 @@ from qvlm_qiskit.errors import CircuitError
 from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles, of_order_one, shortest_scale
-from qvlm_qiskit.quantum.node import AffineAngles, GivenAngles, Task
+from qvlm_qiskit.quantum.node import AffineAngles, GivenAngles, GroupedAngles, Task
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.fusion import MAX_PLAN_QUBITS, fuse
 from qvlm_qiskit.quantum.program.light_cone import light_cone
 from qvlm_qiskit.quantum.program.program import AmplitudeLoad, Program
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
+from qvlm_qiskit.quantum.statevector.cpu.grouped import GroupedExecutor
 from qvlm_qiskit.quantum.statevector.tensors.executor import TensorExecutor
 from qvlm_qiskit.quantum.statevector.tensors.readout import Readout, Term
 from qvlm_qiskit.quantum.transforms import is_transformed
 
 MAX_SWEEP_QUBITS = MAX_PLAN_QUBITS
 """Above this, the index tables of the CPU sweeps would take more memory than the state."""
+MIN_GROUP = 8
+"""Groups of fewer samples would leave lanes of the CPU sweeps empty."""
 _PLAIN = {torch.float32, torch.float64}
 
 
@@ -114,12 +117,7 @@ class StatevectorEngine:
             nothing = batched.new_zeros(0, self.num_observables, dtype=dtype)
             return nothing + 0 * (batched.sum() + shared.sum()).to(dtype)
         given = [t for t in (batched, shared, features) if t is not None]
-        sweep = (
-            batched.device.type == "cpu"
-            and self.program.num_qubits <= MAX_SWEEP_QUBITS
-            and not is_transformed(*given)
-            and not torch.compiler.is_exporting()
-        )
+        sweep = self._sweeps(*given)
         first = 0 if features is None else self.num_loaded
         start = self._amplitudes(batched, shared) if features is None else features
         if sweep and features is not None:
@@ -140,6 +138,58 @@ class StatevectorEngine:
             values = by_tensors(*angles, start, call)
         tensors = zip((batched, shared), self._reads, strict=True)
         return kept_in_graph(values, *(tensor for tensor, read in tensors if not read))
+
+    def in_groups(
+        self, rows: Tensor, weight: Tensor, dtype: torch.dtype, per_row: StatevectorEngine
+    ) -> Tensor | None:
+        """Values of rows with weights in turns, whose shared gates are made once per group.
+
+        Args:
+            rows: ``(B, num_batched)``; row i has weights i mod R.
+            weight: ``(R, n_parameters - num_batched)``.
+            dtype: As for :meth:`expectations`.
+            per_row: The engine that takes weights with every row, for second derivatives.
+
+        Returns:
+            ``(B, n_observables)``; None where that one is the way: few rows per group, angles of
+            inputs and weights together, or tensors that the sweeps can't take.
+        """
+        groups, each = len(weight), len(rows) // max(1, len(weight))
+        task = None
+        if (
+            each >= MIN_GROUP
+            and self._sweeps(rows, weight)
+            and {rows.dtype, weight.dtype} <= _PLAIN
+        ):
+            task = self._grouped_task(dtype, per_row)
+        if task is None:
+            return None
+        # the sweeps take group after group
+        own = rows.reshape(each, groups, -1).transpose(0, 1).reshape(len(rows), -1)
+        values = task.values(weight, own, None)
+        return values.reshape(groups, each, -1).transpose(0, 1).reshape(len(rows), -1)
+
+    def _grouped_task(self, dtype: torch.dtype, per_row: StatevectorEngine) -> Task | None:
+        shared, batched = self._shared_angles, self._batched_map(0)
+        affine = shared.is_affine and batched.is_affine
+        if self.plan.load is not None or not affine or batched.reads_weights:
+            return None
+
+        def by_tensors(s: Tensor, b: Tensor, _: Tensor | None, call: Call) -> Tensor:
+            whole = torch.cat([b, s.repeat_interleave(len(b) // len(s), dim=0)], dim=-1)
+            return per_row._by_tensors(0, s.new_zeros(0), whole, None, call)
+
+        executor = GroupedExecutor(self.cpu_executor)
+        return Task(executor, GroupedAngles(shared, batched), Call(dtype), by_tensors)
+
+    def _sweeps(self, *given: Tensor) -> bool:
+        """Whether the compiled sweeps take these tensors."""
+        return (
+            given[0].device.type == "cpu"
+            and self.program.num_qubits <= MAX_SWEEP_QUBITS
+            and not is_transformed(*given)
+            and not torch.compiler.is_exporting()
+        )
 
     def _affine_task(self, first: int, dtype: torch.dtype, normalise: bool) -> Task | None:
         """From parameters to values in one node; the first inputs are left out.
@@ -167,7 +217,15 @@ class StatevectorEngine:
         """Final states ``(B, 2**n)`` of ``program``; arguments as in :meth:`expectations`.
 
         What no observable sees is not computed; without observables, nothing is left out.
+
+        Raises:
+            CircuitError: The circuit measures or resets in its middle.
         """
+        if self.program.measured:
+            raise CircuitError(
+                "a circuit that measures or resets in its middle ends in a mixture, not in one "
+                "state: ask for expectation values"
+            )
         shared_angles, batched_angles = self._angles(batched, shared)
         start = self._amplitudes(batched, shared)
         return self.tensor_executor.states(shared_angles, batched_angles, start, batched.dtype)
@@ -265,8 +323,7 @@ def _terms(program: Program, observables: Sequence[SparsePauliOp]) -> list[Term]
                     f"observable {column} is not Hermitian: coefficient {coefficient}"
                 )
             pairs = list(zip(label, qubits, strict=True))
-            # an idle qubit stays in |0⟩: ⟨Z⟩ = 1, ⟨X⟩ = ⟨Y⟩ = 0
-            if any(pauli in "XY" and qubit not in position for pauli, qubit in pairs):
+            if program.vanishes(pairs):
                 continue
             x = sum(1 << position[q] for p, q in pairs if p in "XY" and q in position)
             z = sum(1 << position[q] for p, q in pairs if p in "ZY" and q in position)

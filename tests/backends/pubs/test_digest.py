@@ -98,16 +98,29 @@ def test_a_changed_definition_is_noticed(custom_gate):
     assert circuit_digest(swapped) != before
 
 
-def test_opaque_gates_and_control_flow_have_no_identity():
+def test_opaque_gates_have_no_identity():
     opaque = QuantumCircuit(1)
     opaque.append(Gate("opaque", 1, []), [0])
     with pytest.raises(CircuitError, match="no definition"):
         circuit_digest(opaque)
-    conditional = QuantumCircuit(1, 1)
-    with conditional.if_test((conditional.clbits[0], 1)):
-        conditional.x(0)
-    with pytest.raises(CircuitError, match="control flow"):
-        circuit_digest(conditional)
+
+
+def conditional(bit=0, value=1, angle=0.3, measured=0):
+    circuit = QuantumCircuit(1, 2)
+    circuit.measure(0, measured)
+    with circuit.if_test((circuit.clbits[bit], value)):
+        circuit.rx(angle, 0)
+    return circuit
+
+
+def test_conditions_are_part_of_the_identity():
+    others = [conditional(1), conditional(0, 0), conditional(angle=0.4), conditional(measured=1)]
+    assert len({circuit_digest(circuit) for circuit in (conditional(), *others)}) == 5
+    assert circuit_digest(conditional()) == circuit_digest(conditional().copy())
+    file = io.BytesIO()
+    qpy.dump(conditional(), file)
+    file.seek(0)
+    assert circuit_digest(qpy.load(file)[0]) == circuit_digest(conditional())
 
 
 def pub(values, observables=("ZI",), precision=0.1):

@@ -189,12 +189,14 @@ def test_an_estimator_that_became_inexact_is_refused():
 
 
 def test_what_has_no_exact_gradient_is_named():
-    measured = QuantumCircuit(4, 1)
-    measured.ry(P[0], 0)
-    measured.measure(0, 0)
+    repeated = QuantumCircuit(4, 1)
+    repeated.ry(P[0], 0)
+    repeated.measure(0, 0)
+    with repeated.while_loop((repeated.clbits[0], 1)):
+        repeated.x(0)
     gradient = BatchedEstimatorGradient(TorchEstimator(), "adjoint")
-    with pytest.raises(CircuitError, match="measure"):
-        gradient.run([measured], OBSERVABLES[:1], [[0.1]]).result()
+    with pytest.raises(CircuitError, match="while_loop"):
+        gradient.run([repeated], OBSERVABLES[:1], [[0.1]]).result()
     complex_sum = SparsePauliOp(["IIIZ"], [1j])
     with pytest.raises(ValueError, match="Hermitian"):
         gradient.run([plain()], [complex_sum], [np.ones(4)]).result()

@@ -297,13 +297,12 @@ def test_instructions_without_a_rule_are_refused_only_when_needed():
             gradients(circuit, [[0.3, 5.0]])
 
 
-def test_parameters_inside_control_flow_are_refused():
+def test_parameters_inside_loops_are_refused():
     circuit = QuantumCircuit(3, 1)
     circuit.ry(P[0], 0)
-    circuit.measure(0, 0)
-    with circuit.if_test((circuit.clbits[0], 1)):
+    with circuit.for_loop(range(2)):
         circuit.rx(P[1], 1)
-    with pytest.raises(CircuitError, match="if_else"):
+    with pytest.raises(CircuitError, match="for_loop"):
         gradients(circuit, [[0.1, 0.2]])
 
 

@@ -27,74 +27,17 @@ from qvlm_qiskit.quantum.program.program import (
 X = Parameter("x")
 
 
-def measured(circuit):
-    circuit.measure(0, 0)
-
-
-def reset(circuit):
-    circuit.reset(0)
-
-
-def initialized(circuit):
-    circuit.initialize([0.6, 0.8], 0)
-
-
-def conditioned(circuit):
-    with circuit.if_test((circuit.clbits[0], 1)):
-        circuit.x(0)
-
-
-def looped(circuit):
-    with circuit.for_loop(range(2)):
-        circuit.x(0)
-
-
 def while_looped(circuit):
     with circuit.while_loop((circuit.clbits[0], 1)):
         circuit.x(0)
-
-
-def switched(circuit):
-    with circuit.switch(circuit.clbits[0]) as case, case(0):
-        circuit.x(0)
-
-
-def boxed(circuit):
-    with circuit.box():
-        circuit.rx(X, 0)
 
 
 def stored(circuit):
     circuit.store(circuit.add_var("v", expr.lift(False)), expr.lift(True))
 
 
-def measured_in_the_middle(circuit):
-    circuit.measure(0, 0)
-    circuit.ry(X, 0)
-
-
-def nested_measure(circuit):
-    inner, outer = QuantumCircuit(1, 1), QuantumCircuit(1, 1)
-    inner.measure(0, 0)
-    outer.x(0)
-    outer.append(inner.to_instruction(), [0], [0])
-    circuit.append(outer.to_instruction(), [0], [0])
-
-
-def nested_initialize(circuit):
-    inner = QuantumCircuit(1)
-    inner.initialize([0.6, 0.8])
-    circuit.append(inner.to_instruction(), [0])
-
-
 def saved(circuit):
     circuit.save_statevector()
-
-
-def nested_reset(circuit):
-    inner = QuantumCircuit(1)
-    inner.reset(0)
-    circuit.append(inner.to_instruction(), [0])
 
 
 def channel(circuit):
@@ -103,18 +46,7 @@ def channel(circuit):
 
 # the name that the error must give → what puts such an instruction into a circuit
 NOT_UNITARY = [
-    ("measure", measured),
-    ("measure", measured_in_the_middle),
-    ("measure", nested_measure),
-    ("reset", reset),
-    ("reset", nested_reset),
-    ("initialize", initialized),
-    ("initialize", nested_initialize),
-    ("if_else", conditioned),
-    ("for_loop", looped),
     ("while_loop", while_looped),
-    ("switch_case", switched),
-    ("box", boxed),
     ("store", stored),
     ("kraus", channel),
     ("save_statevector", saved),

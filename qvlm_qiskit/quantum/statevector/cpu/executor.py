@@ -46,7 +46,7 @@ class CpuExecutor:
         self.plan = plan
         self.num_observables = num_observables
         dense, offsets, dense_start = _dense_arrays(plan)
-        self._arrays = PlanArrays(
+        self.arrays = PlanArrays(
             plan.passes, plan.start, plan.gate_factors, plan.gate_batched, plan.factors,
             plan.constants, plan.tables, plan.phases, dense, offsets, dense_start, *terms,
         )  # fmt: skip
@@ -55,7 +55,7 @@ class CpuExecutor:
         """Samples per tile; one where amplitudes of one sample fill the vectors better."""
         fit = max(MIN_LANES, TILE_BYTES // (2 * dtype.itemsize << self.plan.num_qubits))
         # every thread gets a tile before tiles get wider
-        share = -(-batch // self._threads(batch))
+        share = -(-batch // self.threads(batch))
         large = self.plan.num_qubits >= SINGLE_QUBITS and self._suits_single
         if self._has_single and (share < MIN_LANES or large):
             return 1
@@ -76,13 +76,13 @@ class CpuExecutor:
         These are matrices on several qubits, and rotations and observables that flip one of the
         lowest qubits.
         """
-        passes, flips = self.plan.passes, self._arrays.term_x
+        passes, flips = self.plan.passes, self.arrays.term_x
         kinds, low = passes[:, 0], single.LOW - 1
         scalar = (kinds == DENSE) | ((kinds == ROTATION) & (passes[:, 1] & low != 0))
         count = np.count_nonzero(scalar) + np.count_nonzero(flips & low)
         return 4 * count <= len(passes) + len(flips)
 
-    def _driver(self, lanes: int) -> Any:
+    def driver(self, lanes: int) -> Any:
         """What runs tiles of so many samples."""
         return single if lanes == 1 and self._has_single else sweeps
 
@@ -101,15 +101,15 @@ class CpuExecutor:
         batch, dtype = len(batched), call.numbers
         start = np.empty((batch, 0), dtype) if amplitudes is None else amplitudes
         tiles, lanes, saved = self._prepared(shared, batched, start, call.normalise)
-        driver, size = self._driver(lanes), lanes << self.plan.num_qubits
+        driver, size = self.driver(lanes), lanes << self.plan.num_qubits
         states = np.empty((tiles if keep else 0, 2, size), dtype)
         out = np.zeros((tiles, self.num_observables, lanes), dtype)
 
         def work(first: int, last: int) -> None:
             target = states if keep else np.empty((1, 2, size), dtype)
-            driver.forward(self._arrays, *saved, target, out, first, last, keep)
+            driver.forward(self.arrays, *saved, target, out, first, last, keep)
 
-        spread(work, tiles, self._threads(tiles * lanes))
+        spread(work, tiles, self.threads(tiles * lanes))
         return untiled(out, batch), states, saved
 
     def adopt(
@@ -122,11 +122,11 @@ class CpuExecutor:
         rows = padded(states, tiles * lanes).reshape(tiles, lanes, -1).transpose(0, 2, 1)
         kept = np.stack([rows.real, rows.imag], axis=1).astype(dtype).reshape(tiles, 2, -1)
         out = np.zeros((tiles, self.num_observables, lanes), dtype)
-        driver = self._driver(lanes)
+        driver = self.driver(lanes)
         spread(
-            lambda first, last: driver.read_out(self._arrays, kept, out, first, last),
+            lambda first, last: driver.read_out(self.arrays, kept, out, first, last),
             tiles,
-            self._threads(tiles * lanes),
+            self.threads(tiles * lanes),
         )
         return untiled(out, batch), kept, saved
 
@@ -136,9 +136,9 @@ class CpuExecutor:
         """Tiles, samples per tile, and the arrays that the sweeps read."""
         dtype = amplitudes.dtype
         lanes = self.lanes(dtype, len(batched))
-        announce(self._driver(lanes))
+        announce(self.driver(lanes))
         tiles = -(-len(batched) // lanes)
-        trig = _half_angles(shared, batched, tiles, lanes, dtype)
+        trig = half_angles(shared, batched, tiles, lanes, dtype)
         start = padded(amplitudes, tiles * lanes)
         scales = np.empty((len(start) if normalise else 0, 2))
         return tiles, lanes, (trig, len(shared), start, scales)
@@ -149,7 +149,7 @@ class CpuExecutor:
         """Gradients for shared angles, batched angles and amplitudes; uses up ``states``."""
         trig, num_shared, _, _ = saved
         tiles, lanes = states.shape[0], states.shape[2] >> self.plan.num_qubits
-        batch, dtype, driver = len(grad), states.dtype, self._driver(lanes)
+        batch, dtype, driver = len(grad), states.dtype, self.driver(lanes)
         num_batched = (trig.shape[1] - num_shared) // (tiles * lanes)
         seeds = tiled(grad, tiles, lanes)
         d_angles = np.zeros((tiles, num_batched, lanes), dtype)
@@ -161,13 +161,13 @@ class CpuExecutor:
             d_weights = np.zeros(num_shared)
             parts.append(d_weights)
             driver.backward(
-                self._arrays, *saved, states, seeds, d_weights, d_angles, d_start, first, last
+                self.arrays, *saved, states, seeds, d_weights, d_angles, d_start, first, last
             )
 
-        spread(work, tiles, self._threads(tiles * lanes))
+        spread(work, tiles, self.threads(tiles * lanes))
         return sum(parts[1:], parts[0]), untiled(d_angles, batch), d_start[:batch]
 
-    def _threads(self, batch: int) -> int:
+    def threads(self, batch: int) -> int:
         """Threads that so many samples are worth, at most torch's."""
         most = torch.get_num_threads()
         if most == 1:
@@ -176,7 +176,7 @@ class CpuExecutor:
         return min(most, batch, max(1, amount // THREAD_WORK))
 
 
-def _half_angles(
+def half_angles(
     shared: Array, batched: Array, tiles: int, lanes: int, dtype: np.dtype[Any]
 ) -> Array:
     """Cosines and sines of half the angles, computed in doubles.

@@ -52,7 +52,7 @@ def test_a_call_runs_its_tiles_and_leaves_the_others_alone(executor, angles):
     tiles, lanes = len(states), states.shape[2] // 4
     assert tiles == 3
     out, kept = np.zeros((tiles, 2, lanes)), np.zeros_like(states)
-    sweeps.forward(executor._arrays, *saved, kept, out, 1, 2, True)
+    sweeps.forward(executor.arrays, *saved, kept, out, 1, 2, True)
     np.testing.assert_array_equal(out[1].T, values[lanes : 2 * lanes])
     np.testing.assert_array_equal(kept[1], states[1])
     assert not out[[0, 2]].any()
@@ -62,7 +62,7 @@ def test_a_call_runs_its_tiles_and_leaves_the_others_alone(executor, angles):
 def test_states_that_are_not_kept_give_the_same_values(executor, angles):
     values, states, saved = run(executor, *angles)
     out, scratch = np.zeros((3, 2, states.shape[2] // 4)), np.empty((1, *states.shape[1:]))
-    sweeps.forward(executor._arrays, *saved, scratch, out, 0, 3, False)
+    sweeps.forward(executor.arrays, *saved, scratch, out, 0, 3, False)
     np.testing.assert_array_equal(out.transpose(0, 2, 1).reshape(-1, 2)[:BATCH], values)
 
 
@@ -77,7 +77,7 @@ def test_the_way_back_is_the_derivative_of_the_way_there(executor, angles):
     d_shared, d_batched = np.zeros(2), np.zeros((3, 2, lanes))
     for first, last in ((0, 1), (1, 3)):
         sweeps.backward(
-            executor._arrays, *saved, states, seeds, d_shared, d_batched,
+            executor.arrays, *saved, states, seeds, d_shared, d_batched,
             np.empty((3 * lanes, 0)), first, last,
         )  # fmt: skip
     found = d_batched.transpose(0, 2, 1).reshape(-1, 2)[:BATCH]
