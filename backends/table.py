@@ -60,7 +60,7 @@ def _statevector_rows() -> Iterable[BackendRow]:
 
 
 def _aer_rows() -> Iterable[BackendRow]:
-    what = "Aer statevectors on the CPU; real shots with shots="
+    what = "Aer statevectors on the CPU; real shots with shots=; method='matrix_product_state'"
     yield BackendRow("aer", "exact", state_qubits(), what)
 
 
@@ -154,7 +154,11 @@ OWN: dict[str, OwnBackends] = {
     "statevector": OwnBackends(
         "statevector", ("shots", "precision", "seed", "device", "dtype"), _statevector_rows
     ),
-    "aer": OwnBackends("aer", (*SAMPLING, "device"), _aer_rows),
+    "aer": OwnBackends(
+        "aer",
+        (*SAMPLING, "device", "method", "max_bond_dimension", "truncation_threshold"),
+        _aer_rows,
+    ),
     "aer-gpu": OwnBackends("aer", SAMPLING, _gpu_rows),
     "noisy:": OwnBackends(
         "noisy",

@@ -43,7 +43,8 @@ from qvlm_qiskit.quantum.layer_checks import (
 from qvlm_qiskit.quantum.machines import DifferentiableEstimator, Engine, EstimatorSource
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.operators import enrol, layer_values
-from qvlm_qiskit.quantum.program.program import compile_circuit
+from qvlm_qiskit.quantum.split import SplitEngine
+from qvlm_qiskit.quantum.statevector.by_cones import exact_engine
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from qvlm_qiskit.quantum.threads import check_threads
 from qvlm_qiskit.sampled_gradients import SampledMethod
@@ -108,7 +109,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             )
         super().__init__(neural_network, initial_weights, sparse)
         del self._parameters["_weights"]
-        self._engine: StatevectorEngine | None = None
+        self._engine: StatevectorEngine | SplitEngine | None = None
         self._elsewhere: tuple[BaseEstimatorV2, Engine | None] | None = None
         self._override: BaseEstimatorV2 | None = None
         self._differentiator: Differentiator | None = None
@@ -362,13 +363,14 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             start = None if features is None else widened(features).to(dtype)
             return engine.expectations(batched, shared, start, dtype)
 
-    def _compiled(self) -> StatevectorEngine:
+    def _compiled(self) -> StatevectorEngine | SplitEngine:
         if self._engine is None:
             network = self.neural_network
             parameters = [*network.input_params, *network.weight_params]
-            program = compile_circuit(network.circuit, parameters)
             observables = [as_pauli_sum(o) for o in network.observables]
-            self._engine = StatevectorEngine(program, observables, network.num_inputs)
+            self._engine = exact_engine(
+                network.circuit, observables, parameters, network.num_inputs
+            )
         return self._engine
 
     def evaluate_rows(self, rows: Array, weight: Array) -> Array:
