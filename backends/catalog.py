@@ -124,6 +124,7 @@ def open_backend(
     max_age_days: float | None = None,
     max_bond_dimension: int | None = None,
     truncation_threshold: float | None = None,
+    max_terms: int | None = None,
 ) -> Backend:
     """Open a machine by name.
 
@@ -131,6 +132,7 @@ def open_backend(
     |---|---|
     | ``statevector`` | this package's torch engine, exact |
     | ``aer``, ``aer-gpu`` | Aer statevectors, exact; real shots with `shots` or `precision` |
+    | ``pauli-propagation`` | Pauli strings moved through wide circuits, with bounds |
     | ``fake_torino``, … | the unmodified Runtime client in local mode on a fake device |
     | ``noisy:fake_torino``, … | density matrices, or shots on Aer, with that device's calibration |
     | ``noisy:depolarizing(0.01)``, ``noisy:thermal(t1_us=100,t2_us=80)``, … | with a formula |
@@ -165,8 +167,9 @@ def open_backend(
         max_age_days: Refuse a calibration that is older (noisy:* only).
         max_bond_dimension: What a matrix product state is cut off at: so many Schmidt coefficients
             are kept (aer only).
-        truncation_threshold: Coefficients whose squares sum up to less are dropped from it (aer
-            only; Aer's own is 1e-16).
+        truncation_threshold: Coefficients whose squares sum up to less are dropped from it (aer;
+            Aer's own is 1e-16), or Pauli strings with smaller coefficients (pauli-propagation).
+        max_terms: So many Pauli strings are kept (pauli-propagation only).
 
     Raises:
         UnknownNameError: No such backend; the message names the nearest.
@@ -192,6 +195,7 @@ def open_backend(
         max_age_days=max_age_days,
         max_bond_dimension=max_bond_dimension,
         truncation_threshold=truncation_threshold,
+        max_terms=max_terms,
     )
     if not isinstance(name, str):
         return _open_object(name, options)

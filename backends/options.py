@@ -22,6 +22,9 @@ MAX_SHOTS = 10**9
 MAX_BOND = 2**20
 """Beyond it no matrix product state fits into a memory."""
 
+MAX_PAULI_TERMS = 10**8
+"""Memory for all of them is taken at once."""
+
 MAX_TRIALS = 1000
 """Seeds of the transpiler; beyond it nothing is gained that was not found before."""
 
@@ -45,8 +48,9 @@ class BackendOptions:
         max_age_days: The oldest calibration that a noise may be read from.
         max_bond_dimension: The most Schmidt coefficients that a matrix product state keeps; None:
             as many as there are.
-        truncation_threshold: Coefficients whose squares sum up to less are dropped from it; None:
-            the simulator's own.
+        truncation_threshold: Coefficients whose squares sum up to less are dropped from it; of
+            Pauli strings, those whose magnitude is smaller. None: the simulator's own.
+        max_terms: The most Pauli strings that are kept; None: as the backend says.
     """
 
     shots: int | None = None
@@ -62,6 +66,7 @@ class BackendOptions:
     max_age_days: float | None = None
     max_bond_dimension: int | None = None
     truncation_threshold: float | None = None
+    max_terms: int | None = None
 
     def __post_init__(self) -> None:
         use_plain_numbers(self)
@@ -86,6 +91,7 @@ class BackendOptions:
         if self.max_age_days is not None and not _positive(self.max_age_days):
             raise InputError(f"max_age_days is {self.max_age_days!r}; it must be above 0")
         _check_whole("max_bond_dimension", self.max_bond_dimension, 1, MAX_BOND)
+        _check_whole("max_terms", self.max_terms, 1, MAX_PAULI_TERMS)
         threshold = self.truncation_threshold
         if threshold is not None and not (is_real(threshold) and 0 <= threshold < 1):
             raise InputError(

@@ -28,7 +28,7 @@ from qvlm_qiskit.backends.devices.sampling import (
 )
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.jobs import MappedJob
-from qvlm_qiskit.backends.table import OWN
+from qvlm_qiskit.backends.table import OWN, UNENTANGLED_QUBITS
 from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import BackendError, FallbackWarning, InputError
 
@@ -37,8 +37,6 @@ AER_GATES = ("h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz",
 AER_GATES_2Q = ("cx", "cy", "cz", "swap", "rxx", "ryy", "rzz")
 AER_DEVICES = ("cpu", "gpu", "auto")
 AER_METHODS = ("auto", "statevector", "matrix_product_state")
-MPS_QUBITS = 1000
-"""Of a matrix product state, whose memory is in its bonds; Aer's own number is of its counts."""
 
 
 @register("aer")
@@ -283,12 +281,12 @@ def _matrix_products(name: str, options: BackendOptions) -> Backend:
     cut = {key: getattr(options, key) for key in _AER_NAMES}
     run_options = {} if options.seed is None else {"seed_simulator": options.seed}
     target = Target.from_configuration(
-        [*AER_GATES, *AER_GATES_2Q, "delay", "measure"], num_qubits=MPS_QUBITS
+        [*AER_GATES, *AER_GATES_2Q, "delay", "measure"], num_qubits=UNENTANGLED_QUBITS
     )
     return Backend(
         name=name,
         kind="approximate",
-        num_qubits=MPS_QUBITS,
+        num_qubits=UNENTANGLED_QUBITS,
         options=options,
         device=MatrixProductAer(cut, run_options),
         compiler=compiler_for(target, options),
