@@ -120,10 +120,13 @@ def _kept(acts: Sequence[Qubits], supports: Sequence[Collection[int]]) -> npt.ND
 
 def _homes(kept: npt.NDArray[np.bool_]) -> list[int]:
     """For each column, the first widest one that keeps all that it keeps."""
-    columns = [frozenset(np.flatnonzero(column).tolist()) for column in kept.T]
-    homes = list(range(len(columns)))
+    first: dict[bytes, int] = {}
+    packed = np.packbits(kept.T, axis=1)
+    same = [first.setdefault(row.tobytes(), place) for place, row in enumerate(packed)]
+    columns = {p: frozenset(np.flatnonzero(kept[:, p]).tolist()) for p in first.values()}
+    homes: dict[int, int] = {}
     holders: dict[int, list[int]] = defaultdict(list)
-    for place in sorted(homes, key=lambda place: -len(columns[place])):
+    for place in sorted(columns, key=lambda place: -len(columns[place])):
         own = columns[place]
         # few cones hold the last operation
         rivals = holders[max(own)] if own else []
@@ -131,7 +134,7 @@ def _homes(kept: npt.NDArray[np.bool_]) -> list[int]:
         if homes[place] == place:
             for operation in own:
                 holders[operation].append(place)
-    return homes
+    return [homes[place] for place in same]
 
 
 def _ordered(operations: Sequence[int], acts: Sequence[Qubits]) -> Cone:
