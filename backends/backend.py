@@ -22,7 +22,7 @@ from qvlm_qiskit.backends.pubs.stack import stack_of
 from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.errors import BackendError, InputError, MitigationError
 
-Kind = Literal["exact", "simulated shots", "local runtime", "hardware"]
+Kind = Literal["exact", "approximate", "simulated shots", "local runtime", "hardware"]
 Wrapper = Callable[[BaseEstimatorV2], BaseEstimatorV2]
 Recorder = Callable[[BaseEstimatorV2, dict[str, Any]], BaseEstimatorV2]
 
@@ -39,7 +39,8 @@ class Backend:
 
     Attributes:
         name: The name that `open_backend` was given.
-        kind: "exact" (no sampling), "simulated shots", "local runtime" (the Runtime client on a
+        kind: "exact" (no sampling), "approximate" (neither sampling nor exact: `device_options` say
+            what is cut off), "simulated shots", "local runtime" (the Runtime client on a
             fake device) or "hardware".
         num_qubits: Number of qubits of the machine.
         options: The options that it was opened with.

@@ -122,6 +122,9 @@ def open_backend(
     dtype: str | None = None,
     method: str = "auto",
     max_age_days: float | None = None,
+    max_bond_dimension: int | None = None,
+    truncation_threshold: float | None = None,
+    max_terms: int | None = None,
 ) -> Backend:
     """Open a machine by name.
 
@@ -129,6 +132,7 @@ def open_backend(
     |---|---|
     | ``statevector`` | this package's torch engine, exact |
     | ``aer``, ``aer-gpu`` | Aer statevectors, exact; real shots with `shots` or `precision` |
+    | ``pauli-propagation`` | Pauli strings moved through wide circuits, with bounds |
     | ``fake_torino``, … | the unmodified Runtime client in local mode on a fake device |
     | ``noisy:fake_torino``, … | density matrices, or shots on Aer, with that device's calibration |
     | ``noisy:depolarizing(0.01)``, ``noisy:thermal(t1_us=100,t2_us=80)``, … | with a formula |
@@ -158,8 +162,14 @@ def open_backend(
             run instead of a GPU one is said by a `FallbackWarning` and in the description.
         dtype: Torch dtype (statevector; noisy:*, where it is complex128 by default).
         method: How noisy:* simulates: "density" is this package's engine, "aer" shots on Aer,
-            "auto" the engine up to 10 active qubits and Aer beyond.
+            "auto" the engine for exact values and up to 10 active qubits, and Aer beyond. How aer
+            does: "statevector", or "matrix_product_state" for wide circuits of little entanglement.
         max_age_days: Refuse a calibration that is older (noisy:* only).
+        max_bond_dimension: What a matrix product state is cut off at: so many Schmidt coefficients
+            are kept (aer only).
+        truncation_threshold: Coefficients whose squares sum up to less are dropped from it (aer;
+            Aer's own is 1e-16), or Pauli strings with smaller coefficients (pauli-propagation).
+        max_terms: So many Pauli strings are kept (pauli-propagation only).
 
     Raises:
         UnknownNameError: No such backend; the message names the nearest.
@@ -183,6 +193,9 @@ def open_backend(
         dtype=dtype,
         method=method,
         max_age_days=max_age_days,
+        max_bond_dimension=max_bond_dimension,
+        truncation_threshold=truncation_threshold,
+        max_terms=max_terms,
     )
     if not isinstance(name, str):
         return _open_object(name, options)

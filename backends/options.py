@@ -13,11 +13,17 @@ from qvlm_qiskit.basics.numbers import is_real, is_whole, use_plain_numbers
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
 
 DTYPES = ("complex64", "complex128")
-METHODS = ("auto", "density", "aer")
+METHODS = ("auto", "density", "aer", "statevector", "matrix_product_state")
 
 MAX_SHOTS = 10**9
 """Per circuit: beyond it no simulator here and no service answers."""
 
+
+MAX_BOND = 2**20
+"""Beyond it no matrix product state fits into a memory."""
+
+MAX_PAULI_TERMS = 10**8
+"""Memory for all of them is taken at once."""
 
 MAX_TRIALS = 1000
 """Seeds of the transpiler; beyond it nothing is gained that was not found before."""
@@ -38,8 +44,13 @@ class BackendOptions:
         noise_scale: Factor on the strength of a simulated noise.
         device: Torch device of this package's engines ("cpu", "cuda").
         dtype: Torch dtype of this package's engines ("complex64", "complex128").
-        method: How noise is simulated, one of `METHODS`.
+        method: How a backend simulates, one of `METHODS`.
         max_age_days: The oldest calibration that a noise may be read from.
+        max_bond_dimension: The most Schmidt coefficients that a matrix product state keeps; None:
+            as many as there are.
+        truncation_threshold: Coefficients whose squares sum up to less are dropped from it; of
+            Pauli strings, those whose magnitude is smaller. None: the simulator's own.
+        max_terms: The most Pauli strings that are kept; None: as the backend says.
     """
 
     shots: int | None = None
@@ -53,6 +64,9 @@ class BackendOptions:
     dtype: str | None = None
     method: str = "auto"
     max_age_days: float | None = None
+    max_bond_dimension: int | None = None
+    truncation_threshold: float | None = None
+    max_terms: int | None = None
 
     def __post_init__(self) -> None:
         use_plain_numbers(self)
@@ -76,6 +90,13 @@ class BackendOptions:
             raise InputError(f"noise_scale is {self.noise_scale!r}; it must be at least 0")
         if self.max_age_days is not None and not _positive(self.max_age_days):
             raise InputError(f"max_age_days is {self.max_age_days!r}; it must be above 0")
+        _check_whole("max_bond_dimension", self.max_bond_dimension, 1, MAX_BOND)
+        _check_whole("max_terms", self.max_terms, 1, MAX_PAULI_TERMS)
+        threshold = self.truncation_threshold
+        if threshold is not None and not (is_real(threshold) and 0 <= threshold < 1):
+            raise InputError(
+                f"truncation_threshold is {threshold!r}; it must be at least 0 and below 1"
+            )
         if self.dtype not in (None, *DTYPES):
             raise UnknownNameError("dtype", str(self.dtype), DTYPES)
         if self.method not in METHODS:

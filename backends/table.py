@@ -17,6 +17,8 @@ from qvlm_qiskit.errors import UnknownNameError
 PARAMETRIC_QUBITS = 20
 """Any placement: noise from a formula knows no device."""
 PARAMETRIC_EXAMPLE = "noisy:depolarizing(0.01)"
+UNENTANGLED_QUBITS = 1000
+"""Of what keeps no state: matrix product states and Pauli strings grow with entanglement."""
 SAMPLING = ("shots", "precision", "seed", "optimization_level", "layout_trials")
 
 
@@ -55,18 +57,23 @@ class OwnBackends:
 
 
 def _statevector_rows() -> Iterable[BackendRow]:
-    what = "this package's torch engine, exact and batched"
+    what = "this package's torch engine, batched"
     yield BackendRow("statevector", "exact", state_qubits(), what)
 
 
 def _aer_rows() -> Iterable[BackendRow]:
-    what = "Aer statevectors on the CPU; real shots with shots="
+    what = "Aer statevectors; real shots with shots="
     yield BackendRow("aer", "exact", state_qubits(), what)
 
 
 def _gpu_rows() -> Iterable[BackendRow]:
     what = "Aer statevectors on a CUDA GPU (needs qiskit-aer-gpu)"
     yield BackendRow("aer-gpu", "exact", None, what)
+
+
+def _propagation_rows() -> Iterable[BackendRow]:
+    what = "Pauli strings (needs pauli-prop)"
+    yield BackendRow("pauli-propagation", "approximate", UNENTANGLED_QUBITS, what)
 
 
 def _noisy_rows() -> Iterable[BackendRow]:
@@ -154,8 +161,17 @@ OWN: dict[str, OwnBackends] = {
     "statevector": OwnBackends(
         "statevector", ("shots", "precision", "seed", "device", "dtype"), _statevector_rows
     ),
-    "aer": OwnBackends("aer", (*SAMPLING, "device"), _aer_rows),
+    "aer": OwnBackends(
+        "aer",
+        (*SAMPLING, "device", "method", "max_bond_dimension", "truncation_threshold"),
+        _aer_rows,
+    ),
     "aer-gpu": OwnBackends("aer", SAMPLING, _gpu_rows),
+    "pauli-propagation": OwnBackends(
+        "pauli_propagation",
+        ("seed", "optimization_level", "layout_trials", "max_terms", "truncation_threshold"),
+        _propagation_rows,
+    ),
     "noisy:": OwnBackends(
         "noisy",
         (*SAMPLING, "noise_scale", "device", "dtype", "method", "max_age_days"),

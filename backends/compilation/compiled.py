@@ -140,7 +140,8 @@ class Compiled(SharedByCopies, BaseEstimatorV2):
         make = getattr(self.inner, "differentiable", None)
         if make is None or needs_values(circuit):
             return None
-        self.inner.check_differentiable(circuit)  # compiling a large circuit takes minutes
+        # compiling a large circuit takes minutes
+        self.inner.check_differentiable(circuit, observables)
         isa = self.compiler.isa(circuit)
         mapped = map_observables(ObservablesArray.coerce(list(observables)), circuit, isa)
         array = mapped.sparse_observables_array(copy=False).ravel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -13,6 +13,8 @@ import numpy.typing as npt
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.circuit.controlflow import get_control_flow_name_mapping
+from qiskit.primitives import PrimitiveResult, PubResult
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.primitives import EstimatorV2 as AerEstimator
@@ -26,7 +28,8 @@ from qvlm_qiskit.backends.devices.sampling import (
     compiler_for,
 )
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.backends.table import OWN
+from qvlm_qiskit.backends.pubs.jobs import MappedJob
+from qvlm_qiskit.backends.table import OWN, UNENTANGLED_QUBITS
 from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import BackendError, FallbackWarning, InputError
 
@@ -34,6 +37,7 @@ AER_GATES = ("h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz",
 # without cp: Aer 0.18 runs it with angle 0 when its value comes as a parameter binding
 AER_GATES_2Q = ("cx", "cy", "cz", "swap", "rxx", "ryy", "rzz")
 AER_DEVICES = ("cpu", "gpu", "auto")
+AER_METHODS = ("auto", "statevector", "matrix_product_state")
 
 
 @register("aer")
@@ -41,8 +45,15 @@ def open_aer(name: str, options: BackendOptions) -> Backend:
     """Aer without noise: on the CPU, or with device="auto" on a GPU where one answers.
 
     Raises:
-        InputError: Another device.
+        InputError: Another device or method, or what doesn't go with the method.
     """
+    if options.method not in AER_METHODS:
+        raise InputError(
+            f"method is {options.method!r}; backend 'aer' takes {', '.join(AER_METHODS)}"
+        )
+    if options.method == "matrix_product_state":
+        return _matrix_products(name, options)
+    _refuse(options, ("max_bond_dimension", "truncation_threshold"), "matrix_product_state")
     asked = options.device or "cpu"
     if asked not in AER_DEVICES:
         raise InputError(f"device is {asked!r}; backend 'aer' takes {', '.join(AER_DEVICES)}")
@@ -67,6 +78,48 @@ def open_aer_gpu(name: str, options: BackendOptions) -> Backend:
     return _noise_free(name, options, "GPU")
 
 
+class MatrixProductAer(AerEstimator):  # type: ignore[misc]
+    """Aer's estimator on matrix product states: its values are as good as what is cut off.
+
+    Args:
+        cut: What is cut off, for the metadata of results.
+        run_options: Of every run.
+    """
+
+    def __init__(self, cut: Mapping[str, Any], run_options: Mapping[str, Any]) -> None:
+        self.cut = dict(cut)
+        given = {_AER_NAMES[key]: value for key, value in cut.items() if value is not None}
+        backend_options = {"method": "matrix_product_state", "device": "CPU", **PARALLEL, **given}
+        super().__init__(
+            options={"backend_options": backend_options, "run_options": dict(run_options)}
+        )
+
+    def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
+        """Evaluate pubs; every result's metadata names the method and what is cut off.
+
+        Raises:
+            InputError: A precision: these values are computed, not sampled.
+            BackendError: From the job's result: Aer can't run a circuit.
+        """
+        coerced = [EstimatorPub.coerce(pub, precision or 0.0) for pub in pubs]
+        if any(pub.precision for pub in coerced):
+            raise InputError(
+                "a matrix product state's values are computed, not sampled: leave out the precision"
+            )
+        return MappedJob(super().run(coerced), self._described)
+
+    def _described(self, result: PrimitiveResult[Any]) -> PrimitiveResult[Any]:
+        about = {"method": "matrix_product_state", **self.cut}
+        described = [PubResult(one.data, {**one.metadata, **about}) for one in result]
+        return PrimitiveResult(described, metadata=result.metadata)
+
+
+_AER_NAMES = {
+    "max_bond_dimension": "matrix_product_state_max_bond_dimension",
+    "truncation_threshold": "matrix_product_state_truncation_threshold",
+}
+
+
 class ExactAer(AerEstimator):  # type: ignore[misc]
     """Aer's estimator, whose exact values autograd differentiates: one run per batch."""
 
@@ -77,7 +130,7 @@ class ExactAer(AerEstimator):  # type: ignore[misc]
 
         return torch.float64
 
-    def check_differentiable(self, circuit: QuantumCircuit) -> None:
+    def check_differentiable(self, circuit: QuantumCircuit, observables: Sequence[Any]) -> None:
         """Every circuit that Aer runs exactly can be differentiated."""
 
     def differentiable(
@@ -225,6 +278,43 @@ def _dynamic_target(simulator: AerSimulator) -> Target:
     for name, operation in get_control_flow_name_mapping().items():
         target.add_instruction(operation, name=name)
     return target
+
+
+def _matrix_products(name: str, options: BackendOptions) -> Backend:
+    """Aer's matrix product states on the CPU.
+
+    Raises:
+        InputError: Shots, a precision or a GPU.
+    """
+    options.only(name, OWN[name].accepted, ("none",))
+    _refuse(options, ("shots", "precision"), "statevector")
+    if options.device not in (None, "cpu"):
+        raise InputError(f"device is {options.device!r}; a matrix product state runs on 'cpu'")
+    cut = {key: getattr(options, key) for key in _AER_NAMES}
+    run_options = {} if options.seed is None else {"seed_simulator": options.seed}
+    target = Target.from_configuration(
+        [*AER_GATES, *AER_GATES_2Q, "delay", "measure"], num_qubits=UNENTANGLED_QUBITS
+    )
+    return Backend(
+        name=name,
+        kind="approximate",
+        num_qubits=UNENTANGLED_QUBITS,
+        options=options,
+        device=MatrixProductAer(cut, run_options),
+        compiler=compiler_for(target, options),
+        device_options={"device": "CPU", "method": "matrix_product_state", **cut},
+    )
+
+
+def _refuse(options: BackendOptions, names: Sequence[str], method: str) -> None:
+    """Refuse options that go with another method.
+
+    Raises:
+        InputError: One was given.
+    """
+    for name in names:
+        if getattr(options, name) is not None:
+            raise InputError(f"backend 'aer' takes {name}= with method={method!r}")
 
 
 def _most_qubits(simulator: AerSimulator) -> int:

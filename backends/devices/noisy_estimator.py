@@ -25,7 +25,7 @@ from qvlm_qiskit.errors import CapacityError
 Method = Literal["auto", "density", "aer"]
 
 DENSITY_QUBITS = 10
-"""The most active qubits that "auto" gives to the density-matrix engine, and that it takes."""
+"""The most qubits of a density matrix: active ones for shots, of a light cone for exact values."""
 
 
 _PASSIVE = ("barrier", "delay")
@@ -41,7 +41,8 @@ class NoisyEstimator(BaseEstimatorV2):
     Args:
         density: Makes the engine's ``TorchEstimator``; called when it is first needed.
         sampled: Shots on Aer.
-        method: "density", "aer", or "auto": the engine for up to `DENSITY_QUBITS` active qubits.
+        method: "density", "aer", or "auto": the engine for exact values and for shots of up to
+            `DENSITY_QUBITS` active qubits.
         seed: Equal pubs with an equal seed give equal samples; None draws fresh ones each time.
         default_precision: For pubs that name none; 0 is exact.
     """
@@ -113,25 +114,31 @@ class NoisyEstimator(BaseEstimatorV2):
             num_batched: How many leading parameters are given per sample.
 
         Raises:
-            CapacityError: More active qubits than the engine takes.
+            CapacityError: A light cone of more qubits than the engine takes.
         """
         if self.default_precision > 0 or self.method == "aer":
             return None
         return self.density.engine(circuit, observables, parameters, num_batched)
 
-    def check_differentiable(self, circuit: QuantumCircuit) -> None:
+    def check_differentiable(self, circuit: QuantumCircuit, observables: Sequence[Any]) -> None:
         """Refuse a circuit, compiled or not, that `differentiable` would refuse for its size.
 
+        Args:
+            circuit: The circuit.
+            observables: `SparsePauliOp`s on its qubits.
+
         Raises:
-            CapacityError: It acts on more qubits than the engine takes.
+            CapacityError: An observable depends on more qubits than the engine takes.
         """
-        acting = _acting(circuit)
-        if self.default_precision == 0 and acting > DENSITY_QUBITS:
+        if self.default_precision > 0 or self.method == "aer":
+            return
+        width = self.density.width_of_cones(circuit, observables)
+        if width > DENSITY_QUBITS:
             raise CapacityError(
-                f"the circuit acts on {acting} qubits; gradients under noise go through density "
-                f"matrices of at most {DENSITY_QUBITS}. Train on 'statevector' and evaluate under "
-                "noise with shots, which Aer's trajectories run (method='aer'), or use a smaller "
-                "encoding"
+                f"an observable depends on {width} qubits of the circuit; gradients under noise go "
+                f"through density matrices of at most {DENSITY_QUBITS}. Train on 'statevector' and "
+                "evaluate under noise with shots, which Aer's trajectories run (method='aer'), or "
+                "use a smaller encoding"
             )
 
     def _run_pub(self, pub: EstimatorPub) -> PubResult:
@@ -139,14 +146,8 @@ class NoisyEstimator(BaseEstimatorV2):
         if self._takes(pub):
             rng = np.random.default_rng(content_seed(self.seed, pub_digest(pub)))
             result = self.density.evaluate(pub, rng)
-        elif pub.precision or self.method == "aer":
-            result = self.sampled.run([pub]).result()[0]
         else:
-            raise CapacityError(
-                f"exact values under noise need the density-matrix engine, which takes at most "
-                f"{DENSITY_QUBITS} active qubits; this circuit has {len(qubits)}. Ask for shots: "
-                "Aer's trajectories run them"
-            )
+            result = self.sampled.run([pub]).result()[0]
         method = "density" if self._takes(pub) else "aer"
         about = {**result.metadata, "method": method, "active_qubits": list(qubits)}
         return PubResult(result.data, about)
@@ -155,7 +156,10 @@ class NoisyEstimator(BaseEstimatorV2):
         """Whether the engine runs the pub; with "density" it refuses itself what is too large."""
         if self.method != "auto":
             return self.method == "density"
-        return _acting(pub.circuit) <= DENSITY_QUBITS and not is_dynamic(pub.circuit)
+        if is_dynamic(pub.circuit):
+            return False
+        # of exact values the engine says itself which light cone is too wide
+        return not pub.precision or _acting(pub.circuit) <= DENSITY_QUBITS
 
 
 def _acting(circuit: QuantumCircuit) -> int:

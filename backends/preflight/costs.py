@@ -125,7 +125,7 @@ def level_report(mitigation: str, backend: Machine, calls: Sequence[Call]) -> Le
         backend: With that mitigation.
         calls: Abstract calls, as `rehearse` makes them.
     """
-    if backend.compiler is None or backend.kind == "exact":
+    if backend.compiler is None or backend.kind in ("exact", "approximate"):
         # Values are computed, not measured: nothing is executed shot by shot.
         return LevelReport(mitigation, backend.default_precision)
     try:

@@ -43,7 +43,8 @@ Method = Annotated[
     str,
     typer.Option(
         help="How a noisy:* backend simulates: density (matrices, up to 10 qubits), aer (shots on "
-        "Aer), auto (density where it can, else aer)."
+        "Aer), auto (density where it can, else aer). How aer does: statevector, "
+        "matrix_product_state."
     ),
 ]
 MaxAgeDays = Annotated[

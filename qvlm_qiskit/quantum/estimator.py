@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,16 @@ from qiskit.quantum_info import SparseObservable, SparsePauliOp
 from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.basics.late_definitions import by_row, needs_values
 from qvlm_qiskit.errors import BackendError, InputError
+from qvlm_qiskit.quantum.density.by_cones import noisy_engine
 from qvlm_qiskit.quantum.density.engine import DensityEngine
-from qvlm_qiskit.quantum.density.noisy_program import compile_noisy
+from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, compile_noisy
 from qvlm_qiskit.quantum.density.readout import sampled
 from qvlm_qiskit.quantum.noise import NoiseChannels, NoiseSource
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
-from qvlm_qiskit.quantum.program.program import compile_circuit
+from qvlm_qiskit.quantum.program.cones import width_of_cones
+from qvlm_qiskit.quantum.split import SplitEngine
+from qvlm_qiskit.quantum.statevector.by_cones import exact_engine
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
 MAX_ENGINES = 64
@@ -34,6 +37,8 @@ MAX_ENGINES = 64
 LARGE_QUBITS = 12
 """Of circuits with more qubits only the last one is remembered: a table of 2ⁿ numbers takes 32 KB
 at 12 qubits and 32 MB at 22, and a program has dozens."""
+
+E = TypeVar("E")
 
 _REAL = {"complex64": torch.float32, "complex128": torch.float64}
 
@@ -97,9 +102,12 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         self.default_precision = float(default_precision)
         self.noise = noise_model
         self._rng = np.random.default_rng(seed)
-        self._exact_engines: LruCache[Hashable, StatevectorEngine] = LruCache(MAX_ENGINES)
-        self._large: LruCache[Hashable, StatevectorEngine] = LruCache(1)
-        self._engines: LruCache[Hashable, DensityEngine] = LruCache(MAX_ENGINES)
+        self._exact_engines: LruCache[Hashable, StatevectorEngine | SplitEngine] = LruCache(
+            MAX_ENGINES
+        )
+        self._large: LruCache[Hashable, StatevectorEngine | SplitEngine] = LruCache(1)
+        self._engines: LruCache[Hashable, DensityEngine | SplitEngine] = LruCache(MAX_ENGINES)
+        self._sampled: LruCache[Hashable, DensityEngine] = LruCache(MAX_ENGINES)
 
     @property
     def real_dtype(self) -> torch.dtype:
@@ -173,12 +181,13 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
             observables: On the circuit's qubits.
             rows: ``(n_rows, n_parameters)`` in the order of ``circuit.parameters``.
         """
-        engine: StatevectorEngine | DensityEngine
+        engine: StatevectorEngine | DensityEngine | SplitEngine
         if self.noise is None:
             engine = self._exact_engine(circuit, observables)
             batched, shared = self._tensor(rows), self._tensor(np.zeros(0))
         else:
-            engine, batched, shared = self._noisy(circuit, observables, rows)
+            noisy = self._noisy(circuit, observables, rows, noisy_engine, self._engines)
+            engine, batched, shared = noisy
         with torch.no_grad():
             result = engine.expectations(batched, shared, dtype=self.real_dtype)
         values: npt.NDArray[np.float64] = result.double().cpu().numpy()
@@ -190,7 +199,7 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         observables: Sequence[SparsePauliOp],
         parameters: Sequence[Any],
         num_batched: int,
-    ) -> StatevectorEngine | DensityEngine:
+    ) -> StatevectorEngine | DensityEngine | SplitEngine:
         """What computes exact values of a circuit, differentiably: see the engines' classes.
 
         Args:
@@ -204,10 +213,18 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
             CapacityError: More qubits than a state of this kind can hold.
         """
         if self.noise is None:
-            return StatevectorEngine(compile_circuit(circuit, parameters), observables, num_batched)
-        return DensityEngine(
-            compile_noisy(circuit, self.noise, parameters), observables, num_batched
-        )
+            return exact_engine(circuit, observables, parameters, num_batched)
+        program = compile_noisy(circuit, self.noise, parameters)
+        return noisy_engine(program, observables, num_batched)
+
+    def width_of_cones(self, circuit: QuantumCircuit, observables: Sequence[SparsePauliOp]) -> int:
+        """Qubits of the widest light cone: what :meth:`engine` needs a state of.
+
+        Args:
+            circuit: Compiled or not; compiling rarely makes cones narrower.
+            observables: On its qubits.
+        """
+        return width_of_cones(circuit, observables)
 
     def _shots(
         self,
@@ -218,7 +235,9 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         rng: np.random.Generator,
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], dict[str, Any]]:
         """Means and standard errors ``(n_rows, n_observables)``, and what was run for them."""
-        engine, batched, shared = self._noisy(pub.circuit, observables, rows)
+        engine, batched, shared = self._noisy(
+            pub.circuit, observables, rows, DensityEngine, self._sampled
+        )
         shots = math.ceil(1.0 / pub.precision**2)
         outcomes = [
             p.double().cpu().numpy() for p in engine.outcomes(batched, shared, self.real_dtype)
@@ -241,27 +260,30 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
 
     def _exact_engine(
         self, circuit: QuantumCircuit, observables: Sequence[SparsePauliOp]
-    ) -> StatevectorEngine:
+    ) -> StatevectorEngine | SplitEngine:
         kept = self._large if circuit.num_qubits > LARGE_QUBITS else self._exact_engines
         return kept.get(
             (circuit_key(circuit), _labels(observables)),
-            lambda: StatevectorEngine(
-                compile_circuit(circuit), observables, circuit.num_parameters
-            ),
+            lambda: exact_engine(circuit, observables, None, circuit.num_parameters),
         )
 
     def _noisy(
-        self, circuit: QuantumCircuit, observables: Sequence[SparsePauliOp], rows: npt.NDArray[Any]
-    ) -> tuple[DensityEngine, torch.Tensor, torch.Tensor]:
+        self,
+        circuit: QuantumCircuit,
+        observables: Sequence[SparsePauliOp],
+        rows: npt.NDArray[Any],
+        make: Callable[[NoisyProgram, Sequence[SparsePauliOp], int], E],
+        kept: LruCache[Hashable, E],
+    ) -> tuple[E, torch.Tensor, torch.Tensor]:
         """The engine for these rows; values that all rows have in common are shared."""
         noise = self.noise
         assert noise is not None
         varying = np.flatnonzero((rows != rows[:1]).any(axis=0)).tolist()
         common = sorted(set(range(rows.shape[1])) - set(varying))
         order = [circuit.parameters[i] for i in [*varying, *common]]
-        engine = self._engines.get(
+        engine = kept.get(
             (circuit_key(circuit), _labels(observables), tuple(varying)),
-            lambda: DensityEngine(compile_noisy(circuit, noise, order), observables, len(varying)),
+            lambda: make(compile_noisy(circuit, noise, order), observables, len(varying)),
         )
         first = rows[0, common] if len(rows) else np.zeros(len(common))
         return engine, self._tensor(rows[:, varying]), self._tensor(first)

@@ -43,7 +43,6 @@ from qvlm_qiskit.quantum.layer_checks import (
 from qvlm_qiskit.quantum.machines import DifferentiableEstimator, Engine, EstimatorSource
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.operators import enrol, layer_values
-from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.row_weights import (
     check_groups,
     initial_of_groups,
@@ -51,6 +50,8 @@ from qvlm_qiskit.quantum.row_weights import (
     require_finite_rows,
     rows_of,
 )
+from qvlm_qiskit.quantum.split import SplitEngine
+from qvlm_qiskit.quantum.statevector.by_cones import exact_engine
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from qvlm_qiskit.quantum.threads import check_threads
 from qvlm_qiskit.sampled_gradients import SampledMethod
@@ -131,8 +132,8 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         super().__init__(neural_network, initial_weights, sparse)
         del self._parameters["_weights"]
         self.groups = groups
-        self._engine: StatevectorEngine | None = None
-        self._row_engine: StatevectorEngine | None = None
+        self._engine: StatevectorEngine | SplitEngine | None = None
+        self._row_engine: StatevectorEngine | SplitEngine | None = None
         self._elsewhere: tuple[BaseEstimatorV2, dict[bool, Engine | None]] | None = None
         self._override: BaseEstimatorV2 | None = None
         self._differentiator: Differentiator | None = None
@@ -409,9 +410,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         dtype = torch.float64 if rows.dtype == torch.float64 else estimator.real_dtype
         batched, shared = widened(rows), widened(weight.to(rows.device))
         if shared.dim() == 2 and engine is self._row_engine and features is None:
-            values = self._compiled(False).in_groups(batched, shared, dtype, engine)
-            if values is not None:
-                return values
+            once = self._compiled(False)
+            if isinstance(once, StatevectorEngine) and isinstance(engine, StatevectorEngine):
+                values = once.in_groups(batched, shared, dtype, engine)
+                if values is not None:
+                    return values
         batched, shared = joined(batched, shared)
         # complex products have no half-precision form, and autocast would round the read-out
         kind = rows.device.type
@@ -422,18 +425,14 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             start = None if features is None else widened(features).to(dtype)
             return engine.expectations(batched, shared, start, dtype)
 
-    def _compiled(self, per_row: bool) -> StatevectorEngine:
-        found, other = self._engine, self._row_engine
-        if per_row:
-            found, other = other, found
+    def _compiled(self, per_row: bool) -> StatevectorEngine | SplitEngine:
+        found = self._row_engine if per_row else self._engine
         if found is None:
             network = self.neural_network
             parameters = [*network.input_params, *network.weight_params]
-            known = None if other is None else other.program
-            program = known or compile_circuit(network.circuit, parameters)
             observables = [as_pauli_sum(o) for o in network.observables]
             batched = len(parameters) if per_row else network.num_inputs
-            found = StatevectorEngine(program, observables, batched)
+            found = exact_engine(network.circuit, observables, parameters, batched)
             if per_row:
                 self._row_engine = found
             else:

@@ -10,9 +10,10 @@ from qiskit.primitives.base import BaseEstimatorV2
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.quantum.density.engine import DensityEngine
+from qvlm_qiskit.quantum.split import SplitEngine
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
-Engine = StatevectorEngine | DensityEngine
+Engine = StatevectorEngine | DensityEngine | SplitEngine
 
 
 @runtime_checkable

@@ -13,8 +13,21 @@ from qvlm_qiskit.basics.pauli_transfer import Ptm
 Qubits = tuple[int, ...]
 
 
+class Measurements(Protocol):
+    """Answers what a measurement reads."""
+
+    def measurement(self, qubit: int, pauli: str) -> NDArray[np.float64]:
+        """The mean of a measured Pauli as coefficients ``(4,)`` of ⟨I⟩, ⟨X⟩, ⟨Y⟩, ⟨Z⟩.
+
+        Args:
+            qubit: As the circuit counts it.
+            pauli: "X", "Y" or "Z".
+        """
+        ...
+
+
 @runtime_checkable
-class NoiseChannels(Protocol):
+class NoiseChannels(Measurements, Protocol):
     """Answers what follows an instruction of an ISA circuit, and what a measurement reads.
 
     ``qvlm_qiskit.noise_models.ChannelNoise`` is one; ``NoiseSpec.channels()`` makes it.
@@ -34,15 +47,6 @@ class NoiseChannels(Protocol):
 
         Raises:
             CircuitError: An instruction that the noise is not known of.
-        """
-        ...
-
-    def measurement(self, qubit: int, pauli: str) -> NDArray[np.float64]:
-        """The mean of a measured Pauli as coefficients ``(4,)`` of ⟨I⟩, ⟨X⟩, ⟨Y⟩, ⟨Z⟩.
-
-        Args:
-            qubit: As the circuit counts it.
-            pauli: "X", "Y" or "Z".
         """
         ...
 

@@ -10,7 +10,7 @@ from qvlm_qiskit.errors import InputError, NoiseModelError, QVLMError, UnknownNa
 
 def test_the_rows_stand_in_the_order_of_the_names():
     rows = [row.name for row in list_backends()]
-    keys = ["statevector", "aer", "aer-gpu", "noisy:", "fake_", "ibm:"]
+    keys = ["statevector", "aer", "aer-gpu", "pauli-propagation", "noisy:", "fake_", "ibm:"]
     assert list(OWN) == keys
     firsts = [next(i for i, name in enumerate(rows) if name.startswith(key)) for key in keys]
     assert firsts == sorted(firsts)

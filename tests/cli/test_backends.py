@@ -44,7 +44,7 @@ def test_the_list_is_of_those_that_are_asked_for_and_keeps_every_name_whole(qvlm
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [("--kind fast", "no backend is of the kind 'fast'; there are exact, hardware"),
+    [("--kind fast", "no backend is of the kind 'fast'; there are approximate, exact, hardware"),
      ("tokyoo", "no backend is like that"), ("--qubits 100000", "no backend is like that")],
 )  # fmt: skip
 def test_a_list_of_nothing_is_refused(refused, words, says):

@@ -238,7 +238,7 @@ def compilations(monkeypatch):
         found.append(circuit)
         return compile_circuit(circuit, *given)
 
-    monkeypatch.setattr("qvlm_qiskit.quantum.estimator.compile_circuit", listening)
+    monkeypatch.setattr("qvlm_qiskit.quantum.statevector.by_cones.compile_circuit", listening)
     return found
 
 

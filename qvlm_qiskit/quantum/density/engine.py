@@ -21,7 +21,7 @@ from qvlm_qiskit.basics.pauli_transfer import Ptm
 from qvlm_qiskit.errors import CapacityError
 from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.density.compiled import Angles, compiled_units
-from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
+from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, check_density_qubits
 from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
 from qvlm_qiskit.quantum.density.readout import measured_groups
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
@@ -52,7 +52,9 @@ class DensityEngine:
 
         Raises:
             CircuitError: An observable that is not Hermitian, or not of the circuit's width.
+            CapacityError: More active qubits than a density matrix can hold.
         """
+        check_density_qubits(program.num_qubits)
         self.program = program
         self.num_batched = num_batched
         self.num_observables = len(observables)

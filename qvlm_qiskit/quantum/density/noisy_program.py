@@ -12,7 +12,7 @@ from qiskit import QuantumCircuit
 from qvlm_qiskit.basics.pauli_transfer import Ptm, unitary_ptm
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.density.superoperators import rotation_ptm
-from qvlm_qiskit.quantum.noise import IdleNoise, NoiseChannels
+from qvlm_qiskit.quantum.noise import IdleNoise, Measurements, NoiseChannels
 from qvlm_qiskit.quantum.program.angles import AngleTable
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
@@ -59,13 +59,15 @@ class NoisyProgram:
     active: tuple[QubitIndex, ...]
     steps: tuple[NoisyStep, ...]
     angles: AngleTable
-    noise: NoiseChannels
+    noise: Measurements
 
 
 def compile_noisy(
     circuit: QuantumCircuit, noise: NoiseChannels, parameters: Sequence[Any] | None = None
 ) -> NoisyProgram:
     """Translate an ISA circuit gate by gate, each followed by its noise.
+
+    Of any width: whether a density matrix fits is asked by those that make one.
 
     Args:
         circuit: In the gates of the device; barriers and a final layout are allowed.
@@ -76,7 +78,6 @@ def compile_noisy(
         CircuitError: An instruction that the noise is not known of (compile the circuit first),
             that is not unitary, that acts on more than two qubits, or a delay whose duration
             is not known.
-        CapacityError: More active qubits than a density matrix can hold.
     """
     order = list(circuit.parameters if parameters is None else parameters)
     unknown = sorted(p.name for p in set(circuit.parameters) - set(order))
@@ -89,7 +90,6 @@ def compile_noisy(
         if item.name != "barrier"
     ]
     acting = {qubit for item, qubits in items if item.name != "delay" for qubit in qubits}
-    check_density_qubits(len(acting))
     active = tuple(sorted(acting))
     position = {qubit: i for i, qubit in enumerate(active)}
     table = AngleTable(len(order))
@@ -120,15 +120,19 @@ def compile_noisy(
     return NoisyProgram(len(active), circuit.num_qubits, active, tuple(steps), table, noise)
 
 
-def check_density_qubits(count: int) -> None:
+def check_density_qubits(count: int, what: str = "the circuit") -> None:
     """Refuse what a density matrix can't hold.
+
+    Args:
+        count: How many qubits.
+        what: What acts on them, for the message.
 
     Raises:
         CapacityError: More than ``MAX_DENSITY_QUBITS``.
     """
     if count > MAX_DENSITY_QUBITS:
         raise CapacityError(
-            f"the circuit acts on {count} qubits; the density-matrix engine takes at most "
+            f"{what} acts on {count} qubits; the density-matrix engine takes at most "
             f"{MAX_DENSITY_QUBITS} (4ⁿ numbers per sample). Use shots on Aer's trajectories "
             "instead: open_backend('noisy:…', method='aer', shots=…)"
         )

@@ -74,7 +74,7 @@ def measured_groups(
     Raises:
         CircuitError: An observable that is not Hermitian, or not of the circuit's width.
     """
-    terms = _terms(program, observables)
+    terms = measured_terms(program, observables)
     groups: list[tuple[dict[int, str], list[Term]]] = []
     # the same greedy order as everywhere: the longest terms first
     for term in sorted(set(terms) - {()}, key=lambda t: (-len(t), t)):
@@ -163,8 +163,14 @@ def sampled(
     return means, np.sqrt(variances)
 
 
-def _terms(program: NoisyProgram, observables: Sequence[SparsePauliOp]) -> dict[Term, Floats]:
-    """Every Pauli string with its coefficients ``(n_observables,)``."""
+def measured_terms(
+    program: NoisyProgram, observables: Sequence[SparsePauliOp]
+) -> dict[Term, Floats]:
+    """Every Pauli string with its coefficients ``(n_observables,)``.
+
+    Raises:
+        CircuitError: An observable that is not Hermitian, or not of the circuit's width.
+    """
     terms: dict[Term, Floats] = {}
     for column, observable in enumerate(observables):
         if observable.num_qubits != program.width:

@@ -25,7 +25,13 @@ from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.shift_rules import with_visible_parameters
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.binding import AngleMap
-from qvlm_qiskit.quantum.program.program import AmplitudeLoad, FixedUnitary, PauliRotation, Program
+from qvlm_qiskit.quantum.program.program import (
+    AmplitudeLoad,
+    FixedUnitary,
+    PauliRotation,
+    Program,
+    check_state_qubits,
+)
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -119,7 +125,11 @@ class AdjointSweep:
             program: Of the circuit, with the parameters in the order of ``values``.
             observables: Hermitian Pauli sums on the circuit's qubits.
             device: Where to sweep.
+
+        Raises:
+            CapacityError: More qubits than a statevector can hold.
         """
+        check_state_qubits(program.num_qubits)
         self.program = program
         self.device = torch.device(device)
         rows = range(len(program.angles.constants))

@@ -56,7 +56,7 @@ def light_cone(program: Program, observables: Sequence[SparsePauliOp]) -> Progra
         program,
         num_qubits=len(order),
         active=tuple(program.active[qubit] for qubit in order),
-        operations=[_moved(operation, place) for operation in reversed(kept)],
+        operations=[moved(operation, place) for operation in reversed(kept)],
     )
 
 
@@ -69,7 +69,8 @@ def qubits_of(operation: Operation, num_qubits: int) -> set[int]:
     return {q for q in range(num_qubits) if (operation.x | operation.z) >> q & 1}
 
 
-def _moved(operation: Operation, place: dict[int, int]) -> Operation:
+def moved(operation: Operation, place: dict[int, int]) -> Operation:
+    """The same operation with other numbers for its qubits; a load stays as it is."""
     if isinstance(operation, FixedUnitary):
         return FixedUnitary(tuple(place[q] for q in operation.qubits), operation.matrix)
     if isinstance(operation, PauliRotation):

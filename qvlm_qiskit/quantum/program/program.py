@@ -149,6 +149,8 @@ class Program:
 def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = None) -> Program:
     """Translate a circuit into a :class:`Program`, once, without binding any value.
 
+    Of any width: whether a state fits is asked by those that make one.
+
     Args:
         circuit: Gates, measurements, resets and what is decided by measured bits; barriers, delays
             and a final layout are allowed.
@@ -157,7 +159,6 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
     Raises:
         CircuitError: An instruction that is not unitary and can't be put at the circuit's end, or
             a parametrised one without a definition; the message names it.
-        CapacityError: More active qubits than a statevector can hold.
     """
     order = list(circuit.parameters if parameters is None else parameters)
     unknown = set(circuit.parameters) - set(order)
@@ -177,11 +178,6 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
     else:
         acting = {q for step in dynamic.steps for q in (*step.qubits, *dict(step.controls))}
     active = sorted(acting)
-    if len(active) > state_qubits():
-        raise CapacityError(
-            f"the circuit acts on {len(active)} qubits; a statevector of at most {state_qubits()} "
-            "qubits can be worked on in this machine's memory"
-        )
     builder = ProgramBuilder(
         AngleTable(len(order)), {p: i for i, p in enumerate(order)}, len(active), []
     )
@@ -195,6 +191,24 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
     return Program(
         len(active), circuit.num_qubits, tuple(active), builder.operations, builder.angles, measured
     )
+
+
+def check_state_qubits(count: int, what: str = "the circuit") -> None:
+    """Refuse what a statevector can't hold.
+
+    Args:
+        count: How many qubits.
+        what: What acts on them, for the message.
+
+    Raises:
+        CapacityError: More qubits than fit into this machine's memory.
+    """
+    if count > state_qubits():
+        raise CapacityError(
+            f"{what} acts on {count} qubits; a statevector of at most {state_qubits()} qubits can "
+            "be worked on in this machine's memory. Use open_backend('aer', "
+            "method='matrix_product_state'), or hardware"
+        )
 
 
 # Gates as products of Pauli rotations, in order of application: (Pauli by gate qubit, parameter

@@ -26,7 +26,7 @@ from qvlm_qiskit.quantum.node import AffineAngles, GivenAngles, GroupedAngles, T
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.fusion import MAX_PLAN_QUBITS, fuse
 from qvlm_qiskit.quantum.program.light_cone import light_cone
-from qvlm_qiskit.quantum.program.program import AmplitudeLoad, Program
+from qvlm_qiskit.quantum.program.program import AmplitudeLoad, Program, check_state_qubits
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
 from qvlm_qiskit.quantum.statevector.cpu.grouped import GroupedExecutor
 from qvlm_qiskit.quantum.statevector.tensors.executor import TensorExecutor
@@ -58,18 +58,15 @@ class StatevectorEngine:
 
         Raises:
             CircuitError: An observable that is not Hermitian, or not of the circuit's width.
+            CapacityError: What the observables see has more qubits than a statevector can hold.
         """
-        for column, observable in enumerate(observables):
-            if observable.num_qubits != program.width:
-                raise CircuitError(
-                    f"observable {column} acts on {observable.num_qubits} qubits, the circuit has "
-                    f"{program.width}"
-                )
+        _check_widths(program, observables)
         self.program = program = light_cone(program, observables)
+        check_state_qubits(program.num_qubits)
         self.num_batched = num_batched
         self.num_observables = len(observables)
         self.plan = fuse(program, num_batched)
-        self._terms = _terms(program, observables)
+        self._terms = pauli_terms(program, observables)
         self._shared_angles = AngleMap(program.angles, self.plan.shared_rows.tolist(), num_batched)
         self._batched_angles: dict[int, AngleMap] = {}
         self._tasks: dict[tuple[int, torch.dtype, bool], Task | None] = {}
@@ -312,8 +309,22 @@ def _long_enough(features: Tensor) -> Tensor:
     return of_order_one(features) if short else features
 
 
-def _terms(program: Program, observables: Sequence[SparsePauliOp]) -> list[Term]:
-    """The Pauli strings of all observables, moved to the active qubits."""
+def _check_widths(program: Program, observables: Sequence[SparsePauliOp]) -> None:
+    for column, observable in enumerate(observables):
+        if observable.num_qubits != program.width:
+            raise CircuitError(
+                f"observable {column} acts on {observable.num_qubits} qubits, the circuit has "
+                f"{program.width}"
+            )
+
+
+def pauli_terms(program: Program, observables: Sequence[SparsePauliOp]) -> list[Term]:
+    """The Pauli strings of all observables, moved to the active qubits.
+
+    Raises:
+        CircuitError: An observable that is not Hermitian, or not of the circuit's width.
+    """
+    _check_widths(program, observables)
     position = {q: i for i, q in enumerate(program.active)}
     terms = []
     for column, observable in enumerate(observables):

@@ -148,11 +148,34 @@ def test_a_circuit_too_large_is_refused_before_it_is_compiled(monkeypatch):
     circuit = QuantumCircuit(12)
     for qubit in range(12):
         circuit.ry(inputs[qubit], qubit)
+    circuit.cx(range(11), range(1, 12))
     layer = QuantumLayer(make_qnn(circuit, list(inputs), []))
     backend = open_backend("noisy:fake_torino", precision=0)
     monkeypatch.setattr(type(backend.compiler), "isa", lambda *_: pytest.fail("it was compiled"))
     with layer.run_on(backend), pytest.raises(CapacityError, match=r"12 qubits.*at most 10"):
         layer(torch.zeros(1, 12))
+
+
+def test_a_wide_circuit_with_local_observables_trains_under_device_noise():
+    inputs = ParameterVector("x", 12)
+    circuit = QuantumCircuit(12)
+    for qubit in range(12):
+        circuit.ry(inputs[qubit], qubit)
+    circuit.cx(range(0, 12, 2), range(1, 12, 2))
+    layer = QuantumLayer(make_qnn(circuit, list(inputs), []))
+    rows = torch.rand(2, 12, dtype=torch.float64, requires_grad=True)
+    backend = open_backend("noisy:fake_torino", precision=0, optimization_level=0)
+    with layer.run_on(backend):
+        values = layer(rows)
+        values.sum().backward()
+        direct = backend.estimator().run(
+            [(circuit, layer.neural_network.observables[5], rows[0].detach())]
+        )
+    ideal = rows.detach().cos()
+    ideal[:, 1::2] = ideal[:, 1::2] * ideal[:, ::2]
+    assert 1e-3 < float((values.detach() - ideal).abs().max()) < 0.5
+    assert rows.grad.abs().min() > 0
+    assert direct.result()[0].data.evs == pytest.approx(values[0, 5].item(), abs=1e-10)
 
 
 def test_a_network_of_its_own_isa_circuit_trains_on_a_noisy_torch_estimator():

@@ -17,12 +17,14 @@ from qvlm_qiskit.quantum import (
     QuantumLayer,
     TorchEstimator,
 )
+from qvlm_qiskit.quantum.gradients.adjoint import AdjointSweep
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
     FixedUnitary,
     PauliRotation,
     compile_circuit,
 )
+from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
 X = Parameter("x")
 
@@ -135,8 +137,15 @@ def test_unbound_parameters_are_refused_by_estimator_and_layer():
 def test_too_many_active_qubits_raise():
     circuit = QuantumCircuit(state_qubits() + 1)
     circuit.h(range(state_qubits() + 1))
-    with pytest.raises(CapacityError, match=str(state_qubits() + 1)):
-        compile_circuit(circuit)
+    everything = SparsePauliOp("Z" * circuit.num_qubits)
+    circuit.cx(range(state_qubits()), range(1, circuit.num_qubits))
+    program = compile_circuit(circuit)
+    for refused in (
+        lambda: StatevectorEngine(program, [everything], 0),
+        lambda: AdjointSweep(program, [everything]),
+    ):
+        with pytest.raises(CapacityError, match=str(state_qubits() + 1)):
+            refused()
 
 
 def test_idle_qubits_do_not_count_against_the_capacity():

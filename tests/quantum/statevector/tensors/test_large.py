@@ -89,7 +89,7 @@ def test_a_circuit_that_does_not_fit_is_refused_by_the_machines_memory(monkeypat
     circuit = QuantumCircuit(4)
     circuit.h(range(4))
     with pytest.raises(CapacityError, match=r"acts on 4 qubits.*at most 3 "):
-        compile_circuit(circuit)
+        StatevectorEngine(compile_circuit(circuit), [SparsePauliOp("ZZZZ")], 0)
 
 
 PEAK = """
