@@ -13,22 +13,30 @@ from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 from qvlm_qiskit.quantum.program.program import definition_of
 
 
-def circuit_key(circuit: QuantumCircuit) -> Hashable:
+def circuit_key(circuit: QuantumCircuit, with_phase: bool = False) -> Hashable:
     """Equal for circuits with the same instructions, numbers to the last bit, and parameters.
 
-    Names, metadata, layout and global phase don't count.
+    Names, metadata and layout don't count.
+
+    Args:
+        circuit: Any circuit.
+        with_phase: Whether global phases count, those of definitions too.
 
     Raises:
         CircuitError: A gate's definition can't be made without values for its parameters.
     """
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
-    return circuit.num_qubits, tuple(
-        (_content(item), tuple(index[bit] for bit in item.qubits), len(item.clbits))
-        for item in circuit.data
+    key = (
+        circuit.num_qubits,
+        tuple(
+            (_content(item, with_phase), tuple(index[bit] for bit in item.qubits), len(item.clbits))
+            for item in circuit.data
+        ),
     )
+    return (*key, _number(circuit.global_phase)) if with_phase else key
 
 
-def _content(item: Any) -> Hashable:
+def _content(item: Any, with_phase: bool) -> Hashable:
     """A standard gate's name and angles; of any other gate, also its matrix or its definition."""
     if item.is_standard_gate():
         return item.name, tuple(_number(value) for value in item.params)
@@ -44,7 +52,7 @@ def _content(item: Any) -> Hashable:
     if is_late(operation):
         return kind, operation.name
     definition = definition_of(operation)
-    return kind, operation.name if definition is None else circuit_key(definition)
+    return kind, operation.name if definition is None else circuit_key(definition, with_phase)
 
 
 def _number(value: Any) -> Hashable:

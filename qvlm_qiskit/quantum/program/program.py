@@ -85,6 +85,8 @@ class Program:
         active: The circuit's index of each active qubit, ascending.
         operations: In order of application.
         angles: The gate angles as functions of the parameters.
+        phases: Rows of ``angles`` whose sum is the global phase that the operations leave out;
+            empty unless it was asked for.
     """
 
     num_qubits: int
@@ -92,14 +94,18 @@ class Program:
     active: tuple[QubitIndex, ...]
     operations: list[Operation]
     angles: AngleTable
+    phases: tuple[int, ...] = ()
 
 
-def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = None) -> Program:
+def compile_circuit(
+    circuit: QuantumCircuit, parameters: Sequence[Any] | None = None, with_phase: bool = False
+) -> Program:
     """Translate a circuit into a :class:`Program`, once, without binding any value.
 
     Args:
         circuit: Unitary circuit; barriers, delays and a final layout are allowed.
         parameters: Order of the parameter vector, by default ``circuit.parameters``.
+        with_phase: Keep the global phase too, which states have and expectation values don't.
 
     Raises:
         CircuitError: An instruction that is not unitary (measurement, reset, control flow), or a
@@ -129,10 +135,16 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
     builder = ProgramBuilder(
         AngleTable(len(order)), {p: i for i, p in enumerate(order)}, len(active), []
     )
+    builder.phases = [] if with_phase else None
     position = {q: i for i, q in enumerate(active)}
     builder.extend(circuit, [position.get(i, -1) for i in range(circuit.num_qubits)])
     return Program(
-        len(active), circuit.num_qubits, tuple(active), builder.operations, builder.angles
+        len(active),
+        circuit.num_qubits,
+        tuple(active),
+        builder.operations,
+        builder.angles,
+        tuple(builder.phases or ()),
     )
 
 
@@ -161,6 +173,17 @@ _ROTATIONS: dict[str, list[tuple[str, int | None, float]]] = {
     "cp": [("ZI", 0, 0.5), ("IZ", 0, 0.5), ("ZZ", 0, -0.5)],
     "cu1": [("ZI", 0, 0.5), ("IZ", 0, 0.5), ("ZZ", 0, -0.5)],
 }
+# What those products leave out, as (parameter index, factor): a phase gate is a Z rotation times
+# a global phase of half its angle.
+_PHASES: dict[str, list[tuple[int, float]]] = {
+    "p": [(0, 0.5)],
+    "u1": [(0, 0.5)],
+    "u": [(1, 0.5), (2, 0.5)],
+    "u3": [(1, 0.5), (2, 0.5)],
+    "u2": [(0, 0.5), (1, 0.5)],
+    "cp": [(0, 0.25)],
+    "cu1": [(0, 0.25)],
+}
 
 
 @dataclass
@@ -171,9 +194,12 @@ class ProgramBuilder:
     index_of: dict[Any, ParameterIndex]
     num_qubits: int
     operations: list[Operation]
+    phases: list[int] | None = None
+    """Rows that add up to the global phase; None: it is not kept."""
 
     def extend(self, circuit: QuantumCircuit, position: Sequence[int]) -> None:
         """Append a circuit's instructions; ``position`` maps its qubits to active qubits."""
+        self._add_phase(circuit.global_phase, 1.0)
         local = {bit: i for i, bit in enumerate(circuit.qubits)}
         for instruction in circuit.data:
             if instruction.operation.name in _NOTHING:
@@ -231,6 +257,12 @@ class ProgramBuilder:
             else:
                 row = self.angles.add(operation.params[parameter], factor, self.index_of)
             self.operations.append(PauliRotation(x, z, row))
+        for parameter, factor in _PHASES.get(operation.name, ()):
+            self._add_phase(operation.params[parameter], factor)
+
+    def _add_phase(self, value: Any, factor: float) -> None:
+        if self.phases is not None:
+            self.phases.append(self.angles.add(value, factor, self.index_of))
 
     def _append_definition(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> None:
         if operation.name in ("reset", "measure", "initialize"):
