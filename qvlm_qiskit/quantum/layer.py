@@ -1,4 +1,4 @@
-"""``QuantumLayer``: an ``EstimatorQNN`` as a torch module that can move between machines."""
+"""``QuantumLayer``: a network of Qiskit as a torch module that can move between machines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from qiskit.primitives.base import BaseEstimatorV2
 from qiskit_machine_learning.connectors import TorchConnector
 from qiskit_machine_learning.gradients import BaseEstimatorGradient
-from qiskit_machine_learning.neural_networks import EstimatorQNN
+from qiskit_machine_learning.neural_networks import EstimatorQNN, SamplerQNN
 from torch import Tensor, nn
 
 from qvlm_qiskit.basics.late_definitions import needs_values
@@ -43,8 +43,11 @@ from qvlm_qiskit.quantum.layer_checks import (
 from qvlm_qiskit.quantum.machines import DifferentiableEstimator, Engine, EstimatorSource
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.operators import enrol, layer_values
+from qvlm_qiskit.quantum.probabilities import ProbabilityQNN
 from qvlm_qiskit.quantum.program.program import compile_circuit
+from qvlm_qiskit.quantum.sampler import network_of_layer
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
+from qvlm_qiskit.quantum.statevector.readings import ProbabilityEngine
 from qvlm_qiskit.quantum.threads import check_threads
 from qvlm_qiskit.sampled_gradients import SampledMethod
 
@@ -60,6 +63,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     compiled circuit is differentiated. There, ``torch.func`` transforms, forward-mode and second
     derivatives work. Every other estimator is called through ``run``: one merged pub per forward
     pass, first derivatives from :attr:`gradient`. No estimator is ever replaced by another.
+
+    A ``SamplerQNN`` becomes a network of probabilities, :attr:`neural_network`, whose ``origin`` is
+    the one given. With qiskit-machine-learning's ``QMLSampler`` without shots, which is exact, they
+    come from the exact engine; any other sampler is asked, once per pass. On an estimator that
+    :meth:`run_on` sets, they come from Z strings measured in one basis.
 
     An ``EstimatorQNN.default_precision`` does not make an exact estimator sample: it is the
     precision asked of *other* estimators that belong to the network, for values and for gradients.
@@ -77,29 +85,22 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
 
     def __init__(
         self,
-        neural_network: EstimatorQNN,
+        neural_network: EstimatorQNN | SamplerQNN,
         initial_weights: Array | Tensor | None = None,
         sparse: bool | None = None,
     ) -> None:
         """Wrap a network.
 
         Args:
-            neural_network: Any ``EstimatorQNN``. Set ``input_gradients=True`` on it if anything
-                before this layer is to be trained.
+            neural_network: Any ``EstimatorQNN`` or ``SamplerQNN``. Set ``input_gradients=True`` on
+                it if anything before this layer is to be trained.
             initial_weights: ``(n_weights,)``; by default uniform in [-1, 1].
-            sparse: Only False or None: expectation values are dense.
+            sparse: Only False, or None for a dense network: outputs are dense.
 
         Raises:
-            InputError: Not an ``EstimatorQNN``, or sparse output was asked for.
+            InputError: Another network, or sparse output was asked for.
         """
-        if not isinstance(neural_network, EstimatorQNN):
-            raise LayerInputError(
-                f"QuantumLayer takes an EstimatorQNN, got {type(neural_network).__name__}"
-            )
-        if sparse:
-            raise LayerInputError(
-                "QuantumLayer has dense outputs only: sparse must be False or None"
-            )
+        neural_network = network_of_layer(neural_network, sparse)
         if reads_unmapped_qubits(neural_network):
             warnings.warn(
                 "EstimatorQNN's default observable ignores the circuit's layout and reads other "
@@ -181,14 +182,14 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         return None if self._differentiator is None else self._differentiator.skipped
 
     def forward(self, input_data: Tensor | None = None) -> Tensor:
-        """Expectation values of the network's observables.
+        """Expectation values of the network's observables, or the probabilities that it reads.
 
         Args:
             input_data: ``(…, n_inputs)`` of any float dtype, on any device; None for a network
                 without inputs.
 
         Returns:
-            ``(…, n_observables)`` of the input's dtype, on its device.
+            ``(…, n_observables)``, or ``(…, *output_shape)``, of the input's dtype, on its device.
 
         Raises:
             InputError: Wrong last dimension, or not a floating-point tensor.
@@ -231,20 +232,20 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         return self._outputs(rest, features)
 
     def _outputs(self, inputs: Tensor, features: Tensor | None) -> Tensor:
-        """Values ``(…, n_observables)``; in a compiled program, by an operator of torch."""
-        lead = inputs.shape[:-1]
+        """Values ``(…, *output_shape)``; in a compiled program, by an operator of torch."""
+        lead, shape = inputs.shape[:-1], self.neural_network.output_shape
         rows, start = inputs, features
         if len(lead) != 1:
             size = math.prod(lead)
             rows = inputs.reshape(size, inputs.shape[-1])
             start = None if features is None else features.reshape(size, features.shape[-1])
         if torch.compiler.is_dynamo_compiling():
-            (columns,) = self.neural_network.output_shape
+            columns = math.prod(shape)
             outputs: Tensor = layer_values(rows, self.weight, start, self._number, columns)
         else:
             check_threads()
             outputs = self.values(rows, self.weight, start)
-        return outputs if len(lead) == 1 else outputs.reshape(*lead, outputs.shape[-1])
+        return outputs if len(lead) == len(shape) == 1 else outputs.reshape(*lead, *shape)
 
     def values(
         self, rows: Tensor, weight: Tensor, features: Tensor | None = None, runs: bool = True
@@ -259,13 +260,14 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 and those returned mean nothing.
 
         Returns:
-            ``(B, n_observables)`` of the dtype of the features, or of the rows.
+            ``(B, n_observables)``, or the outputs of probabilities flattened to ``(B, size)``, of
+            the dtype of the features, or of the rows.
         """
         dtype = rows.dtype if features is None else features.dtype
         if isinstance(estimator := self.active_estimator, AskedAhead) and estimator.awaits(
             rows, features
         ):
-            (columns,) = self.neural_network.output_shape
+            columns = math.prod(self.neural_network.output_shape)
             return rows.new_full((len(rows), columns), math.nan, dtype=dtype)
         require_finite("inputs", rows)
         engine = self.differentiable_engine()
@@ -278,9 +280,13 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 rows = torch.cat([amplitude_angles(features), rows], dim=-1)
         rows = self._without_cut_gradient(rows)
         if engine is None:
-            primitive = self._primitive()
-            return through_primitive(rows, weight, primitive, runs).to(dtype)
-        values = self._exact(engine, rows, weight, start)
+            values = through_primitive(rows, weight, self._primitive(), runs)
+        else:
+            values = self._exact(engine, rows, weight, start)
+        if isinstance(self.neural_network, ProbabilityQNN):
+            read = self.neural_network.read
+            exact = isinstance(engine, ProbabilityEngine)
+            values = read.outputs(values) if exact else read.of_strings(values)
         return values if values.dtype == dtype else values.to(dtype)
 
     def _loads(self, engine: Engine | None, loaded: int) -> bool:
@@ -367,8 +373,12 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             network = self.neural_network
             parameters = [*network.input_params, *network.weight_params]
             program = compile_circuit(network.circuit, parameters)
-            observables = [as_pauli_sum(o) for o in network.observables]
-            self._engine = StatevectorEngine(program, observables, network.num_inputs)
+            if isinstance(network, ProbabilityQNN):
+                qubits = network.read.qubits
+                self._engine = ProbabilityEngine(program, qubits, network.num_inputs)
+            else:
+                observables = [as_pauli_sum(o) for o in network.observables]
+                self._engine = StatevectorEngine(program, observables, network.num_inputs)
         return self._engine
 
     def evaluate_rows(self, rows: Array, weight: Array) -> Array:

@@ -27,6 +27,7 @@ from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
 from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.observables import as_pauli_sum
+from qvlm_qiskit.quantum.probabilities import ProbabilityQNN
 from qvlm_qiskit.quantum.transforms import is_transformed, require_single
 
 Array = npt.NDArray[np.float64]
@@ -211,7 +212,8 @@ def jacobians(
     """
     network, gradient = primitive.network, primitive.gradient
     if not isinstance(gradient, BatchedEstimatorGradient):
-        both = network.backward(rows, weight)
+        strings = isinstance(network, ProbabilityQNN)
+        both = (network.string_jacobians if strings else network.backward)(rows, weight)
         first, second = (None if x is None else Jacobian(x, np.zeros_like(x)) for x in both)
         return first, second
     circuit, observables = network.circuit, list(network.observables)
