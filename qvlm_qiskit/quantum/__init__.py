@@ -6,6 +6,10 @@ no observable sees, → passes), :mod:`statevector` (angles and passes → expec
 on the CPU, in torch operations elsewhere), :mod:`estimator` (the engine as a Qiskit primitive),
 :mod:`layer` (everything as one ``torch.nn.Module``) and :mod:`gradients` (for other estimators).
 
+Beside expectation values: :mod:`probabilities` (networks of them, on any machine), :mod:`sampler`
+(``SamplerQNN`` and V2 samplers), :mod:`final_states` and :mod:`fidelity` (kernels). They all read
+the states through :mod:`statevector.readings`.
+
 Under noise: :mod:`noise` (what a noise description has to answer) and :mod:`density` (ISA circuit
 and noise → real matrices → states of Pauli components → bases, readout error, shots).
 """
@@ -17,6 +21,8 @@ from qvlm_qiskit.quantum.encoding import (
     amplitudes_from_angles,
 )
 from qvlm_qiskit.quantum.estimator import TorchEstimator
+from qvlm_qiskit.quantum.fidelity import FidelityKernel, KernelMatrix, fidelity_kernel
+from qvlm_qiskit.quantum.final_states import states
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import SampledGradient
 from qvlm_qiskit.quantum.layer import QuantumLayer, run_on
@@ -24,13 +30,17 @@ from qvlm_qiskit.quantum.layer import QuantumLayer, run_on
 __all__ = [
     "AmplitudeEncoding",
     "BatchedEstimatorGradient",
+    "FidelityKernel",
+    "KernelMatrix",
     "QuantumLayer",
     "SampledGradient",
     "TorchEstimator",
     "amplitude_angles",
     "amplitudes_from_angles",
+    "fidelity_kernel",
     "make_qnn",
     "run_on",
+    "states",
     "variational_layer",
     "z_observables",
 ]

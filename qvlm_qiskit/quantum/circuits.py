@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
+import numpy as np
 from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.primitives.base import BaseEstimatorV2
-from qiskit.quantum_info import SparsePauliOp
+from qiskit.quantum_info import Operator, SparsePauliOp
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 
+from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.quantum.encoding import Angle
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.network import FastEstimatorQNN
+from qvlm_qiskit.quantum.observables import as_pauli_sum
+from qvlm_qiskit.quantum.probabilities import (
+    Interpret,
+    ProbabilityQNN,
+    measured_qubits,
+    probability_readout,
+    without_final_measurements,
+)
+
+READS = ("expectations", "probabilities")
 
 
 def variational_layer(circuit: QuantumCircuit, weights: Sequence[Angle]) -> None:
@@ -54,8 +67,13 @@ def make_qnn(
     circuit: QuantumCircuit,
     inputs: Sequence[Parameter],
     weights: Sequence[Parameter],
-    observables: Sequence[SparsePauliOp] | None = None,
+    observables: Sequence[Any] | None = None,
     estimator: BaseEstimatorV2 | None = None,
+    *,
+    read: Literal["expectations", "probabilities"] = "expectations",
+    qubits: Sequence[int] | None = None,
+    interpret: Interpret | None = None,
+    output_shape: int | Sequence[int] | None = None,
 ) -> EstimatorQNN:
     """Wrap a circuit as an ``EstimatorQNN`` that trains exactly and differentiates its inputs.
 
@@ -66,15 +84,47 @@ def make_qnn(
         circuit: Any circuit; parameters are ``inputs`` followed by ``weights``.
         inputs: Parameters fed by data.
         weights: Trainable parameters.
-        observables: Outputs, by default ⟨Z⟩ of every qubit; of a transpiled circuit, of every qubit
-            that it had before.
+        observables: Outputs: sums of Pauli strings or projectors, or Hermitian matrices of all
+            qubits, arrays or ``Operator``. By default ⟨Z⟩ of every qubit; of a transpiled circuit,
+            of every qubit that it had before.
         estimator: By default an exact :class:`~qvlm_qiskit.quantum.TorchEstimator`.
+        read: "probabilities": outputs are probabilities of outcomes instead of expectation values.
+            What the circuit measures at its end is not run but says which qubits are read.
+        qubits: Whose outcomes; bit i of an outcome is the i-th of them. By default the measured
+            qubits by their classical bits, or all that the circuit had before it was transpiled.
+        interpret: Maps every outcome to an index of the outputs, or a tuple of them, and the
+            probabilities with the same index are added, as in a ``SamplerQNN``.
+        output_shape: Of one sample's outputs, with ``interpret``; by default ``(2**k,)``.
+
+    Raises:
+        UnknownNameError: Another ``read``.
+        InputError: Options that don't belong together, no such qubits, or an index outside
+            ``output_shape``.
+        CapacityError: More probabilities than memory holds.
+        CircuitError: A matrix that is not Hermitian, or none of qubits.
     """
-    return FastEstimatorQNN(
-        circuit=circuit,
-        estimator=TorchEstimator() if estimator is None else estimator,
-        observables=list(default_observables(circuit) if observables is None else observables),
-        input_params=list(inputs),
-        weight_params=list(weights),
-        input_gradients=True,
-    )
+    if read not in READS:
+        raise UnknownNameError("read-out", str(read), READS)
+    options = {
+        "estimator": TorchEstimator() if estimator is None else estimator,
+        "input_params": list(inputs),
+        "weight_params": list(weights),
+        "input_gradients": True,
+    }
+    if read == "expectations":
+        if not (qubits is None and interpret is None and output_shape is None):
+            raise InputError("qubits, interpret and output_shape need read='probabilities'")
+        chosen = default_observables(circuit) if observables is None else observables
+        found = [as_pauli_sum(one) if _is_matrix(one) else one for one in chosen]
+        return FastEstimatorQNN(circuit=circuit, observables=found, **options)
+    if observables is not None:
+        raise InputError("read='probabilities' takes no observables, but qubits")
+    plain, bits = without_final_measurements(circuit)
+    measured = list(bits.values()) if bits and qubits is None else measured_qubits(plain, qubits)
+    readout = probability_readout(measured, interpret, output_shape)
+    return ProbabilityQNN(read=readout, circuit=plain, **options)
+
+
+def _is_matrix(observable: Any) -> bool:
+    """Estimators take no matrices."""
+    return isinstance(observable, np.ndarray | Operator)

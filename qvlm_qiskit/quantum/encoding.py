@@ -25,6 +25,7 @@ from qiskit.circuit import Gate, ParameterExpression, QuantumCircuit
 from torch import Tensor
 
 from qvlm_qiskit.quantum.transforms import constants
+from qvlm_qiskit.quantum.walsh import walsh
 
 Angle: TypeAlias = "float | ParameterExpression"
 """What a rotation gate takes: radians, or an expression of circuit parameters."""
@@ -210,26 +211,14 @@ def _gate_angles(levels: list[Tensor]) -> Tensor:
     gates = []
     for level, alpha in enumerate(levels):
         gray, _ = _gray_order(level, alpha.device)
-        gates.append(_walsh(alpha)[..., gray] / 2**level)
+        gates.append(walsh(alpha)[..., gray] / 2**level)
     return torch.cat(gates, dim=-1)
 
 
 def _walsh_from_gray(theta: Tensor) -> Tensor:
     """Branch angles of one level from its gate angles."""
     _, inverse = _gray_order(theta.shape[-1].bit_length() - 1, theta.device)
-    return _walsh(theta[..., inverse])
-
-
-def _walsh(values: Tensor) -> Tensor:
-    r"""Walsh–Hadamard transform without scaling: ``out[c] = Σ_g (-1)^{c·g} values[g]``."""
-    size = values.shape[-1]
-    step = 1
-    while step < size:
-        pairs = values.reshape(*values.shape[:-1], size // (2 * step), 2, step)
-        upper, lower = pairs[..., 0, :], pairs[..., 1, :]
-        values = torch.stack((upper + lower, upper - lower), dim=-2).flatten(-3)
-        step *= 2
-    return values
+    return walsh(theta[..., inverse])
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""``QuantumLayer``: an ``EstimatorQNN`` as a torch module that can move between machines."""
+"""``QuantumLayer``: a network of Qiskit as a torch module that can move between machines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from qiskit.primitives.base import BaseEstimatorV2
 from qiskit_machine_learning.connectors import TorchConnector
 from qiskit_machine_learning.gradients import BaseEstimatorGradient
-from qiskit_machine_learning.neural_networks import EstimatorQNN
+from qiskit_machine_learning.neural_networks import EstimatorQNN, SamplerQNN
 from torch import Tensor, nn
 
 from qvlm_qiskit.basics.late_definitions import needs_values
@@ -43,6 +43,8 @@ from qvlm_qiskit.quantum.layer_checks import (
 from qvlm_qiskit.quantum.machines import DifferentiableEstimator, Engine, EstimatorSource
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.operators import enrol, layer_values
+from qvlm_qiskit.quantum.probabilities import ProbabilityQNN
+from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.row_weights import (
     check_groups,
     initial_of_groups,
@@ -50,9 +52,11 @@ from qvlm_qiskit.quantum.row_weights import (
     require_finite_rows,
     rows_of,
 )
+from qvlm_qiskit.quantum.sampler import network_of_layer
 from qvlm_qiskit.quantum.split import SplitEngine
 from qvlm_qiskit.quantum.statevector.by_cones import exact_engine
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
+from qvlm_qiskit.quantum.statevector.readings import ProbabilityEngine
 from qvlm_qiskit.quantum.threads import check_threads
 from qvlm_qiskit.sampled_gradients import SampledMethod
 
@@ -68,6 +72,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     compiled circuit is differentiated. There, ``torch.func`` transforms, forward-mode and second
     derivatives work. Every other estimator is called through ``run``: one merged pub per forward
     pass, first derivatives from :attr:`gradient`. No estimator is ever replaced by another.
+
+    A ``SamplerQNN`` becomes a network of probabilities, :attr:`neural_network`, whose ``origin`` is
+    the one given. With qiskit-machine-learning's ``QMLSampler`` without shots, which is exact, they
+    come from the exact engine; any other sampler is asked, once per pass. On an estimator that
+    :meth:`run_on` sets, they come from Z strings measured in one basis.
 
     An ``EstimatorQNN.default_precision`` does not make an exact estimator sample: it is the
     precision asked of *other* estimators that belong to the network, for values and for gradients.
@@ -92,7 +101,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
 
     def __init__(
         self,
-        neural_network: EstimatorQNN,
+        neural_network: EstimatorQNN | SamplerQNN,
         initial_weights: Array | Tensor | None = None,
         sparse: bool | None = None,
         groups: int | None = None,
@@ -100,25 +109,18 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         """Wrap a network.
 
         Args:
-            neural_network: Any ``EstimatorQNN``. Set ``input_gradients=True`` on it if anything
-                before this layer is to be trained.
+            neural_network: Any ``EstimatorQNN`` or ``SamplerQNN``. Set ``input_gradients=True`` on
+                it if anything before this layer is to be trained.
             initial_weights: ``(n_weights,)``; by default uniform in [-1, 1]. With groups also
                 ``(groups, n_weights)``.
-            sparse: Only False or None: expectation values are dense.
+            sparse: Only False, or None for a dense network: outputs are dense.
             groups: How many vectors of weights there are; None for one, without that dimension.
 
         Raises:
-            InputError: Not an ``EstimatorQNN``, sparse output was asked for, or groups that don't
-                fit the network or the initial weights.
+            InputError: Another network, sparse output was asked for, or groups that don't fit the
+                network or the initial weights.
         """
-        if not isinstance(neural_network, EstimatorQNN):
-            raise LayerInputError(
-                f"QuantumLayer takes an EstimatorQNN, got {type(neural_network).__name__}"
-            )
-        if sparse:
-            raise LayerInputError(
-                "QuantumLayer has dense outputs only: sparse must be False or None"
-            )
+        neural_network = network_of_layer(neural_network, sparse)
         if reads_unmapped_qubits(neural_network):
             warnings.warn(
                 "EstimatorQNN's default observable ignores the circuit's layout and reads other "
@@ -206,7 +208,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         return None if self._differentiator is None else self._differentiator.skipped
 
     def forward(self, input_data: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
-        """Expectation values of the network's observables.
+        """Expectation values of the network's observables, or the probabilities that it reads.
 
         Args:
             input_data: ``(…, n_inputs)`` of any float dtype, on any device, with groups
@@ -216,7 +218,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 the last of those, or ones that broadcast against them.
 
         Returns:
-            ``(…, n_observables)`` of the input's dtype, on its device.
+            ``(…, n_observables)``, or ``(…, *output_shape)``, of the input's dtype, on its device.
 
         Raises:
             InputError: Wrong last dimension, another number of groups, weights that don't fit, or
@@ -273,8 +275,8 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         return self._outputs(rest, features, weight)
 
     def _outputs(self, inputs: Tensor, features: Tensor | None, given: Tensor | None) -> Tensor:
-        """Values ``(…, n_observables)``; in a compiled program, by an operator of torch."""
-        lead = inputs.shape[:-1]
+        """Values ``(…, *output_shape)``; in a compiled program, by an operator of torch."""
+        lead, shape = inputs.shape[:-1], self.neural_network.output_shape
         weight = self.weight
         if given is not None:
             weight = rows_of(given, lead, self.neural_network.num_weights)
@@ -284,12 +286,12 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             rows = inputs.reshape(size, inputs.shape[-1])
             start = None if features is None else features.reshape(size, features.shape[-1])
         if torch.compiler.is_dynamo_compiling():
-            (columns,) = self.neural_network.output_shape
+            columns = math.prod(shape)
             outputs: Tensor = layer_values(rows, weight, start, self._number, columns)
         else:
             check_threads()
             outputs = self.values(rows, weight, start)
-        return outputs if len(lead) == 1 else outputs.reshape(*lead, outputs.shape[-1])
+        return outputs if len(lead) == len(shape) == 1 else outputs.reshape(*lead, *shape)
 
     def values(
         self, rows: Tensor, weight: Tensor, features: Tensor | None = None, runs: bool = True
@@ -304,14 +306,15 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 and those returned mean nothing.
 
         Returns:
-            ``(B, n_observables)`` of the dtype of the features, or of the rows.
+            ``(B, n_observables)``, or the outputs of probabilities flattened to ``(B, size)``, of
+            the dtype of the features, or of the rows.
         """
         dtype = rows.dtype if features is None else features.dtype
         per_row = weight.dim() == 2
         if isinstance(estimator := self.active_estimator, AskedAhead) and estimator.awaits(
             rows, features, weight if per_row else None
         ):
-            (columns,) = self.neural_network.output_shape
+            columns = math.prod(self.neural_network.output_shape)
             return rows.new_full((len(rows), columns), math.nan, dtype=dtype)
         require_finite("inputs", rows)
         require_finite_rows(weight)
@@ -325,9 +328,13 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 rows = torch.cat([amplitude_angles(features), rows], dim=-1)
         rows = self._without_cut_gradient(rows)
         if engine is None:
-            primitive = self._primitive()
-            return through_primitive(rows, weight, primitive, runs).to(dtype)
-        values = self._exact(engine, rows, weight, start)
+            values = through_primitive(rows, weight, self._primitive(), runs)
+        else:
+            values = self._exact(engine, rows, weight, start)
+        if isinstance(self.neural_network, ProbabilityQNN):
+            read = self.neural_network.read
+            exact = isinstance(engine, ProbabilityEngine)
+            values = read.outputs(values) if exact else read.of_strings(values)
         return values if values.dtype == dtype else values.to(dtype)
 
     def _loads(self, engine: Engine | None, loaded: int, per_row: bool) -> bool:
@@ -411,7 +418,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         batched, shared = widened(rows), widened(weight.to(rows.device))
         if shared.dim() == 2 and engine is self._row_engine and features is None:
             once = self._compiled(False)
-            if isinstance(once, StatevectorEngine) and isinstance(engine, StatevectorEngine):
+            if type(once) is type(engine) is StatevectorEngine:
                 values = once.in_groups(batched, shared, dtype, engine)
                 if values is not None:
                     return values
@@ -430,9 +437,13 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         if found is None:
             network = self.neural_network
             parameters = [*network.input_params, *network.weight_params]
-            observables = [as_pauli_sum(o) for o in network.observables]
             batched = len(parameters) if per_row else network.num_inputs
-            found = exact_engine(network.circuit, observables, parameters, batched)
+            if isinstance(network, ProbabilityQNN):
+                program = compile_circuit(network.circuit, parameters)
+                found = ProbabilityEngine(program, network.read.qubits, batched)
+            else:
+                observables = [as_pauli_sum(o) for o in network.observables]
+                found = exact_engine(network.circuit, observables, parameters, batched)
             if per_row:
                 self._row_engine = found
             else:

@@ -26,6 +26,7 @@ from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
 from qvlm_qiskit.quantum.density.readout import measured_groups
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.transforms import constants
+from qvlm_qiskit.quantum.walsh import walsh
 
 CHUNK_BYTES = 2**26
 """Rows are run in portions whose states and matrices take about so much at a time."""
@@ -127,7 +128,7 @@ class DensityEngine:
             for portion in torch.split(batched, rows):
                 state = self._state(self.bind(portion, shared), dtype)
                 strings = [group.strings(state, self._constant) for group in self.groups]
-                found.append([_walsh(s.expand(len(portion), -1)) / s.shape[-1] for s in strings])
+                found.append([walsh(s.expand(len(portion), -1)) / s.shape[-1] for s in strings])
         return [torch.cat(parts).clamp_min(0) for parts in zip(*found, strict=True)]
 
     def components(self, batched: Tensor, shared: Tensor) -> Tensor:
@@ -324,14 +325,3 @@ def _zero_state(num_qubits: int) -> Ptm:
     for _ in range(num_qubits):
         state = np.asarray(np.kron(state, [1.0, 0.0, 0.0, 1.0]), dtype=np.float64)
     return state
-
-
-def _walsh(strings: Tensor) -> Tensor:
-    """Σ_S (-1)^|S ∧ outcome| ⟨Z_S⟩ for every outcome."""
-    size, step = strings.shape[-1], 1
-    while step < size:
-        pairs = strings.reshape(*strings.shape[:-1], size // (2 * step), 2, step)
-        upper, lower = pairs[..., 0, :], pairs[..., 1, :]
-        strings = torch.stack((upper + lower, upper - lower), dim=-2).flatten(-3)
-        step *= 2
-    return strings

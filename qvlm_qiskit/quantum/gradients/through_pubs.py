@@ -27,6 +27,7 @@ from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
 from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.observables import as_pauli_sum
+from qvlm_qiskit.quantum.probabilities import ProbabilityQNN
 from qvlm_qiskit.quantum.row_weights import joined_arrays, summed
 from qvlm_qiskit.quantum.transforms import is_transformed, require_single
 
@@ -265,11 +266,12 @@ def _backward(
     network: EstimatorQNN, rows: Array, weight: Array
 ) -> tuple[Array | None, Array | None]:
     """The network's own derivatives ``(B, n_obs, …)``: it takes one vector of weights at a time."""
+    derive = network.string_jacobians if isinstance(network, ProbabilityQNN) else network.backward
     if weight.ndim == 1:
-        found: tuple[Array | None, Array | None] = network.backward(rows, weight)
+        found: tuple[Array | None, Array | None] = derive(rows, weight)
         return found
     pairs = zip(rows, np.tile(weight, (len(rows) // len(weight), 1)), strict=True)
-    each = [network.backward(row[None], own) for row, own in pairs]
+    each = [derive(row[None], own) for row, own in pairs]
     first, second = (
         None if parts[0] is None else np.concatenate(parts) for parts in zip(*each, strict=True)
     )

@@ -14,28 +14,39 @@ from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 from qvlm_qiskit.quantum.program.program import definition_of
 
 
-def circuit_key(circuit: QuantumCircuit) -> Hashable:
+def circuit_key(circuit: QuantumCircuit, with_phase: bool = False) -> Hashable:
     """Equal for circuits with the same instructions, numbers to the last bit, and parameters.
 
-    Names, metadata, layout and global phase don't count.
+    Names, metadata and layout don't count.
+
+    Args:
+        circuit: Any circuit.
+        with_phase: Whether global phases count, those of definitions too.
 
     Raises:
         CircuitError: A gate's definition can't be made without values for its parameters.
     """
     index = {bit: i for i, bit in enumerate([*circuit.qubits, *circuit.clbits])}
-    return circuit.num_qubits, tuple(
-        (_content(item, index), tuple(index[bit] for bit in (*item.qubits, *item.clbits)))
-        for item in circuit.data
+    key = (
+        circuit.num_qubits,
+        tuple(
+            (
+                _content(item, index, with_phase),
+                tuple(index[bit] for bit in (*item.qubits, *item.clbits)),
+            )
+            for item in circuit.data
+        ),
     )
+    return (*key, _number(circuit.global_phase)) if with_phase else key
 
 
-def _content(item: Any, index: Mapping[Any, int]) -> Hashable:
+def _content(item: Any, index: Mapping[Any, int], with_phase: bool) -> Hashable:
     """A standard gate's name and angles; of any other gate, also its matrix or its definition."""
     if item.is_standard_gate():
         return item.name, tuple(_number(value) for value in item.params)
     operation = item.operation
     if isinstance(operation, ControlFlowOp):
-        blocks = tuple(circuit_key(block) for block in operation.blocks)
+        blocks = tuple(circuit_key(block, with_phase) for block in operation.blocks)
         return operation.name, condition_key(operation, index), blocks
     given = getattr(operation, "params", ())
     numbers = tuple(_number(value) for value in given)
@@ -48,7 +59,7 @@ def _content(item: Any, index: Mapping[Any, int]) -> Hashable:
     if is_late(operation):
         return kind, operation.name
     definition = definition_of(operation)
-    return kind, operation.name if definition is None else circuit_key(definition)
+    return kind, operation.name if definition is None else circuit_key(definition, with_phase)
 
 
 def _number(value: Any) -> Hashable:

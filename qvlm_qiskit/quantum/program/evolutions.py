@@ -15,7 +15,7 @@ Term = tuple[str, Sequence[int], Any]
 
 
 def commuting_rotations(operation: Any) -> list[Term] | None:
-    """The Pauli rotations that a ``PauliEvolutionGate`` is, up to a global phase.
+    """The Pauli rotations that a ``PauliEvolutionGate`` is; one without letters is a phase.
 
     Where all terms of an operator commute with each other, every product formula is exact and one
     rotation per string is all there is; a list of operators is one evolution after another.
@@ -53,5 +53,4 @@ def _is_exact(operator: SparsePauliOp) -> bool:
 
 def _rotations(operator: SparsePauliOp, time: Any) -> Iterator[Term]:
     for letters, qubits, coefficient in operator.to_sparse_list():
-        if letters:
-            yield letters, qubits, 2 * time * coefficient.real
+        yield letters, qubits, 2 * time * coefficient.real

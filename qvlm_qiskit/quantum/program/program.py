@@ -125,6 +125,8 @@ class Program:
         measured: Qubits, by their index in the circuit, that are measured in its middle: X and Y on
             them are 0 at its end. What is beyond the circuit's width holds measured bits and what
             resets have taken away.
+        phases: Rows of ``angles`` whose sum is the global phase that the operations leave out;
+            empty unless it was asked for.
     """
 
     num_qubits: int
@@ -133,6 +135,19 @@ class Program:
     operations: list[Operation]
     angles: AngleTable
     measured: frozenset[QubitIndex] = frozenset()
+    phases: tuple[int, ...] = ()
+
+    def require_state(self) -> None:
+        """Refuse a circuit that doesn't end in one state.
+
+        Raises:
+            CircuitError: It measures or resets in its middle.
+        """
+        if self.measured:
+            raise CircuitError(
+                "a circuit that measures or resets in its middle ends in a mixture, not in one "
+                "state: ask for expectation values"
+            )
 
     def vanishes(self, paulis: Iterable[tuple[str, QubitIndex]]) -> bool:
         """Whether the mean of a Pauli string is 0 by itself.
@@ -146,7 +161,9 @@ class Program:
         return bool(turned) and not turned <= set(self.active) - self.measured
 
 
-def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = None) -> Program:
+def compile_circuit(
+    circuit: QuantumCircuit, parameters: Sequence[Any] | None = None, with_phase: bool = False
+) -> Program:
     """Translate a circuit into a :class:`Program`, once, without binding any value.
 
     Of any width: whether a state fits is asked by those that make one.
@@ -155,6 +172,7 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
         circuit: Gates, measurements, resets and what is decided by measured bits; barriers, delays
             and a final layout are allowed.
         parameters: Order of the parameter vector, by default ``circuit.parameters``.
+        with_phase: Keep the global phase too, which states have and expectation values don't.
 
     Raises:
         CircuitError: An instruction that is not unitary and can't be put at the circuit's end, or
@@ -181,6 +199,7 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
     builder = ProgramBuilder(
         AngleTable(len(order)), {p: i for i, p in enumerate(order)}, len(active), []
     )
+    builder.phases = [] if with_phase else None
     position = {q: i for i, q in enumerate(active)}
     if dynamic is None:
         builder.extend(circuit, [position.get(i, -1) for i in range(circuit.num_qubits)])
@@ -189,7 +208,13 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
         builder.append(step.operation, tuple(position[q] for q in step.qubits))
     measured = frozenset() if dynamic is None else dynamic.measured
     return Program(
-        len(active), circuit.num_qubits, tuple(active), builder.operations, builder.angles, measured
+        len(active),
+        circuit.num_qubits,
+        tuple(active),
+        builder.operations,
+        builder.angles,
+        measured,
+        tuple(builder.phases or ()),
     )
 
 
@@ -234,6 +259,17 @@ _ROTATIONS: dict[str, list[tuple[str, int | None, float]]] = {
     "cp": [("ZI", 0, 0.5), ("IZ", 0, 0.5), ("ZZ", 0, -0.5)],
     "cu1": [("ZI", 0, 0.5), ("IZ", 0, 0.5), ("ZZ", 0, -0.5)],
 }
+# What those products leave out, as (parameter index, factor): a phase gate is a Z rotation times
+# a global phase of half its angle.
+_PHASES: dict[str, list[tuple[int, float]]] = {
+    "p": [(0, 0.5)],
+    "u1": [(0, 0.5)],
+    "u": [(1, 0.5), (2, 0.5)],
+    "u3": [(1, 0.5), (2, 0.5)],
+    "u2": [(0, 0.5), (1, 0.5)],
+    "cp": [(0, 0.25)],
+    "cu1": [(0, 0.25)],
+}
 
 
 @dataclass
@@ -246,9 +282,12 @@ class ProgramBuilder:
     operations: list[Operation]
     controls: Controls = ()
     """Active qubits, and the values that they must have for what is appended."""
+    phases: list[int] | None = None
+    """Rows that add up to the global phase; None: it is not kept."""
 
     def extend(self, circuit: QuantumCircuit, position: Sequence[int]) -> None:
         """Append a circuit's instructions; ``position`` maps its qubits to active qubits."""
+        self._add_phase(circuit.global_phase, 1.0)
         local = {bit: i for i, bit in enumerate(circuit.qubits)}
         for instruction in circuit.data:
             if instruction.operation.name in NOTHING:
@@ -273,7 +312,10 @@ class ProgramBuilder:
             self._append_rotations(operation, qubits)
         elif (rotations := commuting_rotations(operation)) is not None:
             for letters, places, angle in rotations:
-                self._append_rotation(letters, [qubits[q] for q in places], angle, 1.0)
+                if letters:
+                    self._append_rotation(letters, [qubits[q] for q in places], angle, 1.0)
+                else:
+                    self._add_phase(angle, -0.5)
         elif (
             _has_parameters(operation)
             or len(qubits) > MAX_DENSE_QUBITS
@@ -307,6 +349,8 @@ class ProgramBuilder:
                 self._append_rotation(letters, qubits, factor, 1.0)
             else:
                 self._append_rotation(letters, qubits, operation.params[parameter], factor)
+        for parameter, factor in _PHASES.get(operation.name, ()):
+            self._add_phase(operation.params[parameter], factor)
 
     def _append_rotation(
         self, letters: str, qubits: Sequence[QubitIndex], angle: Any, factor: float
@@ -318,6 +362,10 @@ class ProgramBuilder:
         for share, mask in shares_of(self.controls):
             row = self.angles.add(angle, factor * share, self.index_of)
             self.operations.append(PauliRotation(x, z | mask, row))
+
+    def _add_phase(self, value: Any, factor: float) -> None:
+        if self.phases is not None:
+            self.phases.append(self.angles.add(value, factor, self.index_of))
 
     def _append_definition(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> None:
         definition = definition_of(operation)

@@ -218,11 +218,7 @@ class StatevectorEngine:
         Raises:
             CircuitError: The circuit measures or resets in its middle.
         """
-        if self.program.measured:
-            raise CircuitError(
-                "a circuit that measures or resets in its middle ends in a mixture, not in one "
-                "state: ask for expectation values"
-            )
+        self.program.require_state()
         shared_angles, batched_angles = self._angles(batched, shared)
         start = self._amplitudes(batched, shared)
         return self.tensor_executor.states(shared_angles, batched_angles, start, batched.dtype)

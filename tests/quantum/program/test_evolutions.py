@@ -53,7 +53,7 @@ def test_a_list_of_operators_is_one_evolution_after_another(twin, engine):
 
 def test_projectors_are_sums_of_strings(engine):
     gate = PauliEvolutionGate(SparseObservable("0+"), A)
-    assert {letters for letters, _, _ in commuting_rotations(gate)} == {"X", "Z", "XZ"}
+    assert {letters for letters, _, _ in commuting_rotations(gate)} == {"", "X", "Z", "XZ"}
 
 
 @pytest.mark.parametrize(

@@ -329,5 +329,7 @@ def test_what_is_wrong_is_refused_as_it_is_on_a_whole_circuit():
     with pytest.raises(CircuitError, match="not Hermitian"):
         exact_engine(circuit, [1j * z(30, 2)], [], 0)
     with pytest.raises(InputError, match="loads no amplitudes"):
-        wide_layer()._compiled(False).expectations(torch.zeros(1, 20), torch.zeros(40), torch.ones(1, 8))
+        wide_layer()._compiled(False).expectations(
+            torch.zeros(1, 20), torch.zeros(40), torch.ones(1, 8)
+        )
     assert wide_layer()._compiled(False).num_loaded == 0

@@ -147,11 +147,45 @@ class CpuExecutor:
         self, grad: Array, states: Array, saved: tuple[Any, ...], with_amplitudes: bool
     ) -> tuple[Array, Array, Array]:
         """Gradients for shared angles, batched angles and amplitudes; uses up ``states``."""
-        trig, num_shared, _, _ = saved
         tiles, lanes = states.shape[0], states.shape[2] >> self.plan.num_qubits
-        batch, dtype, driver = len(grad), states.dtype, self.driver(lanes)
+        nothing = np.empty((0, *states.shape[1:]), states.dtype)
+        found = self._back(tiled(grad, tiles, lanes), nothing, states, saved, with_amplitudes)
+        return _first(len(grad), *found)
+
+    def gradient_of_states(
+        self,
+        lambdas: Array,
+        states: Array,
+        saved: tuple[Any, ...],
+        batch: int,
+        with_amplitudes: bool,
+    ) -> tuple[Array, Array, Array]:
+        """As :meth:`gradient`, of any function of the final states.
+
+        Args:
+            lambdas: Its derivative by the conjugated states, in their layout; is used up.
+            states: By tile, as :meth:`run` gives them; are used up.
+            saved: From there.
+            batch: Samples.
+            with_amplitudes: Whether gradients for initial states are wanted.
+        """
+        tiles, lanes = states.shape[0], states.shape[2] >> self.plan.num_qubits
+        nothing = np.empty((tiles, 0, lanes), states.dtype)
+        return _first(batch, *self._back(nothing, lambdas, states, saved, with_amplitudes))
+
+    def _back(
+        self,
+        seeds: Array,
+        lambdas: Array,
+        states: Array,
+        saved: tuple[Any, ...],
+        with_amplitudes: bool,
+    ) -> tuple[Array, Array, Array]:
+        """Gradients of whole tiles; either ``seeds`` or ``lambdas`` say of what."""
+        trig, num_shared, _, _ = saved
+        tiles, _, lanes = seeds.shape
+        dtype, driver = states.dtype, self.driver(lanes)
         num_batched = (trig.shape[1] - num_shared) // (tiles * lanes)
-        seeds = tiled(grad, tiles, lanes)
         d_angles = np.zeros((tiles, num_batched, lanes), dtype)
         width = 1 << self.plan.num_qubits if with_amplitudes else 0
         d_start = np.empty((tiles * lanes, width), dtype)
@@ -161,11 +195,12 @@ class CpuExecutor:
             d_weights = np.zeros(num_shared)
             parts.append(d_weights)
             driver.backward(
-                self.arrays, *saved, states, seeds, d_weights, d_angles, d_start, first, last
-            )
+                self.arrays, *saved, states, seeds, lambdas, d_weights, d_angles, d_start, first,
+                last,
+            )  # fmt: skip
 
         spread(work, tiles, self.threads(tiles * lanes))
-        return sum(parts[1:], parts[0]), untiled(d_angles, batch), d_start[:batch]
+        return sum(parts[1:], parts[0]), d_angles, d_start
 
     def threads(self, batch: int) -> int:
         """Threads that so many samples are worth, at most torch's."""
@@ -174,6 +209,13 @@ class CpuExecutor:
             return 1
         amount = (batch << self.plan.num_qubits) * (len(self.plan.passes) + 1)
         return min(most, batch, max(1, amount // THREAD_WORK))
+
+
+def _first(
+    batch: int, d_weights: Array, d_angles: Array, d_start: Array
+) -> tuple[Array, Array, Array]:
+    """Gradients without what pads the last tile."""
+    return d_weights, untiled(d_angles, batch), d_start[:batch]
 
 
 def half_angles(

@@ -73,14 +73,15 @@ class GroupedExecutor:
         d_shared = np.zeros((groups, num_shared))
         d_angles = np.zeros((groups, tiles, num_batched, lanes), dtype)
         d_start = np.empty((tiles * lanes, 0), dtype)
+        no_lambdas = np.empty((0, 2, size), dtype)
         seeds = grad.reshape(groups, each, grad.shape[1])
 
         def work(first: int, last: int) -> None:
             for group in range(first, last):
                 driver.backward(
                     self.executor.arrays, trig[group], num_shared, *nothing, states[group],
-                    tiled(seeds[group], tiles, lanes), d_shared[group], d_angles[group], d_start,
-                    0, tiles,
+                    tiled(seeds[group], tiles, lanes), no_lambdas, d_shared[group],
+                    d_angles[group], d_start, 0, tiles,
                 )  # fmt: skip
 
         spread(work, groups, self.executor.threads(groups * tiles * lanes))

@@ -309,8 +309,8 @@ def add_gate_gradients(plan, total, shared, angles, work, totals, d_shared, d_an
 
 @jit
 def backward(
-    plan, trig, num_shared, amplitudes, scales, state, grad, d_shared, d_batched, d_amplitudes,
-    first_tile, last_tile,
+    plan, trig, num_shared, amplitudes, scales, state, grad, lambdas, d_shared, d_batched,
+    d_amplitudes, first_tile, last_tile,
 ):  # fmt: skip
     """The vector-Jacobian product of samples first_tile … last_tile; as that of the sweeps."""
     size = state.shape[2]
@@ -332,7 +332,10 @@ def backward(
         all_matrices(plan, shared, angles, work, matrices)
         invert(matrices, inverse)
         zero(total)
-        weigh(plan, pr, pi, grad[tile], lr, li)
+        if lambdas.shape[0]:
+            lr, li = lambdas[tile, 0], lambdas[tile, 1]
+        else:
+            weigh(plan, pr, pi, grad[tile], lr, li)
         p = plan.passes.shape[0] - 1
         while p >= 0:
             kind, a, b = plan.passes[p, 0], plan.passes[p, 1], plan.passes[p, 2]

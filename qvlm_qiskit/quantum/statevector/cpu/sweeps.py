@@ -126,13 +126,15 @@ def rotation_back(plan, p, shared, batched, work, pr, pi, lr, li, lanes, d_share
 
 @jit
 def backward(
-    plan, trig, num_shared, amplitudes, scales, state, grad, d_shared, d_batched, d_amplitudes,
-    first_tile, last_tile,
+    plan, trig, num_shared, amplitudes, scales, state, grad, lambdas, d_shared, d_batched,
+    d_amplitudes, first_tile, last_tile,
 ):  # fmt: skip
     """The vector-Jacobian product of tiles first_tile … last_tile; un-applies ``state`` in place.
 
     ``grad`` is (n_tiles, n_observables, L); adds to ``d_shared`` (n_shared,) and ``d_batched``
     (n_tiles, n_batched, L), writes ``d_amplitudes`` (n_tiles·L, 2**n) where it is not empty.
+    ``lambdas``, where it has the shape of ``state``, is the derivative by the conjugated states,
+    and is used up; where it is empty, the observables and ``grad`` make it.
     """
     lanes = grad.shape[2]
     scratch = np.empty((2, state.shape[2]), state.dtype)
@@ -149,13 +151,16 @@ def backward(
         sr, si = scratch[0], scratch[1]
         angles = one_qubit.angles_of(trig, num_shared, tile, lanes, grad.shape[0])
         d_angles = d_batched[tile]
-        zero(lr)
-        zero(li)
-        for g in range(plan.term_x.size):
-            readout.weigh(
-                pr, pi, lanes, plan.term_x[g], plan.term_start[g], plan.term_start[g + 1],
-                plan.term_z, plan.term_c, plan.term_o, grad[tile], lr, li,
-            )  # fmt: skip
+        if lambdas.shape[0]:
+            lr, li = lambdas[tile, 0], lambdas[tile, 1]
+        else:
+            zero(lr)
+            zero(li)
+            for g in range(plan.term_x.size):
+                readout.weigh(
+                    pr, pi, lanes, plan.term_x[g], plan.term_start[g], plan.term_start[g + 1],
+                    plan.term_z, plan.term_c, plan.term_o, grad[tile], lr, li,
+                )  # fmt: skip
         for p in range(plan.passes.shape[0] - 1, -1, -1):
             kind, a, b = plan.passes[p, 0], plan.passes[p, 1], plan.passes[p, 2]
             if kind == 0 and plan.gate_batched[b]:

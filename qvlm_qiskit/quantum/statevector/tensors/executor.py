@@ -32,7 +32,7 @@ from qvlm_qiskit.quantum.statevector.tensors.gate_bank import (
     blocks_of,
     kron_groups,
 )
-from qvlm_qiskit.quantum.statevector.tensors.readout import Readout, pauli_phases
+from qvlm_qiskit.quantum.statevector.tensors.readout import pauli_phases
 from qvlm_qiskit.quantum.statevector.tensors.slices import combined, multiplied, rotated
 from qvlm_qiskit.quantum.statevector.tensors.steps import (
     MAX_TABLE_QUBITS,
@@ -69,7 +69,7 @@ class _Bound:
 class TensorExecutor:
     """Runs a program's steps one after the other."""
 
-    def __init__(self, program: Program, plan: Plan, readout: Readout) -> None:
+    def __init__(self, program: Program, plan: Plan, readout: Callable[[Tensor], Tensor]) -> None:
         """Group the program.
 
         Args:

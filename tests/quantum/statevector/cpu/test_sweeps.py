@@ -77,8 +77,8 @@ def test_the_way_back_is_the_derivative_of_the_way_there(executor, angles):
     d_shared, d_batched = np.zeros(2), np.zeros((3, 2, lanes))
     for first, last in ((0, 1), (1, 3)):
         sweeps.backward(
-            executor.arrays, *saved, states, seeds, d_shared, d_batched,
-            np.empty((3 * lanes, 0)), first, last,
+            executor.arrays, *saved, states, seeds, np.empty((0, *states.shape[1:])), d_shared,
+            d_batched, np.empty((3 * lanes, 0)), first, last,
         )  # fmt: skip
     found = d_batched.transpose(0, 2, 1).reshape(-1, 2)[:BATCH]
     for index, step in enumerate(np.eye(2) * 1e-5):
