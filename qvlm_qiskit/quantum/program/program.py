@@ -177,9 +177,11 @@ def compile_circuit(circuit: QuantumCircuit, parameters: Sequence[Any] | None = 
         acting = {q for step in dynamic.steps for q in (*step.qubits, *dict(step.controls))}
     active = sorted(acting)
     if len(active) > state_qubits():
+        added = sum(qubit >= circuit.num_qubits for qubit in active)
+        of_them = f", {added} of them for measurements and resets in its middle;" if added else ";"
         raise CapacityError(
-            f"the circuit acts on {len(active)} qubits; a statevector of at most {state_qubits()} "
-            "qubits can be worked on in this machine's memory"
+            f"the circuit acts on {len(active)} qubits{of_them} a statevector of at most "
+            f"{state_qubits()} qubits can be worked on in this machine's memory"
         )
     builder = ProgramBuilder(
         AngleTable(len(order)), {p: i for i, p in enumerate(order)}, len(active), []
