@@ -105,9 +105,10 @@ def joined(rows: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """
     if weight.dim() == 1:
         return rows, weight
-    each, width = _turns(len(rows), len(weight)), weight.shape[1]
-    copies = weight.expand(each, *weight.shape) if each else weight[None, :0]
-    return torch.cat([rows, copies.reshape(len(rows), width)], dim=-1), weight.new_zeros(0)
+    size = rows.shape[0]  # of a program with dynamic shapes, len() is one number
+    each, width = _turns(size, weight.shape[0]), weight.shape[1]
+    copies = weight.expand(each, *weight.shape) if size else weight[None, :0]
+    return torch.cat([rows, copies.reshape(size, width)], dim=-1), weight.new_zeros(0)
 
 
 def joined_arrays(rows: Array, weight: Array) -> Array:

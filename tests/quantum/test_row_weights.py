@@ -420,6 +420,14 @@ def test_in_a_compiled_program_it_is_the_same(layer, one):
         torch.compiler.reset()
 
 
+def test_an_exported_program_takes_batches_of_any_size(layer):
+    size = torch.export.Dim("B", min=2, max=100)
+    inputs = (numbers(5, GROUPS, 2),)
+    program = torch.export.export(layer, inputs, dynamic_shapes=({0: size},), strict=False)
+    other = numbers(9, GROUPS, 2, seed=1)
+    close([program.module()(other)], [layer(other)], 1e-12)
+
+
 def test_values_refuse_rows_that_are_not_a_multiple_of_the_weights(one):
     with pytest.raises(InputError, match="2 vectors of weights don't fit 3 rows"):
         one.values(numbers(3, 2), numbers(2, 3))

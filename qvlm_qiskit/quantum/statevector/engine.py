@@ -151,20 +151,16 @@ class StatevectorEngine:
             ``(B, n_observables)``; None where that one is the way: few rows per group, angles of
             inputs and weights together, or tensors that the sweeps can't take.
         """
+        if not (self._sweeps(rows, weight) and {rows.dtype, weight.dtype} <= _PLAIN):
+            return None
         groups, each = len(weight), len(rows) // max(1, len(weight))
-        task = None
-        if (
-            each >= MIN_GROUP
-            and self._sweeps(rows, weight)
-            and {rows.dtype, weight.dtype} <= _PLAIN
-        ):
-            task = self._grouped_task(dtype, per_row)
-        if task is None:
+        task = self._grouped_task(dtype, per_row) if each >= MIN_GROUP else None
+        if task is None or len(rows) != groups * each:
             return None
         # the sweeps take group after group
-        own = rows.reshape(each, groups, -1).transpose(0, 1).reshape(len(rows), -1)
+        own = rows.reshape(each, groups, self.num_batched).transpose(0, 1).flatten(0, 1)
         values = task.values(weight, own, None)
-        return values.reshape(groups, each, -1).transpose(0, 1).reshape(len(rows), -1)
+        return values.reshape(groups, each, self.num_observables).transpose(0, 1).flatten(0, 1)
 
     def _grouped_task(self, dtype: torch.dtype, per_row: StatevectorEngine) -> Task | None:
         shared, batched = self._shared_angles, self._batched_map(0)

@@ -10,7 +10,7 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator
 
 from qvlm_qiskit import QuantumLayer, TorchEstimator
-from qvlm_qiskit.errors import CircuitError
+from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum import BatchedEstimatorGradient, make_qnn
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
 from qvlm_qiskit.quantum.program.deferral import is_dynamic
@@ -244,6 +244,16 @@ def test_what_cannot_be_deferred_is_named(name):
     assert "\n" not in str(error.value)
     with pytest.raises(CircuitError, match=f"instruction '{name}'"):
         QuantumLayer(make_qnn(circuit, [], []))()
+
+
+def test_a_circuit_that_resets_too_often_is_too_large():
+    circuit = QuantumCircuit(1)
+    for _ in range(60):
+        circuit.h(0)
+        circuit.reset(0)
+    circuit.h(0)
+    with pytest.raises(CapacityError, match="acts on 61 qubits, 60 of them for measurements"):
+        compile_circuit(circuit)
 
 
 def test_a_decision_by_too_many_bits_is_refused():
