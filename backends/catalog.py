@@ -97,14 +97,20 @@ def check_backend(name: str, options: BackendOptions | None = None) -> None:
 
     Raises:
         UnknownNameError: No such backend; the message names the nearest.
-        InputError: It doesn't take one of the options.
+        InputError: It doesn't take one of the options, or the method.
         NoiseModelError: A noise formula that can't be read.
     """
     key = _key(name)
     if key in OWN:
         if options is not None:
             options.only_options(name, OWN[key].accepted)
+            _check_method(name, options.method, OWN[key].methods)
         OWN[key].check(name)
+
+
+def _check_method(name: str, method: str, known: Sequence[str]) -> None:
+    if method not in known:
+        raise InputError(f"method is {method!r}; backend {name!r} takes {', '.join(known)}")
 
 
 def open_backend(

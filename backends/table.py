@@ -48,12 +48,14 @@ class OwnBackends:
         accepted: The options that they take.
         rows: Their lines of the table.
         check: Refuses a name that has the prefix and names nothing.
+        methods: How they simulate, where there is a choice.
     """
 
     module: str
     accepted: tuple[str, ...]
     rows: Callable[[], Iterable[BackendRow]]
     check: Callable[[str], None] = lambda name: None
+    methods: tuple[str, ...] = ("auto",)
 
 
 def _statevector_rows() -> Iterable[BackendRow]:
@@ -165,6 +167,7 @@ OWN: dict[str, OwnBackends] = {
         "aer",
         (*SAMPLING, "device", "method", "max_bond_dimension", "truncation_threshold"),
         _aer_rows,
+        methods=("auto", "statevector", "matrix_product_state"),
     ),
     "aer-gpu": OwnBackends("aer", SAMPLING, _gpu_rows),
     "pauli-propagation": OwnBackends(
@@ -177,6 +180,7 @@ OWN: dict[str, OwnBackends] = {
         (*SAMPLING, "noise_scale", "device", "dtype", "method", "max_age_days"),
         _noisy_rows,
         _check_noisy,
+        methods=("auto", "density", "aer"),
     ),
     "fake_": OwnBackends("fake", SAMPLING, _fake_rows, _check_fake),
     "ibm:": OwnBackends("ibm", SAMPLING, _ibm_rows),

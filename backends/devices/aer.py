@@ -37,7 +37,6 @@ AER_GATES = ("h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz",
 # without cp: Aer 0.18 runs it with angle 0 when its value comes as a parameter binding
 AER_GATES_2Q = ("cx", "cy", "cz", "swap", "rxx", "ryy", "rzz")
 AER_DEVICES = ("cpu", "gpu", "auto")
-AER_METHODS = ("auto", "statevector", "matrix_product_state")
 
 
 @register("aer")
@@ -45,12 +44,8 @@ def open_aer(name: str, options: BackendOptions) -> Backend:
     """Aer without noise: on the CPU, or with device="auto" on a GPU where one answers.
 
     Raises:
-        InputError: Another device or method, or what doesn't go with the method.
+        InputError: Another device, or what doesn't go with the method.
     """
-    if options.method not in AER_METHODS:
-        raise InputError(
-            f"method is {options.method!r}; backend 'aer' takes {', '.join(AER_METHODS)}"
-        )
     if options.method == "matrix_product_state":
         return _matrix_products(name, options)
     _refuse(options, ("max_bond_dimension", "truncation_threshold"), "matrix_product_state")

@@ -45,7 +45,6 @@ from qvlm_qiskit.noise_models import (
     with_idle,
 )
 
-NOISY_METHODS = ("auto", "density", "aer")
 ACCEPTED = OWN["noisy:"].accepted
 
 
@@ -55,7 +54,6 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
     offer = offered("noisy")
     options.only(name, ACCEPTED, offer.mitigations, exact=True, reasons=offer.reasons)
     exact = options.precision == 0
-    _check_method(options.method)
     if options.method == "aer":
         _check_aer(options, exact)
     source = name.removeprefix("noisy:")
@@ -98,11 +96,6 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         rep_delay_seconds=delay,
         limits=NO_LIMITS if delay is None else IBM_LIMITS,
     )
-
-
-def _check_method(method: str) -> None:
-    if method not in NOISY_METHODS:
-        raise InputError(f"method is {method!r}; noisy:* takes {', '.join(NOISY_METHODS)}")
 
 
 def _check_aer(options: BackendOptions, exact: bool) -> None:

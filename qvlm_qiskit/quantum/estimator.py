@@ -55,6 +55,9 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
     turned to Z by the device's own noisy gates and read with its readout error. A precision p > 0
     then draws ⌈1/p²⌉ shots per measured circuit from the outcomes' distribution.
 
+    Of a wide circuit each light cone has a state of its own where all of it would not fit, or would
+    take far longer; only samples under noise are drawn of all qubits together.
+
     In a :class:`~qvlm_qiskit.quantum.QuantumLayer` this estimator is differentiated by autograd,
     without going through pubs.
     """

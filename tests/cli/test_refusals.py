@@ -141,7 +141,7 @@ def test_overwriting_something_that_is_no_folder(refused, command):
         ("--backend aer --mitigation zne", ["no mitigation 'zne'", "it offers: none"]),
         ("--backend noisy:fake_manila --mitigation resilience-1", ["resilience-1", "readout"]),
         ("--backend statevector --mitigation readout", ["no mitigation 'readout'"]),
-        ("--backend aer --method density", ["no option method=", "it takes"]),
+        ("--backend aer --method density", ["method is 'density'", "takes auto, statevector"]),
         ("--backend noisy:fake_manila --method exact", ["method 'exact'", "auto, density, aer"]),
         ("--backend noisy:fake_manila --method aer --precision 0", ["method='aer' draws shots"]),
         ("--backend noisy:fake_manila --max-age-days 30", ["fake_manila is stale"]),

@@ -246,6 +246,15 @@ def test_a_layer_of_either_precision_and_its_copies(dtype):
     torch.testing.assert_close(found, values.double(), atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
+def test_an_exported_layer_takes_batches_of_any_size():
+    layer = wide_layer(14, 1)
+    rows = torch.rand(5, 14, dtype=torch.float64)
+    sizes = {"input_data": {0: torch.export.Dim("batch", min=2, max=64)}}
+    exported = torch.export.export(layer, (rows[:3],), dynamic_shapes=sizes, strict=False)
+    torch.testing.assert_close(exported.module()(rows), layer(rows), atol=1e-12, rtol=0)
+
+
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 def test_transforms_and_second_derivatives_go_through():
     layer = wide_layer(14, 1)
