@@ -40,7 +40,7 @@ def check_states(circuit, seed):
             np.testing.assert_allclose(given_rows.grad[:, column], wanted, atol=1e-6, rtol=0)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(circuit=circuits(max_gates=8), seed=st.integers(0, 1000))
 def test_states_and_slopes_are_those_of_the_slow_twin(circuit, seed):
     check_states(circuit, seed)

@@ -92,7 +92,7 @@ def check_probabilities(circuit, seed):
     np.testing.assert_allclose(layer.weight.grad, [s.sum() for s in slopes[1:]], atol=1e-6)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(circuit=circuits(max_gates=8), seed=st.integers(0, 1000))
 def test_values_and_slopes_are_those_of_the_slow_twin(circuit, seed):
     check_probabilities(circuit, seed)
