@@ -17,6 +17,7 @@ from qvlm_qiskit.quantum.encoding import (
     amplitudes_from_angles,
 )
 from qvlm_qiskit.quantum.estimator import TorchEstimator
+from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import SampledGradient
 from qvlm_qiskit.quantum.layer import QuantumLayer, run_on
@@ -24,6 +25,7 @@ from qvlm_qiskit.quantum.layer import QuantumLayer, run_on
 __all__ = [
     "AmplitudeEncoding",
     "BatchedEstimatorGradient",
+    "HamiltonianEvolution",
     "QuantumLayer",
     "SampledGradient",
     "TorchEstimator",

@@ -23,6 +23,7 @@ from qvlm_qiskit.errors import BackendError, InputError
 from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.density.noisy_program import compile_noisy
 from qvlm_qiskit.quantum.density.readout import sampled
+from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.noise import NoiseChannels, NoiseSource
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
@@ -137,7 +138,8 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         Raises:
             InputError: Parameter values that are not finite.
         """
-        if needs_values(pub.circuit) and pub.size:
+        known = () if self.noise else (HamiltonianEvolution,)
+        if needs_values(pub.circuit, known) and pub.size:
             pubs, merge = by_row(pub)
             return merge([self.evaluate(row, rng) for row in pubs])
         parameters = pub.circuit.parameters

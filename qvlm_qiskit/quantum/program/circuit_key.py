@@ -10,6 +10,7 @@ from qiskit.circuit import ParameterExpression, QuantumCircuit
 
 from qvlm_qiskit.basics.late_definitions import is_late
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
+from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.program.program import definition_of
 
 
@@ -39,6 +40,8 @@ def _content(item: Any) -> Hashable:
     kind = type(operation), numbers, getattr(operation, "unit", None)
     if isinstance(operation, AmplitudeEncoding):
         return kind  # its angles say everything, and its definition has 2ⁿ gates
+    if isinstance(operation, HamiltonianEvolution):
+        return kind, operation.form, operation.steps
     if hasattr(operation, "__array__") and not symbolic:
         return kind, np.asarray(operation).tobytes()
     if is_late(operation):
