@@ -43,10 +43,12 @@ class HamiltonianEvolution(Gate):  # type: ignore[misc]
     all samples if no input is among them. Every other estimator runs the definition:
 
     - without ``steps``, the exact matrix as gates, by Qiskit's synthesis of unitaries: up to 4ⁿ/2
-      CX gates. That needs numbers: the circuit is bound and compiled row by row, and there is no
-      parameter-shift rule.
+      CX gates. That needs numbers: a circuit that holds the gate itself, not inside another gate,
+      is bound and compiled row by row. Values have no parameter-shift rule then.
     - with ``steps``, a product formula of first order: in each step one rotation per Pauli string.
       Its error is of the order t²/steps; the circuit is compiled once, and has shift rules.
+
+    What a machine would run is among the notes of ``preflight``.
     """
 
     def __init__(
@@ -127,14 +129,16 @@ class HamiltonianEvolution(Gate):  # type: ignore[misc]
         self.definition = circuit
 
     def _append_steps(self, circuit: QuantumCircuit, steps: int) -> None:
-        strings = self.form.strings(self.values)
-        for label, value in strings * steps:
+        step = QuantumCircuit(self.num_qubits)
+        for label, value in self.form.strings(self.values):
             angle = self.time * value * (1 / steps)
             if label.strip("I"):
                 rotation = PauliEvolutionGate(SparsePauliOp(label), angle)
-                circuit.compose(rotation.definition, inplace=True)
+                step.compose(rotation.definition, inplace=True)
             else:
-                circuit.global_phase -= angle
+                step.global_phase -= angle
+        for _ in range(steps):
+            circuit.compose(step, inplace=True)
 
 
 def _read(hamiltonian: Any) -> tuple[Form, list[Angle]]:

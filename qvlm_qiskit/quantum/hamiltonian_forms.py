@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ import torch
 from qiskit.circuit import ParameterExpression
 from torch import Tensor
 
-from qvlm_qiskit.quantum.transforms import constants
+from qvlm_qiskit.basics.caches import LruCache
+from qvlm_qiskit.quantum.device_constants import DeviceConstants
 
 Coefficient = tuple[str, Any]
 """A Pauli string, qubit 0 last, and its factor: a number or an expression."""
@@ -50,7 +51,7 @@ class PauliForm:
 
     def matrix(self, values: Tensor) -> Tensor:
         """The matrix ``(…, 2**n, 2**n)``, real or complex, of numbers ``(…, size)``."""
-        places, phases, signs, source = _pauli_tables(self, values.device)
+        places, phases, signs, source = _tensors(self, _pauli_tables(self), values.device)
         grid = values.new_zeros(*values.shape[:-1], len(source)).index_add(-1, places, values)
         grid = grid * phases.to(values.dtype if self.is_real else values.dtype.to_complex())
         by_shift = grid.reshape(*grid.shape[:-1], *signs.shape) @ signs.to(grid.dtype)
@@ -81,7 +82,7 @@ class EntryForm:
 
     def matrix(self, values: Tensor) -> Tensor:
         """The matrix ``(…, 2**n, 2**n)``, real or complex, of numbers ``(…, size)``."""
-        real, imaginary, signs = _entry_tables(self, values.device)
+        real, imaginary, signs = _tensors(self, _entry_tables(self), values.device)
         entries = values.index_select(-1, real)
         if not self.is_real:
             parts = values.index_select(-1, imaginary) * signs.to(values.dtype)
@@ -92,9 +93,7 @@ class EntryForm:
     def strings(self, values: Sequence[Any]) -> list[Coefficient]:
         """The matrix as a sum of Pauli strings; those whose factor is the number 0 are left out."""
         side = 1 << self.num_qubits
-        real, imaginary, signs = (
-            table.numpy().reshape(side, side) for table in _entry_tables(self, torch.device("cpu"))
-        )
+        real, imaginary, signs = (table.reshape(side, side) for table in _entry_tables(self))
         found: list[Coefficient] = []
         for x in range(side):
             rows = np.arange(side) ^ x, np.arange(side)
@@ -112,6 +111,9 @@ class EntryForm:
 
 
 Form = PauliForm | EntryForm
+Tables = tuple[npt.NDArray[Any], ...]
+
+_kept: LruCache[Form, DeviceConstants] = LruCache(64)
 
 
 def entry_form(count: int) -> EntryForm | None:
@@ -144,7 +146,7 @@ def _walsh(values: list[Any]) -> list[Any]:
 
 
 @lru_cache(maxsize=64)
-def _pauli_tables(form: PauliForm, device: torch.device) -> tuple[Tensor, ...]:
+def _pauli_tables(form: PauliForm) -> Tables:
     """Place of every string on the grid (x, z), phases there, signs (z, j), sources of entries."""
     side = 1 << form.num_qubits
     masks = [
@@ -159,11 +161,11 @@ def _pauli_tables(form: PauliForm, device: torch.device) -> tuple[Tensor, ...]:
     given = np.array(masks[0]) * side + np.array(masks[1])
     # on the grid an odd number of Y has an imaginary phase, which a real matrix has no use for
     kept = phases.real if form.is_real else phases
-    return _tensors(device, given, kept.ravel(), signs, source.ravel())
+    return given, kept.ravel(), signs, source.ravel()
 
 
 @lru_cache(maxsize=64)
-def _entry_tables(form: EntryForm, device: torch.device) -> tuple[Tensor, ...]:
+def _entry_tables(form: EntryForm) -> Tables:
     """Of every entry: where its real and its imaginary part are, and the latter's sign."""
     side = 1 << form.num_qubits
     upper, strict = np.triu_indices(side), np.triu_indices(side, 1)
@@ -176,9 +178,13 @@ def _entry_tables(form: EntryForm, device: torch.device) -> tuple[Tensor, ...]:
         imaginary = np.maximum(imaginary, imaginary.T)
         signs[strict] = 1.0
         signs -= signs.T
-    return _tensors(device, real.ravel(), imaginary.ravel(), signs.ravel())
+    return real.ravel(), imaginary.ravel(), signs.ravel()
 
 
-def _tensors(device: torch.device, *arrays: npt.NDArray[Any]) -> tuple[Tensor, ...]:
-    with constants():
-        return tuple(torch.as_tensor(array).to(device) for array in arrays)
+def _tensors(form: Form, tables: Tables, device: torch.device) -> list[Tensor]:
+    """The tables on a device, copied there once."""
+    kept = _kept.get(form, DeviceConstants)
+    return [
+        kept.get(number, partial(np.asarray, table), device, torch.as_tensor(table[:0]).dtype)
+        for number, table in enumerate(tables)
+    ]

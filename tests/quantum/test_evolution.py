@@ -314,6 +314,17 @@ def test_transforms_and_forward_derivatives():
     np.testing.assert_allclose(forward.detach(), backward.detach(), atol=1e-12)
 
 
+@pytest.mark.slow
+def test_exported_before_and_after_a_call():
+    x = ParameterVector("x", 3)
+    circuit = QuantumCircuit(1)
+    circuit.append(HamiltonianEvolution(list(x), T), [0])
+    layer, rows = QuantumLayer(make_qnn(circuit, list(x), [T])), torch.rand(3, 3)
+    for _ in range(2):
+        program = torch.export.export(layer, (rows,), strict=False).module()
+        np.testing.assert_allclose(program(rows).detach(), layer(rows).detach(), atol=1e-6)
+
+
 def test_weights_alone_are_diagonalised_once(monkeypatch):
     w = ParameterVector("w", 3)
     circuit = QuantumCircuit(2)
@@ -416,7 +427,7 @@ def test_a_transpiled_product_formula_keeps_its_parameters():
     assert set(isa.parameters) == {A, B, T}
 
 
-def test_two_qubit_gate_counts_of_nothing_bound():
+def test_a_definition_that_needs_values_waits_for_them():
     circuit = QuantumCircuit(1)
     circuit.append(HamiltonianEvolution([A, 0.0, 0.0], T), [0])
     assert circuit.data[0].operation.definition is None
