@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 from qiskit import QuantumCircuit
 
@@ -12,6 +13,8 @@ from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit
 LOW_SUCCESS = 0.5
 AMPLITUDE_ENCODING = "amplitude_encoding"
 """The name of ``qvlm_qiskit.quantum.AmplitudeEncoding``."""
+EVOLUTION = "hamiltonian_evolution"
+"""The name of ``qvlm_qiskit.quantum.HamiltonianEvolution``."""
 
 
 def advice(circuit: QuantumCircuit, compiled: CompiledCircuit) -> list[str]:
@@ -23,14 +26,14 @@ def advice(circuit: QuantumCircuit, compiled: CompiledCircuit) -> list[str]:
     """
     width = encoding_qubits(circuit)
     success = compiled.success_probability
-    said = []
+    said = evolutions(circuit)
     if width > 1:
         said.append(
             f"amplitude encoding of {width} qubits is a tree of {2**width - 2:,} CX gates "
             f"(2^n - 2) before routing; {compiled.two_qubit_gates:,} two-qubit gates here"
         )
     if success is None or success >= LOW_SUCCESS:
-        return said if width > 6 else []
+        return said if width > 6 else evolutions(circuit)
     said.append(f"estimated success probability {success:.2g}: the values are mostly noise")
     largest = largest_encoding(circuit, compiled)
     if largest is not None and largest > 1:
@@ -43,6 +46,20 @@ def advice(circuit: QuantumCircuit, compiled: CompiledCircuit) -> list[str]:
     else:
         said.append("use fewer qubits or layers, or a machine with lower errors")
     return said
+
+
+def evolutions(circuit: QuantumCircuit) -> list[str]:
+    """As what the Hamiltonian evolutions of a circuit run, a sentence for each way."""
+    gates = [item.operation for item in circuit.data if item.name == EVOLUTION]
+    counts = Counter(getattr(gate, "steps", None) for gate in gates)
+    return [
+        f"{count} Hamiltonian evolution{'s' * (count > 1)} as the exact matrix in gates, compiled "
+        "again for every row"
+        if steps is None
+        else f"{count} Hamiltonian evolution{'s' * (count > 1)} as a product formula of {steps} "
+        f"step{'s' * (steps > 1)}"
+        for steps, count in counts.items()
+    ]
 
 
 def encoding_qubits(circuit: QuantumCircuit) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from qiskit import ClassicalRegister
+from qiskit import ClassicalRegister, QuantumCircuit
 
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit
 from qvlm_qiskit.backends.preflight.advice import advice
@@ -19,6 +19,7 @@ from qvlm_qiskit.backends.preflight.rehearse import (
     rehearse,
 )
 from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.basics.late_definitions import needs_values, without_idle_resets
 from qvlm_qiskit.basics.progress import Reporter
 from qvlm_qiskit.errors import QVLMError
 
@@ -186,12 +187,12 @@ def preflight_calls(
         num_qubits=backend.num_qubits,
         calls=len(calls),
         rows=sum(pub.parameter_values.size for call in calls for pub in call.pubs),
-        blocks=tuple(_block_report(backend, block) for block in blocks),
+        blocks=tuple(_block_report(backend, block, calls) for block in blocks),
         levels=tuple(levels),
     )
 
 
-def _block_report(backend: Machine, block: AskedCircuit) -> BlockReport:
+def _block_report(backend: Machine, block: AskedCircuit, calls: Sequence[Call]) -> BlockReport:
     known: dict[str, Any] = {
         "block": block.name,
         "qubits": block.circuit.num_qubits,
@@ -199,7 +200,7 @@ def _block_report(backend: Machine, block: AskedCircuit) -> BlockReport:
         "observables": block.observables.size,
     }
     try:
-        compiled = backend.compile(block.circuit, block.observables)
+        compiled = backend.compile(_defined(block, calls), block.observables)
     except QVLMError as ex:
         return BlockReport(**known, refused=str(ex))
     return BlockReport(
@@ -211,6 +212,16 @@ def _block_report(backend: Machine, block: AskedCircuit) -> BlockReport:
         success_probability=compiled.success_probability,
         advice=tuple(advice(block.circuit, compiled)),
     )
+
+
+def _defined(block: AskedCircuit, calls: Sequence[Call]) -> QuantumCircuit:
+    """A block's circuit; one that is defined only with values, with those of the first row."""
+    pubs = [pub for call in calls if call.block == block.name for pub in call.pubs if pub.size]
+    if not pubs or not needs_values(block.circuit):
+        return block.circuit
+    circuit, values = pubs[0].circuit, pubs[0].parameter_values
+    rows = values.as_array(circuit.parameters).reshape(-1, circuit.num_parameters)
+    return without_idle_resets(circuit.assign_parameters(rows[0]))
 
 
 def _duration_us(backend: Machine, compiled: CompiledCircuit) -> float | None:

@@ -14,6 +14,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.basics.late_definitions import needs_values
 from qvlm_qiskit.basics.numbers import is_whole, plain_number
 from qvlm_qiskit.errors import InputError
 
@@ -54,8 +55,13 @@ class AskedCircuit:
     observables: ObservablesArray
 
     def call(self, rows: int) -> Call:
-        """One call with so many different rows of parameter values (here all zero)."""
-        values = np.zeros((rows, self.circuit.num_parameters))
+        """One call with so many different rows of parameter values.
+
+        They are zero, unless the circuit is defined only with values: then they are any.
+        """
+        shape = rows, self.circuit.num_parameters
+        late = needs_values(self.circuit)
+        values = np.random.default_rng(0).uniform(0.1, 1.0, shape) if late else np.zeros(shape)
         pub = EstimatorPub.coerce((self.circuit, self.observables, values))
         return Call((pub,), self.name)
 

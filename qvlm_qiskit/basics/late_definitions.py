@@ -32,10 +32,18 @@ def is_late(operation: Any) -> bool:
         return True
 
 
-def needs_values(circuit: QuantumCircuit) -> bool:
-    """Whether some instruction of the circuit is defined only once it has values."""
+def needs_values(circuit: QuantumCircuit, known: tuple[type, ...] = ()) -> bool:
+    """Whether some instruction of the circuit is defined only once it has values.
+
+    Args:
+        circuit: Any circuit.
+        known: Classes of instructions that what runs the circuit knows without their definition.
+    """
     return any(
-        not item.is_standard_gate() and item.name != "delay" and is_late(item.operation)
+        not item.is_standard_gate()
+        and item.name != "delay"
+        and not isinstance(item.operation, known)
+        and is_late(item.operation)
         for item in circuit.data
     )
 

@@ -21,6 +21,7 @@ from qvlm_qiskit.quantum.encoding import (
     amplitudes_from_angles,
 )
 from qvlm_qiskit.quantum.estimator import TorchEstimator
+from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.fidelity import FidelityKernel, KernelMatrix, fidelity_kernel
 from qvlm_qiskit.quantum.final_states import states
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
@@ -31,6 +32,7 @@ __all__ = [
     "AmplitudeEncoding",
     "BatchedEstimatorGradient",
     "FidelityKernel",
+    "HamiltonianEvolution",
     "KernelMatrix",
     "QuantumLayer",
     "SampledGradient",

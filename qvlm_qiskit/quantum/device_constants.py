@@ -30,5 +30,8 @@ class DeviceConstants:
         key = (name, device, dtype)
         if key not in self._tensors:
             with constants():
-                self._tensors[key] = torch.as_tensor(make()).to(device, dtype)
+                made = torch.as_tensor(make()).to(device, dtype)
+            if torch.compiler.is_exporting():
+                return made  # it has no numbers, and nothing else can use it
+            self._tensors[key] = made
         return self._tensors[key]

@@ -24,6 +24,7 @@ from qvlm_qiskit.quantum.density.by_cones import noisy_engine
 from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, compile_noisy
 from qvlm_qiskit.quantum.density.readout import sampled
+from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.noise import NoiseChannels, NoiseSource
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
@@ -148,7 +149,8 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         Raises:
             InputError: Parameter values that are not finite.
         """
-        if needs_values(pub.circuit) and pub.size:
+        known = () if self.noise else (HamiltonianEvolution,)
+        if needs_values(pub.circuit, known) and pub.size:
             pubs, merge = by_row(pub)
             return merge([self.evaluate(row, rng) for row in pubs])
         parameters = pub.circuit.parameters

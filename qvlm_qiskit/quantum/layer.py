@@ -22,6 +22,7 @@ from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum.density.engine import DensityEngine
 from qvlm_qiskit.quantum.encoding import amplitude_angles, widened
 from qvlm_qiskit.quantum.estimator import TorchEstimator
+from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import (
@@ -385,9 +386,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         per_row = self.groups is not None if per_row is None else per_row
         if not chose_no_gradient(self.neural_network):
             return None
+        exact = type(estimator) is TorchEstimator and estimator.noise is None
         # what is compiled is defined without values; the check looks at every instruction
-        is_compiled = (self._row_engine if per_row else self._engine) is not None
-        if not is_compiled and needs_values(self.neural_network.circuit):
+        ready = (self._row_engine if per_row else self._engine) if exact else self._elsewhere
+        known = (HamiltonianEvolution,) if exact else ()
+        if ready is None and needs_values(self.neural_network.circuit, known):
             return None
         if type(estimator) is TorchEstimator:
             if estimator.default_precision != 0:

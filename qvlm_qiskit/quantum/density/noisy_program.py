@@ -14,6 +14,7 @@ from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.density.superoperators import rotation_ptm
 from qvlm_qiskit.quantum.noise import IdleNoise, Measurements, NoiseChannels
 from qvlm_qiskit.quantum.program.angles import AngleTable
+from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
     FixedUnitary,
@@ -150,6 +151,8 @@ def _idle(delay: Any, qubit: int, place: QubitIndex, noise: NoiseChannels) -> li
 def _step(operation: Operation) -> NoisyStep:
     if isinstance(operation, AmplitudeLoad):
         raise CircuitError("an amplitude load is no device's gate: compile the circuit first")
+    if isinstance(operation, Evolution):
+        raise CircuitError("an evolution is no device's gate: compile the circuit first")
     if isinstance(operation, FixedUnitary):
         _check_width(len(operation.qubits))
         return NoisyStep(operation.qubits, unitary_ptm(operation.matrix)[None])

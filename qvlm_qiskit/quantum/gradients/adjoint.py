@@ -2,7 +2,8 @@ r"""Exact derivatives by one backward sweep over the states, for simulators that
 
 With :math:`\lambda = O\psi` after the last gate, every gate :math:`e^{-i\varphi P/2}` gives
 :math:`\partial E / \partial\varphi = \mathrm{Im}\,\langle\lambda|P|\psi\rangle`, after which the
-gate is undone on both states (Jones and Gacon, arXiv:2009.02823). All observables and all samples
+gate is undone on both states (Jones and Gacon, arXiv:2009.02823); an evolution is differentiated by
+its divided differences on the way. All observables and all samples
 are swept together, in complex128, whatever the precision of the estimator's own values is.
 """
 
@@ -25,6 +26,7 @@ from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.shift_rules import with_visible_parameters
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.binding import AngleMap
+from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
     FixedUnitary,
@@ -32,6 +34,7 @@ from qvlm_qiskit.quantum.program.program import (
     Program,
     check_state_qubits,
 )
+from qvlm_qiskit.quantum.statevector.tensors.evolutions import evolved, exponential_of
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -211,6 +214,8 @@ class AdjointSweep:
                 half = angles[:, operation.angle, None] / 2
                 flipped = _apply_pauli(state, operation.x, operation.z)
                 state = torch.cos(half) * state - 1j * torch.sin(half) * flipped
+            elif isinstance(operation, Evolution):
+                state = _evolved(state, angles, operation)
             elif isinstance(operation, FixedUnitary):
                 state = _apply_matrix(state, matrix, operation.qubits)
         return state
@@ -231,6 +236,10 @@ class AdjointSweep:
                 slopes[..., operation.angle] += overlap.imag
                 half = angles[:, operation.angle, None] / 2
                 both = torch.cos(half) * both + 1j * torch.sin(half) * flipped
+            elif isinstance(operation, Evolution):
+                before = torch.stack([_evolved(one, angles, operation, -1.0) for one in both])
+                _add_slopes(slopes, angles, operation, before[0], both[1:])
+                both = before
             elif isinstance(operation, FixedUnitary):
                 both = _apply_matrix(both, matrix.conj().T, operation.qubits)
         # without a load the graph behind the initial state has slope zero, so this costs nothing
@@ -250,6 +259,8 @@ class AdjointSweep:
                 reached = set(operation.parameters).union(*map(depends, operation.angles))
             elif isinstance(operation, PauliRotation):
                 reached = set(depends(operation.angle))
+            elif isinstance(operation, Evolution):
+                reached = set().union(*map(depends, operation.rows))
             else:
                 continue
             if reached & columns:
@@ -270,6 +281,34 @@ def _pauli_terms(program: Program, observable: Any) -> list[PauliTerm]:
         z = sum(1 << i for i, letter in active if letter in "ZY")
         terms.append((x, z, float(coefficient.real)))
     return terms
+
+
+def _evolved(state: Tensor, angles: Tensor, operation: Evolution, direction: float = 1.0) -> Tensor:
+    """States ``(B, 2**n)`` after an evolution, or before it with the direction -1."""
+    hamiltonian = operation.hamiltonian
+    values = angles[:, list(hamiltonian.rows)]
+    exponential = exponential_of(hamiltonian.form.matrix(values), state.dtype)
+    return evolved(state, operation.qubits, exponential, direction * angles[:, operation.time])
+
+
+def _add_slopes(
+    slopes: Tensor, angles: Tensor, operation: Evolution, before: Tensor, lambdas: Tensor
+) -> None:
+    """Add the derivatives by all that an evolution reads, in place.
+
+    Args:
+        slopes: ``(n_obs, B, n_angles)``.
+        angles: ``(B, n_angles)``.
+        operation: The evolution.
+        before: States before it, ``(B, 2**n)``.
+        lambdas: The observables' states behind it, ``(n_obs, B, 2**n)``.
+    """
+    with torch.enable_grad():
+        given = angles.detach().requires_grad_()
+        after = _evolved(before, given, operation)
+    for slope, seed in zip(slopes, lambdas, strict=True):
+        (found,) = torch.autograd.grad(after, given, 2 * seed, retain_graph=True)
+        slope += found
 
 
 def _apply_pauli(state: Tensor, x: int, z: int) -> Tensor:

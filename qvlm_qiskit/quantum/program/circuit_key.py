@@ -11,6 +11,7 @@ from qiskit.circuit import ControlFlowOp, ParameterExpression, QuantumCircuit
 from qvlm_qiskit.basics.conditions import condition_key
 from qvlm_qiskit.basics.late_definitions import is_late
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
+from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.program.program import definition_of
 
 
@@ -54,6 +55,8 @@ def _content(item: Any, index: Mapping[Any, int], with_phase: bool) -> Hashable:
     kind = type(operation), numbers, getattr(operation, "unit", None)
     if isinstance(operation, AmplitudeEncoding):
         return kind  # its angles say everything, and its definition has 2ⁿ gates
+    if isinstance(operation, HamiltonianEvolution):
+        return kind, operation.form, operation.steps
     if hasattr(operation, "__array__") and not symbolic:
         return kind, np.asarray(operation).tobytes()
     if is_late(operation):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
     FixedUnitary,
@@ -54,6 +55,8 @@ class Plan:
         dense: Matrices of the DENSE passes, each with its qubits.
         shared_rows: Rows of the angle table that all samples share, in the kernels' order.
         batched_rows: Rows that differ from sample to sample.
+        has_evolutions: Whether it has exponentials of Hamiltonians, which no pass here can do: such
+            a plan names the order of the angles only.
     """
 
     num_qubits: int
@@ -69,6 +72,7 @@ class Plan:
     dense: tuple[FixedUnitary, ...]
     shared_rows: Integers
     batched_rows: Integers
+    has_evolutions: bool = False
 
 
 def fuse(program: Program, num_batched: int) -> Plan:
@@ -96,6 +100,7 @@ class _Fuser:
     load: AmplitudeLoad | None = None
     gate_batched: list[bool] = field(default_factory=list)
     start: dict[int, int] = field(default_factory=dict)
+    has_evolutions: bool = False
     # qubits that are in |0⟩ no more
     used: set[int] = field(default_factory=set)
     # qubits that the last pass, a permutation or diagonal, acts on
@@ -109,6 +114,10 @@ class _Fuser:
                 self._angle(row)
         elif isinstance(operation, PauliRotation):
             self._rotation(operation)
+        elif isinstance(operation, Evolution):
+            self.has_evolutions = True
+            for row in operation.rows:
+                self._angle(row)
         elif len(operation.qubits) == 1:
             self.constants.append(operation.matrix)
             factor = (CONSTANT, 0, len(self.constants) - 1)
@@ -137,6 +146,7 @@ class _Fuser:
             dense=tuple(self.dense),
             shared_rows=np.array(list(self.columns[0]), dtype=np.int64),
             batched_rows=np.array(list(self.columns[1]), dtype=np.int64),
+            has_evolutions=self.has_evolutions,
         )
 
     def _angle(self, row: int) -> tuple[int, int]:

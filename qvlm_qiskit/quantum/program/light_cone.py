@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from qiskit.quantum_info import SparsePauliOp
 
+from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
     FixedUnitary,
@@ -64,7 +65,7 @@ def qubits_of(operation: Operation, num_qubits: int) -> set[int]:
     """The active qubits that an operation acts on."""
     if isinstance(operation, AmplitudeLoad):
         return set(range(num_qubits))
-    if isinstance(operation, FixedUnitary):
+    if isinstance(operation, FixedUnitary | Evolution):
         return set(operation.qubits)
     return {q for q in range(num_qubits) if (operation.x | operation.z) >> q & 1}
 
@@ -73,6 +74,8 @@ def moved(operation: Operation, place: dict[int, int]) -> Operation:
     """The same operation with other numbers for its qubits; a load stays as it is."""
     if isinstance(operation, FixedUnitary):
         return FixedUnitary(tuple(place[q] for q in operation.qubits), operation.matrix)
+    if isinstance(operation, Evolution):
+        return replace(operation, qubits=tuple(place[q] for q in operation.qubits))
     if isinstance(operation, PauliRotation):
         x = sum(1 << new for old, new in place.items() if operation.x >> old & 1)
         z = sum(1 << new for old, new in place.items() if operation.z >> old & 1)

@@ -1,15 +1,16 @@
-r"""Circuit → tensor program: a list of Pauli rotations, fixed unitaries and amplitude loads.
+r"""Circuit → tensor program: Pauli rotations, fixed unitaries, evolutions and amplitude loads.
 
 Every parametrised standard gate is, up to a global phase that no expectation value sees, a product
 of Pauli rotations :math:`e^{-i\phi P/2}` whose angles are expressions of the circuit's parameters;
-everything without parameters is a fixed matrix. So a circuit needs three kinds of operations only,
-and its angles are one affine map of the parameters (other expressions are evaluated one by one).
+everything without parameters is a fixed matrix. So a circuit needs these two kinds of operations,
+loads of initial states and exponentials of whole Hamiltonians only, and its angles are one affine
+map of the parameters (other expressions are evaluated one by one).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -34,9 +35,11 @@ from qvlm_qiskit.basics.late_definitions import without_idle_resets
 from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
+from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.program.angles import AngleTable, ParameterIndex
 from qvlm_qiskit.quantum.program.deferral import NOTHING, Controls, deferred, is_dynamic
 from qvlm_qiskit.quantum.program.evolutions import commuting_rotations
+from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution, Hamiltonians
 
 MAX_DENSE_QUBITS = 6
 """A fixed gate on more qubits is taken apart by its definition instead of becoming a matrix."""
@@ -77,7 +80,7 @@ class AmplitudeLoad:
     parameters: tuple[ParameterIndex, ...] = ()
 
 
-Operation = PauliRotation | FixedUnitary | AmplitudeLoad
+Operation = PauliRotation | FixedUnitary | AmplitudeLoad | Evolution
 
 
 def shares_of(controls: Controls) -> Iterator[tuple[float, int]]:
@@ -284,6 +287,7 @@ class ProgramBuilder:
     """Active qubits, and the values that they must have for what is appended."""
     phases: list[int] | None = None
     """Rows that add up to the global phase; None: it is not kept."""
+    hamiltonians: Hamiltonians = field(default_factory=Hamiltonians)
 
     def extend(self, circuit: QuantumCircuit, position: Sequence[int]) -> None:
         """Append a circuit's instructions; ``position`` maps its qubits to active qubits."""
@@ -308,6 +312,8 @@ class ProgramBuilder:
             self._append_definition(operation, qubits)
         elif self._is_initial_load(operation, qubits):
             self.operations.append(self._load(operation.params))
+        elif isinstance(operation, HamiltonianEvolution):
+            self.operations.append(self._evolution(operation, qubits))
         elif operation.name in _ROTATIONS and _is_standard(operation):
             self._append_rotations(operation, qubits)
         elif (rotations := commuting_rotations(operation)) is not None:
@@ -334,6 +340,23 @@ class ProgramBuilder:
             return AmplitudeLoad(parameters=tuple(self.index_of[value] for value in values))
         rows = tuple(self.angles.add(value, 1.0, self.index_of) for value in values)
         return AmplitudeLoad(angles=rows)
+
+    def _evolution(
+        self, gate: HamiltonianEvolution, qubits: tuple[QubitIndex, ...]
+    ) -> FixedUnitary | Evolution:
+        """An evolution, or its matrix where all is numbers.
+
+        Raises:
+            CircuitError: It has parameters, and measured bits decide whether it happens.
+        """
+        if gate.is_bound:
+            return controlled_unitary(FixedUnitary(qubits, gate.unitary()), self.controls)
+        if self.controls:
+            raise CircuitError(
+                "a HamiltonianEvolution with parameters can't be decided by measured bits: give "
+                "its entries and time as numbers"
+            )
+        return self.hamiltonians.evolution(gate, qubits, self.angles, self.index_of)
 
     def _is_initial_load(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> bool:
         return (

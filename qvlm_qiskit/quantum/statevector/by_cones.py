@@ -11,6 +11,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.quantum.program.cones import Cone, are_worth_it, cones_of, joint, widest
+from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.light_cone import moved
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
@@ -52,9 +53,9 @@ def exact_engine(
         CapacityError: One light cone alone has more qubits than a statevector can hold.
     """
     program = compile_circuit(circuit, parameters)
-    # what loads amplitudes is one cone
-    loads = any(isinstance(operation, AmplitudeLoad) for operation in program.operations)
-    if program.num_qubits <= WHOLE_QUBITS or loads:
+    # what loads amplitudes is one cone; evolutions share what is made of their Hamiltonians
+    whole = any(isinstance(one, AmplitudeLoad | Evolution) for one in program.operations)
+    if program.num_qubits <= WHOLE_QUBITS or whole:
         return StatevectorEngine(program, observables, num_batched)
     terms = pauli_terms(program, observables)
     active = [term for term in terms if term.x | term.z and term.coefficient]

@@ -180,6 +180,7 @@ class StatevectorEngine:
         return (
             given[0].device.type == "cpu"
             and self.program.num_qubits <= MAX_SWEEP_QUBITS
+            and not self.plan.has_evolutions
             and not is_transformed(*given)
             and not torch.compiler.is_exporting()
         )

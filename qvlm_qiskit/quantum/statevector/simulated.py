@@ -239,7 +239,8 @@ def circuit_of(program: Program) -> tuple[QuantumCircuit, list[Parameter], list[
             circuit.append(_gate_of(operation.matrix), operation.qubits)
         else:
             raise CircuitError(
-                "a circuit that loads amplitudes has to be compiled to gates for a simulator"
+                "a circuit that loads amplitudes or exponentiates a Hamiltonian has to be compiled "
+                "to gates for a simulator"
             )
     return circuit, parameters, rows
 

@@ -11,7 +11,12 @@ from qiskit_aer import AerSimulator
 
 from qvlm_qiskit import QuantumLayer, TorchEstimator
 from qvlm_qiskit.errors import CapacityError, CircuitError
-from qvlm_qiskit.quantum import BatchedEstimatorGradient, make_qnn
+from qvlm_qiskit.quantum import (
+    BatchedEstimatorGradient,
+    HamiltonianEvolution,
+    make_qnn,
+    states,
+)
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
 from qvlm_qiskit.quantum.program.deferral import is_dynamic
 from qvlm_qiskit.quantum.program.program import compile_circuit
@@ -316,3 +321,43 @@ def test_circuits_of_gates_are_not_dynamic():
     inner.reset(0)
     circuit.append(inner.to_instruction(), [0])
     assert is_dynamic(circuit)
+
+
+def test_what_measured_bits_decide_is_no_evolution_with_parameters():
+    circuit = QuantumCircuit(2, 1)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.append(HamiltonianEvolution([1.0, 0.5, -1.0], Parameter("t")), [1])
+    with pytest.raises(CircuitError, match="can't be decided by measured bits"):
+        compile_circuit(circuit)
+
+
+def test_a_circuit_that_measures_in_its_middle_has_no_state():
+    circuit = QuantumCircuit(2, 1)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    with pytest.raises(CircuitError, match="ends in a mixture"):
+        states(circuit, np.zeros((1, 0)))
+
+
+def test_groups_read_probabilities():
+    circuit, angles = QuantumCircuit(2), ParameterVector("a", 3)
+    circuit.ry(angles[0], 0)
+    circuit.ry(angles[1], 0)
+    circuit.cx(0, 1)
+    circuit.ry(angles[2], 1)
+    network = make_qnn(circuit, [angles[0]], [*angles[1:]], read="probabilities")
+    layer = QuantumLayer(network, groups=2).double()
+    inputs = torch.rand(16, 2, 1, dtype=torch.float64)
+    alone = [QuantumLayer(network, layer.weight[g].detach().numpy()).double() for g in range(2)]
+    expected = torch.stack([one(inputs[:, g]) for g, one in enumerate(alone)], dim=1)
+    found = layer(inputs)
+    assert found.shape == (16, 2, 4)
+    torch.testing.assert_close(found, expected)
+    found.square().sum().backward()
+    expected.square().sum().backward()
+    gradients = torch.stack([one.weight.grad for one in alone])
+    torch.testing.assert_close(layer.weight.grad, gradients)

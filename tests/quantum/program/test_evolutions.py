@@ -9,6 +9,7 @@ from qiskit.quantum_info import Operator, SparseObservable, SparsePauliOp, State
 from qiskit.synthesis import LieTrotter, QDrift
 from scipy.linalg import expm
 
+from qvlm_qiskit.quantum import states
 from qvlm_qiskit.quantum.program.evolutions import commuting_rotations
 from qvlm_qiskit.quantum.program.program import PauliRotation, compile_circuit
 
@@ -72,3 +73,12 @@ def test_one_string_is_one_operation_instead_of_a_ladder():
     circuit = QuantumCircuit(6)
     circuit.append(PauliEvolutionGate(SparsePauliOp("XYZXYZ"), A), range(6))
     assert len(compile_circuit(circuit).operations) == 1
+
+
+def test_states_keep_the_phase_of_identity_terms():
+    operator = SparsePauliOp(["II", "XX", "ZZ"], [0.7, 0.4, -1.1])
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.append(PauliEvolutionGate(operator, A), [0, 1])
+    expected = expm(-0.3j * operator.to_matrix()) @ np.array([1, 1, 0, 0]) / 2**0.5
+    np.testing.assert_allclose(states(circuit, [[0.3]])[0], expected, atol=1e-6)

@@ -24,7 +24,13 @@ from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import unit_vectors
 from qvlm_qiskit.quantum.program.fusion import Plan
+from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution, Hamiltonian
 from qvlm_qiskit.quantum.program.program import FixedUnitary, Matrix, PauliRotation, Program
+from qvlm_qiskit.quantum.statevector.tensors.evolutions import (
+    EvolutionBank,
+    Exponential,
+    evolved,
+)
 from qvlm_qiskit.quantum.statevector.tensors.gate_bank import (
     GateBank,
     Place,
@@ -57,6 +63,7 @@ class _Bound:
         gates: Matrices of the one-qubit gates that all samples share, ``(n_gates + 1, 2, 2)``.
         own: Matrices of those that differ from sample to sample, ``(B, n_gates + 1, 2, 2)``.
         blocks: Matrices of the shared gates of a layer on a block of qubits.
+        exponentials: Of the Hamiltonians that are evolved under.
     """
 
     shared: Tensor
@@ -64,6 +71,7 @@ class _Bound:
     gates: Tensor
     own: Tensor
     blocks: dict[Place, Tensor]
+    exponentials: dict[Hamiltonian, Exponential]
 
 
 class TensorExecutor:
@@ -95,6 +103,8 @@ class TensorExecutor:
         self._place = {place: i for i, place in enumerate(gates)}
         self._own_place = {place: i for i, place in enumerate(own)}
         self._groups = block_groups(self._place, self.num_qubits)
+        evolutions = [step for step in self._steps if isinstance(step, Evolution)]
+        self._evolutions = EvolutionBank(evolutions, self._shared, self._batched)
 
     def expectations(
         self,
@@ -151,15 +161,18 @@ class TensorExecutor:
 
     def _bind(self, shared: Tensor, batched: Tensor, dtype: torch.dtype) -> _Bound:
         gates = self._bank.matrices(shared, dtype)
-        everything = torch.cat([shared.expand(batched.shape[0], -1), batched], dim=-1)
-        own = self._own_bank.matrices(everything, dtype) if self._own_place else gates[None]
+        own = gates[None]
+        if self._own_place:
+            everything = torch.cat([shared.expand(batched.shape[0], -1), batched], dim=-1)
+            own = self._own_bank.matrices(everything, dtype)
         blocks: dict[Place, Tensor] = {}
         for width, (places, indices) in self._groups.items():
             index = self._constants.get(
                 ("groups", width), partial(np.array, indices), shared.device, torch.int64
             )
             blocks |= zip(places, kron_groups(gates, index).unbind(), strict=True)
-        return _Bound(shared, batched, gates, own, blocks)
+        exponentials = self._evolutions.exponentials(shared, batched, dtype)
+        return _Bound(shared, batched, gates, own, blocks, exponentials)
 
     def _is_batched(self, chain: Chain) -> bool:
         return any(isinstance(g, PauliRotation) and g.angle in self._batched for g in chain)
@@ -183,19 +196,23 @@ class TensorExecutor:
             return cast(Tensor, _Permute.apply(state, *self._tables(index, step, state)))  # type: ignore[no-untyped-call]
         if isinstance(step, Diagonal):
             return state * self._constant(("phases", index), step.phases, state)
+        if isinstance(step, Evolution):
+            exponential = bound.exponentials[step.hamiltonian]
+            time = self._angle(step.time, bound)
+            return evolved(state, step.qubits, exponential, time)
         if isinstance(step, FixedUnitary):
             if self._is_large:
                 return multiplied(state, step, self.num_qubits)
             return self._apply_matrix(index, step, state)
         if self._is_large:
-            return rotated(state, step, self._angle(step, bound), self.num_qubits)
+            return rotated(state, step, self._angle(step.angle, bound), self.num_qubits)
         return self._apply_rotation(step, state, bound)
 
-    def _angle(self, rotation: PauliRotation, bound: _Bound) -> Tensor:
+    def _angle(self, row: int, bound: _Bound) -> Tensor:
         """``(B,)`` or ``(1,)``."""
-        if rotation.angle in self._batched:
-            return bound.batched[:, self._batched[rotation.angle]]
-        return bound.shared[self._shared[rotation.angle], None]
+        if row in self._batched:
+            return bound.batched[:, self._batched[row]]
+        return bound.shared[self._shared[row], None]
 
     def _apply_layer(self, index: int, layer: GateLayer, state: Tensor, bound: _Bound) -> Tensor:
         shape = state.shape
@@ -216,7 +233,7 @@ class TensorExecutor:
         return state.reshape(shape)
 
     def _apply_rotation(self, rotation: PauliRotation, state: Tensor, bound: _Bound) -> Tensor:
-        half = self._angle(rotation, bound) / 2
+        half = self._angle(rotation.angle, bound) / 2
         qubits = qubits_of(rotation)
         split = state.reshape(state.shape[0], *axes_of(qubits, self.num_qubits))
         half = half.reshape(-1, *[1] * (split.ndim - 1))

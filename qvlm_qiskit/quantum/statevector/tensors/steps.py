@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qvlm_qiskit.quantum.program.fusion import permutation_of
+from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
     FixedUnitary,
@@ -54,7 +55,7 @@ class Diagonal:
     phases: Matrix
 
 
-Step: TypeAlias = GateLayer | Permutation | Diagonal | Gate
+Step: TypeAlias = GateLayer | Permutation | Diagonal | Gate | Evolution
 
 
 def steps_of(program: Program) -> list[Step]:
@@ -66,7 +67,7 @@ def steps_of(program: Program) -> list[Step]:
         if isinstance(operation, AmplitudeLoad):
             continue
         qubits = qubits_of(operation)
-        if len(qubits) == 1:
+        if len(qubits) == 1 and not isinstance(operation, Evolution):
             open_chains.setdefault(qubits[0], []).append(operation)
             continue
         if open_chains.keys() & set(qubits):
@@ -77,9 +78,9 @@ def steps_of(program: Program) -> list[Step]:
     return [*steps, _layer(open_chains)] if open_chains else steps
 
 
-def qubits_of(operation: Gate) -> tuple[QubitIndex, ...]:
+def qubits_of(operation: Gate | Evolution) -> tuple[QubitIndex, ...]:
     """The qubits that an operation acts on."""
-    if isinstance(operation, FixedUnitary):
+    if isinstance(operation, FixedUnitary | Evolution):
         return operation.qubits
     mask = operation.x | operation.z
     return tuple(q for q in range(mask.bit_length()) if mask >> q & 1)
@@ -101,7 +102,7 @@ def _layer(chains: dict[QubitIndex, list[Gate]]) -> GateLayer:
     return GateLayer({qubit: tuple(chain) for qubit, chain in sorted(chains.items())})
 
 
-def _append(steps: list[Step], operation: Gate, num_qubits: int) -> None:
+def _append(steps: list[Step], operation: Gate | Evolution, num_qubits: int) -> None:
     """Add an operation on several qubits, as part of the last step where that is possible."""
     last = steps[-1] if steps else None
     new: Step = operation
