@@ -7,6 +7,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.primitives import StatevectorEstimator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+from qiskit_machine_learning.circuit.library import raw_feature_vector
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import MitigationError
@@ -194,3 +195,11 @@ def test_an_estimator_that_neither_states_nor_passes_on_is_refused(make_circuit)
     silent = backend.recorded(lambda device, about: StatevectorEstimator())
     (level,) = silent.preflight({"mine": (make_circuit(), ["ZII"])}, mitigations=["none"]).levels
     assert "StatevectorEstimator doesn't say beforehand" in level.refused
+
+
+def test_a_circuit_that_is_defined_only_with_values_is_compiled_with_some():
+    circuit = raw_feature_vector(4)
+    backend = open_backend("noisy:depolarizing(0.01)", mitigation="none")
+    report = backend.preflight({"loads": (circuit, [["ZI"]])}, 2, mitigations=["none"])
+    assert report.fits
+    assert report.blocks[0].two_qubit_gates > 0
