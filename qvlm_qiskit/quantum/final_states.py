@@ -17,6 +17,7 @@ from qvlm_qiskit.basics.memory import memory_bytes, state_qubits
 from qvlm_qiskit.errors import CapacityError, CircuitError, InputError
 from qvlm_qiskit.quantum import transforms
 from qvlm_qiskit.quantum.encoding import widened
+from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.readings import StateEngine
@@ -116,7 +117,7 @@ def _require_room(circuit: QuantumCircuit, rows: int, dtype: torch.dtype) -> Non
 
 
 def _engine(circuit: QuantumCircuit) -> StateEngine:
-    if needs_values(circuit):
+    if needs_values(circuit, (HamiltonianEvolution,)):
         raise CircuitError(
             "an instruction of this circuit is defined only once its parameters are numbers: "
             "assign them first, or load amplitudes by AmplitudeEncoding"

@@ -57,6 +57,11 @@ class PauliForm:
         by_shift = grid.reshape(*grid.shape[:-1], *signs.shape) @ signs.to(grid.dtype)
         return by_shift.flatten(-2).index_select(-1, source).reshape(by_shift.shape)
 
+    def mean_level(self, values: Sequence[Any]) -> Any:
+        """The trace over 2ⁿ, a number or an expression."""
+        identity = "I" * self.num_qubits
+        return values[self.labels.index(identity)] if identity in self.labels else 0.0
+
     def strings(self, values: Sequence[Any]) -> list[Coefficient]:
         """The Pauli strings, those with a factor that is the number 0 left out."""
         pairs = zip(self.labels, values, strict=True)
@@ -89,6 +94,12 @@ class EntryForm:
             entries = torch.complex(entries, parts)
         side = 1 << self.num_qubits
         return entries.reshape(*values.shape[:-1], side, side)
+
+    def mean_level(self, values: Sequence[Any]) -> Any:
+        """The trace over 2ⁿ, a number or an expression."""
+        side = 1 << self.num_qubits
+        diagonal = [values[row * side - row * (row - 1) // 2] for row in range(side)]
+        return sum(diagonal[1:], diagonal[0]) / side
 
     def strings(self, values: Sequence[Any]) -> list[Coefficient]:
         """The matrix as a sum of Pauli strings; those whose factor is the number 0 are left out."""

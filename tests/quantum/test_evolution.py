@@ -19,6 +19,7 @@ from qvlm_qiskit.quantum import (
     QuantumLayer,
     TorchEstimator,
     make_qnn,
+    states,
 )
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
@@ -434,3 +435,21 @@ def test_a_definition_that_needs_values_waits_for_them():
     assert isinstance(
         circuit.assign_parameters([1.0, 2.0]).data[0].operation.definition, QuantumCircuit
     )
+
+
+@pytest.mark.parametrize("way", [packed, strings])
+@pytest.mark.parametrize("real", [True, False])
+def test_states_keep_the_phase_of_the_mean_level(way, real):
+    matrix = hermitian(2, 5, real) + 0.8 * np.eye(4)
+    given = way(matrix)
+    circuit, scale = QuantumCircuit(2), Parameter("z")
+    scaled = {k: scale * v for k, v in given.items()} if way is strings else scale * given
+    circuit.h(0)
+    circuit.append(HamiltonianEvolution(scaled, T), [0, 1])
+    expected = expm(-1j * 0.4 * 1.5 * matrix) @ np.array([1, 1, 0, 0]) / 2**0.5
+    values = torch.tensor([[0.4, 1.5]], dtype=torch.float64, requires_grad=True)  # t before z
+    found = states(circuit, values)
+    np.testing.assert_allclose(found[0].detach(), expected, atol=1e-12)
+    found[0, 3].imag.backward()
+    slope = (-1j * matrix @ expected)[3].imag
+    np.testing.assert_allclose(values.grad[0], [1.5 * slope, 0.4 * slope], atol=1e-10)

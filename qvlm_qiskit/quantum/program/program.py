@@ -356,6 +356,8 @@ class ProgramBuilder:
                 "a HamiltonianEvolution with parameters can't be decided by measured bits: give "
                 "its entries and time as numbers"
             )
+        # the engine leaves the identity's part of H out
+        self._add_phase(-1 * gate.time * gate.form.mean_level(gate.values), 1.0)
         return self.hamiltonians.evolution(gate, qubits, self.angles, self.index_of)
 
     def _is_initial_load(self, operation: Any, qubits: tuple[QubitIndex, ...]) -> bool:

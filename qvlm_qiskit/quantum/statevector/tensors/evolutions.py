@@ -188,13 +188,14 @@ def exponential_of(matrices: Tensor, dtype: torch.dtype) -> Exponential:
 
 def _prepared(matrices: Tensor, dtype: torch.dtype) -> list[Exponential]:
     """Matrices ``(b, members, d, d)``, each member ready to be exponentiated."""
+    # a multiple of the identity is a global phase, which would cost digits of the others; whoever
+    # wants it adds it: see ProgramBuilder
+    diagonal = matrices.diagonal(dim1=-2, dim2=-1)
+    mean = diagonal.mean(-1, keepdim=True).expand_as(diagonal)
+    matrices = matrices - torch.diag_embed(mean)
     if is_transformed(matrices) or torch.compiler.is_exporting():
         return [Undiagonalised(one) for one in matrices.unbind(1)]
     levels, vectors = _diagonalised(matrices.detach())
-    # a multiple of the identity is a global phase, which would cost digits of the others
-    middle = (levels[..., :1] + levels[..., -1:]) / 2
-    levels = levels - middle
-    matrices = matrices - torch.diag_embed(middle.expand_as(levels))
     vectors = vectors.to(dtype if vectors.is_complex() else dtype.to_real())
     own = vectors.mH @ matrices.to(vectors.dtype) @ vectors
     parts = (levels, vectors, own, _gaps(levels).to(dtype.to_real()))
