@@ -38,7 +38,8 @@ def test_a_cell_is_marked_where_a_peer_one_thread_or_the_floor_is_better(tables)
 def test_the_sums_are_over_cells_with_a_peer(tables):
     cells = [cell([1.0], [3.0]), cell([2.0], [1.0]), cell([1.0], [])]
     machine = {"cpu": "a processor", "cores": 2}
-    results = {"cells": cells, "date": "today", "machine": machine, "left_out": "nothing"}
+    about = {"date": "today", "machine": machine, "command": {}, "left_out": "nothing"}
+    results = {"cells": cells, **about}
     text = tables.render_grid(results)
     assert "1.75 × the best peer in the median of 2 cells, 0.50 at least; slower in 1" in text
     assert max(map(len, text.splitlines())) <= 100
