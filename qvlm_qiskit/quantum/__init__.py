@@ -6,9 +6,7 @@ no observable sees, → passes), :mod:`statevector` (angles and passes → expec
 on the CPU, in torch operations elsewhere), :mod:`estimator` (the engine as a Qiskit primitive),
 :mod:`layer` (everything as one ``torch.nn.Module``) and :mod:`gradients` (for other estimators).
 
-Beside expectation values: :mod:`probabilities` (networks of them, on any machine), :mod:`sampler`
-(``SamplerQNN`` and V2 samplers), :mod:`final_states` and :mod:`fidelity` (kernels). They all read
-the states through :mod:`statevector.readings`.
+Beside expectation values, :mod:`readings`: probabilities, samples, states, fidelities.
 
 Under noise: :mod:`noise` (what a noise description has to answer) and :mod:`density` (ISA circuit
 and noise → real matrices → states of Pauli components → bases, readout error, shots).
@@ -22,11 +20,11 @@ from qvlm_qiskit.quantum.encoding import (
 )
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
-from qvlm_qiskit.quantum.fidelity import FidelityKernel, KernelMatrix, fidelity_kernel
-from qvlm_qiskit.quantum.final_states import states
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import SampledGradient
 from qvlm_qiskit.quantum.layer import QuantumLayer, run_on
+from qvlm_qiskit.quantum.readings.fidelity import FidelityKernel, KernelMatrix, fidelity_kernel
+from qvlm_qiskit.quantum.readings.final_states import states
 
 __all__ = [
     "AmplitudeEncoding",

@@ -16,7 +16,7 @@ from qvlm_qiskit.quantum.encoding import Angle
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.network import FastEstimatorQNN
 from qvlm_qiskit.quantum.observables import as_pauli_sum
-from qvlm_qiskit.quantum.probabilities import (
+from qvlm_qiskit.quantum.readings.probabilities import (
     Interpret,
     ProbabilityQNN,
     measured_qubits,

@@ -24,8 +24,8 @@ import torch
 from qiskit.circuit import Gate, ParameterExpression, QuantumCircuit
 from torch import Tensor
 
+from qvlm_qiskit.quantum.readings.walsh import walsh
 from qvlm_qiskit.quantum.transforms import constants
-from qvlm_qiskit.quantum.walsh import walsh
 
 Angle: TypeAlias = "float | ParameterExpression"
 """What a rotation gate takes: radians, or an expression of circuit parameters."""

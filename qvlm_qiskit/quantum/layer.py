@@ -44,8 +44,9 @@ from qvlm_qiskit.quantum.layer_checks import (
 from qvlm_qiskit.quantum.machines import DifferentiableEstimator, Engine, EstimatorSource
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.operators import enrol, layer_values
-from qvlm_qiskit.quantum.probabilities import ProbabilityQNN
 from qvlm_qiskit.quantum.program.program import compile_circuit
+from qvlm_qiskit.quantum.readings.probabilities import ProbabilityQNN
+from qvlm_qiskit.quantum.readings.sampler import network_of_layer
 from qvlm_qiskit.quantum.row_weights import (
     check_groups,
     initial_of_groups,
@@ -53,7 +54,6 @@ from qvlm_qiskit.quantum.row_weights import (
     require_finite_rows,
     rows_of,
 )
-from qvlm_qiskit.quantum.sampler import network_of_layer
 from qvlm_qiskit.quantum.split import SplitEngine
 from qvlm_qiskit.quantum.statevector.by_cones import exact_engine
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine

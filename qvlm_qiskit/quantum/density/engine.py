@@ -25,8 +25,8 @@ from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, check_densit
 from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
 from qvlm_qiskit.quantum.density.readout import measured_groups
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
+from qvlm_qiskit.quantum.readings.walsh import walsh
 from qvlm_qiskit.quantum.transforms import constants
-from qvlm_qiskit.quantum.walsh import walsh
 
 CHUNK_BYTES = 2**26
 """Rows are run in portions whose states and matrices take about so much at a time."""

@@ -18,7 +18,7 @@ from qiskit.transpiler import generate_preset_pass_manager
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import CapacityError, CircuitError, InputError, UnknownNameError
 from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator, make_qnn
-from qvlm_qiskit.quantum.probabilities import without_final_measurements
+from qvlm_qiskit.quantum.readings.probabilities import without_final_measurements
 from qvlm_qiskit.quantum.statevector import engine, readings
 from tests.quantum.problems import PARAMETERS, circuits
 

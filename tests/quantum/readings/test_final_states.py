@@ -12,7 +12,7 @@ from qiskit.quantum_info import Statevector, random_unitary
 
 from qvlm_qiskit.errors import CapacityError, CircuitError, InputError
 from qvlm_qiskit.quantum import AmplitudeEncoding, states
-from qvlm_qiskit.quantum import final_states as module
+from qvlm_qiskit.quantum.readings import final_states as module
 from qvlm_qiskit.quantum.statevector import engine
 from tests.quantum.problems import PARAMETERS, circuits
 

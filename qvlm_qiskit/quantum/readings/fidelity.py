@@ -24,10 +24,10 @@ from torch import Tensor
 
 from qvlm_qiskit.errors import CapacityError, CircuitError, InputError
 from qvlm_qiskit.quantum.estimator import TorchEstimator
-from qvlm_qiskit.quantum.final_states import Values, real_rows, require_finite, states
 from qvlm_qiskit.quantum.machines import EstimatorSource
 from qvlm_qiskit.quantum.network import renamed
 from qvlm_qiskit.quantum.observables import as_pauli_sum
+from qvlm_qiskit.quantum.readings.final_states import Values, real_rows, require_finite, states
 
 Array = npt.NDArray[np.float64]
 Machine: TypeAlias = EstimatorSource | BaseEstimatorV2

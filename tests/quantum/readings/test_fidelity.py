@@ -16,7 +16,7 @@ from qiskit_machine_learning.kernels import FidelityStatevectorKernel
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import CapacityError, CircuitError, InputError
 from qvlm_qiskit.quantum import FidelityKernel, TorchEstimator, fidelity_kernel
-from qvlm_qiskit.quantum.fidelity import positive_semidefinite
+from qvlm_qiskit.quantum.readings.fidelity import positive_semidefinite
 from tests.quantum.problems import circuits
 
 MAP = zz_feature_map(2)

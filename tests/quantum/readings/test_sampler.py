@@ -23,7 +23,7 @@ from torch import nn
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import CircuitError, InputError
 from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator
-from qvlm_qiskit.quantum.sampler import SamplerEstimator
+from qvlm_qiskit.quantum.readings.sampler import SamplerEstimator
 
 ROWS = np.random.default_rng(0).uniform(-2, 2, (3, 2))
 

@@ -28,15 +28,15 @@ from qvlm_qiskit.errors import CircuitError
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.layer_checks import LayerInputError
 from qvlm_qiskit.quantum.observables import as_pauli_sum
-from qvlm_qiskit.quantum.probabilities import (
+from qvlm_qiskit.quantum.readings.probabilities import (
     ProbabilityQNN,
     ProbabilityReadout,
     measured_qubits,
     place_of,
     without_final_measurements,
 )
+from qvlm_qiskit.quantum.readings.walsh import walsh
 from qvlm_qiskit.quantum.statevector.readings import spread_bits
-from qvlm_qiskit.quantum.walsh import walsh
 
 Array = npt.NDArray[np.float64]
 Term = tuple[int, float, int]
