@@ -419,17 +419,17 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         estimator = cast(DifferentiableEstimator, self.active_estimator)
         dtype = torch.float64 if rows.dtype == torch.float64 else estimator.real_dtype
         batched, shared = widened(rows), widened(weight.to(rows.device))
-        if shared.dim() == 2 and engine is self._row_engine and features is None:
-            once = self._compiled(False)
-            if type(once) is type(engine) is StatevectorEngine:
-                values = once.in_groups(batched, shared, dtype, engine)
-                if values is not None:
-                    return values
-        batched, shared = joined(batched, shared)
         # complex products have no half-precision form, and autocast would round the read-out
         kind = rows.device.type
         rounds = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
         with torch.autocast(kind, enabled=False) if rounds else nullcontext():
+            if shared.dim() == 2 and engine is self._row_engine and features is None:
+                once = self._compiled(False)
+                if type(once) is type(engine) is StatevectorEngine:
+                    values = once.in_groups(batched, shared, dtype, engine)
+                    if values is not None:
+                        return values
+            batched, shared = joined(batched, shared)
             if isinstance(engine, DensityEngine):
                 return engine.expectations(batched, shared, dtype)
             start = None if features is None else widened(features).to(dtype)

@@ -8,6 +8,7 @@ probabilities cost one pass over the state each way, and are exactly :math:`|ψ|
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
@@ -146,7 +147,7 @@ class ReadingExecutor:
         return torch.from_numpy(states).reshape(len(states), 2, 1 << self.inner.plan.num_qubits, -1)
 
 
-class ReadingEngine(StatevectorEngine):
+class ReadingEngine(StatevectorEngine, ABC):
     """The exact engine with a reading in place of observables.
 
     Attributes:
@@ -164,8 +165,9 @@ class ReadingEngine(StatevectorEngine):
         self.size = self.reading.width
         self.num_observables = self.reading.width
 
+    @abstractmethod
     def _reading(self) -> Reading:
-        raise NotImplementedError
+        """What is read of the active qubits, which are known by now."""
 
     def expectations(
         self,
