@@ -22,7 +22,11 @@ from qvlm_qiskit.backends.compilation.placement import (
     states_errors,
 )
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, target_digest
-from qvlm_qiskit.backends.pubs.unmeasured import check_dynamic, is_dynamic, without_clbits
+from qvlm_qiskit.backends.pubs.unmeasured import (
+    check_dynamic,
+    measures_in_its_middle,
+    without_clbits,
+)
 from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.basics.late_definitions import without_idle_resets
 from qvlm_qiskit.basics.locks import new_lock
@@ -169,7 +173,9 @@ class Compiler:
     def isa(self, circuit: QuantumCircuit) -> IsaCircuit:
         """The transpiled circuit, from the cache when an equal one was compiled before."""
         self._check(circuit)
-        if self.dynamic is not None and is_dynamic(bare := without_idle_resets(circuit)):
+        if self.dynamic is not None and measures_in_its_middle(
+            bare := without_idle_resets(circuit)
+        ):
             check_dynamic(bare, self.dynamic)
             name = (self.fingerprint, circuit_digest(bare), "dynamic")
             return _cache.get(name, lambda: self._transpile(bare, 0, self.dynamic))

@@ -18,7 +18,7 @@ from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
 from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.pubs.shots import content_seed
-from qvlm_qiskit.backends.pubs.unmeasured import is_dynamic
+from qvlm_qiskit.backends.pubs.unmeasured import measures_in_its_middle
 from qvlm_qiskit.backends.pubs.work import Work
 from qvlm_qiskit.errors import CapacityError
 
@@ -26,9 +26,6 @@ Method = Literal["auto", "density", "aer"]
 
 DENSITY_QUBITS = 10
 """The most qubits of a density matrix: active ones for shots, of a light cone for exact values."""
-
-
-_PASSIVE = ("barrier", "delay")
 
 
 class NoisyEstimator(BaseEstimatorV2):
@@ -143,25 +140,26 @@ class NoisyEstimator(BaseEstimatorV2):
 
     def _run_pub(self, pub: EstimatorPub) -> PubResult:
         qubits = active_qubits(pub.circuit, pub.observables, dynamic=self.method != "density")
-        if self._takes(pub):
+        takes = self._takes(pub, len(qubits))
+        if takes:
             rng = np.random.default_rng(content_seed(self.seed, pub_digest(pub)))
             result = self.density.evaluate(pub, rng)
         else:
             result = self.sampled.run([pub]).result()[0]
-        method = "density" if self._takes(pub) else "aer"
+        method = "density" if takes else "aer"
         about = {**result.metadata, "method": method, "active_qubits": list(qubits)}
         return PubResult(result.data, about)
 
-    def _takes(self, pub: EstimatorPub) -> bool:
-        """Whether the engine runs the pub; with "density" it refuses itself what is too large."""
+    def _takes(self, pub: EstimatorPub, active: int) -> bool:
+        """Whether the engine runs the pub; with "density" it refuses itself what is too large.
+
+        Args:
+            pub: The pub.
+            active: How many qubits have a gate or are measured.
+        """
         if self.method != "auto":
             return self.method == "density"
-        if is_dynamic(pub.circuit):
+        if measures_in_its_middle(pub.circuit):
             return False
         # of exact values the engine says itself which light cone is too wide
-        return not pub.precision or _acting(pub.circuit) <= DENSITY_QUBITS
-
-
-def _acting(circuit: QuantumCircuit) -> int:
-    """How many qubits some instruction acts on."""
-    return len({bit for item in circuit.data if item.name not in _PASSIVE for bit in item.qubits})
+        return not pub.precision or active <= DENSITY_QUBITS

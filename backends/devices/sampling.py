@@ -38,7 +38,7 @@ from qvlm_qiskit.backends.pubs.pauli_terms import (
     pauli_terms,
 )
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots, shots_of_precision
-from qvlm_qiskit.backends.pubs.unmeasured import is_dynamic
+from qvlm_qiskit.backends.pubs.unmeasured import measures_in_its_middle
 from qvlm_qiskit.backends.pubs.work import Work
 from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import BackendError, CapacityError, CircuitError
@@ -184,7 +184,7 @@ class SampledEstimator(BaseEstimatorV2):
             CircuitError: That is something, and the circuit measures in its middle.
         """
         written = self._written_out(circuit)
-        if written is not circuit and is_dynamic(circuit):
+        if written is not circuit and measures_in_its_middle(circuit):
             raise CircuitError(
                 "the circuit measures in its middle, where this noise has crosstalk or delays: it "
                 "runs under noise without them, and on 'aer' and 'statevector'"

@@ -23,6 +23,9 @@ from qvlm_qiskit.backends.pubs.stack import to_device
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork, Work
 from qvlm_qiskit.errors import QVLMError
 
+COMPUTED = ("exact", "approximate")
+"""Kinds of machines whose values are computed, not measured: nothing is executed shot by shot."""
+
 
 class Machine(Protocol):
     """What a preflight asks of a `backends.Backend`; its attributes are explained there."""
@@ -125,8 +128,7 @@ def level_report(mitigation: str, backend: Machine, calls: Sequence[Call]) -> Le
         backend: With that mitigation.
         calls: Abstract calls, as `rehearse` makes them.
     """
-    if backend.compiler is None or backend.kind in ("exact", "approximate"):
-        # Values are computed, not measured: nothing is executed shot by shot.
+    if backend.compiler is None or backend.kind in COMPUTED:
         return LevelReport(mitigation, backend.default_precision)
     try:
         with unchanged_circuits():

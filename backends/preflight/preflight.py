@@ -10,7 +10,7 @@ from qiskit import ClassicalRegister, QuantumCircuit
 
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit
 from qvlm_qiskit.backends.preflight.advice import advice
-from qvlm_qiskit.backends.preflight.costs import LevelReport, Machine, level_report
+from qvlm_qiskit.backends.preflight.costs import COMPUTED, LevelReport, Machine, level_report
 from qvlm_qiskit.backends.preflight.limits import FORMULA, circuit_seconds
 from qvlm_qiskit.backends.preflight.rehearse import (
     AskedCircuit,
@@ -87,6 +87,11 @@ class Preflight:
     blocks: tuple[BlockReport, ...]
     levels: tuple[LevelReport, ...]
     formula: str = FORMULA
+
+    @property
+    def computes(self) -> bool:
+        """Whether values are computed, without shots and without jobs."""
+        return self.kind in COMPUTED
 
     @property
     def fits(self) -> bool:

@@ -16,7 +16,7 @@ from qiskit.providers import BackendV2, Options
 from qiskit.quantum_info import SparseObservable
 from qiskit.transpiler import Target
 
-from qvlm_qiskit.backends.pubs.unmeasured import check_unmeasured, is_dynamic
+from qvlm_qiskit.backends.pubs.unmeasured import check_unmeasured, measures_in_its_middle
 from qvlm_qiskit.errors import BackendError
 
 # Neither acts on a qubit that nothing else acts on.
@@ -38,7 +38,7 @@ def active_qubits(
     Raises:
         CircuitError: The circuit measures or has control flow, and may not.
     """
-    if not (dynamic and is_dynamic(circuit)):
+    if not (dynamic and measures_in_its_middle(circuit)):
         check_unmeasured(circuit)
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
     active = {
@@ -53,7 +53,7 @@ def restrict_circuit(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumC
     """The same instructions on len(qubits) qubits; device qubit qubits[i] becomes qubit i."""
     position = {circuit.qubits[qubit]: i for i, qubit in enumerate(qubits)}
     reduced = QuantumCircuit(len(qubits), global_phase=circuit.global_phase)
-    if is_dynamic(circuit):
+    if measures_in_its_middle(circuit):
         reduced.add_bits(circuit.clbits)
         for register in circuit.cregs:
             reduced.add_register(register)

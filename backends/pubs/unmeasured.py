@@ -11,7 +11,7 @@ from qvlm_qiskit.errors import CircuitError
 _PASSIVE = ("barrier", "delay", "measure")
 
 
-def is_dynamic(circuit: QuantumCircuit) -> bool:
+def measures_in_its_middle(circuit: QuantumCircuit) -> bool:
     """Whether something happens behind a measurement or a reset, or is decided by bits.
 
     What only measures at its end is not dynamic: that is an estimator's own business.
@@ -62,8 +62,8 @@ def check_unmeasured(circuit: QuantumCircuit) -> None:
     if circuit.has_control_flow_op():
         raise CircuitError(
             "the circuit has control flow, which this backend does not run: 'statevector' computes "
-            "it exactly, 'aer' and noisy:* of a device run it with shots and without mitigation; "
-            "or write its branches as controlled gates"
+            "it exactly, 'aer' and noisy:* of a device (not with method='density') run it with "
+            "shots and without mitigation; or write its branches as controlled gates"
         )
     found = next((item.name for item in circuit.data if item.clbits), None)
     if found is not None:

@@ -98,15 +98,19 @@ def _evaluated(node: Any, values: Values) -> int:
     """An expression of bits and registers; what is true is 1.
 
     Raises:
-        CircuitError: An operation that is not known here.
+        CircuitError: An operation that is not known here, or a number that is no whole one.
     """
+    if isinstance(node.type, types.Float):
+        raise CircuitError("a condition with floating-point numbers is not known here")
     if isinstance(node, expr.Value):
         return int(node.value)
     if isinstance(node, expr.Var):
         return _number(node.var, values)
     if isinstance(node, expr.Cast):
         number = _evaluated(node.operand, values)
-        return int(bool(number)) if node.type.kind is types.Bool else number
+        if node.type.kind is types.Bool:
+            return int(bool(number))
+        return number & ((1 << int(node.type.width)) - 1)
     if isinstance(node, expr.Index):
         return _evaluated(node.target, values) >> _evaluated(node.index, values) & 1
     if isinstance(node, expr.Unary) and node.op.name in ("BIT_NOT", "LOGIC_NOT"):

@@ -31,6 +31,11 @@ _PARTIAL = frozenset({"LOG", "ASIN", "ACOS", "DIV", "POW"})
 """Operations that have no real value for some real numbers."""
 
 
+def is_free(value: Any) -> bool:
+    """Whether a gate's parameter is an expression of circuit parameters, not a number."""
+    return isinstance(value, ParameterExpression) and bool(value.parameters)
+
+
 @dataclass(frozen=True)
 class Argument:
     """An operand that stands for one of a formula's arguments."""

@@ -57,7 +57,7 @@ def preflight(
         )
         return
     print_report(report, instead)
-    if report.kind != "exact":
+    if not report.computes:
         short = jobs_in_a_row(model, 1)
         common.say(
             f"a batch waits for {short} jobs one after the other where answers have 1 token, for "
@@ -70,7 +70,7 @@ def print_report(report: Any, instead: Sequence[str]) -> None:
     print_circuits(report.tables(), [*report.notes(), *instead])
     if any(level.seconds_qpu is not None for level in report.levels):
         common.say(report.formula)
-    if report.kind == "exact":
+    if report.computes:
         common.say("this backend computes its values: no shots, no jobs")
 
 

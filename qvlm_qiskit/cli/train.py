@@ -160,6 +160,11 @@ class TrainingMachine:
 
         check_backend(self.backend, BackendOptions(shots=self.shots, **self._noise()))
         check_sampled_gradient(self.gradient, self.prune, self.directions)
+        if self.backend == "pauli-propagation":
+            raise BackendError(
+                "can't train on 'pauli-propagation': its values are cut off and have no gradient "
+                "of their own. In Python, run_on(backend, 'param_shift') differentiates them"
+            )
         if self.shots is None:
             if self.backend not in EXACT and not self.backend.startswith("noisy:"):
                 raise BackendError(

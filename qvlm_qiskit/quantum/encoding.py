@@ -24,7 +24,7 @@ import torch
 from qiskit.circuit import Gate, ParameterExpression, QuantumCircuit
 from torch import Tensor
 
-from qvlm_qiskit.quantum.readings.walsh import walsh
+from qvlm_qiskit.quantum.outcomes import walsh
 from qvlm_qiskit.quantum.transforms import constants
 
 Angle: TypeAlias = "float | ParameterExpression"

@@ -12,6 +12,7 @@ from qiskit.circuit import Gate, ParameterExpression, QuantumCircuit
 from qiskit.circuit.library import PauliEvolutionGate, UnitaryGate
 from qiskit.quantum_info import SparsePauliOp
 
+from qvlm_qiskit.basics.parameter_expressions import is_free
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.encoding import Angle
 from qvlm_qiskit.quantum.hamiltonian_forms import EntryForm, Form, PauliForm, entry_form
@@ -38,15 +39,16 @@ class HamiltonianEvolution(Gate):  # type: ignore[misc]
     As everywhere in Qiskit, the first qubit that the gate acts on is the matrix's least significant
     one, and a Pauli string's last letter acts on it.
 
-    The exact engine computes the exponential and its derivatives exactly, whatever ``steps`` is. H
-    is diagonalised once for all gates of a circuit whose H is made of the same values, and once for
-    all samples if no input is among them. Every other estimator runs the definition:
+    It means the same everywhere:
 
-    - without ``steps``, the exact matrix as gates, by Qiskit's synthesis of unitaries: up to 4ⁿ/2
-      CX gates. That needs numbers: a circuit that holds the gate itself, not inside another gate,
-      is bound and compiled row by row. Values have no parameter-shift rule then.
+    - without ``steps``, the exact exponential. The exact engine and its derivatives diagonalise H,
+      once for all gates of a circuit whose H is made of the same values, and once for all samples
+      if no input is among them. Every other estimator runs the matrix as gates, by Qiskit's
+      synthesis of unitaries: up to 4ⁿ/2 CX gates. That needs numbers: a circuit that holds the gate
+      itself, not inside another gate, is bound and compiled row by row. Values have no
+      parameter-shift rule then.
     - with ``steps``, a product formula of first order: in each step one rotation per Pauli string.
-      Its error is of the order t²/steps; the circuit is compiled once, and has shift rules.
+      It is off by the order of t²/steps; the circuit is compiled once, and has shift rules.
 
     What a machine would run is among the notes of ``preflight``.
     """
@@ -63,7 +65,7 @@ class HamiltonianEvolution(Gate):  # type: ignore[misc]
         Args:
             hamiltonian: H; see the class.
             time: t.
-            steps: Of the product formula that machines run; None for the exact matrix.
+            steps: Of a product formula; None for the exact exponential.
             label: Shown by circuit drawers.
 
         Raises:
@@ -117,6 +119,16 @@ class HamiltonianEvolution(Gate):  # type: ignore[misc]
         result._definition = None
         result.params = [*self.values, -self.time]
         return result
+
+    def __eq__(self, other: object) -> bool:
+        """Also the same form of H: numbers alone don't say what they are the factors of."""
+        return (
+            isinstance(other, HamiltonianEvolution)
+            and (self.form, self.steps) == (other.form, other.steps)
+            and bool(super().__eq__(other))
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # parameters can be assigned, as to any gate
 
     def _define(self) -> None:
         if self.steps is None and not self.is_bound:
@@ -186,7 +198,7 @@ def _from_matrix(entries: npt.NDArray[Any]) -> tuple[Form, list[Angle]]:
     _check_hermitian(entries, numbers)
     form = EntryForm(side.bit_length() - 1, not numbers.imag.any())
     values: list[Angle] = [
-        entries[i, j] if _is_free(entries[i, j]) else float(numbers[i, j].real)
+        entries[i, j] if is_free(entries[i, j]) else float(numbers[i, j].real)
         for i, j in zip(*np.triu_indices(side), strict=True)
     ]
     if not form.is_real:
@@ -198,7 +210,7 @@ def _check_hermitian(entries: npt.NDArray[Any], numbers: npt.NDArray[np.complex1
     largest = float(np.abs(numbers).max())
     differs = ~(np.abs(numbers - numbers.conj().T) <= HERMITIAN_TOLERANCE * largest)
     for i, j in zip(*np.triu_indices(len(entries)), strict=True):
-        if _is_free(entries[i, j]) or _is_free(entries[j, i]):
+        if is_free(entries[i, j]) or is_free(entries[j, i]):
             differs[i, j] = entries[i, j] != entries[j, i]
         if differs[i, j]:
             raise CircuitError(
@@ -216,16 +228,12 @@ def _check_width(num_qubits: int) -> None:
 
 
 def _number(value: Any) -> complex:
-    return 0j if _is_free(value) else complex(value)
-
-
-def _is_free(value: Any) -> bool:
-    return isinstance(value, ParameterExpression) and bool(value.parameters)
+    return 0j if is_free(value) else complex(value)
 
 
 def _real(value: Any, what: str) -> Angle:
     """A real number, or an expression as it is."""
-    if _is_free(value):
+    if is_free(value):
         return value
     number = complex(value)
     if abs(number.imag) > HERMITIAN_TOLERANCE * abs(number) or not np.isfinite(number):

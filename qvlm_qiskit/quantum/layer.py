@@ -366,7 +366,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         if not self._warned:
             self._warned = True
             warnings.warn(
-                "this EstimatorQNN has input_gradients=False: no gradient reaches what computes "
+                "this network has input_gradients=False: no gradient reaches what computes "
                 "its inputs; set input_gradients=True to train through it",
                 stacklevel=6,
             )

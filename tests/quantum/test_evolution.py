@@ -5,6 +5,7 @@ import pytest
 import torch
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter, ParameterVector
+from qiskit.primitives import StatevectorEstimator
 from qiskit.quantum_info import Operator, SparsePauliOp, Statevector, random_pauli_list
 from qiskit.transpiler import generate_preset_pass_manager
 from scipy.linalg import expm
@@ -393,17 +394,22 @@ def test_a_machine_runs_the_exact_matrix_row_by_row():
 
 def test_a_machine_runs_as_many_steps_as_are_asked_for():
     rows = torch.rand(2, 3)
-    coarse, fine = some_layer(2), some_layer(100)
-    errors = []
-    for layer in (coarse, fine):
+    layers = [some_layer(steps) for steps in (None, 2, 100)]
+    values, slopes = [], []
+    for layer in layers:
         with torch.no_grad():
             layer.weight.copy_(torch.tensor([0.9, 0.4]))
-        exact = layer(rows)
-        with layer.run_on(open_backend("aer")):
-            found = layer(rows)
-            found.sum().backward()
-        errors.append(float((found - exact).detach().abs().max()))
-        assert layer.weight.grad.isfinite().all()
+        values.append(layer(rows).detach())
+    for layer, own in zip(layers[1:], values[1:], strict=True):
+        for machine in ("statevector", "aer"):
+            layer.zero_grad()
+            with layer.run_on(open_backend(machine)):
+                found = layer(rows)
+                found.sum().backward()
+            torch.testing.assert_close(found.detach(), own, atol=1e-4, rtol=0)
+            slopes.append(layer.weight.grad.clone())
+    torch.testing.assert_close(slopes[0], slopes[1], atol=1e-4, rtol=0)
+    errors = [float((own - values[0]).abs().max()) for own in values[1:]]
     assert errors[1] < 0.05 * errors[0] < 0.05
 
 
@@ -453,3 +459,26 @@ def test_states_keep_the_phase_of_the_mean_level(way, real):
     found[0, 3].imag.backward()
     slope = (-1j * matrix @ expected)[3].imag
     np.testing.assert_allclose(values.grad[0], [1.5 * slope, 0.4 * slope], atol=1e-10)
+
+
+def test_a_product_formula_is_the_same_on_every_estimator_and_in_every_gradient():
+    circuit = QuantumCircuit(2)
+    circuit.ry(0.4, 0)
+    circuit.append(HamiltonianEvolution({"XX": A, "ZI": 0.9, "IY": 0.7}, 0.8, steps=1), [0, 1])
+    pub, observable = (circuit, "ZZ", [[0.7]]), SparsePauliOp("ZZ")
+    values, slopes = [], []
+    for estimator in (StatevectorEstimator(), TorchEstimator(dtype="complex128")):
+        values.append(float(estimator.run([pub]).result()[0].data.evs[0]))
+        for method in ("adjoint", "param_shift"):
+            gradient = BatchedEstimatorGradient(estimator, method=method)
+            found = gradient.run([circuit], [observable], [[0.7]]).result().gradients[0]
+            slopes.append(float(found[0]))
+    np.testing.assert_allclose(values, values[0], atol=1e-10)
+    np.testing.assert_allclose(slopes, slopes[0], atol=1e-8)
+
+
+def test_gates_of_other_strings_are_not_equal():
+    one, other = (HamiltonianEvolution({name: A}, 1) for name in ("XX", "ZZ"))
+    assert one == HamiltonianEvolution({"XX": A}, 1)
+    assert one != other
+    assert one != HamiltonianEvolution({"XX": A}, 1, steps=2)

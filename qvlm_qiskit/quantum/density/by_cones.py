@@ -21,7 +21,7 @@ from qvlm_qiskit.quantum.density.noisy_program import (
     NoisyStep,
     check_density_qubits,
 )
-from qvlm_qiskit.quantum.density.readout import Term, measured_terms
+from qvlm_qiskit.quantum.density.readout import MAX_READ_QUBITS, Term, measured_terms
 from qvlm_qiskit.quantum.noise import Measurements
 from qvlm_qiskit.quantum.program.cones import Cone, are_worth_it, cones_of, widest
 from qvlm_qiskit.quantum.split import Part, Reading, Slots, SplitEngine, string_of
@@ -49,7 +49,9 @@ def noisy_engine(
         CircuitError: An observable that is not Hermitian, or not of the circuit's width.
         CapacityError: One light cone alone has more qubits than a density matrix can hold.
     """
-    if program.num_qubits <= WHOLE_QUBITS:
+    # what is read together, idle qubits included, is one array of outcomes
+    reads_few = _width_read(observables) <= MAX_READ_QUBITS
+    if program.num_qubits <= WHOLE_QUBITS and reads_few:
         return DensityEngine(program, observables, num_batched)
     strings = [
         _String(program, term, weights)
@@ -60,7 +62,8 @@ def noisy_engine(
     acts = [step.qubits for step in program.steps]
     cones = cones_of(acts, [[qubit for _, qubit in string.letters] for string in active])
     whole = Cone(tuple(range(len(acts))), tuple(range(program.num_qubits)), ())
-    if program.num_qubits <= MAX_DENSITY_QUBITS and not are_worth_it(cones, whole, 4):
+    fits = program.num_qubits <= MAX_DENSITY_QUBITS and reads_few
+    if fits and not are_worth_it(cones, whole, 4):
         return DensityEngine(program, observables, num_batched)
     _check_widths(cones, active)
     offsets = sum(
@@ -69,6 +72,12 @@ def noisy_engine(
     )
     parts = _parts(program, cones, active, num_batched)
     return SplitEngine(program.angles, num_batched, offsets.tolist(), parts)
+
+
+def _width_read(observables: Sequence[SparsePauliOp]) -> int:
+    """How many qubits some observable reads."""
+    strings = (string for one in observables for string in one.to_sparse_list())
+    return len({int(qubit) for _, qubits, _ in strings for qubit in qubits})
 
 
 def _check_widths(cones: Sequence[Cone], strings: Sequence[_String]) -> None:

@@ -24,8 +24,8 @@ from qvlm_qiskit.quantum.density.compiled import Angles, compiled_units
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, check_density_qubits
 from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
 from qvlm_qiskit.quantum.density.readout import measured_groups
+from qvlm_qiskit.quantum.outcomes import walsh
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
-from qvlm_qiskit.quantum.readings.walsh import walsh
 from qvlm_qiskit.quantum.transforms import constants
 
 CHUNK_BYTES = 2**26

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 
-from qvlm_qiskit.errors import CircuitError
+from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
 
 Term = tuple[tuple[int, str], ...]
@@ -24,6 +24,10 @@ Constant = Callable[[Any, Any, Tensor], Tensor]
 
 MAX_READ = 1 << 14
 """Components of a state that are read one by one."""
+
+
+MAX_READ_QUBITS = 12
+"""Qubits that are measured together: every outcome has a probability of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +77,7 @@ def measured_groups(
 
     Raises:
         CircuitError: An observable that is not Hermitian, or not of the circuit's width.
+        CapacityError: More than `MAX_READ_QUBITS` are measured together.
     """
     terms = measured_terms(program, observables)
     groups: list[tuple[dict[int, str], list[Term]]] = []
@@ -200,6 +205,11 @@ def _group(
     active = [q for q in program.active if q in basis]
     idle = sorted(set(basis) - set(active))
     measured = [*active, *idle]
+    if len(measured) > MAX_READ_QUBITS:
+        raise CapacityError(
+            f"{len(measured)} qubits are measured together; density matrices read at most "
+            f"{MAX_READ_QUBITS}: use method='aer'"
+        )
     readings = []
     for qubit in program.active:
         rows = [np.array([1.0, 0.0, 0.0, 0.0])]

@@ -25,6 +25,7 @@ from qvlm_qiskit.quantum.encoding import amplitudes_from_angles
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.shift_rules import with_visible_parameters
 from qvlm_qiskit.quantum.observables import as_pauli_sum
+from qvlm_qiskit.quantum.outcomes import spread_bits
 from qvlm_qiskit.quantum.program.binding import AngleMap
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.program import (
@@ -158,7 +159,7 @@ class AdjointSweep:
             ``(n_observables, n_vectors, n_parameters)``.
         """
         if states is not None:
-            states = states[:, _active_indices(self.program)]
+            states = states[:, spread_bits(self.program.active)]
         columns = frozenset(np.flatnonzero(wanted.any(axis=0)).tolist())
         width = (1 + len(self._terms)) << self.program.num_qubits
         step = max(1, MAX_AMPLITUDES // width)
@@ -333,12 +334,3 @@ def _apply_matrix(state: Tensor, matrix: Tensor, qubits: Sequence[int]) -> Tenso
     )
     moved: Tensor = out.movedim(list(range(k)), axes)
     return moved.reshape(state.shape)
-
-
-def _active_indices(program: Program) -> npt.NDArray[np.intp]:
-    """Where the states with all idle qubits in |0⟩ sit among all basis states."""
-    index = np.arange(1 << program.num_qubits)
-    full = np.zeros_like(index)
-    for position, qubit in enumerate(program.active):
-        full |= (index >> position & 1) << qubit
-    return full

@@ -36,6 +36,7 @@ from qiskit.circuit import (
 )
 
 from qvlm_qiskit.basics.late_definitions import is_late
+from qvlm_qiskit.basics.parameter_expressions import is_free
 from qvlm_qiskit.errors import CircuitError
 from qvlm_qiskit.quantum.program.angles import AngleTable, ParameterIndex
 from qvlm_qiskit.quantum.program.binding import AngleMap
@@ -148,9 +149,7 @@ def build_template(circuit: QuantumCircuit) -> ShiftTemplate:
         CircuitError: Loops with parameters inside, or an angle that is not a real,
             differentiable function of its parameters.
     """
-    target = circuit.copy_empty_like()
-    if isinstance(target.global_phase, ParameterExpression):
-        target.global_phase = 0.0  # no expectation value depends on it
+    target = _empty(circuit)
     size = circuit.num_parameters
     template = ShiftTemplate(target, AngleTable(size))
     index_of = {parameter: i for i, parameter in enumerate(circuit.parameters)}
@@ -359,9 +358,17 @@ def _freed_block(
 
     An outcome decides whether it is run, so a value is still linear in what each gate does.
     """
-    inner = replace(template, circuit=block.copy_empty_like())
+    inner = replace(template, circuit=_empty(block))
     _extend(inner, block, block.qubits, block.clbits, index_of)
-    return inner.circuit
+    return with_visible_parameters(inner.circuit)
+
+
+def _empty(circuit: QuantumCircuit) -> QuantumCircuit:
+    """The circuit without instructions, and without a phase that has parameters."""
+    empty = circuit.copy_empty_like()
+    if isinstance(empty.global_phase, ParameterExpression):
+        empty.global_phase = 0.0  # no expectation value depends on it
+    return empty
 
 
 def _free(
@@ -373,7 +380,7 @@ def _free(
     """The operation's parameters with a new slot in place of every expression."""
     params = []
     for value, rule in zip(operation.params, rules, strict=True):
-        if not _is_free(value):
+        if not is_free(value):
             params.append(value)
             continue
         number = len(template.slots)
@@ -423,7 +430,7 @@ def _has_parameters(operation: Any) -> bool:
                 "control flow, or use method='spsa'"
             )
         return parameterised
-    return any(_is_free(value) for value in getattr(operation, "params", ()))
+    return any(is_free(value) for value in getattr(operation, "params", ()))
 
 
 def _hides_parameters(operation: Any) -> bool:
@@ -433,10 +440,6 @@ def _hides_parameters(operation: Any) -> bool:
         and not operation.is_parameterized()
         and operation.definition is not None
     )
-
-
-def _is_free(value: Any) -> bool:
-    return isinstance(value, ParameterExpression) and bool(value.parameters)
 
 
 def _add_columns(target: Array, columns: Indices, values: Array) -> None:

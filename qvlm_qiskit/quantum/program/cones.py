@@ -7,7 +7,7 @@ statevectors, density matrices and circuits that are not compiled yet.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from qiskit import QuantumCircuit
+from qiskit.circuit import Gate, Instruction
 from qiskit.quantum_info import SparsePauliOp
 
 Qubits = Sequence[int]
@@ -69,13 +70,24 @@ def cones_of(acts: Sequence[Qubits], supports: Sequence[Collection[int]]) -> lis
 
 
 def width_of_cones(circuit: QuantumCircuit, observables: Sequence[SparsePauliOp]) -> int:
-    """Qubits of the widest light cone of a circuit, compiled or not."""
-    index = {bit: i for i, bit in enumerate(circuit.qubits)}
-    acts = [[index[bit] for bit in item.qubits] for item in circuit.data if item.name not in _IDLE]
+    """Qubits of the widest light cone of a circuit, compiled or not; bits connect them too."""
+    acts = list(_supports(circuit, range(circuit.num_qubits + circuit.num_clbits)))
     active = {qubit for qubits in acts for qubit in qubits}
     strings = [set(qubits) for each in observables for _, qubits, _ in each.to_sparse_list()]
     cones = cones_of(acts, [string & active for string in strings if string & active])
-    return len(widest(cones).qubits) if cones else 0
+    widths = (sum(wire < circuit.num_qubits for wire in cone.qubits) for cone in cones)
+    return max(widths, default=0)
+
+
+def _supports(circuit: QuantumCircuit, wires: Sequence[int]) -> Iterator[list[int]]:
+    """The wires of every instruction, those inside of one that only stands for a circuit."""
+    place = dict(zip([*circuit.qubits, *circuit.clbits], wires, strict=True))
+    for item in circuit.data:
+        own = [place[bit] for bit in (*item.qubits, *item.clbits)]
+        if type(item.operation) in (Gate, Instruction) and item.operation.definition is not None:
+            yield from _supports(item.operation.definition, own)
+        elif item.name not in _IDLE:
+            yield own
 
 
 def are_worth_it(cones: Sequence[Cone], whole: Cone, base: int) -> bool:

@@ -22,7 +22,7 @@ from qiskit.circuit import (
     QuantumCircuit,
     SwitchCaseOp,
 )
-from qiskit.circuit.library import CXGate, SwapGate
+from qiskit.circuit.library import CXGate, GlobalPhaseGate, SwapGate
 
 from qvlm_qiskit.basics.conditions import Bits, bits_of, chosen_block
 from qvlm_qiskit.errors import CircuitError
@@ -129,6 +129,8 @@ class _Walk:
 
     def extend(self, circuit: QuantumCircuit, qubits: Sequence[int], clbits: Sequence[int]) -> None:
         """Append a circuit's instructions; the outermost numbers of its bits are given."""
+        if not self.controls and circuit.global_phase:  # decided by bits, it is never seen
+            self.steps.append(Step(GlobalPhaseGate(circuit.global_phase), ()))
         place = dict(zip(circuit.qubits, qubits, strict=True))
         bit = dict(zip(circuit.clbits, clbits, strict=True))
         for item in circuit.data:

@@ -17,8 +17,9 @@ Term = tuple[str, Sequence[int], Any]
 def commuting_rotations(operation: Any) -> list[Term] | None:
     """The Pauli rotations that a ``PauliEvolutionGate`` is; one without letters is a phase.
 
-    Where all terms of an operator commute with each other, every product formula is exact and one
-    rotation per string is all there is; a list of operators is one evolution after another.
+    Where all terms commute with each other, every product formula is exact and one rotation per
+    string is all there is. A list of operators is a product whose order the synthesis decides, so
+    all of them have to commute.
 
     Args:
         operation: Any operation.
@@ -32,9 +33,8 @@ def commuting_rotations(operation: Any) -> list[Term] | None:
         return None
     given = operation.operator
     operators = [_strings(one) for one in (given if isinstance(given, list) else [given])]
-    if not all(_is_exact(one) for one in operators):
-        return None
-    return [term for one in operators for term in _rotations(one, operation.time)]
+    total = SparsePauliOp.sum(operators)
+    return list(_rotations(total, operation.time)) if _is_exact(total) else None
 
 
 def _strings(operator: SparsePauliOp | SparseObservable) -> SparsePauliOp:

@@ -144,12 +144,12 @@ class Program:
         """Refuse a circuit that doesn't end in one state.
 
         Raises:
-            CircuitError: It measures or resets in its middle.
+            CircuitError: It measures or resets.
         """
         if self.measured:
             raise CircuitError(
-                "a circuit that measures or resets in its middle ends in a mixture, not in one "
-                "state: ask for expectation values"
+                "a circuit that measures or resets ends in a mixture, not in one state: ask for "
+                "expectation values"
             )
 
     def vanishes(self, paulis: Iterable[tuple[str, QubitIndex]]) -> bool:
@@ -312,7 +312,7 @@ class ProgramBuilder:
             self._append_definition(operation, qubits)
         elif self._is_initial_load(operation, qubits):
             self.operations.append(self._load(operation.params))
-        elif isinstance(operation, HamiltonianEvolution):
+        elif isinstance(operation, HamiltonianEvolution) and operation.steps is None:
             self.operations.append(self._evolution(operation, qubits))
         elif operation.name in _ROTATIONS and _is_standard(operation):
             self._append_rotations(operation, qubits)

@@ -27,6 +27,7 @@ from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.machines import EstimatorSource
 from qvlm_qiskit.quantum.network import renamed
 from qvlm_qiskit.quantum.observables import as_pauli_sum
+from qvlm_qiskit.quantum.program.deferral import NOTHING
 from qvlm_qiskit.quantum.readings.final_states import Values, real_rows, require_finite, states
 
 Array = npt.NDArray[np.float64]
@@ -229,7 +230,8 @@ def _projector(circuit: QuantumCircuit) -> Any:
         CapacityError: There are too many of them.
     """
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
-    qubits = sorted({index[q] for item in circuit.data for q in item.qubits})
+    acting = (item for item in circuit.data if item.name not in NOTHING)
+    qubits = sorted({index[q] for item in acting for q in item.qubits})
     if len(qubits) > MAX_MEASURED_QUBITS:
         raise CapacityError(
             f"a measured kernel of {len(qubits)} qubits needs 2^{len(qubits)} Pauli strings: at "

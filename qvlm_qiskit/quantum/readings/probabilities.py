@@ -27,7 +27,7 @@ from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import CapacityError, InputError
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.network import FastEstimatorQNN
-from qvlm_qiskit.quantum.readings.walsh import walsh
+from qvlm_qiskit.quantum.outcomes import walsh
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

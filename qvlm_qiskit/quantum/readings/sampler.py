@@ -28,6 +28,7 @@ from qvlm_qiskit.errors import CircuitError
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.layer_checks import LayerInputError
 from qvlm_qiskit.quantum.observables import as_pauli_sum
+from qvlm_qiskit.quantum.outcomes import spread_bits, walsh
 from qvlm_qiskit.quantum.readings.probabilities import (
     ProbabilityQNN,
     ProbabilityReadout,
@@ -35,14 +36,10 @@ from qvlm_qiskit.quantum.readings.probabilities import (
     place_of,
     without_final_measurements,
 )
-from qvlm_qiskit.quantum.readings.walsh import walsh
-from qvlm_qiskit.quantum.statevector.readings import spread_bits
 
 Array = npt.NDArray[np.float64]
 Term = tuple[int, float, int]
 """Mask of the measured qubits, coefficient, number of the observable."""
-
-_REGISTER = "measured"
 
 
 class SamplerEstimator(BaseEstimatorV2):  # type: ignore[misc]
@@ -75,14 +72,17 @@ class SamplerEstimator(BaseEstimatorV2):  # type: ignore[misc]
 
     def _run(self, pubs: Sequence[EstimatorPub]) -> PrimitiveResult[PubResult]:
         sums = [_strings_of(pub) for pub in pubs]
+        registers = [
+            _register_of(pub.circuit, qubits) for pub, (qubits, _) in zip(pubs, sums, strict=True)
+        ]
         asked = [
-            (_measuring(pub.circuit, qubits), pub.parameter_values, _shots(pub))
-            for pub, (qubits, _) in zip(pubs, sums, strict=True)
+            (_measuring(pub.circuit, qubits, register), pub.parameter_values, _shots(pub))
+            for pub, (qubits, _), register in zip(pubs, sums, registers, strict=True)
         ]
         found = self.sampler.run(asked).result()
         results = [
-            _result(pub, len(qubits), terms, one)
-            for pub, (qubits, terms), one in zip(pubs, sums, found, strict=True)
+            _result(pub, register, terms, one)
+            for pub, (_, terms), register, one in zip(pubs, sums, registers, found, strict=True)
         ]
         return PrimitiveResult(results, metadata={"version": 2})
 
@@ -106,19 +106,29 @@ def _strings_of(pub: EstimatorPub) -> tuple[list[int], list[Term]]:
     return qubits, terms
 
 
-def _measuring(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:
+def _register_of(circuit: QuantumCircuit, qubits: Sequence[int]) -> ClassicalRegister:
+    """A register under a name that the circuit has not; one bit if no observable holds a Z."""
+    name = "measured"
+    while any(own.name == name for own in circuit.cregs):
+        name += "_"
+    return ClassicalRegister(max(1, len(qubits)), name)
+
+
+def _measuring(
+    circuit: QuantumCircuit, qubits: Sequence[int], register: ClassicalRegister
+) -> QuantumCircuit:
     measured = circuit.copy()
-    register = ClassicalRegister(max(1, len(qubits)), _REGISTER)
     measured.add_register(register)
-    # an observable without any Z still needs a result
     measured.measure(list(qubits) or [0], list(register))
     return measured
 
 
-def _result(pub: EstimatorPub, count: int, terms: Sequence[Term], found: Any) -> PubResult:
+def _result(
+    pub: EstimatorPub, register: ClassicalRegister, terms: Sequence[Term], found: Any
+) -> PubResult:
     """Values and standard errors of the pub's shape, from a sampler's result."""
-    data = getattr(found.data, _REGISTER)
-    outcomes = _frequencies(data, max(1, count)).reshape(pub.parameter_values.size, -1)
+    data = getattr(found.data, register.name)
+    outcomes = _frequencies(data, register.size).reshape(pub.parameter_values.size, -1)
     strings = walsh(torch.as_tensor(outcomes)).numpy()
     means = np.zeros((pub.observables.size, len(outcomes)))
     squares = np.zeros_like(means)

@@ -23,6 +23,7 @@ from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.errors import CapacityError
 from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
+from qvlm_qiskit.quantum.outcomes import spread_bits
 from qvlm_qiskit.quantum.program.binding import AngleMap
 from qvlm_qiskit.quantum.program.program import Program
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
@@ -298,12 +299,3 @@ class StateEngine(ReadingEngine):
 
     def _active_places(self) -> npt.NDArray[np.int64]:
         return spread_bits(self.program.active)
-
-
-def spread_bits(places: Sequence[int]) -> npt.NDArray[np.int64]:
-    """For every number of so many bits, the one that has its bit i at ``places[i]``."""
-    index = np.arange(1 << len(places), dtype=np.int64)
-    found = np.zeros_like(index)
-    for bit, place in enumerate(places):
-        found |= (index >> bit & 1) << place
-    return found

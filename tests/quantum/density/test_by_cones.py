@@ -8,7 +8,7 @@ from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.errors import CapacityError
-from qvlm_qiskit.noise_models import parse_parametric
+from qvlm_qiskit.noise_models import depolarizing, parse_parametric
 from qvlm_qiskit.quantum import TorchEstimator
 from qvlm_qiskit.quantum.density import by_cones
 from qvlm_qiskit.quantum.density.by_cones import noisy_engine
@@ -122,3 +122,15 @@ def test_an_estimator_runs_what_is_wide_where_every_cone_fits():
         estimator.run([(*pub, 0.1)]).result()  # samples are drawn of all qubits together
     with pytest.raises(CapacityError, match=r"cone of observable 0 acts on 12 qubits.*at most 10"):
         estimator.run([(line(20, 6), z(20, 9), np.zeros(6))]).result()
+
+
+def test_idle_qubits_that_are_read_are_no_array_of_outcomes():
+    circuit = QuantumCircuit(40)
+    circuit.x(0)
+    z = [SparsePauliOp.from_sparse_list([("Z", [q], 1.0)], 40) for q in range(40)]
+    spec = depolarizing(0.01)
+    values = TorchEstimator(noise_model=spec).run([(circuit, z)]).result()[0].data.evs
+    np.testing.assert_allclose(values, [-0.999, *[1.0] * 39], atol=1e-6)
+    sampled = TorchEstimator(noise_model=spec, default_precision=0.1).run([(circuit, z)])
+    with pytest.raises(CapacityError, match="40 qubits are measured together"):
+        sampled.result()

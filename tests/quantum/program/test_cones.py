@@ -85,3 +85,19 @@ def test_the_width_of_a_circuits_cones(label, width):
     circuit.barrier()
     circuit.cx(2, 3)
     assert width_of_cones(circuit, [SparsePauliOp(label)]) == width
+
+
+def test_what_is_boxed_is_looked_into_and_bits_connect():
+    pairs = QuantumCircuit(12)
+    for qubit in range(0, 12, 2):
+        pairs.cx(qubit, qubit + 1)
+    boxed = QuantumCircuit(12)
+    boxed.append(pairs.to_gate(), range(12))
+    assert width_of_cones(boxed, [SparsePauliOp("Z" * 12), SparsePauliOp("I" * 11 + "Z")]) == 12
+    assert width_of_cones(boxed, [SparsePauliOp("I" * 11 + "Z")]) == 2
+    deciding = QuantumCircuit(3, 1)
+    deciding.cx(0, 1)
+    deciding.measure(1, 0)
+    with deciding.if_test((deciding.clbits[0], 1)):
+        deciding.x(2)
+    assert width_of_cones(deciding, [SparsePauliOp("ZII")]) == 3

@@ -8,6 +8,7 @@ from qiskit.circuit import Parameter, ParameterVector
 from qiskit.circuit.classical import expr
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator
+from qiskit_aer.primitives import EstimatorV2 as AerEstimator
 
 from qvlm_qiskit import QuantumLayer, TorchEstimator
 from qvlm_qiskit.errors import CircuitError
@@ -364,3 +365,54 @@ def test_groups_read_probabilities():
     expected.square().sum().backward()
     gradients = torch.stack([one.weight.grad for one in alone])
     torch.testing.assert_close(layer.weight.grad, gradients)
+
+
+def test_states_keep_the_phase_of_what_is_in_a_box():
+    circuit = QuantumCircuit(1, global_phase=0.7)
+    with circuit.box():
+        circuit.h(0)
+    expected = np.exp(0.7j) * np.ones(2) / 2**0.5
+    np.testing.assert_allclose(states(circuit, np.zeros((1, 0)))[0], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("gate", ["crx", "cp"])
+def test_shift_rules_reach_hidden_parameters_in_blocks(gate):
+    b = Parameter("b")
+    circuit = QuantumCircuit(3, 1)
+    circuit.h([0, 1])
+    circuit.ry(0.8, 2)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        getattr(circuit, gate)(b, 1, 2)
+    observable = SparsePauliOp({"crx": "ZII", "cp": "XII"}[gate])
+    exact = BatchedEstimatorGradient(TorchEstimator(dtype="complex128"))
+    shifted = BatchedEstimatorGradient(AerEstimator(), method="param_shift", precision=0.01)
+    first, second = (
+        float(one.run([circuit], [observable], [[0.8]]).result().gradients[0][0])
+        for one in (exact, shifted)
+    )
+    assert abs(first - second) < 0.05
+    assert abs(first) > 0.1
+
+
+def test_a_phase_with_parameters_in_a_block_is_no_obstacle():
+    b = Parameter("b")
+    circuit = QuantumCircuit(2, 1)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)) as _:
+        circuit.ry(b, 1)
+    block = circuit.data[-1].operation.blocks[0]
+    block.global_phase = b / 2
+    changed = circuit.copy_empty_like()
+    for item in circuit.data[:-1]:
+        changed.append(item)
+    changed.if_test((changed.clbits[0], 1), block, [0, 1][: block.num_qubits][::-1], [0])
+    gradients = [
+        BatchedEstimatorGradient(TorchEstimator(dtype="complex128"), method=method)
+        .run([changed], [SparsePauliOp("ZI")], [[0.8]])
+        .result()
+        .gradients[0]
+        for method in ("adjoint", "param_shift")
+    ]
+    np.testing.assert_allclose(*gradients, atol=1e-8)

@@ -6,7 +6,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import Operator, SparseObservable, SparsePauliOp, Statevector
-from qiskit.synthesis import LieTrotter, QDrift
+from qiskit.synthesis import LieTrotter, QDrift, SuzukiTrotter
 from scipy.linalg import expm
 
 from qvlm_qiskit.quantum import states
@@ -44,9 +44,18 @@ def test_commuting_terms_are_the_exponential(seed, engine):
     np.testing.assert_allclose(found[0], expected, atol=1e-10)
 
 
-def test_a_list_of_operators_is_one_evolution_after_another(twin, engine):
-    gate = PauliEvolutionGate([SparsePauliOp(["XX", "ZZ"], [0.5, -2]), SparsePauliOp("ZI")], A)
-    assert [letters for letters, _, _ in commuting_rotations(gate)] == ["XX", "ZZ", "Z"]
+def test_a_list_of_commuting_operators_is_their_sum(twin, engine):
+    gate = PauliEvolutionGate([SparsePauliOp(["XX", "ZZ"], [0.5, -2]), SparsePauliOp("YY")], A)
+    assert [letters for letters, _, _ in commuting_rotations(gate)] == ["XX", "ZZ", "YY"]
+    circuit, row = evolved(gate), np.array([[0.7]])
+    expected = twin(circuit.decompose("PauliEvolution"), PAULIS, row, [A])
+    np.testing.assert_allclose(engine(circuit, PAULIS, row, [A], 1), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("synthesis", [LieTrotter(reps=2), SuzukiTrotter(order=2)])
+def test_of_operators_that_do_not_commute_the_synthesis_decides(synthesis, twin, engine):
+    gate = PauliEvolutionGate([SparsePauliOp("X"), SparsePauliOp("Z")], A, synthesis=synthesis)
+    assert commuting_rotations(gate) is None
     circuit, row = evolved(gate), np.array([[0.7]])
     expected = twin(circuit.decompose("PauliEvolution"), PAULIS, row, [A])
     np.testing.assert_allclose(engine(circuit, PAULIS, row, [A], 1), expected, atol=1e-10)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
-from qiskit.circuit import ParameterVector
+from qiskit.circuit import Parameter, ParameterVector
 from qiskit.circuit.library import zz_feature_map
 from qiskit.primitives import StatevectorEstimator
 from qiskit.quantum_info import Statevector
@@ -193,3 +193,11 @@ def test_what_can_not_be_measured_is_refused():
         fidelity_kernel(MAP, points, backend=StatevectorEstimator())
     with pytest.raises(InputError, match="open backend or a V2 estimator, got str"):
         fidelity_kernel(MAP, POINTS, backend="statevector")
+
+
+def test_a_barrier_acts_on_no_qubit():
+    circuit = QuantumCircuit(20)
+    circuit.ry(Parameter("a"), 3)
+    circuit.barrier()
+    found = fidelity_kernel(circuit, [[0.0], [np.pi]], backend=open_backend("aer"))
+    np.testing.assert_allclose(found.values, np.eye(2), atol=1e-6)

@@ -7,12 +7,13 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from qiskit import ClassicalRegister, QuantumCircuit
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import ParameterVector
 from qiskit.primitives import StatevectorSampler
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SparsePauliOp
 from qiskit.transpiler import generate_preset_pass_manager
+from qiskit_aer.primitives import SamplerV2 as AerSampler
 from qiskit_machine_learning import QiskitMachineLearningError
 from qiskit_machine_learning.connectors import TorchConnector
 from qiskit_machine_learning.gradients import LinCombSamplerGradient, ParamShiftSamplerGradient
@@ -273,3 +274,13 @@ def test_a_layer_with_a_sampler_survives_pickle():
     other = pickle.loads(pickle.dumps(layer.neural_network.read))
     assert other.shape == (4,)
     torch.testing.assert_close(copy.deepcopy(layer)(rows), layer(rows))
+
+
+def test_a_register_of_the_circuit_may_be_called_measured():
+    circuit = QuantumCircuit(QuantumRegister(2), ClassicalRegister(1, "measured"))
+    circuit.x(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    estimator = SamplerEstimator(AerSampler(seed=1))
+    assert estimator.run([(circuit, "ZI")], precision=0.1).result()[0].data.evs == -1.0

@@ -10,7 +10,7 @@ from qiskit.quantum_info import random_unitary
 
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector import engine
-from qvlm_qiskit.quantum.statevector.readings import ProbabilityEngine, StateEngine, spread_bits
+from qvlm_qiskit.quantum.statevector.readings import ProbabilityEngine, StateEngine
 
 N = 6
 X, W = ParameterVector("x", N), ParameterVector("w", 2 * N)
@@ -70,8 +70,3 @@ def test_a_second_way_back_finds_the_same_states():
         grads = [torch.autograd.grad(found.abs().sum(), rows, retain_graph=True) for _ in range(2)]
         torch.testing.assert_close(*(one[0] for one in grads))
         torch.testing.assert_close(found.detach(), values, atol=0, rtol=0)
-
-
-def test_bits_are_spread():
-    np.testing.assert_array_equal(spread_bits([2, 0]), [0, 4, 1, 5])
-    np.testing.assert_array_equal(spread_bits([]), [0])

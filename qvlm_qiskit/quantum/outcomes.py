@@ -1,7 +1,11 @@
-"""Between the values of Z strings and the probabilities of outcomes."""
+"""Outcomes by their number, and the way between Z strings and the probabilities of outcomes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -19,3 +23,12 @@ def walsh(strings: Tensor) -> Tensor:
         strings = torch.stack((upper + lower, upper - lower), dim=-2).flatten(-3)
         step *= 2
     return strings
+
+
+def spread_bits(places: Sequence[int]) -> npt.NDArray[np.int64]:
+    """For every number of so many bits, the one that has its bit i at ``places[i]``."""
+    index = np.arange(1 << len(places), dtype=np.int64)
+    found = np.zeros_like(index)
+    for bit, place in enumerate(places):
+        found |= (index >> bit & 1) << place
+    return found
