@@ -17,12 +17,9 @@ from qiskit_machine_learning.gradients import BaseEstimatorGradient
 from qiskit_machine_learning.neural_networks import EstimatorQNN, SamplerQNN
 from torch import Tensor, nn
 
-from qvlm_qiskit.basics.late_definitions import needs_values
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.quantum.density.engine import DensityEngine
-from qvlm_qiskit.quantum.encoding import amplitude_angles, widened
-from qvlm_qiskit.quantum.estimator import TorchEstimator
-from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
+from qvlm_qiskit.quantum.encoding import amplitude_angles
+from qvlm_qiskit.quantum.engines import Engines
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import (
@@ -42,21 +39,15 @@ from qvlm_qiskit.quantum.layer_checks import (
     require_finite,
 )
 from qvlm_qiskit.quantum.machines import DifferentiableEstimator, Engine, EstimatorSource
-from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.operators import enrol, layer_values
-from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.readings.probabilities import ProbabilityQNN
 from qvlm_qiskit.quantum.readings.sampler import network_of_layer
 from qvlm_qiskit.quantum.row_weights import (
     check_groups,
     initial_of_groups,
-    joined,
     require_finite_rows,
     rows_of,
 )
-from qvlm_qiskit.quantum.split import SplitEngine
-from qvlm_qiskit.quantum.statevector.by_cones import exact_engine
-from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from qvlm_qiskit.quantum.statevector.readings import ProbabilityEngine
 from qvlm_qiskit.quantum.threads import check_threads
 from qvlm_qiskit.sampled_gradients import SampledMethod
@@ -135,9 +126,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         super().__init__(neural_network, initial_weights, sparse)
         del self._parameters["_weights"]
         self.groups = groups
-        self._engine: StatevectorEngine | SplitEngine | None = None
-        self._row_engine: StatevectorEngine | SplitEngine | None = None
-        self._elsewhere: tuple[BaseEstimatorV2, dict[bool, Engine | None]] | None = None
+        self._engines = Engines(neural_network)
         self._override: BaseEstimatorV2 | None = None
         self._differentiator: Differentiator | None = None
         self._shifts: tuple[BaseEstimatorGradient, BatchedEstimatorGradient] | None = None
@@ -331,7 +320,8 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         if engine is None:
             values = through_primitive(rows, weight, self._primitive(), runs)
         else:
-            values = self._exact(engine, rows, weight, start)
+            estimator = cast(DifferentiableEstimator, self.active_estimator)
+            values = self._engines.values(engine, estimator.real_dtype, rows, weight, start)
         if isinstance(self.neural_network, ProbabilityQNN):
             read = self.neural_network.read
             exact = isinstance(engine, ProbabilityEngine)
@@ -344,7 +334,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         Raises:
             InputError: The circuit doesn't start by loading so many amplitudes.
         """
-        compiled = self._compiled(per_row)
+        compiled = self._engines.exact(per_row)
         if not compiled.loads_inputs(loaded):
             raise LayerInputError("this network's circuit doesn't start by loading amplitudes")
         exact = engine is compiled and self.passes_gradients
@@ -382,76 +372,8 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             CircuitError: The active estimator can't run the circuit.
             CapacityError: The circuit is too large for it.
         """
-        estimator = self.active_estimator
         per_row = self.groups is not None if per_row is None else per_row
-        if not chose_no_gradient(self.neural_network):
-            return None
-        exact = type(estimator) is TorchEstimator and estimator.noise is None
-        # what is compiled is defined without values; the check looks at every instruction
-        ready = (self._row_engine if per_row else self._engine) if exact else self._elsewhere
-        known = (HamiltonianEvolution,) if exact else ()
-        if ready is None and needs_values(self.neural_network.circuit, known):
-            return None
-        if type(estimator) is TorchEstimator:
-            if estimator.default_precision != 0:
-                return None
-            if estimator.noise is None:
-                return self._compiled(per_row)
-            make = estimator.engine
-        elif isinstance(estimator, DifferentiableEstimator):
-            make = estimator.differentiable  # type: ignore[assignment]
-        else:
-            return None
-        if self._elsewhere is None or self._elsewhere[0] is not estimator:
-            self._elsewhere = (estimator, {})
-        made = self._elsewhere[1]
-        if per_row not in made:
-            network = self.neural_network
-            parameters = [*network.input_params, *network.weight_params]
-            observables = [as_pauli_sum(o) for o in network.observables]
-            batched = len(parameters) if per_row else network.num_inputs
-            made[per_row] = make(network.circuit, observables, parameters, batched)
-        return made[per_row]
-
-    def _exact(
-        self, engine: Engine, rows: Tensor, weight: Tensor, features: Tensor | None = None
-    ) -> Tensor:
-        estimator = cast(DifferentiableEstimator, self.active_estimator)
-        dtype = torch.float64 if rows.dtype == torch.float64 else estimator.real_dtype
-        batched, shared = widened(rows), widened(weight.to(rows.device))
-        # complex products have no half-precision form, and autocast would round the read-out
-        kind = rows.device.type
-        rounds = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-        with torch.autocast(kind, enabled=False) if rounds else nullcontext():
-            if shared.dim() == 2 and engine is self._row_engine and features is None:
-                once = self._compiled(False)
-                if type(once) is type(engine) is StatevectorEngine:
-                    values = once.in_groups(batched, shared, dtype, engine)
-                    if values is not None:
-                        return values
-            batched, shared = joined(batched, shared)
-            if isinstance(engine, DensityEngine):
-                return engine.expectations(batched, shared, dtype)
-            start = None if features is None else widened(features).to(dtype)
-            return engine.expectations(batched, shared, start, dtype)
-
-    def _compiled(self, per_row: bool) -> StatevectorEngine | SplitEngine:
-        found = self._row_engine if per_row else self._engine
-        if found is None:
-            network = self.neural_network
-            parameters = [*network.input_params, *network.weight_params]
-            batched = len(parameters) if per_row else network.num_inputs
-            if isinstance(network, ProbabilityQNN):
-                program = compile_circuit(network.circuit, parameters)
-                found = ProbabilityEngine(program, network.read.qubits, batched)
-            else:
-                observables = [as_pauli_sum(o) for o in network.observables]
-                found = exact_engine(network.circuit, observables, parameters, batched)
-            if per_row:
-                self._row_engine = found
-            else:
-                self._engine = found
-        return found
+        return self._engines.differentiable(self.active_estimator, per_row)
 
     def evaluate_rows(self, rows: Array, weight: Array) -> Array:
         """Values through the primitive interface: one pub, all observables merged.
@@ -477,13 +399,14 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         return Primitive(self.neural_network, self.active_estimator, gradient, True, self.skipped)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Engines are compiled again on demand: they hold tensors of one device."""
-        built = ("_engine", "_row_engine", "_elsewhere", "_shifts")
-        return {**self.__dict__, **dict.fromkeys(built)}
+        """What differentiates is made again on demand."""
+        return {**self.__dict__, "_shifts": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy is another layer for compiled programs."""
-        super().__setstate__({"_row_engine": None, **state})
+        super().__setstate__(state)
+        # version 0.1.0 kept its engines otherwise
+        self._engines = state.get("_engines") or Engines(self.neural_network)
         self._number = enrol(self)
 
     def _load_from_state_dict(

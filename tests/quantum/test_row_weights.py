@@ -110,7 +110,7 @@ def test_large_groups_are_swept_one_by_one_with_the_same_result(make_network):
     layer = QuantumLayer(make_network(), numbers(GROUPS, 3), groups=GROUPS).double()
     inputs, outer = numbers(19, GROUPS, 2), numbers(19, GROUPS, 4, seed=1)
     found = gradients(layer, inputs, layer.weight, outer)
-    assert layer._engine is not None
+    assert False in layer._engines._exact
     weights = layer.weight.detach()
     own = [QuantumLayer(make_network(), weights[k].numpy()).double() for k in range(GROUPS)]
     for k, one in enumerate(own):

@@ -8,12 +8,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.density.cpu.executor import DensityExecutor
 from qvlm_qiskit.quantum.density.cpu.units import UnitPlan, plan_units
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
 from qvlm_qiskit.quantum.density.readout import Components, MeasuredGroup, read_components
-from qvlm_qiskit.quantum.node import AffineAngles, GivenAngles, Task
+from qvlm_qiskit.quantum.executors.call import Call
+from qvlm_qiskit.quantum.executors.node import AffineAngles, GivenAngles, Task
 from qvlm_qiskit.quantum.program.binding import AngleMap
 from qvlm_qiskit.quantum.transforms import is_transformed
 

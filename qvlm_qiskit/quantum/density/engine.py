@@ -19,11 +19,11 @@ from torch.utils.checkpoint import checkpoint
 from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.basics.pauli_transfer import Ptm
 from qvlm_qiskit.errors import CapacityError
-from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.density.compiled import Angles, compiled_units
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, check_density_qubits
 from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
 from qvlm_qiskit.quantum.density.readout import measured_groups
+from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.outcomes import walsh
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.transforms import constants

@@ -19,10 +19,10 @@ from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 
 from qvlm_qiskit.errors import CircuitError
-from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles, of_order_one, shortest_scale
-from qvlm_qiskit.quantum.node import AffineAngles, GivenAngles, GroupedAngles, Task
+from qvlm_qiskit.quantum.executors.call import Call
+from qvlm_qiskit.quantum.executors.node import AffineAngles, GivenAngles, GroupedAngles, Task
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.fusion import MAX_PLAN_QUBITS, fuse
 from qvlm_qiskit.quantum.program.light_cone import light_cone

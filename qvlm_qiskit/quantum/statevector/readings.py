@@ -21,15 +21,15 @@ from torch import Tensor
 
 from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.errors import CapacityError
-from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
+from qvlm_qiskit.quantum.executors.call import Call
+from qvlm_qiskit.quantum.executors.tiles import tiled, untiled
 from qvlm_qiskit.quantum.outcomes import spread_bits
 from qvlm_qiskit.quantum.program.binding import AngleMap
 from qvlm_qiskit.quantum.program.program import Program
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from qvlm_qiskit.quantum.statevector.tensors.executor import TensorExecutor
-from qvlm_qiskit.quantum.tiles import tiled, untiled
 
 Array = npt.NDArray[Any]
 

@@ -109,7 +109,7 @@ def test_the_layer_changes_backends_and_back():
             values.append(layer(rows()).detach())
     assert torch.equal(values[0], values[2])
     assert not torch.allclose(values[0], values[1], atol=1e-3)
-    assert copy.deepcopy(layer)._elsewhere is None
+    assert copy.deepcopy(layer)._engines._elsewhere is None
 
 
 def test_encode_and_odd_shapes_go_the_same_way():

@@ -224,8 +224,8 @@ def wide_layer(n=20, depth=2):
 
 
 def test_what_is_far_cheaper_apart_is_split_and_what_is_not_stays_whole():
-    assert isinstance(wide_layer()._compiled(False), SplitEngine)
-    assert isinstance(wide_layer(12)._compiled(False), StatevectorEngine)
+    assert isinstance(wide_layer()._engines.exact(False), SplitEngine)
+    assert isinstance(wide_layer(12)._engines.exact(False), StatevectorEngine)
     chain = QuantumCircuit(13)
     for q in range(12):
         chain.cx(q, q + 1)
@@ -241,7 +241,7 @@ def test_a_layer_of_either_precision_and_its_copies(dtype):
     assert values.dtype == dtype
     for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         torch.testing.assert_close(other(inputs), values, atol=0, rtol=0)
-    engine = pickle.loads(pickle.dumps(layer._compiled(False)))
+    engine = pickle.loads(pickle.dumps(layer._engines.exact(False)))
     found = engine.expectations(inputs.double(), layer.weight.double())
     torch.testing.assert_close(found, values.double(), atol=1e-5, rtol=0)
 
@@ -338,7 +338,7 @@ def test_what_is_wrong_is_refused_as_it_is_on_a_whole_circuit():
     with pytest.raises(CircuitError, match="not Hermitian"):
         exact_engine(circuit, [1j * z(30, 2)], [], 0)
     with pytest.raises(InputError, match="loads no amplitudes"):
-        wide_layer()._compiled(False).expectations(
+        wide_layer()._engines.exact(False).expectations(
             torch.zeros(1, 20), torch.zeros(40), torch.ones(1, 8)
         )
-    assert wide_layer()._compiled(False).num_loaded == 0
+    assert wide_layer()._engines.exact(False).num_loaded == 0

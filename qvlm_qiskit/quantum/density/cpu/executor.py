@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.density.cpu import sweeps
 from qvlm_qiskit.quantum.density.cpu.arrays import WIDTH, UnitArrays
 from qvlm_qiskit.quantum.density.cpu.units import UnitPlan
 from qvlm_qiskit.quantum.density.readout import Components
+from qvlm_qiskit.quantum.executors.call import Call
+from qvlm_qiskit.quantum.executors.tiles import spread, tiled, untiled
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
-from qvlm_qiskit.quantum.tiles import spread, tiled, untiled
 
 TILE_BYTES = 1 << 18
 """One tile of states: it should stay in the second-level cache with what a unit makes of it."""

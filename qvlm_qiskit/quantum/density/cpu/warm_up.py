@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.density.cpu.executor import DensityExecutor
 from qvlm_qiskit.quantum.density.cpu.units import Unit, UnitPlan
 from qvlm_qiskit.quantum.density.plan import Chain
+from qvlm_qiskit.quantum.executors.call import Call
 
 
 def warm_up() -> None:

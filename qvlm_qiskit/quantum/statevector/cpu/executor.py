@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from qvlm_qiskit.quantum.call import Call
+from qvlm_qiskit.quantum.executors.call import Call
+from qvlm_qiskit.quantum.executors.tiles import padded, spread, tiled, untiled
 from qvlm_qiskit.quantum.program.fusion import DENSE, ROTATION, Plan
 from qvlm_qiskit.quantum.statevector.cpu import single, sweeps
 from qvlm_qiskit.quantum.statevector.cpu.arrays import PlanArrays
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
-from qvlm_qiskit.quantum.tiles import padded, spread, tiled, untiled
 
 TILE_BYTES = 1 << 19
 """One tile of states: it has to stay in the second-level cache with λ and a scratch buffer."""

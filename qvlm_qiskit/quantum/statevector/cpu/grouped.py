@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from qvlm_qiskit.quantum.call import Call
+from qvlm_qiskit.quantum.executors.call import Call
+from qvlm_qiskit.quantum.executors.tiles import spread, tiled, untiled
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor, half_angles
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
-from qvlm_qiskit.quantum.tiles import spread, tiled, untiled
 
 Array = npt.NDArray[Any]
 

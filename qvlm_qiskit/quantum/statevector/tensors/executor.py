@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.quantum.call import Call
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import unit_vectors
+from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.program.fusion import Plan
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution, Hamiltonian
 from qvlm_qiskit.quantum.program.program import FixedUnitary, Matrix, PauliRotation, Program

@@ -7,7 +7,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp
 
-from qvlm_qiskit.quantum.call import Call
+from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.cpu import sweeps
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.quantum.call import Call
+from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.program.binding import AngleMap
 from qvlm_qiskit.quantum.transforms import differentiable_gradients, require_single

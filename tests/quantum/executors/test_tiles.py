@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from qvlm_qiskit.quantum.tiles import padded, spread, tiled, untiled
+from qvlm_qiskit.quantum.executors.tiles import padded, spread, tiled, untiled
 
 
 @pytest.mark.parametrize(("batch", "lanes"), [(1, 1), (5, 2), (6, 4)])
