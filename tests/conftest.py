@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from hypothesis import given, settings, strategies
 
 # Before torch is loaded: threads of small kernels wait for each other where several workers run.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -35,6 +36,12 @@ def stack_of_files(context: int = 0) -> list[inspect.FrameInfo]:
 inspect.stack = stack_of_files
 
 
+@settings(derandomize=True, database=None, max_examples=1)
+@given(strategies.none())
+def make_generator(_):
+    """Hypothesis makes its generator, and looks for what refers to it: frozen objects hide that."""
+
+
 def pytest_configure():
     """While tests and libraries are imported, there is no garbage to be looked for: 3 s."""
     gc.disable()
@@ -45,6 +52,8 @@ def pytest_runtest_setup(item, _last=[None]):  # noqa: B006
 
     The Trainer collects garbage whenever it begins: 0.4 s each among all that the libraries hold.
     """
+    if _last[0] is None:
+        make_generator()
     if item.path != _last[0]:
         _last[0] = item.path
         gc.enable()
