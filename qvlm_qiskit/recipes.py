@@ -9,6 +9,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from qvlm_qiskit.basics.placed_names import PlacedName
 from qvlm_qiskit.basics.registry import Registry
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
@@ -24,16 +25,24 @@ BLOCKS: Registry[Any] = Registry(
 )
 """Names of blocks; `qvlm_qiskit.blocks.registry` says what a block is."""
 DATA_SETS: Registry[Any] = Registry(
-    "data set", "qvlm_qiskit.data", "data", besides={"batch", "images", "registry", "sample"}
+    "data set",
+    "qvlm_qiskit.data",
+    "data",
+    besides={"batch", "images", "reading", "registry", "sample"},
+    first=("digits",),
 )
 """Names of data sets; `qvlm_qiskit.data.registry` says what a data set is."""
 MOST_STEPS, MOST_SAMPLES = 10**9, 10**6
 """More is a slip of the hand; a million samples are made and encoded in an hour."""
-LATER = {"data": "digits", "vision_block": None, "text_block": None}
+LATER = {
+    "data": "digits", "vision_block": None, "text_block": None, "tokenizer": None,
+    "image_size": None,
+}  # fmt: skip
 """Training options that version 0.1.0 did not have → what it did."""
 
 OF_THE_MODEL = (
-    "recipe", "blocks", "vision_block", "text_block", "data", "train_samples", "seed",
+    "recipe", "blocks", "vision_block", "text_block", "data", "train_samples", "seed", "tokenizer",
+    "image_size",
 )  # fmt: skip
 """Training options that a training which starts from a run has from there."""
 
@@ -62,12 +71,15 @@ class TrainingOptions:
         learning_rate: Peak of the cosine schedule.
         weight_decay: Of AdamW.
         warmup_steps: Linear warm-up; by default a tenth of the steps.
-        train_samples: Size of the training set.
+        train_samples: Size of the training set; data that is read may have fewer.
         checkpoint_every: Steps between checkpoints for ``--resume``.
         seed: Of the weights, the data and the order of batches.
-        data: Name of the data set.
+        data: Name of the data set, with its place if it lies somewhere: "folder:/home/me/pictures".
         vision_block: Name of the block behind the patch embeddings; by default the recipe's.
         text_block: Name of the block behind the token embeddings; by default the recipe's.
+        tokenizer: Folder or Hub name of a pretrained tokenizer; by default each word of the
+            training data is a token.
+        image_size: Side of the images in pixels; by default the recipe's.
     """
 
     recipe: str = "small"
@@ -83,6 +95,8 @@ class TrainingOptions:
     data: str = "digits"
     vision_block: str | None = None
     text_block: str | None = None
+    tokenizer: str | None = None
+    image_size: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can't be trained with.
@@ -101,7 +115,7 @@ class TrainingOptions:
         check_recipe(self.recipe, self.blocks)
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed must be in 0 … 2³²-1, got {self.seed}")
-        DATA_SETS.check(self.data)
+        DATA_SETS.check(PlacedName.read(self.data).name)
         for name in self.chosen_blocks.values():
             BLOCKS.check(name)
 

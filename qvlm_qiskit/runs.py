@@ -127,12 +127,31 @@ class Run:
             raise RunFolderError(f"{self.path} is damaged: run.json names no data set")
         return find_data(about["name"])
 
+    @property
+    def questions(self) -> Mapping[str, str]:
+        """Kind → question, for the kinds that always ask in the same words.
+
+        Raises:
+            UnknownNameError: Its data set is of a distribution that is not installed.
+        """
+        about = self.info.get("data")
+        noted = about.get("questions") if isinstance(about, dict) else None
+        return self.data.questions if not isinstance(noted, dict) else noted
+
+    def on(self, data: str | None) -> Run:
+        """The run, to be asked about other data than it was trained on; None: about its own.
+
+        Args:
+            data: Name of the data set.
+        """
+        return self if data is None else replace(self, info={**self.info, "data": {"name": data}})
+
     def samples(self, split: str, size: int) -> list[Sample]:
         """Samples of its data set, drawn with its seed.
 
         Args:
             split: ``"train"`` or ``"test"``.
-            size: How many.
+            size: At most so many; data that is read may have fewer.
         """
         return list(self.data.open(split, size, self.seed))
 

@@ -55,7 +55,7 @@ def _answer(
 
     backend = machine.open(opened.seed)
     model, processor = opened.model(), opened.processor()
-    known = opened.data.questions
+    known = opened.questions
     asked = _caption(known) if question is None else question
     _check_words(processor, asked, known.values())
     running = common.console().status(f"running on {backend.name}")

@@ -28,7 +28,7 @@ def evaluate(
 
     common.check_threads(threads)
     machine.check()
-    opened = Run.open(run)
+    opened = Run.open(run).on(questions.name())
     machine.check_techniques()
     common.use_threads(threads)
     from qvlm_qiskit.basics.progress import on_console

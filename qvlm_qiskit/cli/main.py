@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -70,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         after Ctrl-C.
     """
     _quiet_libraries()
+    _say_what_is_logged()
     prepare_terminal()
     try:
         refuse_what_python_can_not_do()
@@ -131,6 +133,21 @@ def _usage_message(error: typer.TyperException) -> str:
     elif message.startswith("No such command"):
         accepted = f" (commands: {', '.join(context.command.commands)})"
     return message.rstrip(".") + accepted
+
+
+class _Said(logging.Handler):
+    """Prints what this package logs as a command's own lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        print(f"qvlm: {shown(record.getMessage())}", file=sys.stderr, flush=True)
+
+
+def _say_what_is_logged() -> None:
+    """Warnings of this package are for the user, once each."""
+    log = logging.getLogger("qvlm_qiskit")
+    if not any(isinstance(handler, _Said) for handler in log.handlers):
+        log.addHandler(_Said(logging.WARNING))
 
 
 def _quiet_libraries() -> None:

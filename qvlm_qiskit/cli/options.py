@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -70,7 +71,67 @@ class MachineOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuestionOptions:
+class DataOptions:
+    """Which data, and how it is read; the rest of its name's parenthesis."""
+
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Data set: NAME, or NAME:PLACE such as folder:pictures or table:captions.csv "
+            "(docs/data.md); by default the run's, or digits.",
+            show_default=False,
+        ),
+    ] = None
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="Which columns hold what, such as image=photo,answer=species; other options of "
+            "the data likewise.",
+            show_default=False,
+        ),
+    ] = None
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at a row that can't be used; don't skip it.")
+    ] = False
+
+    def name(self) -> str | None:
+        """The data set's whole name, with an absolute path; None where none was given.
+
+        Raises:
+            InputError: It is not of that form, or there are options without a name.
+            UnknownNameError: There is no such data set.
+        """
+        from qvlm_qiskit.basics.placed_names import PlacedName
+        from qvlm_qiskit.recipes import DATA_SETS
+
+        if self.data is None:
+            if self.columns is not None or self.strict:
+                raise InputError("--columns and --strict say how --data is read: give both")
+            return None
+        given = PlacedName.read(self.data)
+        DATA_SETS.check(given.name)
+        more = self._columns()
+        place = given.place
+        if place is not None and Path(place).expanduser().exists():
+            place = str(Path(place).expanduser().resolve())
+        strict = {"strict": "yes"} if self.strict else {}
+        return str(PlacedName(given.name, place, {**given.options, **more, **strict}))
+
+    def _columns(self) -> Mapping[str, str]:
+        from qvlm_qiskit.basics.placed_names import PlacedName
+
+        if self.columns is None:
+            return {}
+        try:
+            return PlacedName.read(f"data({self.columns})").options
+        except InputError as error:
+            raise InputError(
+                f"--columns is of the form image=photo,…, got {self.columns!r}"
+            ) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionOptions(DataOptions):
     """The held-out questions of an evaluation."""
 
     limit: Annotated[int, typer.Option(help="Number of held-out questions.")] = 200

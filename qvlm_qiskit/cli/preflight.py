@@ -27,7 +27,7 @@ def preflight(
     from qvlm_qiskit.runs import Run
 
     machine.check()
-    opened = Run.open(run)
+    opened = Run.open(run).on(questions.name())
     machine.check_techniques()
     common.use_threads(1)
     from qvlm_qiskit.basics.progress import on_console

@@ -11,7 +11,7 @@ import typer
 
 from qvlm_qiskit.cli import common, follow
 from qvlm_qiskit.cli.grouped import Takes, grouped
-from qvlm_qiskit.cli.options import BudgetOptions, LedgerOptions, MachineOptions
+from qvlm_qiskit.cli.options import BudgetOptions, DataOptions, LedgerOptions, MachineOptions
 from qvlm_qiskit.cli.preflight import print_report
 from qvlm_qiskit.errors import InputError
 
@@ -91,6 +91,7 @@ def submit(
     run: Annotated[Path, typer.Argument(help="Run folder of qvlm train or demo.")],
     machine: Machine,
     purchase: Purchase,
+    data: DataOptions,
     kept: LedgerOptions,
     outcome: Outcome,
 ) -> None:
@@ -98,7 +99,7 @@ def submit(
     from qvlm_qiskit.runs import Run
 
     machine.check()
-    opened = Run.open(run)
+    opened = Run.open(run).on(data.name())
     machine.check_techniques()
     options = purchase.options()
     common.use_threads(1)

@@ -13,7 +13,7 @@ import typer
 
 from qvlm_qiskit.cli import common
 from qvlm_qiskit.cli.grouped import grouped
-from qvlm_qiskit.cli.options import BudgetOptions
+from qvlm_qiskit.cli.options import BudgetOptions, DataOptions
 from qvlm_qiskit.cli.training_plan import JobLines, print_plan
 
 EXACT = ("statevector", "aer", "aer-gpu")
@@ -64,11 +64,26 @@ class Recipe:
             show_default=False,
         ),
     ] = None
-    data: Annotated[str, typer.Option(help="Name of the data set.")] = "digits"
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder or Hub name of a pretrained tokenizer; by default each word of the "
+            "training data is a token.",
+            show_default=False,
+        ),
+    ] = None
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Side of the images in pixels; by default the recipe's.", show_default=False
+        ),
+    ] = None
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1000
     batch_size: Annotated[int, typer.Option(help="Samples per step.")] = 64
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3
-    train_samples: Annotated[int, typer.Option(help="Size of the training set.")] = 16000
+    train_samples: Annotated[
+        int, typer.Option(help="Size of the training set, at most what the data has.")
+    ] = 16000
     seed: Annotated[int, typer.Option(help="Of weights, data and batches.")] = 0
 
 
@@ -264,6 +279,7 @@ def train(
     folder: Folder,
     source: Source,
     recipe: Recipe,
+    data: DataOptions,
     machine: TrainingMachine,
     kept: Kept,
     threads: common.Threads = 1,
@@ -273,7 +289,7 @@ def train(
     from qvlm_qiskit.runs import CONTENTS
 
     common.check_threads(threads)
-    options, start = _options(recipe, source, _given(context))
+    options, start = _options(recipe, data, source, _given(context))
     machine.check()
     kept.check(machine)
     check_new_folder(folder.out, folder.overwrite, CONTENTS)
@@ -321,7 +337,9 @@ def train(
         )
 
 
-def _options(recipe: Recipe, source: Source, given: Collection[str]) -> tuple[Any, Any]:
+def _options(
+    recipe: Recipe, data: DataOptions, source: Source, given: Collection[str]
+) -> tuple[Any, Any]:
     """What is trained, and the run that it starts from, if any.
 
     Raises:
@@ -330,6 +348,8 @@ def _options(recipe: Recipe, source: Source, given: Collection[str]) -> tuple[An
     from qvlm_qiskit.recipes import OF_THE_MODEL, TrainingOptions
 
     chosen, start = asdict(recipe), source.open()
+    if (name := data.name()) is not None:
+        chosen["data"] = name
     if start is None:
         return TrainingOptions(**chosen), None
     start.check_same_model({n: v for n, v in chosen.items() if n in given and n in OF_THE_MODEL})
@@ -371,6 +391,8 @@ def _absolute(name: str, value: Any) -> str:
     """A value as it is understood in every folder."""
     if isinstance(value, Path) or (name == "store" and "://" not in str(value)):
         return str(Path(value).resolve())
+    if name == "data":
+        return str(DataOptions(data=value).name())
     return str(value)
 
 

@@ -1,20 +1,25 @@
 """Data sets by name: the files of this folder, and those that other distributions add.
 
-A data set is a function ``(split, size, seed) → samples`` with `data_set` in front of it. Another
-distribution's is found by its entry point of the group ``qvlm_qiskit.data``.
+A data set is a function ``(split, size, seed) → samples`` with `data_set` in front of it; a format
+of data that lies somewhere has `qvlm_qiskit.data.reading.reader.reads` in front of it and is called
+``NAME:PLACE``. Another distribution's is found by its entry point of the group
+``qvlm_qiskit.data``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
+from qvlm_qiskit.basics.placed_names import PlacedName
+from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.data.sample import Samples
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.recipes import DATA_SETS, MOST_SAMPLES
 
-Opener = Callable[[str, int | None, int], Samples]
+Opener = Callable[..., Samples]
 """(split, size, seed) → samples; without a size, as many as the data set holds."""
 
 
@@ -28,6 +33,7 @@ class DataSet:
         vocabulary: Texts that contain every word of its questions and answers.
         questions: Kind → question, for the kinds that always ask in the same words.
         splits: What can be opened.
+        tracked: Whether the opener takes ``track=``, because it works for seconds.
     """
 
     name: str
@@ -35,8 +41,11 @@ class DataSet:
     vocabulary: Callable[[], Iterable[str]]
     questions: Mapping[str, str] = field(default_factory=dict)
     splits: tuple[str, ...] = ("train", "test")
+    tracked: bool = False
 
-    def open(self, split: str, size: int | None = None, seed: int = 0) -> Samples:
+    def open(
+        self, split: str, size: int | None = None, seed: int = 0, track: Track = silent
+    ) -> Samples:
         """The samples of a split; see `open_data`."""
         if split not in self.splits:
             raise UnknownNameError(f"split of {self.name}", split, self.splits)
@@ -44,7 +53,15 @@ class DataSet:
             raise InputError(f"a data set needs at least 1 sample, got {size}")
         if size is not None and size > MOST_SAMPLES:
             raise InputError(f"a data set has at most {MOST_SAMPLES:,} samples, got {size:,}")
-        return self.opener(split, size, seed)
+        return self.opener(split, size, seed, **({"track": track} if self.tracked else {}))
+
+
+@runtime_checkable
+class TakesPlace(Protocol):
+    """A format of data that lies somewhere."""
+
+    def at(self, name: PlacedName) -> DataSet:
+        """The data set at a place."""
 
 
 def data_set(
@@ -73,30 +90,42 @@ def data_set(
 
 
 def find_data(name: str) -> DataSet:
-    """The data set of a name.
+    """The data set of a name: ``NAME``, ``NAME:PLACE`` or ``NAME:PLACE(key=value,…)``.
 
     Raises:
         UnknownNameError: There is none; the message has the nearest.
+        InputError: It lies somewhere and nothing is said of where, or it lies nowhere.
         RegistryError: It can't be imported, or its entry point leads to something else.
     """
-    found = DATA_SETS.load(name)
+    placed = PlacedName.read(name)
+    found = DATA_SETS.load(placed.name)
+    if isinstance(found, TakesPlace):
+        return found.at(placed)
     if not isinstance(found, DataSet):
-        raise RegistryError(f"the entry point {name!r} leads to no data set: use @data_set")
+        raise RegistryError(
+            f"the entry point {placed.name!r} leads to no data set: use @data_set or @reads"
+        )
+    if placed.place is not None or placed.options:
+        raise InputError(f"{placed.name} takes no place and no options: it is there by itself")
     return found
 
 
-def open_data(name: str, split: str, size: int | None = None, seed: int = 0) -> Samples:
+def open_data(
+    name: str, split: str, size: int | None = None, seed: int = 0, track: Track = silent
+) -> Samples:
     """The samples of a data set, the same for the same seed.
 
     Args:
-        name: ``"digits"``, or another distribution's.
-        split: Of most data sets, ``"train"`` or ``"test"``.
-        size: Number of samples; by default all that there are.
+        name: ``"digits"``, ``"folder:…"`` and the like, or another distribution's.
+        split: Of most data sets, ``"train"`` or ``"test"``; data that is read has "validation" too.
+        size: Number of samples; by default all that there are. Of data that is read there may be
+            fewer.
         seed: Of whatever the data set draws.
+        track: Opens progress bars.
 
     Raises:
         UnknownNameError: An unknown data set or split; the message has the nearest.
-        InputError: A size below 1 or above a million.
+        InputError: A size below 1 or above a million, or nothing there that can be read.
         RegistryError: The data set can't be imported.
     """
-    return find_data(name).open(split, size, seed)
+    return find_data(name).open(split, size, seed, track)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +21,8 @@ class Sample:
         answer: What training teaches and `accepts` takes.
         sources: What of the original data the image was made of, as indices or names; no two
             splits of a data set share one.
+        references: All answers or captions that people gave, in their order, each as often as it
+            was given; empty where the answer is the only one.
     """
 
     image: Image.Image
@@ -27,14 +30,23 @@ class Sample:
     question: str
     answer: str
     sources: tuple[int | str, ...] = ()
+    references: tuple[str, ...] = ()
 
     def accepts(self, given: str) -> bool:
-        """Whether an answer is right: word for word, unless a data set's own samples override it.
+        """Whether an answer is right, word for word: one of those that people gave.
+
+        Case, and spaces beside punctuation, count for nothing: a tokenizer of words loses both. A
+        data set's own samples may override it.
 
         Args:
             given: As generated, without special tokens.
         """
-        return given == self.answer
+        return plain_words(given) in {plain_words(a) for a in (self.answer, *self.references)}
+
+
+def plain_words(text: str) -> str:
+    """A text in lower case, with single spaces, and none beside punctuation."""
+    return re.sub(r"\s*([^\w\s])\s*", r"\1", " ".join(text.lower().split()))
 
 
 class Samples(Protocol):

@@ -82,6 +82,7 @@ class Request:
         circuits: The blob of compiled circuits; None where nothing is compiled.
         expected: Jobs, rows, executions and QPU seconds that were planned.
         questions: `questions_digest` of what is asked; None in records of version 1.
+        data: Name of the data set that is asked about; None where it is the run's own.
     """
 
     run: str
@@ -91,6 +92,7 @@ class Request:
     circuits: str | None
     expected: Mapping[str, Any]
     questions: str | None = None
+    data: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -126,6 +128,7 @@ class Request:
             circuits=circuits,
             expected=expected,
             questions=questions_digest(questions(run, options.limit)),
+            data=_other_data(run),
         )
 
     @classmethod
@@ -154,7 +157,7 @@ class Request:
         """
         run = Run.open(Path(self.run))
         self.check_model(run)
-        return run
+        return run.on(self.data)
 
     def check_model(self, run: Run) -> None:
         """Compare the files of a model with those that were submitted.
@@ -193,6 +196,12 @@ class Request:
             QVLMError: It can't be opened, or the stored circuits are damaged.
         """
         return with_circuits(open_backend(**self.backend), store, self.circuits)
+
+
+def _other_data(run: Run) -> str | None:
+    """The data set that a run is asked about, if it is not the one in its folder."""
+    own = Run.open(run.path).info.get("data")
+    return None if run.info.get("data") == own else str(run.info["data"]["name"])
 
 
 def questions(run: Run, limit: int) -> list[Sample]:

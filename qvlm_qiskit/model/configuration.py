@@ -79,6 +79,8 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
         vocab_size: int = 64,
         blocks: str = "quantum",
         chosen: Mapping[str, str] | None = None,
+        *,
+        image_size: int | None = None,
     ) -> HybridVLMConfig:
         """A named configuration.
 
@@ -90,20 +92,38 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
                 out.
             chosen: Place → name of the block that stands there instead of the recipe's. It gets
                 those of the recipe's sizes for the place that it has options for.
+            image_size: Side of the images in pixels, which the recipe's patches fill; the decoder
+                reads as many tokens more as there are patches more.
 
         Raises:
             UnknownNameError: An unknown recipe, kind of block, place or block.
-            InputError: A block of another place.
+            InputError: A block of another place, or patches that don't fill the image.
         """
         check_recipe(name, blocks)
         recipe = RECIPES[name]
         text = {**_TEXT_DEFAULTS, **recipe["text"], "vocab_size": vocab_size}
         placed = _blocks(recipe["blocks"], blocks, chosen or {})
+        vision, more = _sized(recipe["vision"], image_size)
+        text["max_position_embeddings"] += more
         return cls(
-            vision_config={"model_type": "vit", **recipe["vision"]},
+            vision_config={"model_type": "vit", **vision},
             text_config={"model_type": "deepseek_v3", **text},
             blocks={} if blocks == "none" else placed,
         )
+
+
+def _sized(vision: Mapping[str, Any], image_size: int | None) -> tuple[dict[str, Any], int]:
+    """A recipe's vision tower for images of a size, and how many patches more they have."""
+    if image_size is None:
+        return dict(vision), 0
+    patch, own = vision["patch_size"], vision["image_size"]
+    if image_size < patch or image_size % patch:
+        raise InputError(
+            f"images of {image_size} pixels are not filled by patches of {patch}: choose a "
+            f"multiple, such as {max(1, image_size // patch) * patch}"
+        )
+    more = (image_size // patch) ** 2 - (own // patch) ** 2
+    return {**vision, "image_size": image_size}, max(0, more)
 
 
 def _blocks(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, ProcessorMixin
+from torch import Tensor
+from transformers import AutoTokenizer, PreTrainedTokenizerFast, ProcessorMixin
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from qvlm_qiskit.basics.images import open_image
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
 
 SPECIAL_TOKENS = {"pad": "<pad>", "bos": "<s>", "eos": "</s>", "image": "<image>", "unk": "<unk>"}
 """Their ids are their positions: 0 … 4."""
+_HUB_NAME = r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?"
 
 
 class HybridVLMProcessor(ProcessorMixin):  # type: ignore[misc]
@@ -57,6 +62,15 @@ class HybridVLMProcessor(ProcessorMixin):  # type: ignore[misc]
         opened = None if images is None else _opened(images)
         return super().__call__(images=opened, text=text, **kwargs)
 
+    def pixels(self, images: Any) -> Tensor:
+        """``pixel_values`` ``(B, C, H, W)`` of a list of images; see `__call__`."""
+        found: Tensor = self.image_processor(_opened(images), return_tensors="pt")["pixel_values"]
+        return found
+
+    def expanded(self, text: str) -> str:
+        """A text with as many image tokens for each one as the model has patches."""
+        return text.replace(self.image_token, self.image_token * self.num_image_tokens)
+
     def replace_image_token(self, image_inputs: dict[str, Any], image_idx: int, **_: Any) -> str:
         """The text that one image token is expanded to before tokenising."""
         return self.image_token * self.num_image_tokens
@@ -69,12 +83,19 @@ def _opened(images: Any) -> Any:
     return open_image(images)
 
 
-def build_processor(config: HybridVLMConfig, texts: Iterable[str]) -> HybridVLMProcessor:
-    """A processor for a model that is trained from scratch: one token per word of the texts.
+def build_processor(
+    config: HybridVLMConfig, texts: Iterable[str], tokenizer: str | None = None
+) -> HybridVLMProcessor:
+    """A processor for a model that is trained from scratch.
 
     Args:
         config: Decides the image size and the number of image tokens.
-        texts: All text that the model may read or write; unknown words become ``<unk>``.
+        texts: All text that the model may read or write: each word is a token, unknown words become
+            ``<unk>``. Not read with another tokenizer.
+        tokenizer: Folder or Hub name of a pretrained one, see `pretrained_tokenizer`.
+
+    Raises:
+        InputError: The tokenizer can't be loaded.
     """
     vision: Any = config.vision_config
     image_processor = ViTImageProcessorPil(
@@ -85,7 +106,7 @@ def build_processor(config: HybridVLMConfig, texts: Iterable[str]) -> HybridVLMP
     )
     return HybridVLMProcessor(
         image_processor=image_processor,
-        tokenizer=word_tokenizer(texts),
+        tokenizer=word_tokenizer(texts) if tokenizer is None else pretrained_tokenizer(tokenizer),
         num_image_tokens=config.num_image_tokens,
     )
 
@@ -113,3 +134,30 @@ def word_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
         additional_special_tokens=[SPECIAL_TOKENS["image"]],
         padding_side="left",
     )
+
+
+def pretrained_tokenizer(name: str) -> Any:
+    """A pretrained tokenizer, with the special tokens of ours that it lacks.
+
+    Args:
+        name: A folder, or a name of the Hub.
+
+    Raises:
+        InputError: There is none, or it can't be loaded.
+    """
+    if not re.fullmatch(_HUB_NAME, name) and not Path(name).is_dir():
+        raise InputError(f"no folder of a tokenizer at {name!r}, and no name of the Hub")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+    except Exception as error:
+        said = " ".join(str(error).split()) or repr(error)
+        raise InputError(f"no tokenizer can be loaded from {name!r}: {said[:160]}") from error
+    lacking = {
+        f"{role}_token": SPECIAL_TOKENS[role]
+        for role in ("pad", "bos", "eos")
+        if getattr(tokenizer, f"{role}_token") is None
+    }
+    image = {"extra_special_tokens": [SPECIAL_TOKENS["image"]]}
+    tokenizer.add_special_tokens({**lacking, **image}, replace_extra_special_tokens=False)
+    tokenizer.padding_side = "left"
+    return tokenizer

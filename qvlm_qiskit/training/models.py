@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
+from textwrap import shorten
 from typing import Any, Literal, get_args
 
-from torch import Tensor
 from transformers import set_seed
 
-from qvlm_qiskit.basics.memory import memory_bytes
-from qvlm_qiskit.data.batch import encode_training
-from qvlm_qiskit.data.registry import find_data, open_data
-from qvlm_qiskit.errors import CapacityError, InputError, UnknownNameError
+from qvlm_qiskit.basics.progress import Track, silent
+from qvlm_qiskit.data.batch import EncodedSamples, encode_training
+from qvlm_qiskit.data.reading.samples import ReadSamples
+from qvlm_qiskit.data.registry import DataSet, find_data
+from qvlm_qiskit.data.sample import Samples
+from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
+from qvlm_qiskit.model.processing import SPECIAL_TOKENS
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import Run, model_digests
 
@@ -63,18 +67,44 @@ class Subject:
             RunFolderError: The source is damaged.
         """
         if self.source is None:
-            return build_model(self.options)
+            return build_model(self.options, self.data)
         model, processor = self.source.model(), self.source.processor()
         if self.trains == "circuits":
             _only_circuits(model, self.source)
         set_seed(self.options.seed)
         return model, processor
 
-    def rows(self, processor: HybridVLMProcessor) -> list[dict[str, Tensor]]:
-        """The encoded samples."""
+    @cached_property
+    def data(self) -> DataSet:
+        """The data set, opened where it lies."""
+        return find_data(self.options.data)
+
+    def samples(self, track: Track = silent) -> Samples:
+        """What is trained on.
+
+        Raises:
+            InputError: There is no sample that can be used.
+        """
         options = self.options
-        samples = open_data(options.data, "train", options.train_samples, options.seed)
-        return encode_training(processor, samples)
+        return self.data.open("train", options.train_samples, options.seed, track)
+
+    def rows(
+        self, processor: HybridVLMProcessor, samples: Samples, track: Track = silent
+    ) -> EncodedSamples:
+        """The encoded samples.
+
+        Raises:
+            InputError: The model reads fewer tokens than one of them has.
+        """
+        rows = encode_training(processor, samples, track)
+        check_length(rows, samples, self.most_tokens)
+        return rows
+
+    @property
+    def most_tokens(self) -> int:
+        """How many tokens the model reads at once."""
+        text: Any = configuration(self.options).text_config
+        return int(text.max_position_embeddings)
 
     def facts(self) -> dict[str, Any]:
         """Where the model comes from, for records; nothing for one that starts from nothing."""
@@ -105,35 +135,65 @@ def _only_circuits(model: HybridVLM, source: Run) -> None:
         weight.requires_grad_(True)
 
 
-def configuration(options: TrainingOptions, vocab_size: int = 64) -> HybridVLMConfig:
+def configuration(options: TrainingOptions, tokenizer: Any = None) -> HybridVLMConfig:
     """The configuration of the model that options ask for.
 
     Args:
         options: What to train.
-        vocab_size: Of the tokenizer.
+        tokenizer: Says how many tokens there are, and which are special.
+
+    Raises:
+        InputError: The patches don't fill the image.
     """
-    return HybridVLMConfig.recipe(options.recipe, vocab_size, options.blocks, options.chosen_blocks)
+    config = HybridVLMConfig.recipe(
+        options.recipe,
+        64 if tokenizer is None else len(tokenizer),
+        options.blocks,
+        options.chosen_blocks,
+        image_size=options.image_size,
+    )
+    if tokenizer is not None:
+        text: Any = config.text_config
+        for role in ("pad", "bos", "eos"):
+            setattr(text, f"{role}_token_id", getattr(tokenizer, f"{role}_token_id"))
+        config.image_token_id = tokenizer.convert_tokens_to_ids(SPECIAL_TOKENS["image"])
+    return config
 
 
-def build_model(options: TrainingOptions) -> tuple[HybridVLM, HybridVLMProcessor]:
-    """An untrained model and its processor, the same for the same seed."""
-    processor = build_processor(configuration(options), find_data(options.data).vocabulary())
-    config = configuration(options, len(processor.tokenizer))
+def build_model(
+    options: TrainingOptions, data: DataSet | None = None
+) -> tuple[HybridVLM, HybridVLMProcessor]:
+    """An untrained model and its processor, the same for the same seed.
+
+    Args:
+        options: What to train.
+        data: The data set of the options, if it is opened.
+    """
+    texts = (find_data(options.data) if data is None else data).vocabulary()
+    processor = build_processor(configuration(options), texts, options.tokenizer)
+    config = configuration(options, processor.tokenizer)
     set_seed(options.seed)
     return HybridVLM(config), processor
 
 
-def check_memory(options: TrainingOptions) -> None:
-    """Refuse a training set that does not fit: all of it is encoded before the first step.
+def data_facts(samples: Samples) -> dict[str, Any]:
+    """What a record says of samples that were read: how many, of what, and what was passed over."""
+    if not isinstance(samples, ReadSamples):
+        return {}
+    return {**samples.facts(), "questions": samples.questions()}
+
+
+def check_length(rows: EncodedSamples, samples: Samples, most: int) -> None:
+    """Refuse samples that are longer than what a model reads.
 
     Raises:
-        CapacityError: Its pixels alone, kept and stacked, take more than this machine has.
+        InputError: One is.
     """
-    vision: Any = configuration(options).vision_config
-    pixels = vision.num_channels * vision.image_size**2
-    needed, there = 2 * 4 * pixels * options.train_samples, memory_bytes()
-    if needed > there:
-        raise CapacityError(
-            f"{options.train_samples:,} training samples of {pixels:,} numbers take "
-            f"{needed / 2**30:.1f} GiB, and this machine's memory is {there / 2**30:.1f} GiB"
+    number, tokens = rows.longest
+    if tokens > most:
+        sample = samples[number]
+        where = f" ({sample.sources[0]})" if sample.sources else ""
+        raise InputError(
+            f"{tokens} tokens of image, question and answer are more than the {most} that the "
+            f"model reads{where}: {shorten(sample.answer, 60)!r}"
         )

@@ -116,7 +116,7 @@ def plan_training(
         track("rehearsal", subject.options.steps) as report,
         asking(model, notes.asked.ahead, gradient),
     ):
-        rows = subject.rows(processor)
+        rows = subject.rows(processor, subject.samples())
         log = Log(report, gradient)
         trainer = make_trainer(model, rows, subject.options, Path(folder), log, saves=False)
         trainer.before_step, trainer.exact = notes.step, notes.exact

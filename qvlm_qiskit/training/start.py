@@ -27,7 +27,7 @@ from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, Run, no_transformers_bars, write_run
 from qvlm_qiskit.training.machine import TrainingBackend, check_trainable, gradient_facts
-from qvlm_qiskit.training.models import Subject, Trains, check_memory
+from qvlm_qiskit.training.models import Subject, Trains, data_facts
 from qvlm_qiskit.training.place import (
     BOUGHT_FOR,
     OPTIONS,
@@ -43,6 +43,7 @@ from qvlm_qiskit.training.trainer import BeforeStep, Log, StepTrainer, make_trai
 
 if TYPE_CHECKING:
     from qvlm_qiskit.backends import Backend
+    from qvlm_qiskit.data.sample import Samples
     from qvlm_qiskit.training.ledger import Ledger, Purchase
     from qvlm_qiskit.training.plan import TrainingPlan
 
@@ -84,24 +85,25 @@ def train(
 
     Raises:
         InputError: ``out`` is taken, another process trains there, an interrupted training lies
-            there, there is nothing to resume, or other options.
+            there, there is nothing to resume, other options, or nothing in the data to train on.
         BackendError: The backend's values can't be differentiated, or are paid for.
-        CapacityError: A circuit is too large for that, or the training set for the memory.
+        CapacityError: A circuit is too large for that.
         BudgetError: The next step would cost too much; the steps before it are kept.
         JobFailedError: A job ended without results.
     """
     check_place(out, overwrite=overwrite, resume=resume)
     partial = partial_folder(out)
     subject = Subject.of(options, source, trains)
-    check_memory(options)
     model, processor = subject.build()
+    samples = subject.samples(track)
+    rows = subject.rows(processor, samples, track)
     if backend is not None:
         check_trainable(model, backend, gradient, ledger)
     elif ledger is not None:
         raise InputError("a ledger keeps what a machine was asked: give the training a backend")
     with only_one(partial, out):
         check_folders(out, overwrite, resume)
-        asked = _asked(subject, backend, gradient, ledger)
+        asked = _asked(subject, samples, backend, gradient, ledger)
         if resume:
             check_resumed(partial, asked)
         elif ledger is None:
@@ -118,10 +120,8 @@ def train(
             if purchase is not None:
                 purchase.mark(folder)
             started = time.perf_counter()
-            # encoding the samples takes seconds: the bar is up before it
             with track("training", options.steps) as report:
                 log = Log(report, gradient)
-                rows = subject.rows(processor)
                 trainer = make_trainer(model, rows, options, folder / "checkpoints", log)
                 trainer.before_step = before_step
                 _run(trainer, last_checkpoint(folder / "checkpoints") if resume else None)
@@ -137,7 +137,11 @@ def train(
                 "backend": {"name": "statevector"} if backend is None else backend.describe(),
                 **gradient_facts(gradient),
                 **bought,
-                "data": {"name": options.data, "train_samples": options.train_samples},
+                "data": {
+                    "name": options.data,
+                    "train_samples": len(samples),
+                    **data_facts(samples),
+                },
                 "parameters": sum(p.numel() for p in model.parameters()),
                 "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
                 "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
@@ -223,6 +227,7 @@ def _purchase(
 
 def _asked(
     subject: Subject,
+    samples: Samples,
     backend: TrainingBackend | None,
     gradient: SampledGradient | None,
     ledger: Ledger | None,
@@ -233,5 +238,6 @@ def _asked(
         "backend": "statevector" if backend is None else backend.device_description(),
         **gradient_facts(gradient),
         **subject.facts(),
+        **({"samples": facts["digest"]} if (facts := data_facts(samples)) else {}),
         **({} if ledger is None else ledger.facts()),
     }

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from qvlm_qiskit.basics.progress import Reporter
-from qvlm_qiskit.data.batch import collate
+from qvlm_qiskit.data.batch import EncodedSamples, collate
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.quantum import SampledGradient
@@ -46,7 +46,7 @@ class StepTrainer(Trainer):  # type: ignore[misc]
 
 def make_trainer(
     model: HybridVLM,
-    rows: list[dict[str, torch.Tensor]],
+    rows: EncodedSamples,
     options: TrainingOptions,
     checkpoints: Path,
     log: Log,
@@ -91,7 +91,7 @@ def make_trainer(
     trainer = StepTrainer(
         model=model,
         args=arguments,
-        train_dataset=rows,  # type: ignore[arg-type]
+        train_dataset=rows,
         data_collator=collate,
         callbacks=[log],
     )

@@ -1,0 +1,1 @@
+"""From files of others to samples: rows, their pictures, splits that leak nothing, bad rows."""

@@ -1,0 +1,104 @@
+"""What a training makes of data that is read: tokenizers, memory, and data that changes."""
+
+import json
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from qvlm_qiskit.data import batch
+from qvlm_qiskit.data.batch import IGNORED, encode_training
+from qvlm_qiskit.data.registry import open_data
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.evaluation import evaluate
+from qvlm_qiskit.model.processing import pretrained_tokenizer
+from qvlm_qiskit.training import TrainingOptions, build_model, train
+from tests.data import miniatures
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    root = tmp_path_factory.mktemp("fruit")
+    miniatures.image_folder(root, each=4, splits=("train", "test"))
+    return root
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory):
+    """A byte-level tokenizer as GPT-2's: no padding token, one token for beginning and end."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    texts = ["what is this?", "red apple", "pear"]
+    special = ["<|endoftext|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=290, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
+    made.train_from_iterator(texts, trainer)
+    folder = tmp_path_factory.mktemp("pieces")
+    end = "<|endoftext|>"
+    PreTrainedTokenizerFast(
+        tokenizer_object=made, bos_token=end, eos_token=end, unk_token=end
+    ).save_pretrained(folder)
+    return folder
+
+
+def options(place, **others):
+    return TrainingOptions(recipe="tiny", steps=2, batch_size=4, data=f"folder:{place}", **others)
+
+
+def test_a_model_with_a_pretrained_tokenizer_is_trained_saved_and_asked(place, pieces, tmp_path):
+    run = train(options(place, tokenizer=str(pieces)), tmp_path / "run")
+    model, processor = run.model(), run.processor()
+    tokenizer = processor.tokenizer
+    assert len(tokenizer) == model.config.text_config.vocab_size
+    assert tokenizer.pad_token != tokenizer.eos_token == tokenizer.bos_token == "<|endoftext|>"
+    assert model.config.image_token_id == tokenizer.convert_tokens_to_ids("<image>")
+    samples = run.samples("test", 20)
+    rows = encode_training(processor, samples)
+    for row, sample in zip(rows, samples, strict=True):
+        taught = row["labels"][row["labels"] != IGNORED]
+        assert int(taught[-1]) == tokenizer.eos_token_id
+        assert tokenizer.decode(taught[:-1]).strip() == sample.answer
+    assert evaluate(model, processor, samples).accuracy.total == 8
+
+
+def test_a_folder_that_holds_no_tokenizer_is_refused(place, tmp_path):
+    with pytest.raises(InputError, match="no tokenizer can be loaded from"):
+        pretrained_tokenizer(str(tmp_path))
+
+
+def test_pictures_that_memory_does_not_hold_are_encoded_on_access(place, monkeypatch):
+    _, processor = build_model(options(place))
+    samples = open_data(f"folder:{place}", "train")
+    rows = encode_training(processor, samples)
+    monkeypatch.setattr(batch, "memory_bytes", lambda: 1000)
+    on_access = encode_training(processor, samples)
+    assert on_access._pixels is None
+    assert len(rows) == len(on_access) == 8
+    for one, other in zip(rows, on_access, strict=True):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_an_interrupted_training_does_not_go_on_with_other_pictures(tmp_path, stop_at, stopped):
+    place, out = tmp_path / "fruit", tmp_path / "run"
+    miniatures.image_folder(place, each=4, splits=("train",))
+    chosen = options(place, checkpoint_every=1)
+    with pytest.raises(stopped):
+        train(chosen, out, track=stop_at("training", 2))
+    miniatures.picture(place / "train" / "pear" / "0.png", 200)
+    with pytest.raises(InputError, match="was started with samples="):
+        train(chosen, out, resume=True)
+    miniatures.picture(place / "train" / "pear" / "0.png", 40)
+    run = train(chosen, out, resume=True)
+    assert json.loads((run.path / "run.json").read_text())["data"]["samples"] == 8
+
+
+def test_a_text_with_the_image_token_is_refused(place):
+    _, processor = build_model(options(place))
+    samples = open_data(f"folder:{place}(ask=what is <image>?)", "train")
+    with pytest.raises(InputError, match="'<image>' stands for the image"):
+        encode_training(processor, samples)
