@@ -28,6 +28,11 @@ class Exam:
     def __len__(self) -> int:
         return len(self.samples)
 
+    @property
+    def references(self) -> list[tuple[str, ...]]:
+        """Per sample, all answers or captions that people gave; where it says none, its answer."""
+        return [getattr(one, "references", ()) or (one.answer,) for one in self.samples]
+
     def answered(
         self, answers: Mapping[str, Sequence[str]], limit: int | None = None
     ) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ OPTIONS = {
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
         "--method", "--max-age-days", "--optimization-level", "--layout-trials", "--device",
-        "--batch", "--seed", "--threads", "--json",
+        "--batch", "--metric", "--tokenizer", "--seed", "--threads", "--json",
     },
     "preflight": {
         "--backend", "--limit", "--batch", "--shots", "--precision", "--mitigation",
