@@ -81,13 +81,14 @@ def evaluate(
     from qvlm_qiskit.runs import Run
 
     common.check_threads(threads)
-    machine.check()
     judging.names()
+    machine.check()
     opened = Run.open(run)
     machine.check_techniques()
     common.use_threads(threads)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.evaluation import Exam
+    from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
     from qvlm_qiskit.studies.measure import circuits_on, evaluate_on, metrics_on
 
     backend = machine.open(opened.seed)
@@ -96,6 +97,9 @@ def evaluate(
     model, processor = opened.model(), opened.processor()
     exam = Exam(model, processor, samples)
     metrics.check_references(exam.references)
+    if longer := exam.longer_than(MAX_NEW_TOKENS):
+        whose = f"all that people said of {longer} of {len(exam)} samples is longer than the"
+        common.say(f"qvlm: {whose} {MAX_NEW_TOKENS} tokens that are generated", err=True)
     if metrics.need_tokens and backend.kind != "exact":
         common.say("qvlm: metrics of tokens take a pass more than qvlm preflight counts", err=True)
     circuits_on(model, backend)  # what doesn't fit on the device is refused before it runs

@@ -133,6 +133,13 @@ def test_metrics_that_can_not_be_are_refused_in_one_line(refused, monkeypatch, w
     assert says in refused("evaluate", "run", *words.split())
 
 
+def test_evaluate_says_that_answers_are_longer_than_what_is_generated(qvlm, monkeypatch):
+    words = ("evaluate", "run", "--limit", "10", "--metric", "exact-match")
+    assert "longer than" not in qvlm(*words).err
+    monkeypatch.setattr("qvlm_qiskit.evaluation.generate.MAX_NEW_TOKENS", 9)
+    assert "said of 2 of 10 samples is longer than the 9 tokens" in qvlm(*words).err
+
+
 def test_the_help_names_every_metric(qvlm):
     said = " ".join(qvlm("evaluate", "--help").out.split()).replace("- ", "-")
     assert [name for name in METRICS.own if name not in said] == []

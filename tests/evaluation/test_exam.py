@@ -26,6 +26,13 @@ def test_its_references_are_the_answers_where_the_data_set_has_no_others(model, 
     assert exam.references == [(one.answer,), ("a cat", "the cat"), ("a cat",)]
 
 
+def test_samples_that_can_not_be_answered_in_so_many_tokens_are_counted(model, processor, samples):
+    exam = Exam(model, processor, samples)
+    captions = sum(s.kind == "caption" for s in samples)
+    lengths = [exam.longer_than(tokens) for tokens in (0, 1, 10, 11, 16)]
+    assert lengths == [len(samples), captions, captions, 0, 0]
+
+
 def test_its_prompts_are_one_batch(model, processor, samples):
     batch = Exam(model, processor, samples[:3]).prompts()
     asked = encode_prompts(
