@@ -1,4 +1,4 @@
-"""Names of recipes, blocks and data sets, and what a training is asked for.
+"""Names of recipes, blocks, data sets and metrics, and what a training is asked for.
 
 Nothing here needs torch, so that a wrong name or number is refused in a moment.
 """
@@ -32,6 +32,14 @@ DATA_SETS: Registry[Any] = Registry(
     first=("digits",),
 )
 """Names of data sets; `qvlm_qiskit.data.registry` says what a data set is."""
+METRICS: Registry[Any] = Registry(
+    "metric",
+    "qvlm_qiskit.metrics",
+    "evaluation/metrics",
+    besides={"bootstrap", "intervals", "measure", "metric", "registry"},
+    first=("exact-match", "vqa-accuracy", "next-token-accuracy", "perplexity", "bleu"),
+)
+"""Names of metrics; `qvlm_qiskit.evaluation.metrics.registry` says what a metric is."""
 MOST_STEPS, MOST_SAMPLES = 10**9, 10**6
 """More is a slip of the hand; a million samples are made and encoded in an hour."""
 LATER = {

@@ -166,10 +166,10 @@ def plugged_in(folder):
     from qvlm_qiskit.backends.decoders.registry import DECODERS
     from qvlm_qiskit.backends.mitigation.names import parse_mitigation
     from qvlm_qiskit.mitigations import TECHNIQUES
-    from qvlm_qiskit.recipes import BLOCKS, DATA_SETS
+    from qvlm_qiskit.recipes import BLOCKS, DATA_SETS, METRICS
     from qvlm_qiskit.studies.registry import STUDIES
 
-    registries = (BLOCKS, DATA_SETS, DECODERS, STUDIES, TECHNIQUES)
+    registries = (BLOCKS, DATA_SETS, DECODERS, METRICS, STUDIES, TECHNIQUES)
     with forgetting(*registries), pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
         yield

@@ -31,7 +31,7 @@ CHAINS = {
     "model": {"errors", "basics", "recipes", "sampled_gradients", "quantum", "blocks"},
     "data": {"errors", "basics", "recipes", "quantum", "blocks", "model"},
     "runs": {"errors", "basics", "recipes", "model", "data"},
-    "evaluation": {"errors", "basics", "quantum", "blocks", "model", "data"},
+    "evaluation": {"errors", "basics", "recipes", "quantum", "blocks", "model", "data"},
 }  # fmt: skip
 CHAINS["inference"] = {*CHAINS, "__version__"}
 CHAINS["training"] = {*CHAINS, "__version__"} - {"evaluation"}

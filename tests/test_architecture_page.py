@@ -12,8 +12,9 @@ import torch
 from qiskit import QuantumCircuit
 
 from qvlm_qiskit.backends import BackendOptions, open_backend
+from qvlm_qiskit.evaluation import Material, Metrics
 from qvlm_qiskit.mitigations import TECHNIQUES
-from qvlm_qiskit.recipes import BLOCKS, DATA_SETS
+from qvlm_qiskit.recipes import BLOCKS, DATA_SETS, METRICS
 from qvlm_qiskit.studies.grid_study import Option, Study
 from qvlm_qiskit.studies.intervals import differences, means
 from tests.conftest import forgetting
@@ -36,7 +37,7 @@ def recipe(title):
 @pytest.fixture(autouse=True)
 def unchanged():
     """What a recipe enters is forgotten."""
-    with forgetting(BLOCKS, DATA_SETS, TECHNIQUES):
+    with forgetting(BLOCKS, DATA_SETS, METRICS, TECHNIQUES):
         yield
 
 
@@ -73,6 +74,12 @@ def test_the_mitigation_of_the_page():
         for name in ("none", "scaled(factor=2)")
     ]
     np.testing.assert_allclose(values[1], 2 * values[0])
+
+
+def test_the_metric_of_the_page():
+    recipe("A metric")
+    found = Metrics(["overlap"]).measure(Material(["a cat", ""], [["the cat", "a dog"], ["x"]]))
+    assert found["overlap"].per_sample == (0.5, 0.0)
 
 
 def test_the_backend_of_the_page():

@@ -167,6 +167,18 @@ def test_the_run_is_evaluated_exactly(qvlm, run):
     assert set(record["by_kind"]) == {"colour"}
 
 
+def test_the_answers_are_judged_by_its_metric(qvlm, run):
+    asked = ("evaluate", run, "--limit", "4", "--metric", "first-letter,exact-match", "--json")
+    record = json.loads(qvlm(*asked))
+    expected = [q["answer"][:1] == q["expected"][:1] for q in record["questions"]]
+    (first, exact) = record["metrics"]
+    assert (first["label"], first["value"]) == ("first letter", sum(expected) / 4)
+    assert exact["value"] == record["accuracy"]
+    assert "did you mean 'first-letter'" in qvlm(
+        "evaluate", run, "--metric", "first-leter", status=2
+    )
+
+
 class Counting(TorchEstimator):
     """Exact, and counts how often it is asked."""
 

@@ -10,13 +10,23 @@ from qvlm_qiskit.evaluation.evaluate import (
 from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.evaluation.expectations import ExpectationError, capture_rows, expectation_errors
 from qvlm_qiskit.evaluation.generate import answer
-from qvlm_qiskit.evaluation.metrics import Accuracy, PairedDifference, paired_difference
+from qvlm_qiskit.evaluation.metrics import (
+    Accuracy,
+    Material,
+    Measurement,
+    Metrics,
+    PairedDifference,
+    paired_difference,
+)
 
 __all__ = [
     "Accuracy",
     "Evaluation",
     "Exam",
     "ExpectationError",
+    "Material",
+    "Measurement",
+    "Metrics",
     "PairedDifference",
     "answer",
     "capture_rows",

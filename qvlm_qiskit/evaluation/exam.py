@@ -28,6 +28,20 @@ class Exam:
     def __len__(self) -> int:
         return len(self.samples)
 
+    @property
+    def references(self) -> list[tuple[str, ...]]:
+        """Per sample, all answers or captions that people gave; where it says none, its answer."""
+        return [getattr(one, "references", ()) or (one.answer,) for one in self.samples]
+
+    def longer_than(self, tokens: int) -> int:
+        """How many samples have no reference of at most so many tokens."""
+        tokenizer = self.processor.tokenizer
+        shortest = (
+            min(map(len, tokenizer(list(texts), add_special_tokens=False)["input_ids"]))
+            for texts in self.references
+        )
+        return sum(length > tokens for length in shortest)
+
     def answered(
         self, answers: Mapping[str, Sequence[str]], limit: int | None = None
     ) -> list[dict[str, Any]]:

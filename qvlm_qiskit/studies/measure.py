@@ -8,8 +8,17 @@ from typing import Any
 
 from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.basics.progress import Track, silent
-from qvlm_qiskit.evaluation import Evaluation, Exam, evaluate_exam, expectation_errors
+from qvlm_qiskit.evaluation import (
+    Evaluation,
+    Exam,
+    Material,
+    Measurement,
+    Metrics,
+    evaluate_exam,
+    expectation_errors,
+)
 from qvlm_qiskit.evaluation.expectations import Rows
+from qvlm_qiskit.evaluation.loss import token_scores
 from qvlm_qiskit.model import HybridVLM
 
 
@@ -35,6 +44,30 @@ def evaluate_on(
         **found.as_dict(),
     }
     return found, record
+
+
+def metrics_on(
+    exam: Exam, backend: Backend, found: Evaluation, metrics: Metrics, *, batch_size: int = 100
+) -> Measurement:
+    """Metrics of the answers that `evaluate_on` has found, with intervals.
+
+    Metrics of tokens take one more forward pass per batch, with the right answers.
+
+    Args:
+        exam: What was evaluated.
+        backend: Where.
+        found: The answers.
+        metrics: Which.
+        batch_size: Samples per forward pass.
+
+    Raises:
+        QVLMError: The samples have too few references, or a Java program failed.
+    """
+    tokens = None
+    if metrics.need_tokens:
+        with exam.model.run_on(backend):
+            tokens = token_scores(exam.model, exam.processor, exam.samples, batch_size=batch_size)
+    return metrics.measure(Material(found.answers, exam.references, found.correct, tokens))
 
 
 def errors_on(model: HybridVLM, rows: Mapping[str, Rows], backend: Backend) -> list[dict[str, Any]]:

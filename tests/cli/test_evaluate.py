@@ -3,12 +3,21 @@ import json
 import pytest
 
 from qvlm_qiskit.data import DigitCanvases
-from qvlm_qiskit.evaluation import evaluate
+from qvlm_qiskit.evaluation import Material, Metrics, evaluate
+from qvlm_qiskit.evaluation.loss import token_scores
+from qvlm_qiskit.recipes import METRICS
 from tests.cli.tables import cells, widest
 
 
 def bare(record):
     return {key: value for key, value in record.items() if key != "seconds"}
+
+
+def token_values(run, samples):
+    """Next-token accuracy and perplexity, in one batch."""
+    scores = token_scores(run.model(), run.processor(), samples)
+    given = Material([""] * len(samples), [[""]] * len(samples), tokens=scores)
+    return Metrics(["next-token-accuracy", "perplexity"]).measure(given).values
 
 
 def test_evaluate_prints_accuracies_with_intervals(qvlm, tiny_run):
@@ -19,7 +28,8 @@ def test_evaluate_prints_accuracies_with_intervals(qvlm, tiny_run):
     samples = list(DigitCanvases("test", 20, tiny_run.seed))
     expected = evaluate(tiny_run.model(), tiny_run.processor(), samples)
     accuracies = {"all questions": expected.accuracy, **expected.by_kind}
-    assert cells(found.out) == [
+    questions, tokens = found.out.split("the same 20 questions")
+    assert cells(questions) == [
         [
             label,
             f"{accuracy.correct}/{accuracy.total}",
@@ -29,6 +39,19 @@ def test_evaluate_prints_accuracies_with_intervals(qvlm, tiny_run):
         for label, accuracy in accuracies.items()
     ]
     assert found.out.splitlines()[0].strip() == "run on statevector (exact)"
+    share, perplexity = token_values(tiny_run, samples)
+    assert cells(tokens) == [
+        [
+            "next-token accuracy",
+            f"{share.value:.1%}",
+            f"{share.low:.1%} – {share.high:.1%}",
+        ],
+        [
+            "perplexity",
+            f"{perplexity.value:.3f}",
+            f"{perplexity.low:.3f} – {perplexity.high:.3f}",
+        ],
+    ]
 
 
 def test_evaluate_says_on_which_machine(qvlm):
@@ -47,7 +70,14 @@ def test_evaluate_as_json(qvlm, tiny_run):
     samples = list(DigitCanvases("test", 10, tiny_run.seed))
     expected = evaluate(tiny_run.model(), tiny_run.processor(), samples).as_dict()
     assert {key: record[key] for key in expected} == expected
-    assert set(record) == {*expected, "backend", "seconds", "questions"}
+    added = {"backend", "seconds", "questions", "metrics", "tokenizer"}
+    assert set(record) == {*expected, *added}
+    exact, share, _ = record["metrics"]
+    assert (exact["value"], exact["low"], exact["high"]) == (
+        record["accuracy"], record["low"], record["high"],
+    )  # fmt: skip
+    assert (share["metric"], share["interval"]) == ("next-token-accuracy", "bootstrap")
+    assert record["tokenizer"] is None
     right = [entry["correct"] for entry in record["questions"]]
     assert right == sorted(right)
     assert sum(right) == record["correct"]
@@ -57,6 +87,65 @@ def test_evaluate_as_json(qvlm, tiny_run):
         assert entry["correct"] == sample.accepts(entry["answer"])
     assert record["low"] <= record["accuracy"] <= record["high"]
     assert record["backend"]["name"] == "statevector"
+
+
+def test_evaluate_judges_generated_answers_by_the_metrics_that_are_named(qvlm, tiny_run):
+    words = ("--metric", "bleu, rouge-l", "--metric", "cider", "--caption-tokenizer", "port")
+    found = qvlm("evaluate", "run", "--limit", "10", *words)
+    assert found.status == 0, found.err
+    samples = list(DigitCanvases("test", 10, tiny_run.seed))
+    answers = evaluate(tiny_run.model(), tiny_run.processor(), samples).answers
+    given = Material(answers, [(s.answer,) for s in samples])
+    expected = Metrics(["bleu", "rouge-l", "cider"], "port").measure(given)
+    numbers = [(one.label, one.value, one.unit) for one in expected.values]
+    assert [row[:2] for row in cells(found.out)] == [
+        [label, f"{value:.1%}" if unit == "share" else f"{value:.3f}"]
+        for label, value, unit in numbers
+    ]
+    assert "exact" not in cells(found.out)[0]
+    (said,) = [line for line in found.out.splitlines() if line.startswith("tokens of captions")]
+    assert said.endswith("this package's port of Stanford's PTBTokenizer (as asked for)")
+
+
+def test_evaluate_takes_no_pass_more_than_the_preflight_says_unless_it_is_asked_to(qvlm):
+    words = ("evaluate", "run", "--limit", "2", "--backend", "aer", "--shots", "9", "--json")
+    plain = qvlm(*words)
+    assert [one["metric"] for one in json.loads(plain.out)["metrics"]] == ["exact-match"]
+    assert "preflight" not in plain.err
+    asked = qvlm(*words, "--metric", "perplexity")
+    assert [one["metric"] for one in json.loads(asked.out)["metrics"]] == ["perplexity"]
+    assert "a pass more than qvlm preflight counts" in asked.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--metric blue", "unknown metric 'blue': did you mean 'bleu'?"),
+        ("--metric bleu,", "unknown metric ''"),
+        ("--metric vqa-accuracy", "at least 4 people to every question"),
+        (
+            "--metric bleu --caption-tokenizer jave",
+            "unknown tokenizer 'jave': did you mean 'java'?",
+        ),
+        ("--metric cider --limit 1", "'cider' needs at least 2 samples"),
+        ("--metric meteor", "metric 'meteor' needs Java, and there is no java on the PATH"),
+    ],
+)
+def test_metrics_that_can_not_be_are_refused_in_one_line(refused, monkeypatch, words, says):
+    monkeypatch.setenv("PATH", "")
+    assert says in refused("evaluate", "run", *words.split())
+
+
+def test_evaluate_says_that_answers_are_longer_than_what_is_generated(qvlm, monkeypatch):
+    words = ("evaluate", "run", "--limit", "10", "--metric", "exact-match")
+    assert "longer than" not in qvlm(*words).err
+    monkeypatch.setattr("qvlm_qiskit.evaluation.generate.MAX_NEW_TOKENS", 9)
+    assert "said of 2 of 10 samples is longer than the 9 tokens" in qvlm(*words).err
+
+
+def test_the_help_names_every_metric(qvlm):
+    said = " ".join(qvlm("evaluate", "--help").out.split()).replace("- ", "-")
+    assert [name for name in METRICS.own if name not in said] == []
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ OPTIONS = {
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
         "--method", "--max-age-days", "--optimization-level", "--layout-trials", "--device",
-        "--batch", "--seed", "--threads", "--json", "--data", "--columns", "--strict",
+        "--batch", "--metric", "--caption-tokenizer", "--seed", "--threads", "--json", "--data",
+        "--columns", "--strict",
     },
     "preflight": {
         "--backend", "--limit", "--batch", "--shots", "--precision", "--mitigation",
