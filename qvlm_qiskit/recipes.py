@@ -40,11 +40,16 @@ METRICS: Registry[Any] = Registry(
     first=("exact-match", "vqa-accuracy", "next-token-accuracy", "perplexity", "bleu"),
 )
 """Names of metrics; `qvlm_qiskit.evaluation.metrics.registry` says what a metric is."""
+SCHEDULES = (
+    "cosine", "linear", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt",
+)  # fmt: skip
+"""Learning rates over the steps, by transformers' names."""
 MOST_STEPS, MOST_SAMPLES = 10**9, 10**6
 """More is a slip of the hand; a million samples are made and encoded in an hour."""
 LATER = {
     "data": "digits", "vision_block": None, "text_block": None, "tokenizer": None,
-    "image_size": None,
+    "image_size": None, "schedule": "cosine", "clip": 1.0, "accumulate": 1,
+    "evaluate_every": None, "patience": None, "reports": "",
 }  # fmt: skip
 """Training options that version 0.1.0 did not have → what it did."""
 
@@ -88,6 +93,13 @@ class TrainingOptions:
         tokenizer: Folder or Hub name of a pretrained tokenizer; by default each word of the
             training data is a token.
         image_size: Side of the images in pixels; by default the recipe's.
+        schedule: Of the learning rate, one of `SCHEDULES`.
+        clip: Largest norm of a step's gradient.
+        accumulate: Batches of a step; their gradients' mean is taken.
+        evaluate_every: Steps between two losses on held-out samples; the weights with the lowest
+            are kept at the end.
+        patience: End the training after so many of them without a lower one.
+        reports: Names of transformers' reporters, joined by commas, such as "tensorboard".
     """
 
     recipe: str = "small"
@@ -105,6 +117,12 @@ class TrainingOptions:
     text_block: str | None = None
     tokenizer: str | None = None
     image_size: int | None = None
+    schedule: str = "cosine"
+    clip: float = 1.0
+    accumulate: int = 1
+    evaluate_every: int | None = None
+    patience: int | None = None
+    reports: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what can't be trained with.
@@ -112,14 +130,23 @@ class TrainingOptions:
         Raises:
             InputError: A number out of range, or an unknown name.
         """
-        for name in ("steps", "batch_size", "train_samples", "checkpoint_every"):
+        for name in ("steps", "batch_size", "train_samples", "checkpoint_every", "accumulate"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("evaluate_every", "patience"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise InputError(f"{name} must be at least 1, got {value}")
+        if self.patience is not None and self.evaluate_every is None:
+            raise InputError("patience counts evaluations: say evaluate_every too")
         for name, most in (("steps", MOST_STEPS), ("train_samples", MOST_SAMPLES)):
             if getattr(self, name) > most:
                 raise InputError(f"{name} must be at most {most:,}, got {getattr(self, name):,}")
         if not 0 < self.learning_rate < math.inf:
             raise InputError(f"learning_rate must be positive and finite, got {self.learning_rate}")
+        if not 0 < self.clip < math.inf:
+            raise InputError(f"clip must be positive and finite, got {self.clip}")
+        if self.schedule not in SCHEDULES:
+            raise UnknownNameError("schedule", self.schedule, SCHEDULES)
         check_recipe(self.recipe, self.blocks)
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed must be in 0 … 2³²-1, got {self.seed}")

@@ -45,7 +45,7 @@ CONTENTS = Contents(
     form=FORMAT,
     files=(
         "run.json", "history.json", "results.json", "report.html", "noise_study.json",
-        "samples/*.png", "model/*.safetensors", "model/*.json", "model/*.jinja",
+        "samples/*.png", "model/*.safetensors", "model/*.json", "model/*.jinja", "reports/**",
     ),
 )  # fmt: skip
 """Everything that qvlm writes into a run folder; a demo's and a study's parts are among it."""

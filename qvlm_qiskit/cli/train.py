@@ -81,6 +81,37 @@ class Recipe:
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1000
     batch_size: Annotated[int, typer.Option(help="Samples per step.")] = 64
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3
+    schedule: Annotated[
+        str,
+        typer.Option(
+            help="Of the learning rate: cosine, linear, constant, constant_with_warmup, "
+            "polynomial or inverse_sqrt."
+        ),
+    ] = "cosine"
+    clip: Annotated[float, typer.Option(help="Largest norm of a step's gradient.")] = 1.0
+    accumulate: Annotated[int, typer.Option(help="Batches of one step.")] = 1
+    evaluate_every: Annotated[
+        int | None,
+        typer.Option(
+            help="Steps between losses on the data's validation split; the weights with the "
+            "lowest are kept.",
+            show_default=False,
+        ),
+    ] = None
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            help="End the training after so many of them without a lower one.", show_default=False
+        ),
+    ] = None
+    report_to: Annotated[
+        str | None,
+        typer.Option(
+            help="Reporters of transformers, joined by commas, such as tensorboard (kept in "
+            "RUN/reports).",
+            show_default=False,
+        ),
+    ] = None
     train_samples: Annotated[
         int, typer.Option(help="Size of the training set, at most what the data has.")
     ] = 16000
@@ -348,6 +379,7 @@ def _options(
     from qvlm_qiskit.recipes import OF_THE_MODEL, TrainingOptions
 
     chosen, start = asdict(recipe), source.open()
+    chosen["reports"] = chosen.pop("report_to") or ""
     if (name := data.name()) is not None:
         chosen["data"] = name
     if start is None:

@@ -100,6 +100,27 @@ class Subject:
         check_length(rows, samples, self.most_tokens)
         return rows
 
+    def held_out(
+        self, processor: HybridVLMProcessor, track: Track = silent
+    ) -> EncodedSamples | None:
+        """The encoded samples whose loss is measured while it trains; None where none is.
+
+        As many as a fifth of the training samples at most.
+
+        Raises:
+            InputError: The data has no validation split.
+        """
+        options = self.options
+        if options.evaluate_every is None:
+            return None
+        if "validation" not in self.data.splits:
+            raise InputError(
+                f"{options.data} has no validation split, whose loss could be measured while it "
+                f"trains: it has {' and '.join(self.data.splits)}"
+            )
+        size = max(1, options.train_samples // 5)
+        return self.rows(processor, self.data.open("validation", size, options.seed, track), track)
+
     @property
     def most_tokens(self) -> int:
         """How many tokens the model reads at once."""
@@ -181,6 +202,11 @@ def data_facts(samples: Samples) -> dict[str, Any]:
     if not isinstance(samples, ReadSamples):
         return {}
     return {**samples.facts(), "questions": samples.questions()}
+
+
+def samples_digest(samples: Samples) -> dict[str, str]:
+    """What an interrupted training must find again, for samples that are read."""
+    return {"samples": samples.digest} if isinstance(samples, ReadSamples) else {}
 
 
 def check_length(rows: EncodedSamples, samples: Samples, most: int) -> None:

@@ -81,7 +81,7 @@ def clear(partial: Path) -> None:
 
 
 def check_resumed(partial: Path, now: dict[str, Any]) -> None:
-    """Refuse to go on with a training of other options."""
+    """Refuse to go on with a training of other options, or of other samples, once they are read."""
     record = partial / OPTIONS
     try:
         before = dict(json.loads(record.read_text(encoding="utf-8")))
@@ -89,6 +89,8 @@ def check_resumed(partial: Path, now: dict[str, Any]) -> None:
         raise RunFolderError(f"nothing to resume at {partial}: {OPTIONS} is damaged") from error
     # a training that an older release began
     before = {"backend": "statevector", **LATER, **before}
+    if "samples" not in now:
+        before.pop("samples", None)
     every = {**before, **now}
     changed = [f"{k}={before.get(k)}" for k in every if now.get(k) != before.get(k)]
     if changed:

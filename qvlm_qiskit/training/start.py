@@ -27,7 +27,7 @@ from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, Run, no_transformers_bars, write_run
 from qvlm_qiskit.training.machine import TrainingBackend, check_trainable, gradient_facts
-from qvlm_qiskit.training.models import Subject, Trains, data_facts
+from qvlm_qiskit.training.models import Subject, Trains, data_facts, samples_digest
 from qvlm_qiskit.training.place import (
     BOUGHT_FOR,
     OPTIONS,
@@ -39,11 +39,10 @@ from qvlm_qiskit.training.place import (
     partial_folder,
 )
 from qvlm_qiskit.training.step import StepsAhead, asking
-from qvlm_qiskit.training.trainer import BeforeStep, Log, StepTrainer, make_trainer
+from qvlm_qiskit.training.trainer import BeforeStep, Log, StepTrainer, make_trainer, reporters
 
 if TYPE_CHECKING:
     from qvlm_qiskit.backends import Backend
-    from qvlm_qiskit.data.sample import Samples
     from qvlm_qiskit.training.ledger import Ledger, Purchase
     from qvlm_qiskit.training.plan import TrainingPlan
 
@@ -94,16 +93,26 @@ def train(
     check_place(out, overwrite=overwrite, resume=resume)
     partial = partial_folder(out)
     subject = Subject.of(options, source, trains)
+    reporters(options)
     model, processor = subject.build()
-    samples = subject.samples(track)
-    rows = subject.rows(processor, samples, track)
     if backend is not None:
         check_trainable(model, backend, gradient, ledger)
-    elif ledger is not None:
+    if ledger is not None and (options.accumulate > 1 or options.evaluate_every is not None):
+        raise InputError(
+            "a ledger has one job for each batch that is trained on: neither accumulate nor "
+            "evaluate_every goes with it"
+        )
+    if backend is None and ledger is not None:
         raise InputError("a ledger keeps what a machine was asked: give the training a backend")
     with only_one(partial, out):
         check_folders(out, overwrite, resume)
-        asked = _asked(subject, samples, backend, gradient, ledger)
+        asked = _asked(subject, backend, gradient, ledger)
+        if resume:
+            check_resumed(partial, asked)
+        samples = subject.samples(track)
+        rows = subject.rows(processor, samples, track)
+        held_out = subject.held_out(processor, track)
+        asked.update(samples_digest(samples))
         if resume:
             check_resumed(partial, asked)
         elif ledger is None:
@@ -122,7 +131,9 @@ def train(
             started = time.perf_counter()
             with track("training", options.steps) as report:
                 log = Log(report, gradient)
-                trainer = make_trainer(model, rows, options, folder / "checkpoints", log)
+                trainer = make_trainer(
+                    model, rows, options, folder / "checkpoints", log, held_out=held_out
+                )
                 trainer.before_step = before_step
                 _run(trainer, last_checkpoint(folder / "checkpoints") if resume else None)
             history = log.columns(trainer)
@@ -227,7 +238,6 @@ def _purchase(
 
 def _asked(
     subject: Subject,
-    samples: Samples,
     backend: TrainingBackend | None,
     gradient: SampledGradient | None,
     ledger: Ledger | None,
@@ -238,6 +248,5 @@ def _asked(
         "backend": "statevector" if backend is None else backend.device_description(),
         **gradient_facts(gradient),
         **subject.facts(),
-        **({"samples": facts["digest"]} if (facts := data_facts(samples)) else {}),
         **({} if ledger is None else ledger.facts()),
     }

@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
 from torch import Tensor
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.integrations import TensorBoardCallback
+from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
 from qvlm_qiskit.basics.progress import Reporter
 from qvlm_qiskit.data.batch import EncodedSamples, collate
@@ -31,10 +34,19 @@ class StepTrainer(Trainer):  # type: ignore[misc]
     Attributes:
         before_step: Called before each step.
         exact: Makes the steps in place of what the layers run on, where that is only asked.
+        circuits: What the circuits' gradient was at the last logged step.
     """
 
     before_step: BeforeStep | None = None
     exact: BaseEstimatorV2 | None = None
+    circuits: Mapping[str, float] = MappingProxyType({})
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """What reporters and the history get: with the gates, and the circuits' gradient."""
+        if "loss" in logs:
+            gates = {f"gate_{name}": value for name, value in self.model.gate_values().items()}
+            logs = {**logs, **gates, **self.circuits}
+        super().log(logs, start_time)
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """The loss of a batch, once `before_step` has returned."""
@@ -51,6 +63,7 @@ def make_trainer(
     checkpoints: Path,
     log: Log,
     *,
+    held_out: EncodedSamples | None = None,
     saves: bool = True,
 ) -> StepTrainer:
     """A ``Trainer`` of a model on encoded samples, silent but for its log.
@@ -61,6 +74,7 @@ def make_trainer(
         options: Of the training.
         checkpoints: Folder of the checkpoints.
         log: Moves the bar and keeps the history.
+        held_out: Samples whose loss is measured while it trains.
         saves: Whether there are checkpoints.
     """
     warmup = options.steps // 10 if options.warmup_steps is None else options.warmup_steps
@@ -70,35 +84,101 @@ def make_trainer(
         per_device_train_batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         weight_decay=options.weight_decay,
-        lr_scheduler_type="cosine",
+        lr_scheduler_type=options.schedule,
         warmup_steps=warmup,
-        max_grad_norm=1.0,
+        max_grad_norm=options.clip,
+        gradient_accumulation_steps=options.accumulate,
         seed=options.seed,
         data_seed=options.seed,
         save_strategy="steps" if saves else "no",
-        save_steps=options.checkpoint_every,
         save_total_limit=1,
+        restore_callback_states_from_checkpoint=True,
         logging_steps=max(1, options.steps // 100),
         logging_nan_inf_filter=False,
-        report_to=[],
+        report_to=reporters(options),
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_drop_last=len(rows) >= options.batch_size,
         dataloader_pin_memory=torch.cuda.is_available(),
         use_cpu=not torch.cuda.is_available(),
         log_level="error",
+        **{"save_steps": options.checkpoint_every, **_evaluated(options, held_out, saves)},
     )
+    callbacks: list[TrainerCallback] = [log]
+    notes = CircuitNotes()
+    callbacks.append(notes)
+    if held_out is not None and options.patience is not None:
+        callbacks.append(EarlyStoppingCallback(options.patience))
     trainer = StepTrainer(
         model=model,
         args=arguments,
         train_dataset=rows,
+        eval_dataset=held_out,
         data_collator=collate,
-        callbacks=[log],
+        callbacks=callbacks,
     )
+    trainer.circuits = notes.found
     for callback in list(trainer.callback_handler.callbacks):
         if type(callback).__name__ == "PrinterCallback":  # our bar shows what it would print
             trainer.remove_callback(callback)
+        if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
+            callback.logging_dir = str(checkpoints.with_name("reports"))
     return trainer
+
+
+def reporters(options: TrainingOptions) -> list[str]:
+    """Names of the reporters of a training.
+
+    Raises:
+        InputError: One is unknown, or not installed.
+    """
+    names = [name.strip() for name in options.reports.split(",") if name.strip()]
+    try:
+        for reporter in get_reporting_integration_callbacks(names):
+            reporter()
+    except (ImportError, RuntimeError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise InputError(f"can't report to {', '.join(names)}: {said[:160]}") from error
+    return names
+
+
+class CircuitNotes(TrainerCallback):  # type: ignore[misc]
+    """Norm and variance of the gradient of all circuits' angles, clipped, at logged steps.
+
+    Attributes:
+        found: The last ones.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, float] = {}
+
+    def on_pre_optimizer_step(
+        self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any
+    ) -> None:
+        """Note them before the gradients are gone."""
+        if (state.global_step + 1) % state.logging_steps:
+            return
+        layers = model.quantum_layers.values()
+        parts = [g.flatten() for q in layers if (g := q.weight.grad) is not None]
+        if parts:
+            gradient = torch.cat(parts).double()
+            self.found["circuit_grad_norm"] = float(gradient.norm())
+            self.found["circuit_grad_variance"] = float(gradient.var(correction=0))
+
+
+def _evaluated(
+    options: TrainingOptions, held_out: EncodedSamples | None, saves: bool
+) -> dict[str, Any]:
+    """Arguments of a training whose loss on held-out samples decides what is kept."""
+    if held_out is None:
+        return {}
+    every = {"eval_strategy": "steps", "eval_steps": options.evaluate_every}
+    every["per_device_eval_batch_size"] = options.batch_size
+    if not saves:
+        return every
+    best = {"load_best_model_at_end": True, "metric_for_best_model": "loss"}
+    # the best weights are those of a checkpoint; the last one is kept beside
+    return {**every, **best, "greater_is_better": False, "save_steps": options.evaluate_every}
 
 
 class Log(TrainerCallback):  # type: ignore[misc]
@@ -128,6 +208,8 @@ class Log(TrainerCallback):  # type: ignore[misc]
         Raises:
             InputError: The loss is not finite.
         """
+        if "eval_loss" in logs:
+            self.note = f"held-out loss {logs['eval_loss']:.3f}"
         if "loss" not in logs:
             return
         if not math.isfinite(logs["loss"]):
@@ -135,12 +217,10 @@ class Log(TrainerCallback):  # type: ignore[misc]
                 f"the training diverged: the loss of step {state.global_step} is {logs['loss']}; "
                 f"try a lower learning rate than {args.learning_rate}"
             )
-        gates = {f"gate_{name}": value for name, value in model.gate_values().items()}
-        # log_history is saved with checkpoints, so the gates survive a resume
-        state.log_history[-1].update(gates)
         self.note = f"loss {logs['loss']:.3f}"
         if self.gradient is not None and self.gradient.prune:
             skipped = sum((q.skipped for q in model.quantum_layers.values()), Skipped()).fraction
+            # log_history is saved with checkpoints, so that it survives a resume
             state.log_history[-1]["skipped"] = skipped
             self.note += f", {100 * skipped:.0f} % of slopes skipped"
 
@@ -150,4 +230,9 @@ class Log(TrainerCallback):  # type: ignore[misc]
         names = ["step", "loss", "learning_rate"]
         names += [name for name in ("skipped",) if any(name in row for row in rows)]
         names += sorted({key for row in rows for key in row if key.startswith("gate_")})
-        return {name: [float(row[name]) for row in rows] for name in names}
+        columns = {name: [float(row[name]) for row in rows] for name in names}
+        held_out = [row for row in trainer.state.log_history if "eval_loss" in row]
+        if held_out:
+            columns["held_out_step"] = [float(row["step"]) for row in held_out]
+            columns["held_out_loss"] = [float(row["eval_loss"]) for row in held_out]
+        return columns

@@ -18,7 +18,8 @@ OPTIONS = {
         "--max-age-days", "--seed", "--threads", "--resume", "--overwrite", "--shots",
         "--gradient", "--prune", "--directions", "--from", "--train", "--store", "--blobs",
         "--store-group", "--budget-seconds", "--budget-executions", "--dry-run",
-        "--columns", "--strict", "--tokenizer", "--image-size",
+        "--columns", "--strict", "--tokenizer", "--image-size", "--schedule", "--clip",
+        "--accumulate", "--evaluate-every", "--patience", "--report-to",
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",

@@ -1,5 +1,6 @@
 """What a training makes of data that is read: tokenizers, memory, and data that changes."""
 
+import dataclasses
 import json
 
 import pytest
@@ -12,6 +13,7 @@ from qvlm_qiskit.data.batch import IGNORED, encode_training
 from qvlm_qiskit.data.registry import open_data
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import evaluate
+from qvlm_qiskit.evaluation.loss import answer_loss
 from qvlm_qiskit.model.processing import pretrained_tokenizer
 from qvlm_qiskit.training import TrainingOptions, build_model, train
 from tests.data import miniatures
@@ -102,3 +104,74 @@ def test_a_text_with_the_image_token_is_refused(place):
     samples = open_data(f"folder:{place}(ask=what is <image>?)", "train")
     with pytest.raises(InputError, match="'<image>' stands for the image"):
         encode_training(processor, samples)
+
+
+def test_the_weights_with_the_lowest_held_out_loss_are_kept(place, tmp_path):
+    """A rate at which the loss rises: the first evaluation is the best, and patience ends it."""
+    root = tmp_path / "fruit"
+    miniatures.image_folder(root, each=6, splits=("train", "val", "test"))
+    chosen = options(
+        root, evaluate_every=2, patience=2, learning_rate=0.5, schedule="constant", warmup_steps=0,
+        clip=100.0,
+    )  # fmt: skip
+    chosen = dataclasses.replace(chosen, steps=40)
+    run = train(chosen, tmp_path / "run")
+    history = run.history()
+    steps, losses = history["held_out_step"], history["held_out_loss"]
+    assert steps == [2.0 * i for i in range(1, len(steps) + 1)]
+    assert len(steps) == losses.index(min(losses)) + 1 + 2 < 20
+    held_out = open_data(f"folder:{root}", "validation")
+    assert answer_loss(run.model(), run.processor(), held_out) == pytest.approx(
+        min(losses), rel=1e-3
+    )
+
+
+def test_two_batches_of_a_step_are_one_of_twice_the_size(place, tmp_path):
+    """Without norms of batches, means of gradients are gradients of means."""
+    chosen = options(place, blocks="classical", clip=1e9)
+    halves = dataclasses.replace(chosen, accumulate=2, batch_size=4)
+    whole = dataclasses.replace(chosen, batch_size=8)
+    runs = [train(o, tmp_path / n) for o, n in ((halves, "halves"), (whole, "whole"))]
+    first, second = (dict(run.model().named_parameters()) for run in runs)
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], rtol=1e-3, atol=1e-5)
+
+
+def test_reports_have_losses_gates_and_the_circuits_gradient(place, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = train(options(place, reports="tensorboard"), tmp_path / "run")
+    found = EventAccumulator(str(run.path / "reports")).Reload().Tags()["scalars"]
+    for name in ("loss", "grad_norm", "gate_qcnn", "circuit_grad_norm", "circuit_grad_variance"):
+        assert f"train/{name}" in found
+
+
+@pytest.mark.parametrize(
+    ("others", "error", "said"),
+    [
+        ({"evaluate_every": 1}, InputError, "has no validation split"),
+        ({"reports": "tensorbord"}, InputError, "can't report to tensorbord"),
+    ],
+)
+def test_what_can_not_be_done_is_said_before_it_begins(place, tmp_path, others, error, said):
+    with pytest.raises(error, match=said):
+        train(options(place, **others), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ({"patience": 1}, "say evaluate_every too"),
+        ({"patience": 0, "evaluate_every": 1}, "patience must be at least 1"),
+        ({"evaluate_every": 0}, "evaluate_every must be at least 1"),
+        ({"accumulate": 0}, "accumulate must be at least 1"),
+        ({"clip": 0.0}, "clip must be positive"),
+        ({"clip": float("nan")}, "clip must be positive"),
+        ({"schedule": "cosin"}, "did you mean 'cosine'"),
+    ],
+)
+def test_options_of_the_trainer_are_checked(others, said):
+    with pytest.raises(InputError, match=said):
+        TrainingOptions(**others)

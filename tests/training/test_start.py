@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from qvlm_qiskit import __version__
 from qvlm_qiskit.errors import InputError, QVLMError, RunFolderError, UnknownNameError
+from qvlm_qiskit.recipes import LATER
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.training import TrainingOptions, build_model, train
 
@@ -286,7 +287,7 @@ def test_a_training_that_version_0_1_0_began_is_gone_on_with(place, short):
     """It knew neither data sets, blocks by name, nor noise."""
     record = place.with_name("run.partial") / "options.json"
     options = json.loads(record.read_text())
-    for later in ("data", "vision_block", "text_block", "backend"):
+    for later in (*LATER, "backend"):
         del options[later]
     record.write_text(json.dumps(options))
     run = train(SHORT, place, resume=True)
@@ -294,7 +295,7 @@ def test_a_training_that_version_0_1_0_began_is_gone_on_with(place, short):
 
 
 def test_what_tells_trainings_apart_is_as_it_was_in_version_0_1_0():
-    later = {"data", "vision_block", "text_block"}
+    later = set(LATER)
     assert set(SHORT.facts()) == {f.name for f in dataclasses.fields(SHORT)} - later
     named = dataclasses.replace(SHORT, text_block="paqm")
     assert named.facts() == {**SHORT.facts(), "text_block": "paqm"}
