@@ -73,16 +73,8 @@ class Fragment:
     ends: Mapping[int, int]
 
 
-def places_of(circuit: QuantumCircuit, at: Sequence[Any]) -> list[Place]:
-    """Where a circuit is to be cut: where it is said, and at its markers.
-
-    Args:
-        circuit: With or without ``CutWire`` markers.
-        at: Pairs (qubit, index of ``circuit.data``).
-
-    Raises:
-        InputError: No pairs of such numbers, or nothing to cut.
-    """
+def _places(circuit: QuantumCircuit, at: Sequence[Any]) -> list[Place]:
+    """Where a circuit is to be cut: where it is said, and at its markers."""
     marked = [
         Place(circuit.find_bit(item.qubits[0]).index, index)
         for index, item in enumerate(circuit.data)
@@ -113,27 +105,12 @@ def _place(circuit: QuantumCircuit, given: Any) -> Place:
     return Place(qubit, index)
 
 
-def fragments_of(circuit: QuantumCircuit, places: Sequence[Place]) -> list[Fragment]:
-    """Cut a circuit.
-
-    Args:
-        circuit: Measures nothing.
-        places: At least one.
-
-    Returns:
-        Fragments in the order of their first operations; qubits that nothing acts on are in none.
-
-    Raises:
-        InputError: A cut that does not separate, or with nothing before or behind it.
-        CircuitError: Something in the circuit can't be cut.
-    """
-    return _Cutting(circuit, places).fragments()
-
-
-class _Cutting:
+class Cutting:
     """Stretches of qubits, counted from the start of each, and what connects them.
 
     Attributes:
+        circuit: What is cut.
+        places: Where.
         steps: The circuit's operations.
         nodes: For every step, the stretches that it acts on.
         above: Of every cut, the stretch that it ends; the next one of that qubit follows.
@@ -141,15 +118,27 @@ class _Cutting:
         number: Of their nodes.
     """
 
-    def __init__(self, circuit: QuantumCircuit, places: Sequence[Place]) -> None:
-        self.circuit, self.places = circuit, places
+    def __init__(self, circuit: QuantumCircuit, at: Sequence[Any] = ()) -> None:
+        """Find out what the cuts separate.
+
+        Args:
+            circuit: With or without ``CutWire`` markers, which are cut too.
+            at: Pairs (qubit, index of ``circuit.data``).
+
+        Raises:
+            InputError: Nothing to cut, a place that does not exist, a cut that does not separate,
+                or one with nothing before or behind it.
+            CircuitError: Something in the circuit can't be cut.
+        """
+        self.circuit = circuit
         self.steps = list(_steps(circuit))
+        self.places = _places(circuit, at)
         self.graph = rx.PyGraph()
         self.number: dict[tuple[int, int], int] = {}
         by_qubit: dict[int, list[int]] = defaultdict(list)
-        for cut, place in enumerate(places):
+        for cut, place in enumerate(self.places):
             by_qubit[place.qubit].append(cut)
-        cuts_of = {q: [places[cut].instruction for cut in cuts] for q, cuts in by_qubit.items()}
+        cuts_of = {q: [self.places[c].instruction for c in cuts] for q, cuts in by_qubit.items()}
         self.nodes = [
             [(q, bisect_right(cuts_of.get(q, ()), step.instruction)) for q in step.qubits]
             for step in self.steps
@@ -198,7 +187,10 @@ class _Cutting:
         )
 
     def fragments(self) -> list[Fragment]:
-        """The connected stretches, each as a circuit."""
+        """The connected stretches, each as a circuit, in the order of their first operations.
+
+        Qubits that nothing acts on are in none.
+        """
         home: dict[tuple[int, int], int] = {}
         for piece, component in enumerate(rx.connected_components(self.graph)):
             home.update(dict.fromkeys((self.graph[i] for i in component), piece))

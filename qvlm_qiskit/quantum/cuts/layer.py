@@ -15,7 +15,7 @@ from qiskit_machine_learning.neural_networks import EstimatorQNN, SamplerQNN
 from torch import Tensor
 
 from qvlm_qiskit.errors import CapacityError, CircuitError
-from qvlm_qiskit.quantum.cuts.fragments import Fragment, Place, fragments_of, places_of
+from qvlm_qiskit.quantum.cuts.fragments import Cutting, Fragment, Place
 from qvlm_qiskit.quantum.cuts.reconstruction import preparations, reconstruction
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import widened
@@ -35,7 +35,7 @@ MAX_CUTS = 10
 """Of one fragment: 4^10 values for every sample and string."""
 
 SAMPLING = 16
-"""How many times the shots one cut may take for the same standard error: (Σ|coefficient|)²."""
+"""How many times the shots one cut may take, in all circuits, for the same bound on the error."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class CutOverhead:
         qubits: Of every fragment that is run.
         rows: For every one, rows of parameter values for each sample; 1 without a cut.
         observables: For every one, Pauli strings that are read from each row.
-        sampling: How many times the shots may be needed for the same standard error.
+        sampling: How many times the shots of the whole circuit, added up over all circuits, bound
+            the standard error of a Pauli string's value as before.
     """
 
     cuts: int
@@ -62,7 +63,7 @@ class CutOverhead:
         return (
             f"{wires}: {len(self.qubits)} fragments of {_listed(self.qubits)} qubits, "
             f"{_listed(self.rows)} rows for each sample instead of 1, and up to "
-            f"{self.sampling:,} times the shots for the same standard error"
+            f"{self.sampling:,} times the shots for the same bound on the standard error"
         )
 
 
@@ -142,9 +143,8 @@ class CutLayer(QuantumLayer):
                 "the fragments of a cut circuit are differentiated one by one: leave out the "
                 "network's gradient"
             )
-        circuit = network.circuit
-        self._places = places_of(circuit, at)
-        fragments = fragments_of(circuit, self._places)
+        cutting = Cutting(network.circuit, at)
+        self._places, fragments = cutting.places, cutting.fragments()
         _check_cuts(fragments)
         self._whole = reconstruction(fragments, [as_pauli_sum(o) for o in network.observables])
         self._pieces = {

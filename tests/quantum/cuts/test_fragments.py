@@ -6,7 +6,7 @@ from qiskit.circuit import Gate, Parameter
 
 from qvlm_qiskit.errors import CapacityError, CircuitError, InputError
 from qvlm_qiskit.quantum import AmplitudeEncoding, HamiltonianEvolution, cut_layer, make_qnn
-from qvlm_qiskit.quantum.cuts.fragments import fragments_of, places_of
+from qvlm_qiskit.quantum.cuts.fragments import Cutting
 
 
 def chain(qubits=4):
@@ -22,7 +22,7 @@ def marked(circuit, qubit):
 
 
 def widths(circuit, at=()):
-    return [one.circuit.num_qubits for one in fragments_of(circuit, places_of(circuit, at))]
+    return [one.circuit.num_qubits for one in Cutting(circuit, at).fragments()]
 
 
 def test_cuts_by_place_and_by_marker():
