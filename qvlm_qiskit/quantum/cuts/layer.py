@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit_machine_learning.neural_networks import EstimatorQNN, SamplerQNN
 from torch import Tensor
 
-from qvlm_qiskit.errors import CapacityError, CircuitError
+from qvlm_qiskit.errors import CapacityError, CircuitError, JobPending
 from qvlm_qiskit.quantum.cuts.fragments import Cutting, Fragment, Place
 from qvlm_qiskit.quantum.cuts.reconstruction import preparations, reconstruction
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
@@ -194,6 +194,7 @@ class CutLayer(QuantumLayer):
 
         Raises:
             InputError: There are features.
+            JobPending: A machine's jobs are not answered; those of all fragments have been sent.
         """
         if features is not None:
             raise LayerInputError(
@@ -201,10 +202,9 @@ class CutLayer(QuantumLayer):
                 "amplitude_angles(features)"
             )
         given = widened(self._without_cut_gradient(rows))
-        found = {
-            number: self._lent(piece).values(piece.rows_of(given), piece.weights_of(weight))
-            for number, piece in self._pieces.items()
-        }
+        found = self._answers(
+            lambda layer, piece: layer.values(piece.rows_of(given), piece.weights_of(weight))
+        )
         values = self._outputs_of(self._whole(found, given)).to(rows.dtype)
         return kept_in_graph(values, *self._unread(given, weight))
 
@@ -219,10 +219,11 @@ class CutLayer(QuantumLayer):
             ``(B, n_observables)``.
         """
         given, shared = torch.as_tensor(rows), torch.as_tensor(weight)
-        found = {}
-        for number, piece in self._pieces.items():
-            own = piece.rows_of(given).numpy(), piece.weights_of(shared).numpy()
-            found[number] = torch.as_tensor(self._lent(piece).evaluate_rows(*own))
+        found = self._answers(
+            lambda layer, piece: torch.as_tensor(
+                layer.evaluate_rows(piece.rows_of(given).numpy(), piece.weights_of(shared).numpy())
+            )
+        )
         values: Array = self._whole(found, given).numpy()
         return values
 
@@ -241,6 +242,23 @@ class CutLayer(QuantumLayer):
         lent = [self._lent(piece) for piece in self._pieces.values()]
         engines = [layer.differentiable_engine(per_row) for layer in lent]
         return None if None in engines else next(iter(engines), None)
+
+    def _answers(self, ask: Callable[[QuantumLayer, Piece], Tensor]) -> dict[int, Tensor]:
+        """What every fragment answers.
+
+        Raises:
+            JobPending: Jobs are not answered; those of all fragments have been sent then.
+        """
+        found: dict[int, Tensor] = {}
+        waiting: list[JobPending] = []
+        for number, piece in self._pieces.items():
+            try:
+                found[number] = ask(self._lent(piece), piece)
+            except JobPending as pending:
+                waiting.append(pending)
+        if waiting:
+            raise JobPending(str(waiting[0]), [s for each in waiting for s in each.submissions])
+        return found
 
     def _outputs_of(self, values: Tensor) -> Tensor:
         network = self.neural_network

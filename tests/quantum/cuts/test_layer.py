@@ -12,7 +12,7 @@ from qiskit.primitives import StatevectorEstimator
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.errors import CircuitError, InputError
+from qvlm_qiskit.errors import CircuitError, InputError, JobPending
 from qvlm_qiskit.quantum import (
     AmplitudeEncoding,
     HamiltonianEvolution,
@@ -260,6 +260,22 @@ def test_a_step_is_asked_ahead_in_one_call(counting_statevector):
     assert len(counting_statevector.calls) == 1
     (expected,) = torch.autograd.grad(whole(rows).square().sum(), whole.weight)
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+
+
+class Pending(StatevectorEstimator):
+    """Has answered nothing yet."""
+
+    def run(self, pubs, *, precision=None):
+        raise JobPending("1 job is not finished", [pubs[0][0].name])
+
+
+def test_the_jobs_of_all_fragments_are_sent_before_one_is_waited_for():
+    network, at = two_fragments()
+    cut = cut_layer(network, [at])
+    with cut.run_on(Pending()), pytest.raises(JobPending, match="not finished") as found:
+        cut(uniform(2, 5))
+    names = tuple(one.circuit.name for one in cut.fragments)
+    assert found.value.submissions == names and len(names) == 2
 
 
 def test_preflight_counts_the_fragments_and_says_what_they_cost():
