@@ -21,6 +21,7 @@ from qvlm_qiskit.quantum import (
     cut_layer,
     make_qnn,
 )
+from qvlm_qiskit.quantum.cuts.reconstruction import CORNERS
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.quantum.operators import layer_values
 from tests.quantum.cuts.cut_circuits import brick, random_cut, two_fragments
@@ -108,6 +109,16 @@ def test_the_dtype_is_that_of_the_inputs(dtype):
     torch.testing.assert_close(
         values, whole(rows), atol=1e-2 if dtype.itemsize == 2 else 1e-5, rtol=0
     )
+
+
+def test_preparations_are_not_rounded_to_half_precision(counting_statevector):
+    network, at = two_fragments()
+    cut = cut_layer(network, [at])
+    with cut.run_on(counting_statevector), torch.no_grad():
+        cut(uniform(1, 5).to(torch.bfloat16))
+    *_, (below, _) = counting_statevector.calls
+    (sent,) = below[0][2].data.values()
+    np.testing.assert_allclose(sent[:, :2], CORNERS, atol=1e-6)
 
 
 def test_probabilities():
