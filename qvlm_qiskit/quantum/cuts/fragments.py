@@ -73,14 +73,16 @@ class Fragment:
     ends: Mapping[int, int]
 
 
-def _places(circuit: QuantumCircuit, at: Sequence[Any]) -> list[Place]:
+def _places(circuit: QuantumCircuit, at: Any) -> list[Place]:
     """Where a circuit is to be cut: where it is said, and at its markers."""
     marked = [
         Place(circuit.find_bit(item.qubits[0]).index, index)
         for index, item in enumerate(circuit.data)
         if item.name == MARKER
     ]
-    places = sorted((*marked, *(_place(circuit, one) for one in at)), key=lambda p: p.instruction)
+    given = at if isinstance(at, Iterable) else [at]
+    asked = [_place(circuit, one) for one in given]
+    places = sorted([*marked, *asked], key=lambda place: place.instruction)
     if not places:
         raise InputError(
             "there is no wire to cut: say at=[(qubit, index of circuit.data), …], or put markers "
@@ -127,7 +129,7 @@ class Cutting:
 
         Raises:
             InputError: Nothing to cut, a place that does not exist, a cut that does not separate,
-                or one with nothing before or behind it.
+                or one with nothing before or after it.
             CircuitError: Something in the circuit can't be cut.
         """
         self.circuit = circuit
@@ -162,7 +164,7 @@ class Cutting:
     def _check(self, cuts_of: Mapping[int, Sequence[int]]) -> None:
         for cut, place in enumerate(self.places):
             qubit, part = self.above[cut]
-            for side, there in ((part, "before"), (part + 1, "behind")):
+            for side, there in ((part, "before"), (part + 1, "after")):
                 if (qubit, side) in self.number:
                     continue
                 if 0 < side < len(cuts_of[qubit]):

@@ -91,11 +91,12 @@ def gate_cut():
 WRONG = {
     "no cut": (chain(), [], InputError, "no wire to cut: say at="),
     "no pair": (chain(), [1], InputError, "a cut is a pair .* got 1"),
+    "no list": (chain(), 2, InputError, "a cut is a pair .* got 2"),
     "no number": (chain(), [(0, "a")], InputError, "a cut is a pair"),
     "no such qubit": (chain(), [(4, 1)], InputError, "qubits 0 to 3, not 4"),
     "no such place": (chain(), [(1, 3)], InputError, "instructions 0 to 2, not 3"),
     "before": (chain(), [(2, 1)], InputError, r"cut \(2, 1\): nothing acts on qubit 2 before it"),
-    "behind": (chain(), [(0, 1)], InputError, "nothing acts on qubit 0 behind it"),
+    "after": (chain(), [(0, 1)], InputError, "nothing acts on qubit 0 after it"),
     "twice": (chain(), [(1, 1), (1, 1)], InputError, "qubit 1 is cut twice at one place"),
     "joined": (
         chain(3).compose(chain(3)), [(1, 1)], InputError,
