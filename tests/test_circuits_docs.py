@@ -13,6 +13,7 @@ SHAPES = {
     "Weights for groups, and for every sample": "[8, 4, 1] [8, 1]",
     "Exponentials of Hamiltonians": "[5, 2]",
     "Measurements in the middle": "[5, 1]",
+    "Wires that are cut": "[5, 8]",
     "More qubits than a state holds": "[3, 100]",
 }
 

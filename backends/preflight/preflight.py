@@ -47,7 +47,7 @@ class BlockReport:
         depth: Depth of the compiled circuit.
         duration_us: Critical path with the readout, in µs; None where durations are not stated.
         success_probability: That neither a gate nor the readout errs; None where not stated.
-        advice: What is wrong with it there, and what to use instead.
+        advice: What is wrong with it there, and what to use instead; what its cuts cost.
         refused: Why it can't be compiled, or None.
     """
 
@@ -204,10 +204,11 @@ def _block_report(backend: Machine, block: AskedCircuit, calls: Sequence[Call]) 
         "parameters": block.circuit.num_parameters,
         "observables": block.observables.size,
     }
+    notes = (block.note,) if block.note else ()
     try:
         compiled = backend.compile(_defined(block, calls), block.observables)
     except QVLMError as ex:
-        return BlockReport(**known, refused=str(ex))
+        return BlockReport(**known, advice=notes, refused=str(ex))
     return BlockReport(
         **known,
         layout=tuple(int(qubit) for qubit in compiled.layout),
@@ -215,7 +216,7 @@ def _block_report(backend: Machine, block: AskedCircuit, calls: Sequence[Call]) 
         depth=compiled.depth,
         duration_us=_duration_us(backend, compiled),
         success_probability=compiled.success_probability,
-        advice=tuple(advice(block.circuit, compiled)),
+        advice=(*notes, *advice(block.circuit, compiled)),
     )
 
 

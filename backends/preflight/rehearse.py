@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -30,6 +30,30 @@ class Layer(Protocol):
         ...
 
 
+class Overhead(Protocol):
+    """What cutting a circuit costs; its text says it in one sentence."""
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """For every fragment, rows of parameter values for each sample."""
+        ...
+
+
+@runtime_checkable
+class CutLayer(Layer, Protocol):
+    """A layer whose circuit is run as fragments, such as ``qvlm_qiskit.quantum.CutLayer``."""
+
+    @property
+    def fragments(self) -> tuple[Any, ...]:
+        """The fragments' networks."""
+        ...
+
+    @property
+    def overhead(self) -> Overhead:
+        """What cutting costs."""
+        ...
+
+
 @runtime_checkable
 class Model(Protocol):
     """A model with quantum layers, such as ``HybridVLM``."""
@@ -48,18 +72,22 @@ class AskedCircuit:
         name: The layer's name in its model, or the circuit's.
         circuit: As written, not compiled.
         observables: All that are read for every row, ``(n, 1)``.
+        rows: Rows of parameter values for each sample: more than one below a cut.
+        note: What else is to be said of it.
     """
 
     name: str
     circuit: QuantumCircuit
     observables: ObservablesArray
+    rows: int = 1
+    note: str = ""
 
-    def call(self, rows: int) -> Call:
-        """One call with so many different rows of parameter values.
+    def call(self, samples: int) -> Call:
+        """One call with so many different samples.
 
-        They are zero, unless the circuit is defined only with values: then they are any.
+        Their values are zero, unless the circuit is defined only with values: then they are any.
         """
-        shape = rows, self.circuit.num_parameters
+        shape = samples * self.rows, self.circuit.num_parameters
         late = needs_values(self.circuit)
         values = np.random.default_rng(0).uniform(0.1, 1.0, shape) if late else np.zeros(shape)
         pub = EstimatorPub.coerce((self.circuit, self.observables, values))
@@ -75,9 +103,10 @@ def blocks_of(subject: Any) -> list[AskedCircuit]:
         InputError: Anything else, or nothing to run.
     """
     if isinstance(subject, Model):
-        found = [_layer_block(name, layer) for name, layer in subject.quantum_layers.items()]
+        layers = subject.quantum_layers.items()
+        found = [block for name, layer in layers for block in _layer_blocks(name, layer)]
     elif isinstance(subject, Layer):
-        found = [_layer_block(subject.neural_network.circuit.name, subject)]
+        found = _layer_blocks(subject.neural_network.circuit.name, subject)
     elif isinstance(subject, Mapping):
         found = [_circuit_block(name, *_pair(name, pair)) for name, pair in subject.items()]
     else:
@@ -117,7 +146,8 @@ def rehearse(subject: Any, batch: Any, exact: BaseEstimatorV2) -> list[Call]:
     calls: list[Call] = []
     with ExitStack() as stack:
         for name, layer in layers.items():
-            stack.enter_context(layer.run_on(_TakingNotes(name, calls, exact)))
+            names = {block.circuit.name: block.name for block in _layer_blocks(name, layer)}
+            stack.enter_context(layer.run_on(_TakingNotes(name, names, calls, exact)))
         _run(subject, batch)
     return calls
 
@@ -132,15 +162,19 @@ def exact_estimator() -> BaseEstimatorV2:
 class _TakingNotes(BaseEstimatorV2):
     """Answers exactly, and remembers what it was asked."""
 
-    def __init__(self, block: str, calls: list[Call], exact: BaseEstimatorV2) -> None:
+    def __init__(
+        self, block: str, names: Mapping[str, str], calls: list[Call], exact: BaseEstimatorV2
+    ) -> None:
         self.block = block
+        self.names = names
         self.calls = calls
         self.exact = exact
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> Any:
         """Evaluate the pubs without sampling."""
         coerced = tuple(EstimatorPub.coerce(pub, precision) for pub in pubs)
-        self.calls.append(Call(coerced, self.block))
+        asked = coerced[0].circuit.name if coerced else ""
+        self.calls.append(Call(coerced, self.names.get(asked, self.block)))
         return self.exact.run(
             [(pub.circuit, pub.observables, pub.parameter_values) for pub in coerced]
         )
@@ -155,9 +189,18 @@ def _run(subject: Callable[..., Any] | Any, batch: Any) -> None:
         subject(batch)
 
 
-def _layer_block(name: str, layer: Layer) -> AskedCircuit:
-    network = layer.neural_network
-    return _circuit_block(name, network.circuit, network.observables)
+def _layer_blocks(name: str, layer: Layer) -> list[AskedCircuit]:
+    """A layer's circuit, or its fragments."""
+    if not isinstance(layer, CutLayer):
+        network = layer.neural_network
+        return [_circuit_block(name, network.circuit, network.observables)]
+    count, overhead = len(layer.fragments), layer.overhead
+    found = []
+    for i, (network, rows) in enumerate(zip(layer.fragments, overhead.rows, strict=True)):
+        own = f"{name}, fragment {i + 1} of {count}"
+        block = _circuit_block(own, network.circuit, network.observables)
+        found.append(replace(block, rows=rows, note="" if i else str(overhead)))
+    return found
 
 
 def _circuit_block(name: str, circuit: QuantumCircuit, observables: Any) -> AskedCircuit:

@@ -14,8 +14,9 @@ from qiskit.primitives.base import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPubLike
 
 from qvlm_qiskit.data.batch import PromptBatch
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLM
-from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator
+from qvlm_qiskit.quantum import CutLayer, QuantumLayer, TorchEstimator
 from qvlm_qiskit.quantum.machines import EstimatorSource
 
 Rows = npt.NDArray[np.float64]
@@ -54,7 +55,16 @@ def capture_rows(model: HybridVLM, batch: PromptBatch, limit: int) -> dict[str, 
     Returns:
         Per layer name, ``(rows, n_inputs)`` angles in radians; where weights are not the layer's
         one vector, ``(rows, n_inputs + n_weights)``.
+
+    Raises:
+        InputError: A layer's wires are cut, so that it sends rows of fragments.
     """
+    for name, layer in model.quantum_layers.items():
+        if isinstance(layer, CutLayer):
+            raise InputError(
+                f"{name} runs as fragments, whose rows are not those of its circuit: compare the "
+                "values of a layer without cuts"
+            )
     listeners = {name: _Listening(layer) for name, layer in model.quantum_layers.items()}
     with ExitStack() as stack, torch.inference_mode():
         for name, layer in model.quantum_layers.items():

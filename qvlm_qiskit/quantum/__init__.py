@@ -6,13 +6,15 @@ no observable sees, → passes), :mod:`statevector` (angles and passes → expec
 on the CPU, in torch operations elsewhere), :mod:`estimator` (the engine as a Qiskit primitive),
 :mod:`layer` (everything as one ``torch.nn.Module``) and :mod:`gradients` (for other estimators).
 
-Beside expectation values, :mod:`readings`: probabilities, samples, states, fidelities.
+Beside expectation values, :mod:`readings`: probabilities, samples, states, fidelities. Circuits
+whose wires are cut: :mod:`cuts`.
 
 Under noise: :mod:`noise` (what a noise description has to answer) and :mod:`density` (ISA circuit
 and noise → real matrices → states of Pauli components → bases, readout error, shots).
 """
 
 from qvlm_qiskit.quantum.circuits import make_qnn, variational_layer, z_observables
+from qvlm_qiskit.quantum.cuts.layer import CutLayer, CutOverhead, cut_layer
 from qvlm_qiskit.quantum.encoding import (
     AmplitudeEncoding,
     amplitude_angles,
@@ -29,6 +31,8 @@ from qvlm_qiskit.quantum.readings.final_states import states
 __all__ = [
     "AmplitudeEncoding",
     "BatchedEstimatorGradient",
+    "CutLayer",
+    "CutOverhead",
     "FidelityKernel",
     "HamiltonianEvolution",
     "KernelMatrix",
@@ -37,6 +41,7 @@ __all__ = [
     "TorchEstimator",
     "amplitude_angles",
     "amplitudes_from_angles",
+    "cut_layer",
     "fidelity_kernel",
     "make_qnn",
     "run_on",

@@ -1,15 +1,19 @@
 import json
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from qiskit import QuantumCircuit
 from qiskit.primitives import StatevectorEstimator
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.data import encode_prompts
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import capture_rows, expectation_errors
+from qvlm_qiskit.quantum import cut_layer, make_qnn
 from qvlm_qiskit.training import TrainingOptions, build_model
 
 LIMIT = 15
@@ -162,3 +166,12 @@ def test_a_model_without_circuits_has_none_to_compare(samples):
     batch = encode_prompts(processor, [samples[0].image], [samples[0].question])
     assert capture_rows(plain, batch, 5) == {}
     assert expectation_errors(plain, {}, open_backend("aer")) == []
+
+
+def test_a_layer_whose_wires_are_cut_is_refused(batch):
+    circuit = QuantumCircuit(3)
+    circuit.cx(0, 1)
+    circuit.cx(1, 2)
+    model = SimpleNamespace(quantum_layers={"cut": cut_layer(make_qnn(circuit, [], []), [(1, 1)])})
+    with pytest.raises(InputError, match="cut runs as fragments"):
+        capture_rows(model, batch, 1)

@@ -231,7 +231,9 @@ def jacobians(
         return first, second
     circuit, observables = network.circuit, list(network.observables)
     inputs, weights = list(network.input_params), list(network.weight_params)
-    wanted = [*(inputs if by_inputs else []), *(weights if by_weights else [])]
+    # of a fragment, what is prepared where a wire was cut
+    constant = getattr(network, "constant_inputs", 0)
+    wanted = [*(inputs[constant:] if by_inputs else []), *(weights if by_weights else [])]
     values = joined_arrays(rows, weight)
     place = {parameter: i for i, parameter in enumerate([*inputs, *weights])}
     values = values[:, [place[p] for p in circuit.parameters]]
@@ -248,6 +250,9 @@ def jacobians(
         np.asarray(part, dtype=np.float64).reshape(shape).swapaxes(0, 1)
         for part in (result.gradients, result.variances)
     )
+    if by_inputs and constant:
+        none = np.zeros((*found.shape[:-1], constant))
+        found, spread = (np.concatenate([none, part], axis=-1) for part in (found, spread))
     split = len(inputs) if by_inputs else 0
     return (
         Jacobian(found[..., :split], spread[..., :split]) if by_inputs else None,

@@ -139,7 +139,9 @@ class ReadingExecutor:
     ) -> tuple[Array, Array, Array]:
         """See :meth:`CpuExecutor.gradient`."""
         split = self._split(states)
-        seeds = torch.from_numpy(tiled(grad, len(states), split.shape[-1]))
+        # before version 2.1, NumPy's views of tensors are read-only
+        tiles = np.require(tiled(grad, len(states), split.shape[-1]), requirements="W")
+        seeds = torch.from_numpy(tiles)
         lambdas = self.reading.backward(seeds, split).reshape(states.shape).numpy()
         batch = len(grad)
         return self.inner.gradient_of_states(lambdas, states, saved, batch, with_amplitudes)
