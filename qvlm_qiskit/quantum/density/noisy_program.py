@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from qiskit import QuantumCircuit
 
 from qvlm_qiskit.basics.pauli_transfer import Ptm, unitary_ptm
 from qvlm_qiskit.errors import CapacityError, CircuitError
+from qvlm_qiskit.quantum.density.lifetimes import narrow_order
 from qvlm_qiskit.quantum.density.superoperators import rotation_ptm
 from qvlm_qiskit.quantum.noise import IdleNoise, Measurements, NoiseChannels
 from qvlm_qiskit.quantum.program.angles import AngleTable
@@ -119,6 +120,17 @@ def compile_noisy(
         for places, ptm in channels:
             steps.append(NoisyStep(tuple(position[q] for q in places), np.asarray(ptm)[None]))
     return NoisyProgram(len(active), circuit.num_qubits, active, tuple(steps), table, noise)
+
+
+def narrowed(program: NoisyProgram, read: Collection[int]) -> NoisyProgram:
+    """The steps that some qubits depend on, in an order whose states are small.
+
+    Args:
+        program: The circuit.
+        read: Active qubits.
+    """
+    order = narrow_order([step.qubits for step in program.steps], read)
+    return replace(program, steps=tuple(program.steps[index] for index in order))
 
 
 def check_density_qubits(count: int, what: str = "the circuit") -> None:

@@ -47,7 +47,7 @@ class MeasuredGroup:
     idle: tuple[float, ...]
     weights: Floats
 
-    def strings(self, state: Tensor, constant: Constant) -> Tensor:
+    def strings(self, state: Tensor, constant: Constant, qubits: Sequence[int]) -> Tensor:
         """Means of the products of measured values, ``(B or 1, 2**m)``.
 
         Bit i of the index is the i-th measured qubit.
@@ -55,10 +55,11 @@ class MeasuredGroup:
         Args:
             state: ``(B or 1, 4**n)``.
             constant: Makes a tensor of an array, with a name to keep it by.
+            qubits: Of its n digits, least significant first; ascending.
         """
         rows = state.shape[0]
-        for qubit, reading in enumerate(self.readings):
-            matrix = constant(("reading", id(self), qubit), reading, state)
+        for qubit in qubits:
+            matrix = constant(("reading", id(self), qubit), self.readings[qubit], state)
             state = state.reshape(rows, -1, 4) @ matrix.T
             state = state.transpose(1, 2)
         strings = state.reshape(rows, -1)
@@ -93,6 +94,12 @@ def measured_groups(
         groups.append(({}, []))
     groups[0][1].append(())
     return [_group(program, basis, members, terms, len(observables)) for basis, members in groups]
+
+
+def qubits_read(groups: Sequence[MeasuredGroup]) -> list[int]:
+    """Active qubits that are measured in some group."""
+    measured = ((q for q, rows in enumerate(g.readings) if len(rows) == 2) for g in groups)
+    return sorted({qubit for qubits in measured for qubit in qubits})
 
 
 def read_components(
