@@ -20,11 +20,7 @@ from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.basics.pauli_transfer import Ptm
 from qvlm_qiskit.errors import CapacityError
 from qvlm_qiskit.quantum.density.compiled import Angles, compiled_units
-from qvlm_qiskit.quantum.density.noisy_program import (
-    NoisyProgram,
-    check_density_qubits,
-    narrowed,
-)
+from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, narrowed
 from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
 from qvlm_qiskit.quantum.density.readout import measured_groups, qubits_read
 from qvlm_qiskit.quantum.executors.call import Call
@@ -57,15 +53,13 @@ class DensityEngine:
 
         Raises:
             CircuitError: An observable that is not Hermitian, or not of the circuit's width.
-            CapacityError: More active qubits than a density matrix can hold.
+            CapacityError: More qubits at a time than a density matrix can hold.
         """
-        check_density_qubits(program.num_qubits)
         self.num_batched = num_batched
         self.num_observables = len(observables)
         self.groups = measured_groups(program, observables)
         self._read = qubits_read(self.groups)
-        program = narrowed(program, self._read)
-        self.program = program
+        self.program = program = narrowed(program, self._read)
         self.plan = plan_density(program, self._is_batched, self._read)
         self._shared = _Chains([c for u in self.plan.shared for c in (u.first, u.second)])
         self._chains = _Chains([chain for pair in self.plan.chains for chain in pair])

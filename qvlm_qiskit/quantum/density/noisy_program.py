@@ -11,11 +11,11 @@ from qiskit import QuantumCircuit
 
 from qvlm_qiskit.basics.pauli_transfer import Ptm, unitary_ptm
 from qvlm_qiskit.errors import CapacityError, CircuitError
-from qvlm_qiskit.quantum.density.lifetimes import narrow_order
 from qvlm_qiskit.quantum.density.superoperators import rotation_ptm
 from qvlm_qiskit.quantum.noise import IdleNoise, Measurements, NoiseChannels
 from qvlm_qiskit.quantum.program.angles import AngleTable
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
+from qvlm_qiskit.quantum.program.lifetimes import lives
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
     FixedUnitary,
@@ -128,9 +128,13 @@ def narrowed(program: NoisyProgram, read: Collection[int]) -> NoisyProgram:
     Args:
         program: The circuit.
         read: Active qubits.
+
+    Raises:
+        CapacityError: The states are not small enough.
     """
-    order = narrow_order([step.qubits for step in program.steps], read)
-    return replace(program, steps=tuple(program.steps[index] for index in order))
+    found = lives([step.qubits for step in program.steps], read)
+    check_density_qubits(found.peak)
+    return replace(program, steps=tuple(program.steps[index] for index in found.order))
 
 
 def check_density_qubits(count: int, what: str = "the circuit") -> None:
@@ -138,14 +142,14 @@ def check_density_qubits(count: int, what: str = "the circuit") -> None:
 
     Args:
         count: How many qubits.
-        what: What acts on them, for the message.
+        what: What needs them, for the message.
 
     Raises:
         CapacityError: More than ``MAX_DENSITY_QUBITS``.
     """
     if count > MAX_DENSITY_QUBITS:
         raise CapacityError(
-            f"{what} acts on {count} qubits; the density-matrix engine takes at most "
+            f"{what} needs {count} qubits at a time; the density-matrix engine takes at most "
             f"{MAX_DENSITY_QUBITS} (4ⁿ numbers per sample). Use shots on Aer's trajectories "
             "instead: open_backend('noisy:…', method='aer', shots=…)"
         )

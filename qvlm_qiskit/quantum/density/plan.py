@@ -16,9 +16,9 @@ from typing import Any, Literal
 import numpy as np
 
 from qvlm_qiskit.basics.pauli_transfer import Ptm
-from qvlm_qiskit.quantum.density.lifetimes import passages
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, NoisyStep
 from qvlm_qiskit.quantum.density.superoperators import swapped
+from qvlm_qiskit.quantum.program.lifetimes import passages
 
 Pair = tuple[int, int]
 """Two active qubits, ascending; the first is the least significant digit of 16×16 matrices."""

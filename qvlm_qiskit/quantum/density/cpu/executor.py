@@ -137,8 +137,9 @@ class DensityExecutor:
 
 
 def _on_digits(read: Components, order: Sequence[int]) -> Components:
-    """Components of qubits as components of the last state."""
-    digits = [(read[0] >> 2 * qubit & 3) << 2 * place for place, qubit in enumerate(order)]
+    """Components of ascending qubits as components of the last state."""
+    ranks = [sorted(order).index(qubit) for qubit in order]
+    digits = [(read[0] >> 2 * rank & 3) << 2 * digit for digit, rank in enumerate(ranks)]
     return sum(digits, np.zeros_like(read[0])), read[1], read[2]
 
 

@@ -15,10 +15,10 @@ from itertools import accumulate
 import numpy as np
 
 from qvlm_qiskit.basics.pauli_transfer import Ptm
-from qvlm_qiskit.quantum.density.lifetimes import passages
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, NoisyStep
 from qvlm_qiskit.quantum.density.plan import Chain
 from qvlm_qiskit.quantum.density.superoperators import swapped
+from qvlm_qiskit.quantum.program.lifetimes import passages
 
 NO_CHAIN = -1
 

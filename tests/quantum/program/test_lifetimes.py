@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from qvlm_qiskit.quantum.density.lifetimes import (
-    Passage,
-    narrow_order,
-    numbers,
-    passages,
-    peak,
-)
+from qvlm_qiskit.quantum.program.lifetimes import Passage, lives, passages
 
 
 def bricks(depth):
@@ -30,6 +24,17 @@ def orders(acts):
     return found
 
 
+def numbers(acts, read):
+    """All states' numbers, counted step by step."""
+    wide = [step for step in acts if len(step) > 1]
+    total, live = 4 ** len(read), set()
+    for at, step in enumerate(wide):
+        live |= set(step)
+        total += 4 ** len(live)
+        live = {q for q in live if q in read or any(q in later for later in wide[at + 1 :])}
+    return total
+
+
 def test_qubits_come_before_their_first_step_and_go_after_their_last():
     found = passages([(0, 1), (2,), (1, 2), (2,)], read=[2])
     assert found == [
@@ -42,17 +47,16 @@ def test_qubits_come_before_their_first_step_and_go_after_their_last():
 
 @pytest.mark.parametrize(("depth", "most"), [(2, 3), (3, 4), (5, 6), (8, 9)])
 def test_a_cone_of_bricks_is_half_as_wide_at_a_time(depth, most):
-    acts, read = bricks(depth), (depth - 1, depth)
-    ordered = [acts[index] for index in narrow_order(acts, read)]
-    assert sorted(ordered) == sorted(acts)
-    assert peak(ordered, read) == most
+    acts = bricks(depth)
+    found = lives(acts, (depth - 1, depth))
+    assert sorted(found.order) == [*range(len(acts))]
+    assert found.peak == most
 
 
 def test_three_layers_are_in_the_best_order():
     acts, read = bricks(3), (2, 3)
-    every = [[acts[index] for index in order] for order in orders(acts)]
-    ordered = [acts[index] for index in narrow_order(acts, read)]
-    assert numbers(ordered, read) == min(numbers(order, read) for order in every)
+    every = [numbers([acts[index] for index in order], read) for order in orders(acts)]
+    assert lives(acts, read).numbers == min(every) == 496
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -64,7 +68,8 @@ def test_orders_are_allowed_and_never_worse_than_the_given_one(seed):
         for _ in range(int(rng.integers(1, 12)))
     ]
     read = set(rng.choice(n, int(rng.integers(0, n)), replace=False).tolist())
-    order = narrow_order(acts, read)
+    found = lives(acts, read)
+    order = found.order
     assert len(set(order)) == len(order)
     for qubit in range(n):
         own = [index for index in order if qubit in acts[index]]
@@ -76,5 +81,5 @@ def test_orders_are_allowed_and_never_worse_than_the_given_one(seed):
             seen |= set(acts[index])
             kept.append(index)
     assert sorted(order) == kept[::-1]
-    given = [acts[index] for index in kept[::-1]]
-    assert numbers([acts[index] for index in order], read) <= numbers(given, read)
+    assert found.numbers == numbers([acts[index] for index in order], read)
+    assert found.numbers <= numbers([acts[index] for index in kept[::-1]], read)

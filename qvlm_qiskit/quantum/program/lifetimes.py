@@ -44,37 +44,42 @@ def passages(acts: Sequence[Qubits], read: Collection[int]) -> list[Passage]:
     return found
 
 
-def narrow_order(acts: Sequence[Qubits], read: Collection[int]) -> list[int]:
-    """The steps that what is read depends on, in an order whose states are small.
+@dataclass(frozen=True)
+class Lives:
+    """Steps in an order whose states are small.
 
-    Either as they come, or each one right after those that it needs.
+    Attributes:
+        order: The steps that what is read depends on.
+        peak: The most qubits that a state has.
+        numbers: Of all states under noise, one for each step on several qubits and a last one.
+    """
+
+    order: tuple[int, ...]
+    peak: int
+    numbers: int
+
+
+def lives(acts: Sequence[Qubits], read: Collection[int]) -> Lives:
+    """Take steps as they come, or each one right after those that it needs: what is less work.
 
     Args:
         acts: The qubits of every step, in order of application.
         read: Qubits that stay to the end.
     """
     kept = _seen(acts, read)
-    orders = kept, _depth_first(kept, acts)
-    return min(orders, key=lambda order: numbers([acts[index] for index in order], read))
+    orders = (_lives(order, acts, read) for order in (kept, _depth_first(kept, acts)))
+    return min(orders, key=lambda found: found.numbers)
 
 
-def numbers(acts: Sequence[Qubits], read: Collection[int]) -> int:
-    """How many numbers all states have together, one state for each step on two qubits."""
-    return sum(4**width for width, step in zip(_widths(acts, read), acts, strict=True) if step[1:])
-
-
-def peak(acts: Sequence[Qubits], read: Collection[int]) -> int:
-    """The most qubits that a state has."""
-    return max(_widths(acts, read), default=0)
-
-
-def _widths(acts: Sequence[Qubits], read: Collection[int]) -> list[int]:
-    width, found = 0, []
-    for passage in passages(acts, read):
+def _lives(order: Sequence[int], acts: Sequence[Qubits], read: Collection[int]) -> Lives:
+    # what acts on one qubit waits for the next step that acts on several
+    wide = [acts[index] for index in order if len(acts[index]) > 1]
+    width, widths = 0, [len(read)]
+    for passage in passages(wide, read):
         width += len(passage.enters)
-        found.append(width)
+        widths.append(width)
         width -= len(passage.leaves)
-    return found
+    return Lives(tuple(order), max(widths), sum(4**each for each in widths))
 
 
 def _seen(acts: Sequence[Qubits], read: Collection[int]) -> list[int]:
