@@ -114,6 +114,30 @@ def test_cones_under_the_same_noise_share_a_plan():
     torch.testing.assert_close(values[14], whole[0, 0], atol=1e-12, rtol=0)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("text", [*NOISES[::2], "depolarizing(0.01)"])
+def test_a_line_of_156_qubits_is_its_cones_by_hand(text):
+    n, rng = 156, np.random.default_rng(0)
+    x, w = ParameterVector("x", n), ParameterVector("w", 2 * n)
+    circuit = line(n, 3, lambda layer, q: [*x, *w][layer * n + q])
+    program = compile_noisy(circuit, parse_parametric(text).channels(), [*x, *w])
+    observables = [z(n, q) for q in range(n)]
+    split = noisy_engine(program, observables, n)
+    assert len(split.parts) <= 8
+    engines = [noisy_engine(program, [one], n) for one in observables]
+
+    class ByHand:
+        def expectations(self, batched, shared):
+            return torch.cat([each.expectations(batched, shared) for each in engines], dim=1)
+
+    batched = torch.as_tensor(rng.uniform(-3, 3, (16, n)))
+    shared = torch.as_tensor(rng.uniform(-3, 3, 2 * n))
+    seeds = torch.as_tensor(rng.normal(size=(16, n)))
+    found, expected = (gradients(each, batched, shared, seeds) for each in (split, ByHand()))
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-10, rtol=0)
+
+
 def test_an_estimator_runs_what_is_wide_where_every_cone_fits():
     estimator = TorchEstimator(noise_model=parse_parametric("depolarizing(0.02)"), seed=1)
     pub = (line(20, 1), [z(20, 3), z(20, 12)], np.zeros(1))
