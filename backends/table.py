@@ -14,8 +14,8 @@ from qvlm_qiskit.backends.devices.fake_files import fake_files, fake_gates, fake
 from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import UnknownNameError
 
-PARAMETRIC_QUBITS = 20
-"""Any placement: noise from a formula knows no device."""
+PARAMETRIC_QUBITS = 1000
+"""Any placement: noise from a formula knows no device. What can be run is said when it is seen."""
 PARAMETRIC_EXAMPLE = "noisy:depolarizing(0.01)"
 UNENTANGLED_QUBITS = 1000
 """Of what keeps no state: matrix product states and Pauli strings grow with entanglement."""

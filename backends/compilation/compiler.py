@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.transpiler import Target, generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 
+from qvlm_qiskit.backends.compilation.deferral import deferred_circuit, without_lost
 from qvlm_qiskit.backends.compilation.placement import (
     best_placement,
     log_success,
@@ -23,8 +24,8 @@ from qvlm_qiskit.backends.compilation.placement import (
 )
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, target_digest
 from qvlm_qiskit.backends.pubs.unmeasured import (
-    check_dynamic,
     measures_in_its_middle,
+    runs_dynamic,
     without_clbits,
 )
 from qvlm_qiskit.basics.caches import LruCache
@@ -73,6 +74,7 @@ class IsaCircuit:
         depth: Depth, barriers not counted.
         log_success: Logarithm of the estimated success probability; None where the device states
             no errors.
+        lost: Logical qubits on which X and Y are 0, because they were measured.
     """
 
     circuit: QuantumCircuit
@@ -80,6 +82,7 @@ class IsaCircuit:
     two_qubit_gates: int
     depth: int
     log_success: float | None
+    lost: frozenset[int] = frozenset()
 
     def report(self) -> dict[str, Any]:
         """What a result's metadata says of it."""
@@ -112,7 +115,8 @@ class Compiler:
             `DEFAULT_TRIALS`, or one where the first needs more than `MAX_GATES_FOR_TRIALS`
             two-qubit gates.
         calibration_date: When the target was calibrated, where that is known.
-        dynamic: The device for circuits that measure in their middle; None where none run.
+        dynamic: The device for circuits that measure in their middle; None where none run as they
+            are.
     """
 
     def __init__(
@@ -150,13 +154,14 @@ class Compiler:
         """Transpile `circuit` and map `observables` onto the device's qubits.
 
         Args:
-            circuit: A circuit without measurements, parametrised or not; classical bits that
-                nothing uses don't count.
+            circuit: A circuit without measurements at its end, parametrised or not; classical bits
+                that nothing uses don't count.
             observables: Anything that Qiskit's `ObservablesArray` accepts.
 
         Raises:
             CapacityError: More qubits than the device has.
-            CircuitError: Measurements, control flow, or observables of another width.
+            CircuitError: Measurements at the end, some that can't be deferred to it, or observables
+                of another width.
         """
         isa = self.isa(circuit)
         mapped = map_observables(ObservablesArray.coerce(observables), circuit, isa)
@@ -173,25 +178,37 @@ class Compiler:
     def isa(self, circuit: QuantumCircuit) -> IsaCircuit:
         """The transpiled circuit, from the cache when an equal one was compiled before."""
         self._check(circuit)
-        if self.dynamic is not None and measures_in_its_middle(
-            bare := without_idle_resets(circuit)
-        ):
-            check_dynamic(bare, self.dynamic)
-            name = (self.fingerprint, circuit_digest(bare), "dynamic")
-            return _cache.get(name, lambda: self._transpile(bare, 0, self.dynamic))
-        circuit = without_idle_resets(without_clbits(circuit))
-        key = (self.fingerprint, circuit_digest(circuit))
-        return _cache.get(key, lambda: self._best(circuit))
+        bare = without_idle_resets(circuit)
+        if measures_in_its_middle(bare):
+            return self._in_the_middle(bare)
+        bare = without_idle_resets(without_clbits(circuit))
+        key = (self.fingerprint, circuit_digest(bare))
+        return _cache.get(key, lambda: self._best(bare))
+
+    def _in_the_middle(self, circuit: QuantumCircuit) -> IsaCircuit:
+        """As it is where the device runs it so, else with its measurements deferred to its end."""
+        own = self.dynamic is not None and runs_dynamic(circuit, self.dynamic)
+        key = (self.fingerprint, circuit_digest(circuit), "dynamic" if own else "deferred")
+        if own:
+            return _cache.get(key, lambda: self._transpile(circuit, 0, self.dynamic))
+        return _cache.get(key, lambda: self._deferred(circuit))
+
+    def _deferred(self, circuit: QuantumCircuit) -> IsaCircuit:
+        later, lost = deferred_circuit(circuit)
+        self._check(later, " with its measurements deferred")
+        found = self._best(later)
+        layout = found.final_layout[: circuit.num_qubits]
+        return replace(found, final_layout=layout, lost=lost)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the pass managers, which are made again on demand."""
         return {**self.__dict__, "_managers": {}}
 
-    def _check(self, circuit: QuantumCircuit) -> None:
+    def _check(self, circuit: QuantumCircuit, how: str = "") -> None:
         available = self.target.num_qubits
         if available is not None and circuit.num_qubits > available:
             raise CapacityError(
-                f"the circuit has {circuit.num_qubits} qubits, the device {available}: use a "
+                f"the circuit has {circuit.num_qubits} qubits{how}, the device {available}: use a "
                 "smaller circuit or another backend"
             )
 
@@ -270,7 +287,7 @@ def map_observables(
             f"the observables act on {observables.num_qubits} qubits, the circuit has "
             f"{circuit.num_qubits}"
         )
-    return _without_projectors(observables).apply_layout(
+    return _without_projectors(without_lost(observables, isa.lost)).apply_layout(
         list(isa.final_layout), isa.circuit.num_qubits
     )
 

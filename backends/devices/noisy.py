@@ -36,6 +36,7 @@ from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.noise_models import (
     ChannelNoise,
     NoiseSpec,
+    ZZCrosstalk,
     build,
     restricted,
     scaled,
@@ -72,7 +73,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         options=options,
         device=_estimator(spec, target, options, precision),
         compiler=compiler_for(
-            target, options, date, dynamic=None if exact or options.method == "density" else target
+            target, options, date, dynamic=target if _runs_dynamic(spec, options) else None
         ),
         wrappers=mitigation_wrappers(
             options.steps,
@@ -96,6 +97,12 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         rep_delay_seconds=delay,
         limits=NO_LIMITS if delay is None else IBM_LIMITS,
     )
+
+
+def _runs_dynamic(spec: NoiseSpec, options: BackendOptions) -> bool:
+    """Whether Aer runs what measures in its middle as it is; crosstalk is written into circuits."""
+    crosstalk = any(isinstance(source, ZZCrosstalk) for source in spec.sources)
+    return options.precision != 0 and options.method != "density" and not crosstalk
 
 
 def _check_aer(options: BackendOptions, exact: bool) -> None:

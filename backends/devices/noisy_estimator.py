@@ -25,7 +25,8 @@ from qvlm_qiskit.errors import CapacityError
 Method = Literal["auto", "density", "aer"]
 
 DENSITY_QUBITS = 10
-"""The most qubits of a density matrix: active ones for shots, of a light cone for exact values."""
+"""The most qubits of a density matrix: active ones for shots, a light cone's at a time for exact
+values."""
 
 
 class NoisyEstimator(BaseEstimatorV2):
@@ -111,7 +112,7 @@ class NoisyEstimator(BaseEstimatorV2):
             num_batched: How many leading parameters are given per sample.
 
         Raises:
-            CapacityError: A light cone of more qubits than the engine takes.
+            CapacityError: A light cone of more qubits at a time than the engine takes.
         """
         if self.default_precision > 0 or self.method == "aer":
             return None
@@ -125,14 +126,14 @@ class NoisyEstimator(BaseEstimatorV2):
             observables: `SparsePauliOp`s on its qubits.
 
         Raises:
-            CapacityError: An observable depends on more qubits than the engine takes.
+            CapacityError: An observable depends on more qubits at a time than the engine takes.
         """
         if self.default_precision > 0 or self.method == "aer":
             return
-        width = self.density.width_of_cones(circuit, observables)
+        width = self.density.width_under_noise(circuit, observables)
         if width > DENSITY_QUBITS:
             raise CapacityError(
-                f"an observable depends on {width} qubits of the circuit; gradients under noise go "
+                f"an observable depends on {width} qubits at a time; gradients under noise go "
                 f"through density matrices of at most {DENSITY_QUBITS}. Train on 'statevector' and "
                 "evaluate under noise with shots, which Aer's trajectories run (method='aer'), or "
                 "use a smaller encoding"

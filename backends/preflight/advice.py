@@ -8,6 +8,9 @@ from collections import Counter
 from qiskit import QuantumCircuit
 
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit
+from qvlm_qiskit.backends.compilation.deferral import deferred_circuit
+from qvlm_qiskit.backends.pubs.unmeasured import measures_in_its_middle
+from qvlm_qiskit.basics.late_definitions import without_idle_resets
 
 # Below it a value is mostly noise, and mitigation multiplies its error instead of removing it.
 LOW_SUCCESS = 0.5
@@ -26,14 +29,15 @@ def advice(circuit: QuantumCircuit, compiled: CompiledCircuit) -> list[str]:
     """
     width = encoding_qubits(circuit)
     success = compiled.success_probability
-    said = evolutions(circuit)
+    said = [*evolutions(circuit), *_deferral(circuit, compiled)]
+    ways = list(said)
     if width > 1:
         said.append(
             f"amplitude encoding of {width} qubits is a tree of {2**width - 2:,} CX gates "
             f"(2^n - 2) before routing; {compiled.two_qubit_gates:,} two-qubit gates here"
         )
     if success is None or success >= LOW_SUCCESS:
-        return said if width > 6 else evolutions(circuit)
+        return said if width > 6 else ways
     said.append(f"estimated success probability {success:.2g}: the values are mostly noise")
     largest = largest_encoding(circuit, compiled)
     if largest is not None and largest > 1:
@@ -59,6 +63,18 @@ def evolutions(circuit: QuantumCircuit) -> list[str]:
         else f"{count} Hamiltonian evolution{'s' * (count > 1)} as a product formula of {steps} "
         f"step{'s' * (steps > 1)}"
         for steps, count in counts.items()
+    ]
+
+
+def _deferral(circuit: QuantumCircuit, compiled: CompiledCircuit) -> list[str]:
+    """Whether measurements wait for the end, in a sentence."""
+    bare = without_idle_resets(circuit)
+    if not measures_in_its_middle(bare) or measures_in_its_middle(compiled.circuit):
+        return []
+    width = deferred_circuit(bare)[0].num_qubits
+    return [
+        "measurements, resets and decisions in its middle run as controlled gates on "
+        f"{width} qubits instead of {circuit.num_qubits}"
     ]
 
 

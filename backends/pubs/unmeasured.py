@@ -28,18 +28,9 @@ def measures_in_its_middle(circuit: QuantumCircuit) -> bool:
     return False
 
 
-def check_dynamic(circuit: QuantumCircuit, target: Target) -> None:
-    """Refuse a dynamic circuit that needs what a target does not have.
-
-    Raises:
-        CircuitError: It names what.
-    """
-    missing = sorted(_needed(circuit) - set(target.operation_names))
-    if missing:
-        raise CircuitError(
-            f"the circuit has {', '.join(map(repr, missing))}, which this machine can't do: "
-            "'statevector' computes such circuits exactly, 'aer' runs them with shots"
-        )
+def runs_dynamic(circuit: QuantumCircuit, target: Target) -> bool:
+    """Whether a target has all that a dynamic circuit needs beside gates."""
+    return _needed(circuit) <= set(target.operation_names)
 
 
 def _needed(circuit: QuantumCircuit) -> set[str]:

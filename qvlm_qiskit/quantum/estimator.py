@@ -28,7 +28,7 @@ from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.noise import NoiseChannels, NoiseSource
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
-from qvlm_qiskit.quantum.program.cones import width_of_cones
+from qvlm_qiskit.quantum.program.cones import width_under_noise
 from qvlm_qiskit.quantum.split import SplitEngine
 from qvlm_qiskit.quantum.statevector.by_cones import exact_engine
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
@@ -222,14 +222,16 @@ class TorchEstimator(BaseEstimatorV2):  # type: ignore[misc]
         program = compile_noisy(circuit, self.noise, parameters)
         return noisy_engine(program, observables, num_batched)
 
-    def width_of_cones(self, circuit: QuantumCircuit, observables: Sequence[SparsePauliOp]) -> int:
-        """Qubits of the widest light cone: what :meth:`engine` needs a state of.
+    def width_under_noise(
+        self, circuit: QuantumCircuit, observables: Sequence[SparsePauliOp]
+    ) -> int:
+        """The most qubits that a light cone has at a time: what :meth:`engine` needs states of.
 
         Args:
             circuit: Compiled or not; compiling rarely makes cones narrower.
             observables: On its qubits.
         """
-        return width_of_cones(circuit, observables)
+        return width_under_noise(circuit, observables)
 
     def _shots(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.program.angles import AngleTable
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
+from qvlm_qiskit.quantum.program.cones import Cone
 from qvlm_qiskit.quantum.transforms import is_transformed
 
 KEPT_BYTES = 2**30
@@ -69,11 +71,13 @@ class Slots:
         own = sorted(set(range(len(rows[0]))) - set(common))
         return cls(tuple(own), tuple(common))
 
-    def table(self) -> tuple[AngleTable, dict[int, int]]:
-        """Every slot as a parameter of its own, the own ones first; and each slot's row."""
+    def table(self) -> tuple[AngleTable, Iterator[int]]:
+        """Every slot as a parameter of its own, the own ones first; and the slots' rows in turn."""
         row = {slot: i for i, slot in enumerate((*self.own, *self.common))}
         coefficients = [{i: 1.0} for i in range(len(row))]
-        return AngleTable(len(row), coefficients, [0.0] * len(row)), row
+        return AngleTable(len(row), coefficients, [0.0] * len(row)), (
+            row[i] for i in range(len(row))
+        )
 
 
 def _meaning(table: AngleTable, row: int) -> tuple[Any, ...]:
@@ -150,13 +154,68 @@ class Part:
         return self._constants.get(name, make, like.device, dtype)
 
 
-def string_of(letters: Sequence[tuple[str, int]], width: int) -> SparsePauliOp:
-    """One Pauli string.
+Letters = tuple[tuple[str, int], ...]
+"""A Pauli string: its letters with the qubits that they are on."""
+
+
+class Splitting(Protocol):
+    """A circuit that is cut into its cones; cones have numbers of their own for their qubits."""
+
+    @property
+    def table(self) -> AngleTable:
+        """The circuit's angles."""
+        ...
+
+    def kind(self, cone: Cone) -> Hashable:
+        """What cones that share a plan have in common."""
+        ...
+
+    def rows(self, cone: Cone) -> list[int]:
+        """The rows of its angles, in order of application."""
+        ...
+
+    def readings(self, cone: Cone) -> Iterable[tuple[Letters, int, float]]:
+        """The strings that are read of it, each with a column of the result and a coefficient."""
+        ...
+
+    def plan(self, cone: Cone, slots: Slots, observables: Sequence[SparsePauliOp]) -> Plan:
+        """What runs it, and all that are of its kind."""
+        ...
+
+    def row_bytes(self, cone: Cone) -> int:
+        """Of one row's state; 0 where the plan itself looks after its memory."""
+        ...
+
+
+def parts_of(cones: Sequence[Cone], split: Splitting, num_batched: int) -> list[Part]:
+    """The cones, sorted by what happens in them but for angles.
 
     Args:
-        letters: With the qubits that they are on.
-        width: How many qubits there are.
+        cones: Of the circuit.
+        split: What is in them.
+        num_batched: How many leading parameters are given per sample.
     """
+    kinds: dict[Hashable, list[Cone]] = defaultdict(list)
+    for cone in cones:
+        kinds[split.kind(cone)].append(cone)
+    return [_part(alike, split, num_batched) for alike in kinds.values()]
+
+
+def _part(cones: Sequence[Cone], split: Splitting, num_batched: int) -> Part:
+    rows = [split.rows(cone) for cone in cones]
+    slots = Slots.of(split.table, rows, num_batched)
+    strings: dict[Letters, int] = {}
+    readings = [
+        (number, strings.setdefault(letters, len(strings)), column, factor)
+        for number, cone in enumerate(cones)
+        for letters, column, factor in split.readings(cone)
+    ]
+    first, width = cones[0], len(cones[0].qubits)
+    plan = split.plan(first, slots, [_string_of(letters, width) for letters in strings])
+    return Part(plan, slots, rows, readings, split.row_bytes(first))
+
+
+def _string_of(letters: Letters, width: int) -> SparsePauliOp:
     paulis, qubits = "".join(p for p, _ in letters), [q for _, q in letters]
     return SparsePauliOp.from_sparse_list([(paulis, qubits, 1.0)], num_qubits=width)
 

@@ -5,8 +5,7 @@ A channel keeps the trace: what it does to qubits that nothing reads cancels, as
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,8 +22,10 @@ from qvlm_qiskit.quantum.density.noisy_program import (
 )
 from qvlm_qiskit.quantum.density.readout import MAX_READ_QUBITS, Term, measured_terms
 from qvlm_qiskit.quantum.noise import Measurements
-from qvlm_qiskit.quantum.program.cones import Cone, are_worth_it, cones_of, widest
-from qvlm_qiskit.quantum.split import Part, Reading, Slots, SplitEngine, string_of
+from qvlm_qiskit.quantum.program.angles import AngleTable
+from qvlm_qiskit.quantum.program.cones import Cone, are_worth_it, cones_of, lives_of
+from qvlm_qiskit.quantum.program.lifetimes import lives
+from qvlm_qiskit.quantum.split import Letters, Slots, SplitEngine, parts_of
 
 WHOLE_QUBITS = 6
 """Circuits of up to so many qubits are never split."""
@@ -60,17 +61,19 @@ def noisy_engine(
     ]
     active = [string for string in strings if string.letters]
     acts = [step.qubits for step in program.steps]
-    cones = cones_of(acts, [[qubit for _, qubit in string.letters] for string in active])
-    whole = Cone(tuple(range(len(acts))), tuple(range(program.num_qubits)), ())
-    fits = program.num_qubits <= MAX_DENSITY_QUBITS and reads_few
-    if fits and not are_worth_it(cones, whole, 4):
+    supports = [[qubit for _, qubit in string.letters] for string in active]
+    cones = cones_of(acts, supports)
+    apart = [lives_of(cone, acts, supports) for cone in cones]
+    whole = lives(acts, {qubit for support in supports for qubit in support})
+    fits = whole.peak <= MAX_DENSITY_QUBITS and reads_few
+    if fits and not are_worth_it([each.numbers for each in apart], whole.numbers):
         return DensityEngine(program, observables, num_batched)
-    _check_widths(cones, active)
+    _check_widths(cones, [each.peak for each in apart], active)
     offsets = sum(
         (string.idle * string.weights for string in strings if not string.letters),
         np.zeros(len(observables)),
     )
-    parts = _parts(program, cones, active, num_batched)
+    parts = parts_of(cones, _Cones(program, active), num_batched)
     return SplitEngine(program.angles, num_batched, offsets.tolist(), parts)
 
 
@@ -80,16 +83,16 @@ def _width_read(observables: Sequence[SparsePauliOp]) -> int:
     return len({int(qubit) for _, qubits, _ in strings for qubit in qubits})
 
 
-def _check_widths(cones: Sequence[Cone], strings: Sequence[_String]) -> None:
+def _check_widths(cones: Sequence[Cone], peaks: Sequence[int], strings: Sequence[_String]) -> None:
     """Refuse a cone that no density matrix holds.
 
     Raises:
         CapacityError: There is one; it names the widest.
     """
     if cones:
-        cone = widest(cones)
+        peak, cone = max(zip(peaks, cones, strict=True), key=lambda pair: pair[0])
         column = np.flatnonzero(strings[cone.strings[0]].weights)[0]
-        check_density_qubits(len(cone.qubits), f"the light cone of observable {column}")
+        check_density_qubits(peak, f"the light cone of observable {column}")
 
 
 @dataclass(frozen=True)
@@ -133,86 +136,54 @@ class _Relabelled:
         return self.noise.measurement(self.qubits[qubit], pauli)
 
 
-def _parts(
-    program: NoisyProgram, cones: Sequence[Cone], strings: Sequence[_String], num_batched: int
-) -> list[Part]:
-    """The cones, sorted by what happens in them but for angles, and by what is read."""
-    kinds: dict[Hashable, list[Cone]] = defaultdict(list)
-    for cone in cones:
-        kinds[_kind(program, cone, strings)].append(cone)
-    return [_part(program, alike, strings, num_batched) for alike in kinds.values()]
+@dataclass(frozen=True)
+class _Cones:
+    """What is in the cones of a program; see `Splitting`."""
 
+    program: NoisyProgram
+    strings: Sequence[_String]
 
-def _kind(program: NoisyProgram, cone: Cone, strings: Sequence[_String]) -> Hashable:
-    steps = tuple(
-        (step.qubits, step.parts.tobytes(), step.row is None) for step in _steps(program, cone)
-    )
-    read = program.noise.measurement
-    local = sorted(
-        (
-            letter,
-            place,
-            read(program.active[cone.qubits[place]], letter).tobytes(),
-        )
-        for letter, place in {
-            pair for index in cone.strings for pair in _local(cone, strings[index])
-        }
-    )
-    return len(cone.qubits), steps, tuple(_labels(cone, strings)), tuple(local)
+    @property
+    def table(self) -> AngleTable:
+        return self.program.angles
 
+    def kind(self, cone: Cone) -> Hashable:
+        steps = [
+            (step.qubits, step.parts.tobytes(), step.row is None) for step in self._steps(cone)
+        ]
+        labels = sorted({letters for letters, _, _ in self.readings(cone)})
+        read = self._noise(cone).measurement
+        means = [read(place, letter).tobytes() for letters in labels for letter, place in letters]
+        return len(cone.qubits), tuple(steps), tuple(labels), tuple(means)
 
-def _labels(cone: Cone, strings: Sequence[_String]) -> list[tuple[tuple[str, int], ...]]:
-    """The strings that are read, by label, each once."""
-    return sorted({_local(cone, strings[index]) for index in cone.strings})
+    def rows(self, cone: Cone) -> list[int]:
+        return [step.row for step in self._steps(cone) if step.row is not None]
 
-
-def _local(cone: Cone, string: _String) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted((letter, cone.qubits.index(qubit)) for letter, qubit in string.letters))
-
-
-def _steps(program: NoisyProgram, cone: Cone) -> list[NoisyStep]:
-    """A cone's steps on its own numbers of qubits."""
-    place = {qubit: label for label, qubit in enumerate(cone.qubits)}
-    steps = [program.steps[index] for index in cone.operations]
-    return [replace(step, qubits=tuple(place[q] for q in step.qubits)) for step in steps]
-
-
-def _part(
-    program: NoisyProgram, cones: Sequence[Cone], strings: Sequence[_String], num_batched: int
-) -> Part:
-    rows = [_rows(program, cone) for cone in cones]
-    slots = Slots.of(program.angles, rows, num_batched)
-    labels = _labels(cones[0], strings)
-    width = len(cones[0].qubits)
-    observables = [string_of(letters, width) for letters in labels]
-    plan = DensityEngine(_template(program, cones[0], slots), observables, len(slots.own))
-    readings: list[Reading] = []
-    for number, cone in enumerate(cones):
-        for index in cone.strings:
-            string = strings[index]
-            place = labels.index(_local(cone, string))
+    def readings(self, cone: Cone) -> Iterator[tuple[Letters, int, float]]:
+        for string in (self.strings[index] for index in cone.strings):
+            letters = tuple(sorted((p, cone.qubits.index(q)) for p, q in string.letters))
             for column in np.flatnonzero(string.weights).tolist():
-                weight = float(string.weights[column]) * string.idle
-                readings.append((number, place, column, weight))
-    return Part(plan, slots, rows, readings)
+                yield letters, column, float(string.weights[column]) * string.idle
 
+    def plan(self, cone: Cone, slots: Slots, observables: Sequence[SparsePauliOp]) -> DensityEngine:
+        table, rows = slots.table()
+        width = len(cone.qubits)
+        steps = (
+            step if step.row is None else replace(step, row=next(rows))
+            for step in self._steps(cone)
+        )
+        noise = self._noise(cone)
+        template = NoisyProgram(width, width, tuple(range(width)), tuple(steps), table, noise)
+        return DensityEngine(template, observables, len(slots.own))
 
-def _rows(program: NoisyProgram, cone: Cone) -> list[int]:
-    """The rows of a cone's angles, in order of application."""
-    steps = [program.steps[index] for index in cone.operations]
-    return [step.row for step in steps if step.row is not None]
+    def row_bytes(self, cone: Cone) -> int:
+        return 0
 
+    def _noise(self, cone: Cone) -> _Relabelled:
+        return _Relabelled(self.program.noise, tuple(self.program.active[q] for q in cone.qubits))
 
-def _template(program: NoisyProgram, cone: Cone, slots: Slots) -> NoisyProgram:
-    """A cone with parameters for its angles."""
-    table, row = slots.table()
-    steps: list[NoisyStep] = []
-    count = 0
-    for step in _steps(program, cone):
-        if step.row is not None:
-            step = replace(step, row=row[count])
-            count += 1
-        steps.append(step)
-    width = len(cone.qubits)
-    noise = _Relabelled(program.noise, tuple(program.active[q] for q in cone.qubits))
-    return NoisyProgram(width, width, tuple(range(width)), tuple(steps), table, noise)
+    def _steps(self, cone: Cone) -> list[NoisyStep]:
+        """A cone's steps on its own numbers of qubits."""
+        place = {qubit: label for label, qubit in enumerate(cone.qubits)}
+        steps = [self.program.steps[index] for index in cone.operations]
+        return [replace(step, qubits=tuple(place[q] for q in step.qubits)) for step in steps]

@@ -11,7 +11,12 @@ from torch import Tensor
 from qvlm_qiskit.quantum.density.cpu.executor import DensityExecutor
 from qvlm_qiskit.quantum.density.cpu.units import UnitPlan, plan_units
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram
-from qvlm_qiskit.quantum.density.readout import Components, MeasuredGroup, read_components
+from qvlm_qiskit.quantum.density.readout import (
+    Components,
+    MeasuredGroup,
+    qubits_read,
+    read_components,
+)
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.executors.node import AffineAngles, GivenAngles, Task
 from qvlm_qiskit.quantum.program.binding import AngleMap
@@ -122,7 +127,7 @@ def compiled_units(
         groups: What is measured.
         size: How many observables.
     """
-    plan, read = plan_units(program), read_components(groups)
+    plan, read = plan_units(program, qubits_read(groups)), read_components(groups)
     if plan is None or read is None:
         return None
     return CompiledUnits(program, num_batched, plan, read, size)

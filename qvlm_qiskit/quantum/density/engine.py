@@ -20,9 +20,9 @@ from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.basics.pauli_transfer import Ptm
 from qvlm_qiskit.errors import CapacityError
 from qvlm_qiskit.quantum.density.compiled import Angles, compiled_units
-from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, check_density_qubits
+from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, narrowed
 from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
-from qvlm_qiskit.quantum.density.readout import measured_groups
+from qvlm_qiskit.quantum.density.readout import measured_groups, qubits_read
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.outcomes import walsh
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
@@ -53,14 +53,14 @@ class DensityEngine:
 
         Raises:
             CircuitError: An observable that is not Hermitian, or not of the circuit's width.
-            CapacityError: More active qubits than a density matrix can hold.
+            CapacityError: More qubits at a time than a density matrix can hold.
         """
-        check_density_qubits(program.num_qubits)
-        self.program = program
         self.num_batched = num_batched
         self.num_observables = len(observables)
         self.groups = measured_groups(program, observables)
-        self.plan = plan_density(program, self._is_batched)
+        self._read = qubits_read(self.groups)
+        self.program = program = narrowed(program, self._read)
+        self.plan = plan_density(program, self._is_batched, self._read)
         self._shared = _Chains([c for u in self.plan.shared for c in (u.first, u.second)])
         self._chains = _Chains([chain for pair in self.plan.chains for chain in pair])
         gates = [-1 if unit.row is None else unit.row for unit in self.plan.shared]
@@ -127,17 +127,16 @@ class DensityEngine:
         with torch.no_grad():
             for portion in torch.split(batched, rows):
                 state = self._state(self.bind(portion, shared), dtype)
-                strings = [group.strings(state, self._constant) for group in self.groups]
+                strings = [
+                    group.strings(state, self._constant, self._read) for group in self.groups
+                ]
                 found.append([walsh(s.expand(len(portion), -1)) / s.shape[-1] for s in strings])
         return [torch.cat(parts).clamp_min(0) for parts in zip(*found, strict=True)]
 
     def components(self, batched: Tensor, shared: Tensor) -> Tensor:
-        r"""Final states as :math:`\mathrm{Tr}(P_i ρ)` on the active qubits, ``(B, 4**n)``."""
-        n = self.plan.num_qubits
-        used = self.program.num_qubits
-        # a program on less than two qubits runs beside idle ones, whose digits are the first
+        r"""Final states as :math:`\mathrm{Tr}(P_i ρ)` on the active qubits that are read."""
         state = self._state(self.bind(batched, shared), batched.dtype)
-        return state.reshape(-1, 4 ** (n - used), 4**used)[:, 0].expand(len(batched), -1)
+        return state.expand(len(batched), -1)
 
     def _is_batched(self, row: int) -> bool:
         """Whether an angle differs from sample to sample."""
@@ -165,7 +164,7 @@ class DensityEngine:
         state = self._state(angles, dtype)
         values = state.new_zeros(batch, self.num_observables)
         for group in self.groups:
-            strings = group.strings(state, self._constant)
+            strings = group.strings(state, self._constant, self._read)
             values = values + strings @ self._constant(("weights", id(group)), group.weights, state)
         return values
 
@@ -183,42 +182,58 @@ class DensityEngine:
 
     def _rows_per_portion(self, itemsize: int, graph: bool) -> int:
         """How many samples run at once; a gradient keeps every product of every one of them."""
-        size: int = 4**self.plan.num_qubits
+        sizes: list[int] = [4**width for width in (len(self._read), *self.plan.widths)]
         matrices = 256 * (len(self.plan.chains) + len(self.plan.rotations))
         if not graph:
-            return max(1, CHUNK_BYTES // (itemsize * (4 * size + 2 * matrices)))
-        kept = 3 * (self.plan.num_products + 2)
+            return max(1, CHUNK_BYTES // (itemsize * (4 * max(sizes) + 2 * matrices)))
+        kept = 3 * (sum(sizes) + max(sizes))
         if self._units is not None:
-            kept = min(kept, self._units.executor.slots() + 2)
-        needed = itemsize * (size * kept + 3 * matrices)
+            kept = min(kept, self._units.executor.numbers() + 2 * max(sizes))
+        needed = itemsize * (kept + 3 * matrices)
         available = memory_bytes() // 2
         if needed > available:
             raise CapacityError(
                 f"the gradient of one sample of this circuit ({self.program.num_qubits} qubits, "
-                f"{self.plan.num_products} products) takes {needed / 2**30:.1f} GiB, half of the "
+                f"{len(self.plan.widths)} products) takes {needed / 2**30:.1f} GiB, half of the "
                 f"memory is {available / 2**30:.1f} GiB: train on 'statevector', or use shots on "
                 "Aer's trajectories (method='aer') to evaluate"
             )
         return max(1, min(available, GRADIENT_BYTES) // needed)
 
     def _state(self, angles: Angles, dtype: torch.dtype) -> Tensor:
-        """The final state, ``(B or 1, 4**n)``, qubit n - 1 most significant."""
-        n = self.plan.num_qubits
+        """The final state ``(B or 1, 4**n)`` of the qubits that are read, the last one first."""
         # of a plan without angles too: it says which device this is
         features = _features(angles(self._shared_rows, False), dtype)
         matrices = self._matrices(angles, features)
-        state = self._constant("start", _zero_state(n), features)[None]
+        state = features.new_ones(1, 1)
+        width = 0
         for block in self.plan.blocks:
+            state = self._with_zeros(state, block.enters)
+            width += block.enters
             if block.axes is not None:
                 axes = [0, *(axis + 1 for axis in block.axes)]
-                state = state.reshape(-1, *[4] * n).permute(axes)
+                state = state.reshape(-1, *[4] * width).permute(axes)
             state = state.reshape(state.shape[0], -1, 16)
             for element in block.elements:
                 matrix = matrices[element.kind][element.index]
                 state = state @ matrix.transpose(-1, -2)
+            pair = state.reshape(state.shape[0], -1, 4, 4)
+            for axis in sorted(block.leaves):
+                pair = pair.narrow(2 + axis, 0, 1)
+            state = pair.reshape(state.shape[0], -1)
+            width -= len(block.leaves)
+        state = self._with_zeros(state, self.plan.enters)
         order = self.plan.order
-        canonical = [0, *(order.index(q) + 1 for q in reversed(range(n)))]
-        return state.reshape(-1, *[4] * n).permute(canonical).reshape(-1, 4**n)
+        canonical = [0, *(order.index(q) + 1 for q in reversed(self._read))]
+        state = state.reshape(-1, *[4] * len(order)).permute(canonical)
+        return state.reshape(-1, 4 ** len(order))
+
+    def _with_zeros(self, state: Tensor, count: int) -> Tensor:
+        """Qubits in |0⟩ behind the others."""
+        for _ in range(count):
+            zero = self._constant("zero", np.array([1.0, 0.0, 0.0, 1.0]), state)
+            state = (state[..., None] * zero).flatten(1)
+        return state
 
     def _matrices(self, angles: Angles, features: Tensor) -> dict[str, Sequence[Tensor]]:
         """All 16×16 matrices by kind: ``(16, 16)``, or ``(B, 16, 16)`` where samples differ."""
@@ -318,10 +333,3 @@ def _kron_pairs(chains: Tensor) -> Tensor:
     first, second = chains[:, 0::2], chains[:, 1::2]
     product = second[:, :, :, None, :, None] * first[:, :, None, :, None, :]
     return product.reshape(*product.shape[:2], 16, 16)
-
-
-def _zero_state(num_qubits: int) -> Ptm:
-    state: Ptm = np.ones(1)
-    for _ in range(num_qubits):
-        state = np.asarray(np.kron(state, [1.0, 0.0, 0.0, 1.0]), dtype=np.float64)
-    return state

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from qvlm_qiskit.quantum.density.superoperators import rotation_ptm
 from qvlm_qiskit.quantum.noise import IdleNoise, Measurements, NoiseChannels
 from qvlm_qiskit.quantum.program.angles import AngleTable
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
+from qvlm_qiskit.quantum.program.lifetimes import lives
 from qvlm_qiskit.quantum.program.program import (
     AmplitudeLoad,
     FixedUnitary,
@@ -121,19 +122,34 @@ def compile_noisy(
     return NoisyProgram(len(active), circuit.num_qubits, active, tuple(steps), table, noise)
 
 
+def narrowed(program: NoisyProgram, read: Collection[int]) -> NoisyProgram:
+    """The steps that some qubits depend on, in an order whose states are small.
+
+    Args:
+        program: The circuit.
+        read: Active qubits.
+
+    Raises:
+        CapacityError: The states are not small enough.
+    """
+    found = lives([step.qubits for step in program.steps], read)
+    check_density_qubits(found.peak)
+    return replace(program, steps=tuple(program.steps[index] for index in found.order))
+
+
 def check_density_qubits(count: int, what: str = "the circuit") -> None:
     """Refuse what a density matrix can't hold.
 
     Args:
         count: How many qubits.
-        what: What acts on them, for the message.
+        what: What needs them, for the message.
 
     Raises:
         CapacityError: More than ``MAX_DENSITY_QUBITS``.
     """
     if count > MAX_DENSITY_QUBITS:
         raise CapacityError(
-            f"{what} acts on {count} qubits; the density-matrix engine takes at most "
+            f"{what} needs {count} qubits at a time; the density-matrix engine takes at most "
             f"{MAX_DENSITY_QUBITS} (4ⁿ numbers per sample). Use shots on Aer's trajectories "
             "instead: open_backend('noisy:…', method='aer', shots=…)"
         )

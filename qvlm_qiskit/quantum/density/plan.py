@@ -9,7 +9,7 @@ all chains of the circuit at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ import numpy as np
 from qvlm_qiskit.basics.pauli_transfer import Ptm
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, NoisyStep
 from qvlm_qiskit.quantum.density.superoperators import swapped
+from qvlm_qiskit.quantum.program.lifetimes import passages
 
 Pair = tuple[int, int]
 """Two active qubits, ascending; the first is the least significant digit of 16×16 matrices."""
@@ -71,62 +72,73 @@ class FusedBlock:
     """Consecutive matrices on one pair.
 
     Attributes:
-        axes: How the tensor axes are permuted so that the pair comes last, None if it does.
+        enters: How many qubits in |0⟩ join the state first, as its last axes.
+        axes: How the tensor axes are permuted then, so that the pair comes last; None if it does.
         elements: In order of application.
+        leaves: Which of the last two axes, 0 or 1, are traced out afterwards.
     """
 
+    enters: int
     axes: tuple[int, ...] | None
     elements: tuple[Element, ...]
+    leaves: tuple[int, ...]
 
 
 @dataclass(eq=False)
 class DensityPlan:
-    """What the engine multiplies, and in which order.
+    """What the engine multiplies, and in which order; a state begins as the single number 1.
 
     Attributes:
-        num_qubits: Tensor factors of the state, at least 2.
         blocks: In order of application.
         constants: 16×16 matrices without angles.
         shared: Units whose angles all samples share.
         chains: Pairs of chains of which at least one differs from sample to sample.
         rotations: Two-qubit rotations that differ from sample to sample: parts and row.
+        enters: How many qubits in |0⟩ join the state at the end, as its last axes.
         order: The qubit of every tensor axis at the end, most significant first.
+        widths: How many qubits the state of every product has.
     """
 
-    num_qubits: int
     blocks: list[FusedBlock] = field(default_factory=list)
     constants: list[Ptm] = field(default_factory=list)
     shared: list[Unit] = field(default_factory=list)
     chains: list[tuple[Chain, Chain]] = field(default_factory=list)
     rotations: list[tuple[Ptm, int]] = field(default_factory=list)
+    enters: int = 0
     order: tuple[int, ...] = ()
-
-    @property
-    def num_products(self) -> int:
-        """How many times the whole state is multiplied."""
-        return sum(len(block.elements) for block in self.blocks)
+    widths: list[int] = field(default_factory=list)
 
 
-def plan_density(program: NoisyProgram, is_batched: Callable[[int], bool]) -> DensityPlan:
+def plan_density(
+    program: NoisyProgram, is_batched: Callable[[int], bool], read: Collection[int]
+) -> DensityPlan:
     """Plan a program.
 
     Args:
         program: The steps.
         is_batched: Whether an angle's row differs from sample to sample.
+        read: Qubits that stay to the end.
     """
     gathered = _Gatherer(max(2, program.num_qubits))
     for step in program.steps:
         gathered.add(step)
-    plan = DensityPlan(gathered.num_qubits)
-    order = list(reversed(range(plan.num_qubits)))
-    for pair, units in gathered.finish():
-        elements = _elements(plan, units, is_batched)
-        if elements:
-            axes = _to_the_end(order, pair)
-            order = [order[axis] for axis in axes]
-            still = axes == list(range(len(axes)))
-            plan.blocks.append(FusedBlock(None if still else tuple(axes), tuple(elements)))
-    plan.order = tuple(order)
+    plan = DensityPlan()
+    found = [(pair, _elements(plan, units, is_batched)) for pair, units in gathered.finish()]
+    blocks = [(pair, elements) for pair, elements in found if elements]
+    order: list[int] = []
+    for (pair, elements), passage in zip(
+        blocks, passages([pair for pair, _ in blocks], read), strict=True
+    ):
+        order += passage.enters
+        axes = _to_the_end(order, pair)
+        order = [order[axis] for axis in axes]
+        permuted = None if axes == list(range(len(axes))) else tuple(axes)
+        leaves = tuple(order[-2:].index(qubit) for qubit in passage.leaves)
+        plan.widths += [len(order)] * len(elements)
+        plan.blocks.append(FusedBlock(len(passage.enters), permuted, tuple(elements), leaves))
+        order = [qubit for qubit in order if qubit not in passage.leaves]
+    missing = sorted(set(read) - set(order))
+    plan.enters, plan.order = len(missing), (*order, *missing)
     return plan
 
 

@@ -47,7 +47,7 @@ class MeasuredGroup:
     idle: tuple[float, ...]
     weights: Floats
 
-    def strings(self, state: Tensor, constant: Constant) -> Tensor:
+    def strings(self, state: Tensor, constant: Constant, qubits: Sequence[int]) -> Tensor:
         """Means of the products of measured values, ``(B or 1, 2**m)``.
 
         Bit i of the index is the i-th measured qubit.
@@ -55,10 +55,11 @@ class MeasuredGroup:
         Args:
             state: ``(B or 1, 4**n)``.
             constant: Makes a tensor of an array, with a name to keep it by.
+            qubits: Of its n digits, least significant first; ascending.
         """
         rows = state.shape[0]
-        for qubit, reading in enumerate(self.readings):
-            matrix = constant(("reading", id(self), qubit), reading, state)
+        for qubit in qubits:
+            matrix = constant(("reading", id(self), qubit), self.readings[qubit], state)
             state = state.reshape(rows, -1, 4) @ matrix.T
             state = state.transpose(1, 2)
         strings = state.reshape(rows, -1)
@@ -95,20 +96,28 @@ def measured_groups(
     return [_group(program, basis, members, terms, len(observables)) for basis, members in groups]
 
 
+def qubits_read(groups: Sequence[MeasuredGroup]) -> list[int]:
+    """Active qubits that are measured in some group."""
+    measured = ((q for q, rows in enumerate(g.readings) if len(rows) == 2) for g in groups)
+    return sorted({qubit for qubits in measured for qubit in qubits})
+
+
 def read_components(
     groups: Sequence[MeasuredGroup],
 ) -> Components | None:
     """Components of the final state that are read, what each adds, and to which observable.
 
-    None where they are more than `MAX_READ`.
+    The state's digits are the qubits that are read, ascending. None where the components are more
+    than `MAX_READ`.
     """
     index, factor, column = [], [], []
+    qubits = qubits_read(groups)
     for group in groups:
         rows = [np.flatnonzero(group.weights[s]) for s in range(len(group.weights))]
         for string, observables in enumerate(rows):
             if not observables.size:
                 continue
-            places, values = _string(group, string)
+            places, values = _string(group, string, qubits)
             for observable in observables:
                 index += list(places)
                 factor += list(values * group.weights[string, observable])
@@ -118,18 +127,18 @@ def read_components(
     return np.array(index, np.int64), np.array(factor), np.array(column, np.int64)
 
 
-def _string(group: MeasuredGroup, string: int) -> tuple[Indices, Floats]:
+def _string(group: MeasuredGroup, string: int, qubits: Sequence[int]) -> tuple[Indices, Floats]:
     """What the product of readings in a string reads."""
     places: Indices = np.zeros(1, np.int64)
     values: Floats = np.ones(1)
     bit = 0
-    for qubit, reading in enumerate(group.readings):
+    for digit, reading in enumerate(group.readings[qubit] for qubit in qubits):
         measured = len(reading) == 2
         row = reading[1 if measured and string >> bit & 1 else 0]
         bit += measured
-        digits = np.flatnonzero(row)
-        places = (places[:, None] + digits * 4**qubit).ravel()
-        values = (values[:, None] * row[digits]).ravel()
+        letters = np.flatnonzero(row)
+        places = (places[:, None] + letters * 4**digit).ravel()
+        values = (values[:, None] * row[letters]).ravel()
     for mean in group.idle:
         values = values * (mean if string >> bit & 1 else 1.0)
         bit += 1

@@ -7,7 +7,7 @@ statevectors, density matrices and circuits that are not compiled yet.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -17,6 +17,8 @@ import numpy.typing as npt
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Instruction
 from qiskit.quantum_info import SparsePauliOp
+
+from qvlm_qiskit.quantum.program.lifetimes import Lives, lives
 
 Qubits = Sequence[int]
 _IDLE = ("barrier", "delay")
@@ -69,14 +71,28 @@ def cones_of(acts: Sequence[Qubits], supports: Sequence[Collection[int]]) -> lis
     return found
 
 
-def width_of_cones(circuit: QuantumCircuit, observables: Sequence[SparsePauliOp]) -> int:
-    """Qubits of the widest light cone of a circuit, compiled or not; bits connect them too."""
+def width_under_noise(circuit: QuantumCircuit, observables: Sequence[SparsePauliOp]) -> int:
+    """The most qubits that a light cone has at a time, of a circuit that is compiled or not.
+
+    Bits connect qubits too, and count where they do.
+    """
     acts = list(_supports(circuit, range(circuit.num_qubits + circuit.num_clbits)))
     active = {qubit for qubits in acts for qubit in qubits}
-    strings = [set(qubits) for each in observables for _, qubits, _ in each.to_sparse_list()]
-    cones = cones_of(acts, [string & active for string in strings if string & active])
-    widths = (sum(wire < circuit.num_qubits for wire in cone.qubits) for cone in cones)
-    return max(widths, default=0)
+    strings = [active.intersection(q) for one in observables for _, q, _ in one.to_sparse_list()]
+    read = [string for string in strings if string]
+    return max((lives_of(cone, acts, read).peak for cone in cones_of(acts, read)), default=0)
+
+
+def lives_of(cone: Cone, acts: Sequence[Qubits], supports: Sequence[Collection[int]]) -> Lives:
+    """What a cone's states hold where qubits join and leave them.
+
+    Args:
+        cone: From `cones_of`, with these arguments.
+        acts: The qubits of every operation, in order of application.
+        supports: The qubits of every string.
+    """
+    read = {qubit for string in cone.strings for qubit in supports[string]}
+    return lives([acts[index] for index in cone.operations], read)
 
 
 def _supports(circuit: QuantumCircuit, wires: Sequence[int]) -> Iterator[list[int]]:
@@ -90,30 +106,15 @@ def _supports(circuit: QuantumCircuit, wires: Sequence[int]) -> Iterator[list[in
             yield own
 
 
-def are_worth_it(cones: Sequence[Cone], whole: Cone, base: int) -> bool:
-    """Whether cones one by one cost `WORTH` times less than a circuit as a whole.
-
-    Args:
-        cones: From `cones_of`.
-        whole: What would be run otherwise.
-        base: States of n qubits have ``base**n`` numbers.
-    """
-
-    def cost(cone: Cone) -> int:
-        return len(cone.operations) * int(base ** len(cone.qubits))
-
-    return cost(whole) >= WORTH * sum(map(cost, cones))
+def are_worth_it(costs: Iterable[int], whole: int) -> bool:
+    """Whether cones one by one cost `WORTH` times less than a circuit as a whole."""
+    return whole >= WORTH * sum(costs)
 
 
 def joint(cones: Sequence[Cone]) -> Cone:
     """All cones as one, in no particular order."""
     parts = ((cone.operations, cone.qubits, cone.strings) for cone in cones)
     return Cone(*(tuple(set().union(*each)) for each in zip(*parts, strict=True)))
-
-
-def widest(cones: Sequence[Cone]) -> Cone:
-    """The cone of the most qubits; there is at least one."""
-    return max(cones, key=lambda cone: len(cone.qubits))
 
 
 def _kept(acts: Sequence[Qubits], supports: Sequence[Collection[int]]) -> npt.NDArray[np.bool_]:

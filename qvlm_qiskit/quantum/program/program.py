@@ -31,13 +31,13 @@ from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator
 
+from qvlm_qiskit.basics.deferral import NOTHING, Controls, deferred, is_dynamic
 from qvlm_qiskit.basics.late_definitions import without_idle_resets
 from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.program.angles import AngleTable, ParameterIndex
-from qvlm_qiskit.quantum.program.deferral import NOTHING, Controls, deferred, is_dynamic
 from qvlm_qiskit.quantum.program.evolutions import commuting_rotations
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution, Hamiltonians
 

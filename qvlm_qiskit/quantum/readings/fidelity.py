@@ -22,12 +22,12 @@ from qiskit.quantum_info import SparseObservable
 from qiskit_machine_learning.kernels import BaseKernel
 from torch import Tensor
 
+from qvlm_qiskit.basics.deferral import NOTHING
 from qvlm_qiskit.errors import CapacityError, CircuitError, InputError
 from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.machines import EstimatorSource
 from qvlm_qiskit.quantum.network import renamed
 from qvlm_qiskit.quantum.observables import as_pauli_sum
-from qvlm_qiskit.quantum.program.deferral import NOTHING
 from qvlm_qiskit.quantum.readings.final_states import Values, real_rows, require_finite, states
 
 Array = npt.NDArray[np.float64]

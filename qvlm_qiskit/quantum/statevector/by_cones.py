@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.basics.memory import state_qubits
-from qvlm_qiskit.quantum.program.cones import Cone, are_worth_it, cones_of, joint, widest
+from qvlm_qiskit.quantum.program.angles import AngleTable
+from qvlm_qiskit.quantum.program.cones import Cone, are_worth_it, cones_of, joint
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.light_cone import moved
 from qvlm_qiskit.quantum.program.program import (
@@ -22,7 +23,7 @@ from qvlm_qiskit.quantum.program.program import (
     check_state_qubits,
     compile_circuit,
 )
-from qvlm_qiskit.quantum.split import Part, Reading, Slots, SplitEngine, string_of
+from qvlm_qiskit.quantum.split import Letters, Slots, SplitEngine, parts_of
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine, pauli_terms
 from qvlm_qiskit.quantum.statevector.tensors.readout import Term
 
@@ -67,7 +68,7 @@ def exact_engine(
     offsets = [0.0] * len(observables)
     for term in terms:
         offsets[term.column] += 0.0 if term.x | term.z else term.coefficient
-    parts = _parts(program, cones, active, num_batched)
+    parts = parts_of(cones, _Cones(program, active), num_batched)
     return SplitEngine(program.angles, num_batched, offsets, parts)
 
 
@@ -75,7 +76,12 @@ def _stay_whole(cones: Sequence[Cone]) -> bool:
     """Whether one state of all cones' qubits is small, or not much more work than theirs."""
     whole = joint(cones)
     width = len(whole.qubits)
-    return width <= WHOLE_QUBITS or (width <= state_qubits() and not are_worth_it(cones, whole, 2))
+    far_cheaper = are_worth_it(map(_work, cones), _work(whole))
+    return width <= WHOLE_QUBITS or (width <= state_qubits() and not far_cheaper)
+
+
+def _work(cone: Cone) -> int:
+    return len(cone.operations) << len(cone.qubits)
 
 
 def _check_widths(cones: Sequence[Cone], terms: Sequence[Term]) -> None:
@@ -85,21 +91,53 @@ def _check_widths(cones: Sequence[Cone], terms: Sequence[Term]) -> None:
         CapacityError: There is one; it names the widest.
     """
     if cones:
-        cone = widest(cones)
+        cone = max(cones, key=lambda cone: len(cone.qubits))
         column = terms[cone.strings[0]].column
         check_state_qubits(len(cone.qubits), f"the light cone of observable {column}")
 
 
-def _parts(
-    program: Program, cones: Sequence[Cone], terms: Sequence[Term], num_batched: int
-) -> list[Part]:
-    """The cones, sorted by what their operations are but for their angles."""
-    kinds: dict[Hashable, list[Cone]] = defaultdict(list)
-    for cone in cones:
+@dataclass(frozen=True)
+class _Cones:
+    """What is in the cones of a program; see `Splitting`."""
+
+    program: Program
+    terms: Sequence[Term]
+
+    @property
+    def table(self) -> AngleTable:
+        return self.program.angles
+
+    def kind(self, cone: Cone) -> Hashable:
+        return len(cone.qubits), tuple(map(_kind, self._operations(cone)))
+
+    def rows(self, cone: Cone) -> list[int]:
+        operations = self._operations(cone)
+        return [each.angle for each in operations if isinstance(each, PauliRotation)]
+
+    def readings(self, cone: Cone) -> Iterator[tuple[Letters, int, float]]:
+        for term in (self.terms[index] for index in cone.strings):
+            letters = sorted((p, cone.qubits.index(q)) for p, q in _pauli(term.x, term.z))
+            yield tuple(letters), term.column, term.coefficient
+
+    def plan(
+        self, cone: Cone, slots: Slots, observables: Sequence[SparsePauliOp]
+    ) -> StatevectorEngine:
+        table, rows = slots.table()
+        width = len(cone.qubits)
+        operations = [
+            replace(each, angle=next(rows)) if isinstance(each, PauliRotation) else each
+            for each in self._operations(cone)
+        ]
+        template = Program(width, width, tuple(range(width)), operations, table)
+        return StatevectorEngine(template, observables, len(slots.own))
+
+    def row_bytes(self, cone: Cone) -> int:
+        return 2 << len(cone.qubits)
+
+    def _operations(self, cone: Cone) -> list[Operation]:
+        """A cone's operations on its own numbers of qubits."""
         place = {qubit: label for label, qubit in enumerate(cone.qubits)}
-        operations = (moved(program.operations[index], place) for index in cone.operations)
-        kinds[len(place), tuple(map(_kind, operations))].append(cone)
-    return [_part(program, alike, terms, num_batched) for alike in kinds.values()]
+        return [moved(self.program.operations[index], place) for index in cone.operations]
 
 
 def _kind(operation: Operation) -> Hashable:
@@ -108,54 +146,6 @@ def _kind(operation: Operation) -> Hashable:
         return operation.x, operation.z
     assert isinstance(operation, FixedUnitary)
     return operation.qubits, operation.matrix.tobytes()
-
-
-def _part(program: Program, cones: Sequence[Cone], terms: Sequence[Term], num_batched: int) -> Part:
-    rows = [_rows(program, cone) for cone in cones]
-    slots = Slots.of(program.angles, rows, num_batched)
-    local, readings = _local_terms(cones, terms)
-    width = len(cones[0].qubits)
-    observables = [string_of(_pauli(x, z), width) for x, z in local]
-    plan = StatevectorEngine(_template(program, cones[0], slots), observables, len(slots.own))
-    return Part(plan, slots, rows, readings, row_bytes=2 << width)
-
-
-def _rows(program: Program, cone: Cone) -> list[int]:
-    """The rows of a cone's angles, in order of application."""
-    operations = [program.operations[index] for index in cone.operations]
-    return [each.angle for each in operations if isinstance(each, PauliRotation)]
-
-
-def _template(program: Program, cone: Cone, slots: Slots) -> Program:
-    """A cone with parameters for its angles."""
-    place = {qubit: label for label, qubit in enumerate(cone.qubits)}
-    table, row = slots.table()
-    count = 0
-    operations: list[Operation] = []
-    for index in cone.operations:
-        operation = moved(program.operations[index], place)
-        if isinstance(operation, PauliRotation):
-            operation = PauliRotation(operation.x, operation.z, row[count])
-            count += 1
-        operations.append(operation)
-    width = len(place)
-    return Program(width, width, tuple(range(width)), operations, table)
-
-
-def _local_terms(
-    cones: Sequence[Cone], terms: Sequence[Term]
-) -> tuple[list[tuple[int, int]], list[Reading]]:
-    """The strings of all cones by label, and what each cone's add to which observable."""
-    strings: dict[tuple[int, int], int] = {}
-    readings: list[Reading] = []
-    for number, cone in enumerate(cones):
-        place = {qubit: label for label, qubit in enumerate(cone.qubits)}
-        for index in cone.strings:
-            term = terms[index]
-            x, z = (sum(1 << place[q] for q in _bits(mask)) for mask in (term.x, term.z))
-            string = strings.setdefault((x, z), len(strings))
-            readings.append((number, string, term.column, term.coefficient))
-    return list(strings), readings
 
 
 def _ordered_qubits(operation: Operation) -> list[int]:

@@ -60,7 +60,7 @@ def test_auto_gives_large_circuits_to_aer():
     for qubit in range(11):
         circuit.sx(qubit)
         circuit.cz(qubit, qubit + 1)
-    observables = ["Z" + 11 * "I"]
+    observables = ["Z" * 12]
     backend = open_backend("noisy:depolarizing(0.01)", shots=20, seed=1)
     assert backend.estimator().run([(circuit, observables)]).result()[0].metadata["method"] == "aer"
     for options in ({"precision": 0}, {"shots": 20, "method": "density"}):

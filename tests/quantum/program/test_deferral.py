@@ -11,6 +11,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.primitives import EstimatorV2 as AerEstimator
 
 from qvlm_qiskit import QuantumLayer, TorchEstimator
+from qvlm_qiskit.basics.deferral import is_dynamic
 from qvlm_qiskit.errors import CircuitError
 from qvlm_qiskit.quantum import (
     BatchedEstimatorGradient,
@@ -19,7 +20,6 @@ from qvlm_qiskit.quantum import (
     states,
 )
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
-from qvlm_qiskit.quantum.program.deferral import is_dynamic
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from tests.quantum.program.dynamic import branch_values, random_circuit

@@ -14,14 +14,18 @@ WIDTH = 64
 """Places from one row of a block to the next, and most samples side by side. 16 rows of so many
 doubles lie in the first-level cache several times; of 128, they push each other out (measured)."""
 
+PERMUTING, DENSE, ENTER, LEAVE = range(4)
+"""Kinds of passes: a unit whose matrix has one entry per row, or any; a digit comes or goes."""
+
 
 class UnitArrays(NamedTuple):
     """A `units.UnitPlan` and its read-out, as arrays; matrices in the precision of the states.
 
     Attributes:
-        num_qubits: ``(1,)``.
-        units: ``(U, 6)``: lower and higher qubit, their chains or -1, kind of the matrix (0: one
-            entry per row, 1: dense) and its index.
+        passes: ``(U, 6)``: lower and higher digit, their chains or -1, the kind (`PERMUTING`,
+            `DENSE`, `ENTER` or `LEAVE`) and the index of the matrix.
+        first: ``(U + 2,)``: where the state before each pass, and the last one, begins among the
+            numbers of all.
         sources: ``(M, 16)``: the column of each row's entry; the first matrix is the identity.
         factors: ``(M, 16)``: the entry.
         dense: ``(D, 16, 16)``.
@@ -35,8 +39,8 @@ class UnitArrays(NamedTuple):
         read_column: ``(T,)``: to which observable.
     """
 
-    num_qubits: Any
-    units: Any
+    passes: Any
+    first: Any
     sources: Any
     factors: Any
     dense: Any

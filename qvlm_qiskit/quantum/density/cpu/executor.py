@@ -10,8 +10,15 @@ import numpy.typing as npt
 import torch
 
 from qvlm_qiskit.quantum.density.cpu import sweeps
-from qvlm_qiskit.quantum.density.cpu.arrays import WIDTH, UnitArrays
-from qvlm_qiskit.quantum.density.cpu.units import UnitPlan
+from qvlm_qiskit.quantum.density.cpu.arrays import (
+    DENSE,
+    ENTER,
+    LEAVE,
+    PERMUTING,
+    WIDTH,
+    UnitArrays,
+)
+from qvlm_qiskit.quantum.density.cpu.units import Leave, Unit, UnitPlan
 from qvlm_qiskit.quantum.density.readout import Components
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.executors.tiles import spread, tiled, untiled
@@ -25,6 +32,7 @@ THREAD_WORK = 1 << 17
 """Components times units that are worth a thread of their own."""
 
 Array = npt.NDArray[Any]
+_ENTER = [0, 0, -1, -1, ENTER, 0]
 
 
 class DensityExecutor:
@@ -47,13 +55,15 @@ class DensityExecutor:
         """
         self.plan = plan
         self.num_observables = num_observables
-        self._read = read
+        sizes = [4**width for width in plan.widths()]
+        self._first, self._most = np.cumsum([0, *sizes]), max(sizes)
+        self._read = _on_digits(read, plan.order)
         self._angles = angles
         self._arrays: dict[Any, UnitArrays] = {}
 
-    def slots(self) -> int:
-        """States per sample that a gradient keeps."""
-        return len(self.plan.units) + 1
+    def numbers(self) -> int:
+        """How many numbers per sample a gradient keeps: its states."""
+        return int(self._first[-1])
 
     def run(
         self, shared: Array, batched: Array, amplitudes: Array | None, call: Call, keep: bool
@@ -76,15 +86,15 @@ class DensityExecutor:
         turns = _turns(tiled(batched, tiles, lanes), dtype)
         weights = _turns(shared[None], dtype)[0]
         products = np.empty((tiles, len(self.plan.chains), 16, lanes), dtype)
-        size = lanes * 4**self.plan.num_qubits
-        states = np.empty((tiles, self.slots(), size) if keep else (0, 2, size), dtype)
+        shape = (tiles, lanes * self.numbers()) if keep else (0, lanes)
+        states = np.empty(shape, dtype)
         out = np.zeros((tiles, self.num_observables, lanes), dtype)
 
         def work(first: int, last: int) -> None:
-            target = states if keep else np.empty((1, 2, size), dtype)
+            target = states if keep else np.empty((1, 2 * lanes * self._most), dtype)
             sweeps.forward(plan, weights, turns, products, target, out, first, last, keep)
 
-        spread(work, tiles, _threads(tiles * size * self.slots()))
+        spread(work, tiles, _threads(tiles * lanes * self.numbers()))
         return untiled(out, batch), states, (products, weights, turns)
 
     def gradient(
@@ -92,8 +102,8 @@ class DensityExecutor:
     ) -> tuple[Array, Array, None]:
         """Gradients for shared and batched angles; there are no amplitudes."""
         products, weights, turns = saved
-        dtype, (tiles, slots, size) = states.dtype, states.shape
-        plan, lanes, batch = self._in(dtype), size // 4**self.plan.num_qubits, len(grad)
+        dtype, (tiles, size) = states.dtype, states.shape
+        plan, lanes, batch = self._in(dtype), size // self.numbers(), len(grad)
         seeds = tiled(grad, tiles, lanes)
         d_batched = np.zeros((tiles, turns.shape[2], lanes), dtype)
         parts: list[Array] = []
@@ -105,14 +115,14 @@ class DensityExecutor:
                 plan, weights, turns, products, states, seeds, d_shared, d_batched, first, last
             )
 
-        spread(work, tiles, _threads(3 * tiles * size * slots))
+        spread(work, tiles, _threads(3 * tiles * size))
         return sum(parts[1:], parts[0]), untiled(d_batched, batch), None
 
     def _lanes(self, dtype: Any, batch: int) -> int:
         """Samples per tile."""
-        fit = max(MIN_LANES, TILE_BYTES // (np.dtype(dtype).itemsize << 2 * self.plan.num_qubits))
+        fit = max(MIN_LANES, TILE_BYTES // (np.dtype(dtype).itemsize * self._most))
         # every thread gets a tile before tiles get wider
-        share = -(-batch // _threads((batch << 2 * self.plan.num_qubits) * self.slots()))
+        share = -(-batch // _threads(batch * self.numbers()))
         lanes = 1
         while lanes < min(WIDTH, fit, share):
             lanes *= 2
@@ -120,12 +130,22 @@ class DensityExecutor:
 
     def _in(self, dtype: Any) -> UnitArrays:
         if dtype not in self._arrays:
-            self._arrays[dtype] = _unit_arrays(self.plan, self._angles, self._read, dtype)
+            self._arrays[dtype] = _unit_arrays(
+                self.plan, self._first, self._angles, self._read, dtype
+            )
         return self._arrays[dtype]
+
+
+def _on_digits(read: Components, order: Sequence[int]) -> Components:
+    """Components of ascending qubits as components of the last state."""
+    ranks = [sorted(order).index(qubit) for qubit in order]
+    digits = [(read[0] >> 2 * rank & 3) << 2 * digit for digit, rank in enumerate(ranks)]
+    return sum(digits, np.zeros_like(read[0])), read[1], read[2]
 
 
 def _unit_arrays(
     plan: UnitPlan,
+    first: Array,
     angles: tuple[Sequence[int], Sequence[int]],
     read: Components,
     dtype: Any,
@@ -133,30 +153,33 @@ def _unit_arrays(
     shared, batched = ({row: i for i, row in enumerate(rows)} for rows in angles)
     sources, factors = [np.arange(16)], [np.ones(16)]
     dense: list[Array] = []
-    units: list[list[int]] = []
-    for unit in plan.units:
+    passes: list[list[int]] = []
+    for unit in plan.passes:
+        if not isinstance(unit, Unit):
+            passes.append([unit.digit, 0, -1, -1, LEAVE, 0] if isinstance(unit, Leave) else _ENTER)
+            continue
         rows, columns = np.nonzero(unit.matrix)
         if len(rows) <= 16 and len(set(rows)) == len(rows):
             source, factor = np.zeros(16, np.int64), np.zeros(16)
             source[rows], factor[rows] = columns, unit.matrix[rows, columns]
-            kind, index = 0, len(sources)
+            kind, index = PERMUTING, len(sources)
             sources.append(source)
             factors.append(factor)
         else:
-            kind, index = 1, len(dense)
+            kind, index = DENSE, len(dense)
             dense.append(unit.matrix)
-        units.append([unit.low, unit.high, *unit.chains, kind, index])
+        passes.append([unit.low, unit.high, *unit.chains, kind, index])
     rotations = [rotation for chain in plan.chains for rotation in chain.rotations]
     varies = [row in batched for _, row in rotations]
-    first = np.cumsum([0, *(len(chain.rotations) for chain in plan.chains)])
+    rotated = np.cumsum([0, *(len(chain.rotations) for chain in plan.chains)])
     return UnitArrays(
-        np.array([plan.num_qubits]),
-        np.array(units, np.int64).reshape(-1, 6),
+        np.array(passes, np.int64).reshape(-1, 6),
+        first,
         np.array(sources),
         np.array(factors, dtype),
         np.array(dense, dtype).reshape(-1, 16, 16),
         np.array([chain.start for chain in plan.chains], dtype).reshape(-1, 16),
-        first,
+        rotated,
         np.array([parts for parts, _ in rotations], dtype).reshape(-1, 3, 16),
         np.array([(batched if row in batched else shared)[row] for _, row in rotations], np.int64),
         np.array(varies, np.bool_),

@@ -150,12 +150,26 @@ def scatter(block, out, width, sources, factors):
 
 
 @jit
-def zero_state(state, lanes, num_qubits):
-    """|0…0⟩⟨0…0|: 1 at every string of I and Z."""
+def enter(state, out):
+    """Append the digit of a qubit in |0⟩: 1 at I and Z."""
+    size = state.size
+    rows.copy(out[:size], state)
+    rows.fill(out[size : 3 * size], 0)
+    rows.copy(out[3 * size :], state)
+
+
+@jit
+def leave(state, out, step):
+    """Keep what is I on the digit of ``step``."""
+    for at in range(uint64(0), uint64(out.size), step):
+        source = at << uint64(2)
+        rows.copy(out[at : at + step], state[source : source + step])
+
+
+@jit
+def return_to(out, state, step):
+    """The transpose of `leave`, from ``out`` to ``state``."""
     rows.fill(state, 0)
-    for mask in range(uint64(0), uint64(1) << uint64(num_qubits)):
-        index = uint64(0)
-        for qubit in range(uint64(0), uint64(num_qubits)):
-            index += ((mask >> qubit) & uint64(1)) * (uint64(3) << (uint64(2) * qubit))
-        for lane in range(uint64(0), uint64(lanes)):
-            state[index * uint64(lanes) + lane] = 1
+    for at in range(uint64(0), uint64(out.size), step):
+        target = at << uint64(2)
+        rows.copy(state[target : target + step], out[at : at + step])

@@ -1,7 +1,7 @@
 """Numba drivers: all tiles of a batch through the units, forwards, and back for the gradient.
 
-The way forward keeps the states before every unit: noise can't be undone. The way back applies the
-transposed units to λ = Σ g_o O_o and collects, per chain M, K = λ_after ψ_beforeᵀ = ∂f/∂M.
+The way forward keeps the states before every pass: noise can't be undone. The way back applies the
+transposed passes to λ = Σ g_o O_o and collects, per chain M, K = λ_after ψ_beforeᵀ = ∂f/∂M.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -13,7 +13,7 @@ from numba import uint64
 
 from qvlm_qiskit.quantum.density.cpu import chains, rows
 from qvlm_qiskit.quantum.density.cpu import kernels as k
-from qvlm_qiskit.quantum.density.cpu.arrays import work_space
+from qvlm_qiskit.quantum.density.cpu.arrays import DENSE, ENTER, LEAVE, work_space
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 
@@ -34,50 +34,69 @@ def width_of(lanes, size):
 
 
 @jit
+def state_of(plan, states, u, lanes, keep):
+    """The state before pass u; scratch for two of them where they are not kept."""
+    size = (plan.first[u + 1] - plan.first[u]) * lanes
+    begin = plan.first[u] * lanes if keep else (u & 1) * (states.size >> 1)
+    return states[begin : begin + size]
+
+
+@jit
 def forward(plan, shared, batched, products, states, out, first_tile, last_tile, keep):
     """Run tiles first_tile … last_tile.
 
     Cosines and sines: ``shared`` is (2, n_shared), ``batched`` (n_tiles, 2, n_batched, L).
-    ``products`` (n_tiles, n_chains, 16, L) receives the chains, ``states`` (n_tiles, n_units + 1,
-    4**n·L) the states before every unit and the last one if ``keep`` (else it is scratch, (1, 2,
-    4**n·L)), ``out`` (n_tiles, n_observables, L) the values.
+    ``products`` (n_tiles, n_chains, 16, L) receives the chains, ``states`` (n_tiles, N·L) the
+    states before every pass and the last one if ``keep`` (else it is scratch, (1, 2·4**n·L) for up
+    to n qubits), ``out`` (n_tiles, n_observables, L) the values.
     """
-    lanes, size, units = out.shape[2], states.shape[2], plan.units.shape[0]
-    width = width_of(lanes, size)
+    lanes, count = out.shape[2], plan.passes.shape[0]
     work = work_space(plan, lanes, states)
-    block, other = work.block, work.other
     for tile in range(first_tile, last_tile):
-        slots = states[tile if keep else 0]
+        own = states[tile if keep else 0]
         chains.products(plan, shared, batched[tile], lanes, work, products[tile])
-        k.zero_state(slots[0], lanes, plan.num_qubits[0])
-        for u in range(units):
-            state, after = slots[u if keep else u & 1], slots[u + 1 if keep else (u + 1) & 1]
-            kind, index = plan.units[u, 4], plan.units[u, 5]
-            low_step = uint64(lanes) << uint64(2 * plan.units[u, 0])
-            high_step = uint64(lanes) << uint64(2 * plan.units[u, 1])
-            for digit in range(2):
-                if plan.units[u, 2 + digit] >= 0:
-                    chain = products[tile, plan.units[u, 2 + digit]]
-                    widen(chain, lanes, width, work.wide[digit], False)
-            for rest in range(uint64(0), uint64(size) >> uint64(4), width):
-                k.load(state, block, rest, low_step, high_step, width)
-                for digit in range(2):
-                    if plan.units[u, 2 + digit] >= 0:
-                        k.apply(block, digit, work.wide[digit], other, width)
-                        block, other = other, block
-                if kind:
-                    k.multiply(plan.dense[index], block, other, width)
-                    block, other = other, block
-                matrix = 0 if kind else index
-                k.store(
-                    block, after, rest, low_step, high_step, width,
-                    plan.sources[matrix], plan.factors[matrix],
-                )  # fmt: skip
-        last = slots[units if keep else units & 1]
+        rows.fill(state_of(plan, own, 0, lanes, keep), 1)
+        for u in range(count):
+            state = state_of(plan, own, u, lanes, keep)
+            after = state_of(plan, own, u + 1, lanes, keep)
+            if plan.passes[u, 4] == ENTER:
+                k.enter(state, after)
+            elif plan.passes[u, 4] == LEAVE:
+                k.leave(state, after, uint64(lanes) << uint64(2 * plan.passes[u, 0]))
+            else:
+                unit(plan, u, products[tile], lanes, work, state, after)
+        last = state_of(plan, own, count, lanes, keep)
         for t in range(plan.read_index.size):
             row, factor = plan.read_index[t] * lanes, plan.read_factor[t]
             column = out[tile, plan.read_column[t]]
             rows.add(column, factor, last[row : row + lanes])
+
+
+@jit
+def unit(plan, u, products, lanes, work, state, after):
+    """One unit: its chains and its matrix."""
+    kind, index = plan.passes[u, 4], plan.passes[u, 5]
+    low_step = uint64(lanes) << uint64(2 * plan.passes[u, 0])
+    high_step = uint64(lanes) << uint64(2 * plan.passes[u, 1])
+    width = width_of(lanes, state.size)
+    block, other = work.block, work.other
+    for digit in range(2):
+        if plan.passes[u, 2 + digit] >= 0:
+            widen(products[plan.passes[u, 2 + digit]], lanes, width, work.wide[digit], False)
+    for rest in range(uint64(0), uint64(state.size) >> uint64(4), width):
+        k.load(state, block, rest, low_step, high_step, width)
+        for digit in range(2):
+            if plan.passes[u, 2 + digit] >= 0:
+                k.apply(block, digit, work.wide[digit], other, width)
+                block, other = other, block
+        if kind == DENSE:
+            k.multiply(plan.dense[index], block, other, width)
+            block, other = other, block
+        matrix = 0 if kind == DENSE else index
+        k.store(
+            block, after, rest, low_step, high_step, width,
+            plan.sources[matrix], plan.factors[matrix],
+        )  # fmt: skip
 
 
 @jit
@@ -89,10 +108,12 @@ def backward(
     ``grad`` is (n_tiles, n_observables, L); adds to ``d_shared`` (n_shared,) and ``d_batched``
     (n_tiles, n_batched, L).
     """
-    lanes, size = grad.shape[2], states.shape[2]
-    width = width_of(lanes, size)
+    lanes, count = grad.shape[2], plan.passes.shape[0]
     work = work_space(plan, lanes, states)
-    lam = np.empty(size, states.dtype)
+    most = 0
+    for u in range(count + 1):
+        most = max(most, plan.first[u + 1] - plan.first[u])
+    lam, spare = np.empty(most * lanes, states.dtype), np.empty(most * lanes, states.dtype)
     slopes = np.empty(products.shape[1:], states.dtype)
     for tile in range(first_tile, last_tile):
         rows.fill(lam, 0)
@@ -101,23 +122,34 @@ def backward(
             row, factor = plan.read_index[t] * lanes, plan.read_factor[t]
             seed = grad[tile, plan.read_column[t]]
             rows.add(lam[row : row + lanes], factor, seed)
-        for u in range(plan.units.shape[0] - 1, -1, -1):
-            unit_back(plan, u, products[tile], lanes, width, work, states[tile, u], lam, slopes)
+        for u in range(count - 1, -1, -1):
+            state = state_of(plan, states[tile], u, lanes, True)
+            after = (plan.first[u + 2] - plan.first[u + 1]) * lanes
+            if plan.passes[u, 4] == ENTER:
+                # |0⟩ is I + Z
+                rows.add(lam[: state.size], slopes.dtype.type(1), lam[3 * state.size : after])
+            elif plan.passes[u, 4] == LEAVE:
+                step = uint64(lanes) << uint64(2 * plan.passes[u, 0])
+                k.return_to(lam[:after], spare[: state.size], step)
+                lam, spare = spare, lam
+            else:
+                unit_back(plan, u, products[tile], lanes, work, state, lam[:after], slopes)
         chains.gradients(
             plan, shared, batched[tile], lanes, work, slopes, d_shared, d_batched[tile]
         )
 
 
 @jit
-def unit_back(plan, u, products, lanes, width, work, state, lam, slopes):
+def unit_back(plan, u, products, lanes, work, state, lam, slopes):
     """One unit back: λ in place, and K of its chains from the states before it."""
-    kind, index = plan.units[u, 4], plan.units[u, 5]
-    low_step = uint64(lanes) << uint64(2 * plan.units[u, 0])
-    high_step = uint64(lanes) << uint64(2 * plan.units[u, 1])
+    kind, index = plan.passes[u, 4], plan.passes[u, 5]
+    low_step = uint64(lanes) << uint64(2 * plan.passes[u, 0])
+    high_step = uint64(lanes) << uint64(2 * plan.passes[u, 1])
+    width = width_of(lanes, state.size)
     block, other, after = work.block, work.other, work.lam
     some = False
     for digit in range(2):
-        chain = plan.units[u, 2 + digit]
+        chain = plan.passes[u, 2 + digit]
         work.turns[digit] = chain >= 0 and plan.chain_first[chain + 1] > plan.chain_first[chain]
         some = some or work.turns[digit]
         if chain >= 0:
@@ -126,18 +158,18 @@ def unit_back(plan, u, products, lanes, width, work, state, lam, slopes):
             rows.fill(work.sums[digit], 0)
     for rest in range(uint64(0), uint64(state.size) >> uint64(4), width):
         k.load(lam, other, rest, low_step, high_step, width)
-        if kind:
+        if kind == DENSE:
             k.multiply(plan.dense[index].T, other, after, width)
         else:
             k.scatter(other, after, width, plan.sources[index], plan.factors[index])
         if some:
             k.load(state, block, rest, low_step, high_step, width)
         for digit in range(1, -1, -1):
-            if plan.units[u, 2 + digit] < 0:
+            if plan.passes[u, 2 + digit] < 0:
                 continue
             if work.turns[digit]:
                 before = block
-                if digit and plan.units[u, 2] >= 0:
+                if digit and plan.passes[u, 2] >= 0:
                     # what the higher qubit's chain meets has gone through the lower one's
                     k.apply(block, 0, work.wide[0], other, width)
                     before = other
@@ -151,7 +183,7 @@ def unit_back(plan, u, products, lanes, width, work, state, lam, slopes):
     one = lam[0] * 0 + 1
     for digit in range(2):
         if work.turns[digit]:
-            total = slopes[plan.units[u, 2 + digit]]
+            total = slopes[plan.passes[u, 2 + digit]]
             for e in range(uint64(0), uint64(16)):
                 for column in range(uint64(0), width, uint64(lanes)):
                     at = e * k.STRIDE + column

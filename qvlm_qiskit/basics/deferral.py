@@ -268,5 +268,5 @@ def stands_in_the_way(name: str, reason: str) -> CircuitError:
     """What is raised where something in the middle of a circuit can't be put at its end."""
     return CircuitError(
         f"instruction {name!r} stands in the way of deferring the circuit's measurements to its "
-        f"end: {reason}"
+        f"end: {reason}; 'aer' and noisy:<device> with shots need not defer them"
     )
