@@ -211,11 +211,12 @@ def _part(cones: Sequence[Cone], split: Splitting, num_batched: int) -> Part:
         for letters, column, factor in split.readings(cone)
     ]
     first, width = cones[0], len(cones[0].qubits)
-    plan = split.plan(first, slots, [_string_of(letters, width) for letters in strings])
+    plan = split.plan(first, slots, [string_of(letters, width) for letters in strings])
     return Part(plan, slots, rows, readings, split.row_bytes(first))
 
 
-def _string_of(letters: Letters, width: int) -> SparsePauliOp:
+def string_of(letters: Letters, width: int) -> SparsePauliOp:
+    """A Pauli string on so many qubits."""
     paulis, qubits = "".join(p for p, _ in letters), [q for _, q in letters]
     return SparsePauliOp.from_sparse_list([(paulis, qubits, 1.0)], num_qubits=width)
 
