@@ -16,6 +16,8 @@ def render(results: Results) -> str:
     rows = results["rows"]
     for table in rows.get("circuits", []):
         lines += _circuit(table)
+    for table in rows.get("capabilities", []):
+        lines += _failed(table["circuit"], table) if "failed" in table else _circuit(table)
     for name, write in (
         ("blocks", _blocks),
         ("compile", _compile),
@@ -64,6 +66,8 @@ def _circuit(table: Results) -> Iterator[str]:
         deviation = "–" if entry["peer"] == "ours" else f"{entry['deviation']:.0e}"
         ratio = number(entry["ratio"])
         yield columns(label, version, *times, ratio, deviation, number(entry["first_s"]))
+        if "again_s" in entry:
+            yield f"    built and called once more in this process: {number(entry['again_s'])} s"
         if entry["factor"] != 1:
             yield f"    measured at B = {entry['batch']}, extrapolated ×{entry['factor']:g}"
 
