@@ -2,6 +2,7 @@ r"""The engine against its peers: one command, ratios measured in one run.
 
     python benchmarks/engine.py [--smoke] [--rows paqm,qcnn,…] [--threads 1,2] [--rounds N]
                                 [--json PATH] [--only ours,tensorcircuit,…]
+    python benchmarks/engine.py --rows capabilities [--json PATH] …
     python benchmarks/engine.py --grid [--qubits 4,6,…] [--batches 1,2,…] [--threads 1,2]
                                 [--rounds N] [--json PATH] [--only …]
 
@@ -17,6 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from circuits.asked import smoke_tables, tables
+from circuits.contenders import NAMES as CAPABILITIES
 from command import begin, log, names_of, positive, positives, store
 from comparison import Plan, compare
 from compile_time import compile_times
@@ -29,12 +32,15 @@ from tables.grid import render_grid
 
 CIRCUIT_ROWS = {"paqm": ("paqm",), "qcnn": ("qcnn12", "qcnn192"), "n8": ("n8",)}
 TASK_ROWS = ("blocks", "compile", "gemm", "memory", "scaling", "aer")
-ROWS = (*CIRCUIT_ROWS, *TASK_ROWS)
+ROWS = (*CIRCUIT_ROWS, *TASK_ROWS, *CAPABILITIES)
+GROUPS = {"capabilities": CAPABILITIES}
+"""Names that ``--rows`` takes for several rows."""
 ALWAYS = ("ours", "stock")
-SMOKE_ROWS = ("paqm", "qcnn", "blocks", "gemm", "memory", "scaling")
+SMOKE_ROWS = ("paqm", "qcnn", "blocks", "gemm", "memory", "scaling", *CAPABILITIES)
 PACKAGES = (
     *("torch", "numpy", "numba", "qiskit", "qiskit-machine-learning", "qiskit-aer", "pennylane"),
     *("pennylane-lightning", "deepquantum", "tensorcircuit-ng", "jax", "jaxlib"),
+    "qkan",
 )
 # glibc gives freed blocks above this size back to the system at once, and does not adapt the limit
 EXACT_PEAKS = {"MALLOC_MMAP_THRESHOLD_": "65536"}
@@ -87,6 +93,11 @@ def _measure(options: argparse.Namespace, threads: int, rows: dict[str, list[Any
             results = run_tasks(group, threads, options.smoke, environment)
         for row, result in results.items():
             rows.setdefault(row, []).append({"threads": threads, **result})
+    if options.smoke:
+        found = smoke_tables(options.rows, threads, options.only)
+    else:
+        found = tables(options.rows, threads, options.only, options.rounds, log)
+    rows.setdefault("capabilities", []).extend(found)
 
 
 def _groups(options: argparse.Namespace) -> list[list[str]]:
@@ -101,7 +112,8 @@ def _groups(options: argparse.Namespace) -> list[list[str]]:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the engine against its peers.")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, ours and the stock pair")
-    parser.add_argument("--rows", type=names_of(ROWS), help=f"of {', '.join(ROWS)}; default all")
+    names = (*ROWS, *GROUPS)
+    parser.add_argument("--rows", type=names_of(names), help=f"of {', '.join(names)}; default all")
     parser.add_argument("--threads", type=positives, default=None, help="default 1,2")
     parser.add_argument("--rounds", type=positive, default=None, help="turns per peer; default 7")
     parser.add_argument("--json", type=Path, default=None, help="where to store all results")
@@ -115,7 +127,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     options = parser.parse_args(arguments)
     smoke = options.smoke
-    options.rows = options.rows or list(SMOKE_ROWS if smoke else ROWS)
+    asked = options.rows or list(SMOKE_ROWS if smoke else ROWS)
+    options.rows = [row for name in asked for row in GROUPS.get(name, (name,))]
     options.threads = options.threads or ([1] if smoke else [1, 2])
     options.rounds = options.rounds or (1 if smoke else 7)
     chosen = GRID_PEERS if options.grid else PEERS

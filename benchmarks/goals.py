@@ -16,6 +16,8 @@ def judge(results: Results) -> list[Goal]:
         goals += _against_others(table)
         if table["circuit"] == "qcnn192":
             goals += _against_floor(table, results["rows"].get("gemm", []))
+    for table in results["rows"].get("capabilities", []):
+        goals += _capability(table)
     for run in results["rows"].get("blocks", []):
         for block in run.get("blocks", []):
             name = f"{block['block'].upper()} block against its classical twin"
@@ -67,6 +69,27 @@ def _against_floor(table: Results, gemms: list[Results]) -> Iterator[Goal]:
             value = ours["both_ms"]["median"] / gemm["floor_ms"]
             name = "QCNN B = 192 against the complex-GEMM floor"
             yield _at_most(name, table["threads"], value, 2, "×")
+
+
+CAPABILITIES = {
+    "probabilities12": [("n = 12, probabilities: network and first call", "again_s", 0.7, " s")],
+    "kernel": [("fidelity kernel, 60 points at n = 10", "forward_ms", 40, " ms")],
+    "groups": [("64 groups, forward + backward", "both_ms", 46, " ms")],
+    "hamiltonian": [
+        ("Hamiltonians as inputs, forward + backward", "both_ms", 60, " ms"),
+        ("Hamiltonians as inputs: network and first call", "again_s", 2, " s"),
+    ],
+    "cones": [("156 qubits in a line, forward + backward", "both_ms", 1000, " ms")],
+}
+"""By row: goal, the key of ours that is judged, at most, unit."""
+
+
+def _capability(table: Results) -> Iterator[Goal]:
+    ours = table.get("entries", [{}])[0]
+    for name, key, target, unit in CAPABILITIES.get(table["circuit"], []):
+        if key in ours:
+            value = ours[key]["median"] if key.endswith("_ms") else ours[key]
+            yield _at_most(name, table["threads"], value, target, unit)
 
 
 def _compile(run: Results) -> Iterator[Goal]:

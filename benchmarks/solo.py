@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from circuits.measured import circuit_row
 from timing import complex_gemm_rate, copy_rate, interleave, peak_bytes, repeat, spread
 from torch import Tensor, nn
 from workloads import CIRCUITS, SMOKE, angle_circuit
@@ -168,5 +169,6 @@ TASKS: dict[str, Callable[..., Result]] = {
     "sweep_floor": sweep_floor,
     "memory": memory,
     "aer": aer,
+    "circuit_row": circuit_row,
 }
-"""By the name that ``--rows`` takes."""
+"""By name."""

@@ -18,21 +18,20 @@ tc.set_backend("jax")
 def build(workload: Workload, data: Data, threads: int) -> JaxRunner:
     """Trace nothing yet; XLA's threads come from the environment."""
     tc.set_dtype("complex128" if workload.double else "complex64")
-    return JaxRunner(workload, data)
+    batched = jax.vmap(lambda x, w: _outputs(workload, x, w), in_axes=(0, None))
+    return JaxRunner(batched, data, jnp.float64 if workload.double else jnp.float32)
 
 
 class JaxRunner:
     """Jitted forward and forward-with-gradients on arrays that already lie in JAX."""
 
-    def __init__(self, workload: Workload, data: Data) -> None:
-        """Wrap the circuit in ``vmap`` and ``jit``."""
-        batched = jax.vmap(lambda x, w: _outputs(workload, x, w), in_axes=(0, None))
+    def __init__(self, batched: Any, data: Data, real: Any = jnp.float32) -> None:
+        """Wrap a function of all inputs and weights in ``jit``."""
 
         def with_gradients(inputs: Any, weights: Any, cotangent: Any) -> Any:
             outputs, pull = jax.vjp(batched, inputs, weights)
             return outputs, *pull(cotangent)
 
-        real = jnp.float64 if workload.double else jnp.float32
         self._inputs, self._weights, self._cotangent = (jnp.asarray(a, dtype=real) for a in data)
         self._forward = jax.jit(batched)
         self._both = jax.jit(with_gradients)

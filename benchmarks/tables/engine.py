@@ -16,6 +16,8 @@ def render(results: Results) -> str:
     rows = results["rows"]
     for table in rows.get("circuits", []):
         lines += _circuit(table)
+    for table in rows.get("capabilities", []):
+        lines += _failed(table["circuit"], table) if "failed" in table else _circuit(table)
     for name, write in (
         ("blocks", _blocks),
         ("compile", _compile),
@@ -46,6 +48,8 @@ def _header(results: Results) -> Iterator[str]:
     yield "Medians [quartiles] in ms, runs in turn; backward: gradients of inputs and weights."
     yield "×: time in units of ours. dev: largest deviation of outputs and gradients from ours,"
     yield "relative to the largest entry. first: s of the first forward + backward, with compilers."
+    if results["rows"].get("capabilities"):
+        yield "Where ours is built once more, × is of lower quartiles."
 
 
 def _circuit(table: Results) -> Iterator[str]:
@@ -64,6 +68,8 @@ def _circuit(table: Results) -> Iterator[str]:
         deviation = "–" if entry["peer"] == "ours" else f"{entry['deviation']:.0e}"
         ratio = number(entry["ratio"])
         yield columns(label, version, *times, ratio, deviation, number(entry["first_s"]))
+        if "again_s" in entry:
+            yield f"    built and called once more in this process: {number(entry['again_s'])} s"
         if entry["factor"] != 1:
             yield f"    measured at B = {entry['batch']}, extrapolated ×{entry['factor']:g}"
 

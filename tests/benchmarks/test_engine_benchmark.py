@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +33,12 @@ def load(name: str) -> ModuleType:
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(BENCHMARKS / "engine.py"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture
+def beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The benchmark's modules are imported as its commands import them."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +92,43 @@ def test_every_task_has_a_result(smoke):
     assert [point["n"] for point in rows["scaling"][0]["qubits"]] == [2, 3]
 
 
+def test_every_capability_is_measured_and_agrees(smoke, beside):
+    names = importlib.import_module("circuits.contenders").NAMES
+    tables = smoke[1]["rows"]["capabilities"]
+    assert [table["circuit"] for table in tables] == list(names)
+    for table in tables:
+        assert "failed" not in table, table
+        assert {"ours", "torch"} <= {entry["peer"] for entry in table["entries"]}
+        for entry in table["entries"]:
+            assert entry["status"] in ("measured", "not installed"), (table["title"], entry)
+            if entry["status"] == "measured":
+                assert entry["ratio"] > 0 and entry["deviation"] < 1e-3
+        assert table["entries"][0]["again_s"] > 0
+
+
+def test_a_contender_with_other_numbers_is_not_timed(beside, monkeypatch):
+    names = ("contenders", "measured", "plain_torch", "rows")
+    contenders, measured, torch, rows = (importlib.import_module(f"circuits.{n}") for n in names)
+    case = rows.sample_weights(4, 3)
+    other = replace(case, data=case.data._replace(weights=case.data.weights + 0.01))
+    builds = {"right": lambda: torch.build(case), "wrong": lambda: torch.build(other)}
+    row = contenders.row_of("sample_weights", smoke=True)
+    found = [row.contenders[0], *(contenders.torch(make, name) for name, make in builds.items())]
+    monkeypatch.setattr(measured, "row_of", lambda *_: replace(row, contenders=found))
+    entries = measured.circuit_row(1, True, "sample_weights", [], 1)["entries"]
+    assert [entry["status"] for entry in entries] == ["measured", "measured", "wrong"]
+    assert "both_ms" in entries[1] and "both_ms" not in entries[2]
+
+
+def test_light_cones_by_hand_read_every_qubit_once(beside):
+    cones = importlib.import_module("circuits.described").light_cones
+    case = importlib.import_module("circuits.rows").cones(20, 2)
+    parts = cones(case)
+    outputs = np.concatenate([part.outputs for part in parts])
+    assert sorted(outputs) == list(range(20)) and len(parts) < 10
+    assert max(part.case.num_qubits for part in parts) <= 6
+
+
 def test_tables_fit_100_columns(smoke):
     assert max(len(line) for line in smoke[0].splitlines()) <= 100
 
@@ -133,6 +178,10 @@ def table(circuit: str, ratio: float) -> dict[str, Any]:
     return {"circuit": circuit, "threads": 1, "entries": [ours, *others]}
 
 
+def capability(row: str, **ours: Any) -> dict[str, Any]:
+    return {"circuit": row, "threads": 1, "entries": [{"peer": "ours", **ours}]}
+
+
 @pytest.mark.parametrize(
     ("rows", "measured", "met"),
     [
@@ -145,6 +194,10 @@ def table(circuit: str, ratio: float) -> dict[str, Any]:
         ({"memory": [{"threads": 1, "features_states": 4.1}]}, 4.1, False),
         ({"aer": [{"threads": 1, "methods": {"adjoint": {"speedup": 21.0}}}]}, 21.0, True),
         ({"aer": [{"threads": 1, "failed": "no such module"}]}, None, None),
+        ({"capabilities": [capability("groups", both_ms={"median": 47.0})]}, 47.0, False),
+        ({"capabilities": [capability("probabilities12", again_s=0.2)]}, 0.2, True),
+        ({"capabilities": [capability("edges", both_ms={"median": 1.0})]}, None, None),
+        ({"capabilities": [{"circuit": "cones", "threads": 1, "failed": "died"}]}, None, None),
     ],
 )
 def test_goals_are_judged_by_the_measured_number(rows, measured, met):
