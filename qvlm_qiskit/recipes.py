@@ -21,7 +21,7 @@ BLOCKS: Registry[Any] = Registry(
     "block",
     "qvlm_qiskit.blocks",
     "blocks",
-    besides={"block", "circuit_block", "core", "gate", "registry"},
+    besides={"block", "circuit_block", "core", "gate", "insert", "registry"},
 )
 """Names of blocks; `qvlm_qiskit.blocks.registry` says what a block is."""
 DATA_SETS: Registry[Any] = Registry(

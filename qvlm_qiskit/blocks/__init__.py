@@ -4,6 +4,7 @@ from qvlm_qiskit.blocks.block import PLACES, Block, Place
 from qvlm_qiskit.blocks.circuit_block import CircuitBlock, CircuitConfig
 from qvlm_qiskit.blocks.core import BLOCK_KINDS, build_core
 from qvlm_qiskit.blocks.gate import ExpectationReadout, GatedResidual
+from qvlm_qiskit.blocks.insert import insert_block, inserted_blocks, load_blocks, save_blocks
 from qvlm_qiskit.blocks.paqm import PAQM, PAQMConfig
 from qvlm_qiskit.blocks.qcnn import QCNN, QCNNConfig
 from qvlm_qiskit.blocks.registry import build_at, build_block, register_block
@@ -26,5 +27,9 @@ __all__ = [
     "build_at",
     "build_block",
     "build_core",
+    "insert_block",
+    "inserted_blocks",
+    "load_blocks",
     "register_block",
+    "save_blocks",
 ]
