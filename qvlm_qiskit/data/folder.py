@@ -8,6 +8,7 @@ FOLDER/train/metadata.csv, …          also in each split
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from qvlm_qiskit.data.reading.splits import WHOLE, Found, Parts
 from qvlm_qiskit.data.reading.tables import ENDINGS, read_table
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
+_log = logging.getLogger(__name__)
 _SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 
 
@@ -32,6 +34,8 @@ def folder(place: Path, options: Mapping[str, str]) -> Parts:
     splits = {p.name: p for p in _folders(place) if p.name.lower() in _SPLITS}
     if not splits:
         return _part(place, options, place)
+    if others := [p.name for p in _folders(place) if p not in splits.values()]:
+        _log.warning("%s: beside its splits, %s is not read", place, ", ".join(others))
     parts: dict[str, Callable[[], Iterable[Found]]] = {}
     for name, path in splits.items():
         found = _part(path, options, place)
@@ -54,7 +58,7 @@ def _part(path: Path, options: Mapping[str, str], root: Path) -> Parts:
 
 
 def _labelled(path: Path, question: str, root: Path) -> Iterator[Row]:
-    endings = set(Image.registered_extensions())
+    endings = {e for e, kind in Image.registered_extensions().items() if kind in Image.OPEN}
     for label in _folders(path):
         words = " ".join(label.name.replace("_", " ").replace("-", " ").split())
         for file in sorted(f for f in label.rglob("*") if f.suffix.lower() in endings):

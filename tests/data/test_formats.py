@@ -243,6 +243,33 @@ def test_hugging_faces_parquet_tells_the_names_of_classes_to_a_table_too(hub):
 
 
 @pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("vqa-v2", {"v2_OpenEnded_mscoco_val2014_questions.json":
+                        {"questions": [{"question_id": 1}]},
+                    "v2_mscoco_val2014_annotations.json": {"annotations": [{"question_id": 1}]}}),
+        ("captions", {"captions_val2017.json": {"annotations": [{"image_id": 1}],
+                                                "images": [{"id": 1}]}}),
+        ("nlvr", {"test/test.json": {"a": 1}}),
+        ("diffusiondb", {"part-000001.json": []}),
+        ("food-101", {"meta/test.json": []}),
+    ],
+)  # fmt: skip
+def test_files_of_another_format_are_said_in_one_line(tmp_path, name, files):
+    for path, content in files.items():
+        miniatures.write(tmp_path / path, content)
+    with pytest.raises(InputError, match="is of another format than a folder with"):
+        open_data(f"{name}:{tmp_path}", "test")
+
+
+def test_folders_beside_splits_are_said_not_to_be_read(tmp_path, caplog):
+    miniatures.image_folder(tmp_path, each=1, splits=("train", "test"))
+    miniatures.picture(tmp_path / "more" / "1.png", 1)
+    assert len(open_data(f"folder:{tmp_path}", "train")) == 2
+    assert "beside its splits, more is not read" in caplog.text
+
+
+@pytest.mark.parametrize(
     ("name", "error", "said"),
     [
         ("folder", InputError, "folder is read from a folder of pictures"),

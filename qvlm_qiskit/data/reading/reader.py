@@ -88,11 +88,21 @@ class Placed:
         """All rows of a split.
 
         Raises:
-            InputError: There are none.
+            InputError: There are none, or the files are of another format.
         """
         if split not in self._known:
             by_picture = self.reader.by_picture
-            self._known[split] = rows_of(self._parts, split, self.name, by_picture=by_picture)
+            try:
+                found = rows_of(self._parts, split, self.name, by_picture=by_picture)
+            except InputError:
+                raise
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                # published files are trusted to be of their format; these are not
+                raise InputError(
+                    f"{self.name} is of another format than {self.reader.takes}: "
+                    f"{type(error).__name__} {error}"
+                ) from error
+            self._known[split] = found
         return self._known[split]
 
     def texts(self) -> Iterable[str]:

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class Skipped:
 
     def add(self, name: str, reason: str) -> None:
         """Count a row."""
-        count, first = self.reasons.get(reason, (0, name))
+        count, first = self.reasons.get(reason, (0, shorten(name, 120, placeholder=" …")))
         self.reasons[reason] = (count + 1, first)
 
     @property
