@@ -375,9 +375,6 @@ def _add_block(owner: nn.Module, place: str, width: int, options: dict[str, Any]
     if hasattr(owner, name):
         raise InputError(f"a {place} block can't be called {name!r}: the model has that part")
     owner.add_module(name, block)
-    for module in block.modules():
-        if isinstance(module, QuantumLayer):  # reports name circuits by their block
-            module.neural_network.circuit.name = name
     return name
 
 
