@@ -31,6 +31,7 @@ CHAINS = {
     "model": {"errors", "basics", "recipes", "sampled_gradients", "quantum", "blocks"},
     "data": {"errors", "basics", "recipes", "quantum", "blocks", "model"},
     "runs": {"errors", "basics", "recipes", "model", "data"},
+    "publishing": {"errors", "runs"},
     "evaluation": {"errors", "basics", "recipes", "quantum", "blocks", "model", "data"},
 }  # fmt: skip
 CHAINS["inference"] = {*CHAINS, "__version__"}

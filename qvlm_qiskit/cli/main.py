@@ -20,7 +20,7 @@ _INTERRUPTED = 130
 COMMANDS = {
     "demo": "demo", "train": "train", "evaluate": "evaluate", "preflight": "preflight",
     "submit": "submit", "ask": "ask", "caption": "ask", "jobs": "jobs", "backends": "backends",
-    "noise": "noise", "study": "study",
+    "noise": "noise", "study": "study", "push": "push",
 }  # fmt: skip
 """Command → its module in this package, in the order of work.
 

@@ -39,6 +39,7 @@ OPTIONS = {
         "--blobs", "--store-group", "--dry-run", "--detach", "--json", "--data", "--columns",
         "--strict",
     },
+    "push": {"--evaluation", "--private", "--dry-run"},
     "jobs": set(),
     "jobs list": {"--store", "--blobs", "--store-group", "--json"},
     "jobs show": {"--store", "--blobs", "--store-group", "--json"},
@@ -75,7 +76,7 @@ OPTIONS = {
 COMMANDS = {
     "": [
         "demo", "train", "evaluate", "preflight", "submit", "ask", "caption", "jobs", "backends",
-        "noise", "study",
+        "noise", "study", "push",
     ]
 }  # fmt: skip
 COMMANDS["backends"] = ["list", "show"]
