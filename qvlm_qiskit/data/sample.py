@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,18 +34,12 @@ class Sample:
     def accepts(self, given: str) -> bool:
         """Whether an answer is right, word for word: one of those that people gave.
 
-        Case, and spaces beside punctuation, count for nothing: a tokenizer of words loses both. A
-        data set's own samples may override it.
+        A data set's own samples may override it.
 
         Args:
             given: As generated, without special tokens.
         """
-        return plain_words(given) in {plain_words(a) for a in (self.answer, *self.references)}
-
-
-def plain_words(text: str) -> str:
-    """A text in lower case, with single spaces, and none beside punctuation."""
-    return re.sub(r"\s*([^\w\s])\s*", r"\1", " ".join(text.lower().split()))
+        return given in (self.answer, *self.references)
 
 
 class Samples(Protocol):

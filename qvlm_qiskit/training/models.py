@@ -11,12 +11,13 @@ from typing import Any, Literal, get_args
 
 from transformers import set_seed
 
+from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.data.batch import EncodedSamples, encode_training
 from qvlm_qiskit.data.reading.samples import ReadSamples
 from qvlm_qiskit.data.registry import DataSet, find_data
 from qvlm_qiskit.data.sample import Samples
-from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.errors import CapacityError, InputError, UnknownNameError
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
 from qvlm_qiskit.model.processing import SPECIAL_TOKENS
 from qvlm_qiskit.recipes import TrainingOptions
@@ -195,6 +196,22 @@ def build_model(
     config = configuration(options, processor.tokenizer)
     set_seed(options.seed)
     return HybridVLM(config), processor
+
+
+def check_memory(options: TrainingOptions) -> None:
+    """Refuse a training set that is made here and does not fit: no file holds it.
+
+    Raises:
+        CapacityError: Its pixels alone, kept and stacked, take more than this machine has.
+    """
+    vision: Any = configuration(options).vision_config
+    pixels = vision.num_channels * vision.image_size**2
+    needed, there = 2 * 4 * pixels * options.train_samples, memory_bytes()
+    if needed > there:
+        raise CapacityError(
+            f"{options.train_samples:,} training samples of {pixels:,} numbers take "
+            f"{needed / 2**30:.1f} GiB, and this machine's memory is {there / 2**30:.1f} GiB"
+        )
 
 
 def data_facts(samples: Samples) -> dict[str, Any]:

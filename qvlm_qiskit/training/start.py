@@ -27,7 +27,7 @@ from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, Run, no_transformers_bars, write_run
 from qvlm_qiskit.training.machine import TrainingBackend, check_trainable, gradient_facts
-from qvlm_qiskit.training.models import Subject, Trains, data_facts, samples_digest
+from qvlm_qiskit.training.models import Subject, Trains, check_memory, data_facts, samples_digest
 from qvlm_qiskit.training.place import (
     BOUGHT_FOR,
     OPTIONS,
@@ -86,7 +86,7 @@ def train(
         InputError: ``out`` is taken, another process trains there, an interrupted training lies
             there, there is nothing to resume, other options, or nothing in the data to train on.
         BackendError: The backend's values can't be differentiated, or are paid for.
-        CapacityError: A circuit is too large for that.
+        CapacityError: A circuit is too large for that, or the training set for the memory.
         BudgetError: The next step would cost too much; the steps before it are kept.
         JobFailedError: A job ended without results.
     """
@@ -94,6 +94,8 @@ def train(
     partial = partial_folder(out)
     subject = Subject.of(options, source, trains)
     reporters(options)
+    if not subject.data.tracked:
+        check_memory(options)
     model, processor = subject.build()
     if backend is not None:
         check_trainable(model, backend, gradient, ledger)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from textwrap import shorten
@@ -20,6 +21,18 @@ from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ReadSample(Sample):
+    """A sample of somebody's data."""
+
+    def accepts(self, given: str) -> bool:
+        """Whether an answer is right, word for word: one of those that people gave.
+
+        Case, and spaces beside punctuation, count for nothing: a tokenizer of words loses both.
+        """
+        return _plain(given) in {_plain(answer) for answer in (self.answer, *self.references)}
 
 
 @dataclass
@@ -176,4 +189,10 @@ def _shared(reason: str) -> str:
 
 def _sample(row: Row, number: int, image: Image.Image) -> Sample:
     accepted = row.references or row.answers
-    return Sample(image, row.kind, row.question, row.answers[number], (row.name,), accepted)
+    answer = row.answers[number]
+    return ReadSample(image, row.kind, row.question, answer, (row.name,), accepted)
+
+
+def _plain(text: str) -> str:
+    """A text in lower case, with single spaces, and none beside punctuation."""
+    return re.sub(r"\s*([^\w\s])\s*", r"\1", " ".join(text.lower().split()))

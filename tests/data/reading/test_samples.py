@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from qvlm_qiskit.data.reading.rows import BadRow, FilePicture, Row, StoredPicture
-from qvlm_qiskit.data.reading.samples import choose
+from qvlm_qiskit.data.reading.samples import ReadSample, choose
 from qvlm_qiskit.errors import InputError
 
 
@@ -64,3 +64,17 @@ def test_in_training_every_answer_is_a_sample():
     assert found.texts() == [(s.question, s.answer) for s in found]
     assert found.questions() == {"question": "which?"}
     assert found[0].references == GOOD[int(found[0].answer[1])].answers
+
+
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [("A Cat", True), ("it's a dog.", True), ("it ' s a dog .", True), ("its a dog.", False),
+     ("11", False), ("1 1", True), ("", False)],
+)  # fmt: skip
+def test_any_answer_that_people_gave_is_right_and_case_and_spaces_at_marks_are_nothing(
+    given, right
+):
+    sample = ReadSample(
+        Image.new("L", (2, 2)), "kind", "which?", "a cat", references=("It's a dog.", "1 1")
+    )
+    assert sample.accepts(given) == right

@@ -116,6 +116,7 @@ def test_overwriting_replaces_the_whole_folder(again):
 @pytest.mark.usefixtures("demo")
 def test_every_stage_reports_its_progress_to_the_end(demo_progress):
     assert [(what, total) for what, total, _ in demo_progress] == [
+        ("encoding samples", 200),
         ("training", 60),
         ("exact evaluation", 20),
         ("shuffled images", 20),
