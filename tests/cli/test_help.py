@@ -75,8 +75,9 @@ OPTIONS = {
 }  # fmt: skip
 COMMANDS = {
     "": [
-        "demo", "train", "evaluate", "preflight", "submit", "ask", "caption", "jobs", "backends",
-        "noise", "study", "push",
+        "demo", "train", "evaluate", "preflight", "submit", "ask", "caption", "push", "jobs",
+        "backends",
+        "noise", "study",
     ]
 }  # fmt: skip
 COMMANDS["backends"] = ["list", "show"]
