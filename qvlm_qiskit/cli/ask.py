@@ -95,7 +95,7 @@ def _check_words(processor: Any, question: str, trained_on: Iterable[str]) -> No
     from qvlm_qiskit.errors import InputError
 
     tokenizer = processor.tokenizer
-    encoded = tokenizer(question, return_offsets_mapping=True)
+    encoded = tokenizer(question, return_offsets_mapping=True, add_special_tokens=False)
     unknown = [
         question[start:end]
         for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
