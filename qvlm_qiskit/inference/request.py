@@ -96,7 +96,10 @@ class Request:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {"format": FORMAT, "version": VERSION, **asdict(self)}
+        found = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        if self.data is None:  # a key that earlier releases of the version do not read
+            del found["data"]
+        return found
 
     @classmethod
     def begin(
