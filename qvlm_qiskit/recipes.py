@@ -138,6 +138,11 @@ class TrainingOptions:
                 raise InputError(f"{name} must be at least 1, got {value}")
         if self.patience is not None and self.evaluate_every is None:
             raise InputError("patience counts evaluations: say evaluate_every too")
+        if self.evaluate_every is not None and self.evaluate_every > self.steps:
+            raise InputError(
+                f"evaluate_every is {self.evaluate_every}, and there are {self.steps} steps: "
+                "nothing would be evaluated"
+            )
         for name, most in (("steps", MOST_STEPS), ("train_samples", MOST_SAMPLES)):
             if getattr(self, name) > most:
                 raise InputError(f"{name} must be at most {most:,}, got {getattr(self, name):,}")

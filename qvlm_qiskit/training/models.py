@@ -198,6 +198,19 @@ def build_model(
     return HybridVLM(config), processor
 
 
+def check_bought(options: TrainingOptions) -> None:
+    """Refuse what a ledger's plan does not count.
+
+    Raises:
+        InputError: A step of several batches, or losses on held-out samples.
+    """
+    if options.accumulate > 1 or options.evaluate_every is not None:
+        raise InputError(
+            "a ledger has one job for each batch that is trained on: neither accumulate nor "
+            "evaluate_every goes with it"
+        )
+
+
 def check_memory(options: TrainingOptions) -> None:
     """Refuse a training set that is made here and does not fit: no file holds it.
 

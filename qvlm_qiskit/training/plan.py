@@ -28,7 +28,7 @@ from qvlm_qiskit.jobs.recording import Recording, row_context
 from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
-from qvlm_qiskit.training.models import Subject
+from qvlm_qiskit.training.models import Subject, check_bought
 from qvlm_qiskit.training.step import Batch, StepsAhead, asking
 from qvlm_qiskit.training.trainer import Log, make_trainer
 
@@ -107,7 +107,9 @@ def plan_training(
 
     Raises:
         BackendError: A circuit or the mitigation can't run there.
+        InputError: Options that a plan does not count.
     """
+    check_bought(subject.options)
     context = row_context(backend.device_description(), recording or Recording())
     model, processor = subject.build()
     notes = _Notes(model, Forecaster(store, backend, context))

@@ -27,7 +27,14 @@ from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, Run, no_transformers_bars, write_run
 from qvlm_qiskit.training.machine import TrainingBackend, check_trainable, gradient_facts
-from qvlm_qiskit.training.models import Subject, Trains, check_memory, data_facts, samples_digest
+from qvlm_qiskit.training.models import (
+    Subject,
+    Trains,
+    check_bought,
+    check_memory,
+    data_facts,
+    samples_digest,
+)
 from qvlm_qiskit.training.place import (
     BOUGHT_FOR,
     OPTIONS,
@@ -43,6 +50,7 @@ from qvlm_qiskit.training.trainer import BeforeStep, Log, StepTrainer, make_trai
 
 if TYPE_CHECKING:
     from qvlm_qiskit.backends import Backend
+    from qvlm_qiskit.data.sample import Samples
     from qvlm_qiskit.training.ledger import Ledger, Purchase
     from qvlm_qiskit.training.plan import TrainingPlan
 
@@ -99,13 +107,10 @@ def train(
     model, processor = subject.build()
     if backend is not None:
         check_trainable(model, backend, gradient, ledger)
-    if ledger is not None and (options.accumulate > 1 or options.evaluate_every is not None):
-        raise InputError(
-            "a ledger has one job for each batch that is trained on: neither accumulate nor "
-            "evaluate_every goes with it"
-        )
-    if backend is None and ledger is not None:
-        raise InputError("a ledger keeps what a machine was asked: give the training a backend")
+    if ledger is not None:
+        check_bought(options)
+        if backend is None:
+            raise InputError("a ledger keeps what a machine was asked: give the training a backend")
     with only_one(partial, out):
         check_folders(out, overwrite, resume)
         asked = _asked(subject, backend, gradient, ledger)
@@ -143,21 +148,10 @@ def train(
             if purchase is not None and recorded is not None:
                 bought = purchase.finish(recorded, history)
             info = {
-                "package": {"qvlm-qiskit": __version__, "torch": torch.__version__},
-                "python": platform.python_version(),
-                "options": dataclasses.asdict(options),
-                **subject.facts(),
+                **_facts(subject, samples, model),
                 "backend": {"name": "statevector"} if backend is None else backend.describe(),
                 **gradient_facts(gradient),
                 **bought,
-                "data": {
-                    "name": options.data,
-                    "train_samples": len(samples),
-                    **data_facts(samples),
-                },
-                "parameters": sum(p.numel() for p in model.parameters()),
-                "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-                "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
                 "seconds": round(time.perf_counter() - started, 2),
             }
             write_run(folder, model.cpu().eval(), processor, info, history)
@@ -165,6 +159,21 @@ def train(
             for mark in (OPTIONS, BOUGHT_FOR):
                 (folder / mark).unlink(missing_ok=True)
     return Run.open(out)
+
+
+def _facts(subject: Subject, samples: Samples, model: HybridVLM) -> dict[str, Any]:
+    """What ``run.json`` says of a model and of what it was trained on."""
+    data = {"name": subject.options.data, "train_samples": len(samples), **data_facts(samples)}
+    return {
+        "package": {"qvlm-qiskit": __version__, "torch": torch.__version__},
+        "python": platform.python_version(),
+        "options": dataclasses.asdict(subject.options),
+        **subject.facts(),
+        "data": data,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
+    }
 
 
 def _run(trainer: StepTrainer, checkpoint: str | None) -> None:

@@ -105,8 +105,6 @@ def make_trainer(
         **{"save_steps": options.checkpoint_every, **_evaluated(options, held_out, saves)},
     )
     callbacks: list[TrainerCallback] = [log]
-    notes = CircuitNotes()
-    callbacks.append(notes)
     if held_out is not None and options.patience is not None:
         callbacks.append(EarlyStoppingCallback(options.patience))
     trainer = StepTrainer(
@@ -117,7 +115,7 @@ def make_trainer(
         data_collator=collate,
         callbacks=callbacks,
     )
-    trainer.circuits = notes.found
+    trainer.circuits = log.circuits
     for callback in list(trainer.callback_handler.callbacks):
         if type(callback).__name__ == "PrinterCallback":  # our bar shows what it would print
             trainer.remove_callback(callback)
@@ -142,30 +140,6 @@ def reporters(options: TrainingOptions) -> list[str]:
     return names
 
 
-class CircuitNotes(TrainerCallback):  # type: ignore[misc]
-    """Norm and variance of the gradient of all circuits' angles, clipped, at logged steps.
-
-    Attributes:
-        found: The last ones.
-    """
-
-    def __init__(self) -> None:
-        self.found: dict[str, float] = {}
-
-    def on_pre_optimizer_step(
-        self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any
-    ) -> None:
-        """Note them before the gradients are gone."""
-        if (state.global_step + 1) % state.logging_steps:
-            return
-        layers = model.quantum_layers.values()
-        parts = [g.flatten() for q in layers if (g := q.weight.grad) is not None]
-        if parts:
-            gradient = torch.cat(parts).double()
-            self.found["circuit_grad_norm"] = float(gradient.norm())
-            self.found["circuit_grad_variance"] = float(gradient.var(correction=0))
-
-
 def _evaluated(
     options: TrainingOptions, held_out: EncodedSamples | None, saves: bool
 ) -> dict[str, Any]:
@@ -182,12 +156,18 @@ def _evaluated(
 
 
 class Log(TrainerCallback):  # type: ignore[misc]
-    """Moves the progress bar and notes the gates' values at every logged step."""
+    """Moves the progress bar, and notes what a logged step has beside its loss.
+
+    Attributes:
+        circuits: Norm and variance of the gradient of all circuits' angles, clipped, at the last
+            logged step.
+    """
 
     def __init__(self, report: Reporter, gradient: SampledGradient | None) -> None:
         self.report = report
         self.gradient = gradient
         self.note = ""
+        self.circuits: dict[str, float] = {}
 
     def on_step_begin(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
         """Directions and counts are those of the step, so that a resumed training has the same."""
@@ -195,6 +175,19 @@ class Log(TrainerCallback):  # type: ignore[misc]
             layer.reseed(args.seed, state.global_step, number)
             if layer.skipped is not None:
                 layer.skipped.restart()
+
+    def on_pre_optimizer_step(
+        self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any
+    ) -> None:
+        """Note the circuits' gradient before it is gone."""
+        if (state.global_step + 1) % state.logging_steps:
+            return
+        layers = model.quantum_layers.values()
+        parts = [g.flatten() for q in layers if (g := q.weight.grad) is not None]
+        if parts:
+            gradient = torch.cat(parts).double()
+            self.circuits["circuit_grad_norm"] = float(gradient.norm())
+            self.circuits["circuit_grad_variance"] = float(gradient.var(correction=0))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Move the bar."""

@@ -5,17 +5,18 @@ import json
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from qvlm_qiskit.cli.ask import _check_words
 from qvlm_qiskit.data import batch
-from qvlm_qiskit.data.batch import IGNORED, encode_training
+from qvlm_qiskit.data.batch import IGNORED, encode_prompts, encode_training
 from qvlm_qiskit.data.registry import open_data
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import evaluate
 from qvlm_qiskit.evaluation.loss import answer_loss
 from qvlm_qiskit.model.processing import pretrained_tokenizer
-from qvlm_qiskit.training import TrainingOptions, build_model, train
+from qvlm_qiskit.training import Subject, TrainingOptions, build_model, plan_training, train
 from tests.data import miniatures
 
 
@@ -65,6 +66,33 @@ def test_a_model_with_a_pretrained_tokenizer_is_trained_saved_and_asked(place, p
         assert int(taught[-1]) == tokenizer.eos_token_id
         assert tokenizer.decode(taught[:-1]).strip() == sample.answer
     assert evaluate(model, processor, samples).accuracy.total == 8
+
+
+def test_a_tokenizer_that_begins_every_text_by_itself_is_not_heard_twice(place, pieces, tmp_path):
+    """As Llama's: neither prompts nor the words of a question have its token at the beginning."""
+    made = Tokenizer.from_file(str(pieces / "tokenizer.json"))
+    end = ("<|endoftext|>", made.token_to_id("<|endoftext|>"))
+    made.post_processor = processors.TemplateProcessing(
+        single="<|endoftext|> $A", pair=None, special_tokens=[end]
+    )
+    text = {"bos_token": end[0], "eos_token": end[0], "unk_token": end[0]}
+    PreTrainedTokenizerFast(tokenizer_object=made, **text).save_pretrained(tmp_path / "own")
+    _, plain = build_model(options(place, tokenizer=str(pieces)))
+    _, begun = build_model(options(place, tokenizer=str(tmp_path / "own")))
+    samples = open_data(f"folder:{place}", "test")
+    for one, other in zip(
+        encode_training(plain, samples), encode_training(begun, samples), strict=True
+    ):
+        assert torch.equal(one["input_ids"], other["input_ids"])
+    asked = [encode_prompts(p, [samples[0].image], ["what is this?"]) for p in (plain, begun)]
+    assert torch.equal(asked[0].input_ids, asked[1].input_ids)
+    _check_words(begun, "what is this?", [])
+
+
+def test_a_plan_through_a_ledger_counts_neither_evaluations_nor_several_batches():
+    for others in ({"evaluate_every": 2}, {"accumulate": 2}):
+        with pytest.raises(InputError, match="a ledger has one job for each batch"):
+            plan_training(Subject(TrainingOptions(**others)), None, None)
 
 
 def test_a_folder_that_holds_no_tokenizer_is_refused(place, tmp_path):
@@ -165,6 +193,7 @@ def test_what_can_not_be_done_is_said_before_it_begins(place, tmp_path, others, 
     [
         ({"patience": 1}, "say evaluate_every too"),
         ({"patience": 0, "evaluate_every": 1}, "patience must be at least 1"),
+        ({"evaluate_every": 11, "steps": 10}, "nothing would be evaluated"),
         ({"evaluate_every": 0}, "evaluate_every must be at least 1"),
         ({"accumulate": 0}, "accumulate must be at least 1"),
         ({"clip": 0.0}, "clip must be positive"),
