@@ -12,10 +12,12 @@ from typing import Any
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
 from torch import Tensor
+from torch.utils.data import RandomSampler
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
 from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
+from qvlm_qiskit.basics.processes import count
 from qvlm_qiskit.basics.progress import Reporter
 from qvlm_qiskit.data.batch import EncodedSamples, collate
 from qvlm_qiskit.errors import InputError
@@ -49,6 +51,18 @@ class StepTrainer(HeldOut, WholeCheckpoints):
             gates = {f"gate_{name}": value for name, value in self.model.gate_values().items()}
             logs = {**logs, **gates, **self.circuits}
         super().log(logs, start_time)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """Of the samples in a new order, those that fill whole steps.
+
+        However many processes share its batches, a step is made of the same samples.
+        """
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        step = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+        step *= self.args.world_size
+        if len(rows) < step:
+            return super()._get_train_sampler(rows)
+        return RandomSampler(rows, num_samples=len(rows) // step * step)
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """The loss of a batch, once `before_step` has returned."""
@@ -89,7 +103,7 @@ def make_trainer(
         lr_scheduler_type=options.schedule,
         warmup_steps=warmup,
         max_grad_norm=options.clip,
-        gradient_accumulation_steps=options.accumulate,
+        gradient_accumulation_steps=options.accumulate // count(),
         seed=options.seed,
         data_seed=options.seed,
         save_strategy="steps" if saves else "no",
