@@ -98,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _refuse("this machine's memory is not enough for that")
     except RuntimeError as error:
-        if "not enough memory" not in str(error):  # what torch's allocator says
+        said = ("not enough memory", "can't allocate memory")  # by torch's allocator
+        if not any(one in str(error) for one in said):
             raise
         return _refuse("this machine's memory is not enough for that")
     except OSError as error:
@@ -157,5 +158,6 @@ def _quiet_libraries() -> None:
     """Keep advice meant for library users off a command's screen; errors still come through."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP advises on unused parameters
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")

@@ -27,6 +27,7 @@ from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, Run, no_transformers_bars, write_run
 from qvlm_qiskit.training.checkpoints import last_checkpoint
+from qvlm_qiskit.training.checks import check_disk
 from qvlm_qiskit.training.machine import TrainingBackend, check_trainable, gradient_facts
 from qvlm_qiskit.training.models import (
     Subject,
@@ -48,7 +49,8 @@ from qvlm_qiskit.training.place import (
     partial_folder,
     tidy,
 )
-from qvlm_qiskit.training.processes import check_filled, check_shared, tell, together, wait
+from qvlm_qiskit.training.processes import check_shared, tell, together, wait
+from qvlm_qiskit.training.saving import told_by_the_disk
 from qvlm_qiskit.training.step import StepsAhead, asking
 from qvlm_qiskit.training.trainer import BeforeStep, Log, StepTrainer, make_trainer, reporters
 
@@ -110,11 +112,13 @@ def train(
     check_place(out, overwrite=overwrite, resume=resume)
     partial = partial_folder(out)
     reporters(options)
+    subject.check_held_out()
     if not subject.data.tracked:
         check_memory(options)
     model, processor = subject.build()
     if backend is not None:
         check_trainable(model, backend, gradient, ledger)
+    check_disk(model, options, partial / CHECKPOINTS)
     if ledger is not None:
         check_bought(options)
         if backend is None:
@@ -132,8 +136,7 @@ def train(
                 return Run.open(out)
             tidy(partial)
         samples = subject.samples(track)
-        rows = subject.rows(processor, samples, track)
-        check_filled(len(rows), options)
+        rows = subject.training_rows(processor, samples, track)
         held_out = subject.held_out(processor, track)
         asked.update(samples_digest(samples))
         if resume:
@@ -170,7 +173,8 @@ def train(
                 **bought,
                 "seconds": round(time.perf_counter() - started, 2),
             }
-            write_run(folder, model.cpu().eval(), processor, info, history)
+            with told_by_the_disk("the run folder"):
+                write_run(folder, model.cpu().eval(), processor, info, history)
             finish(folder)
     wait()
     return Run.open(out)
@@ -186,8 +190,7 @@ def _along(
     model, processor = subject.build()
     if backend is not None:
         check_trainable(model, backend, gradient)
-    rows = subject.rows(processor, subject.samples())
-    check_filled(len(rows), subject.options)
+    rows = subject.training_rows(processor, subject.samples())
     held_out = subject.held_out(processor)
     begin = tell()
     if begin is not None:

@@ -15,12 +15,15 @@ from torch import Tensor
 from torch.utils.data import RandomSampler
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
-from transformers.integrations.integration_utils import get_reporting_integration_callbacks
+from transformers.integrations.integration_utils import (
+    INTEGRATION_TO_CALLBACK,
+    get_reporting_integration_callbacks,
+)
 
 from qvlm_qiskit.basics.processes import count
 from qvlm_qiskit.basics.progress import Reporter
 from qvlm_qiskit.data.batch import EncodedSamples, collate
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
@@ -146,6 +149,9 @@ def reporters(options: TrainingOptions) -> list[str]:
         InputError: One is unknown, or not installed.
     """
     names = [name.strip() for name in options.reports.split(",") if name.strip()]
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            raise UnknownNameError("reporter", name, INTEGRATION_TO_CALLBACK)
     try:
         for reporter in get_reporting_integration_callbacks(names):
             reporter()
