@@ -28,16 +28,16 @@ def speaks() -> bool:
 
     The others end without a word: what ends one of them ends all.
     """
-    if count() == 1:
+    place, port = os.environ.get("MASTER_ADDR"), os.environ.get("MASTER_PORT")
+    if count() == 1 or place is None or port is None:
         return True
     from datetime import timedelta
 
     from torch.distributed import DistError, TCPStore
 
     patience = timedelta(seconds=PATIENCE_SECONDS)
-    place, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     try:
-        store = TCPStore(place, port, is_master=False, timeout=patience)
+        store = TCPStore(place, int(port), is_master=False, timeout=patience)
         attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         return bool(store.add(f"qvlm/said/{attempt}", 1) == 1)
     except (DistError, RuntimeError):  # the process that kept it has gone
