@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from qvlm_qiskit.data.batch import IGNORED, collate, encode_training
+from qvlm_qiskit.data.batch import IGNORED, EncodedSamples, collate, encode_training
 from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation.metrics.metric import TokenScores
@@ -58,13 +58,18 @@ def token_scores(
     """
     if not samples or batch_size < 1:
         raise InputError(f"a loss needs samples, got {len(samples)} in batches of {batch_size}")
-    rows = encode_training(processor, samples)
+    return row_scores(model, encode_training(processor, samples), batch_size)
+
+
+def row_scores(model: HybridVLM, rows: EncodedSamples, batch_size: int = 100) -> TokenScores:
+    """The same of samples that are encoded already, on whatever device the model is."""
     found = []
     with torch.inference_mode():
         for start in range(0, len(rows), batch_size):
             batch = collate(rows[start : start + batch_size])
             labels = batch.pop("labels")
-            found.append(_scores(model(**batch).logits, labels))
+            there = {name: part.to(model.device) for name, part in batch.items()}
+            found.append(_scores(model(**there).logits, labels))
     loss, right, tokens = np.concatenate(found, axis=1)
     return TokenScores(loss, right, tokens)
 

@@ -22,6 +22,8 @@ from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, bu
 from qvlm_qiskit.model.processing import SPECIAL_TOKENS
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import Run, model_digests
+from qvlm_qiskit.training.checks import check_words
+from qvlm_qiskit.training.processes import check_filled
 
 Trains = Literal["all", "circuits"]
 
@@ -101,6 +103,19 @@ class Subject:
         check_length(rows, samples, self.most_tokens)
         return rows
 
+    def training_rows(
+        self, processor: HybridVLMProcessor, samples: Samples, track: Track = silent
+    ) -> EncodedSamples:
+        """The encoded samples that are trained on.
+
+        Raises:
+            InputError: The model reads fewer tokens than one has, or lacks a word of an answer.
+        """
+        rows = self.rows(processor, samples, track)
+        check_words(rows, samples, processor)
+        check_filled(len(rows), self.options)
+        return rows
+
     def held_out(
         self, processor: HybridVLMProcessor, track: Track = silent
     ) -> EncodedSamples | None:
@@ -114,13 +129,21 @@ class Subject:
         options = self.options
         if options.evaluate_every is None:
             return None
-        if "validation" not in self.data.splits:
-            raise InputError(
-                f"{options.data} has no validation split, whose loss could be measured while it "
-                f"trains: it has {' and '.join(self.data.splits)}"
-            )
+        self.check_held_out()
         size = max(1, options.train_samples // 5)
         return self.rows(processor, self.data.open("validation", size, options.seed, track), track)
+
+    def check_held_out(self) -> None:
+        """Refuse to evaluate while it trains on data that is known to hold nothing out.
+
+        Raises:
+            InputError: It has no validation split.
+        """
+        if self.options.evaluate_every is not None and "validation" not in self.data.splits:
+            raise InputError(
+                f"{self.options.data} has no validation split, whose loss could be measured while "
+                f"it trains: it has {' and '.join(self.data.splits)}"
+            )
 
     @property
     def most_tokens(self) -> int:

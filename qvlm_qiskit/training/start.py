@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +18,7 @@ import torch
 
 from qvlm_qiskit import __version__
 from qvlm_qiskit.basics.files import new_folder, only_one, write_json
+from qvlm_qiskit.basics.processes import is_first
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import BudgetError, InputError
 from qvlm_qiskit.model import HybridVLM
@@ -26,6 +26,8 @@ from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, Run, no_transformers_bars, write_run
+from qvlm_qiskit.training.checkpoints import last_checkpoint
+from qvlm_qiskit.training.checks import check_disk
 from qvlm_qiskit.training.machine import TrainingBackend, check_trainable, gradient_facts
 from qvlm_qiskit.training.models import (
     Subject,
@@ -36,15 +38,19 @@ from qvlm_qiskit.training.models import (
     samples_digest,
 )
 from qvlm_qiskit.training.place import (
-    BOUGHT_FOR,
+    CHECKPOINTS,
     OPTIONS,
     check_folders,
     check_place,
     check_resumed,
     clear,
-    last_checkpoint,
+    finish,
+    is_trained,
     partial_folder,
+    tidy,
 )
+from qvlm_qiskit.training.processes import check_shared, tell, together, wait
+from qvlm_qiskit.training.saving import told_by_the_disk
 from qvlm_qiskit.training.step import StepsAhead, asking
 from qvlm_qiskit.training.trainer import BeforeStep, Log, StepTrainer, make_trainer, reporters
 
@@ -55,6 +61,7 @@ if TYPE_CHECKING:
     from qvlm_qiskit.training.plan import TrainingPlan
 
 
+@together()
 def train(
     options: TrainingOptions,
     out: Path,
@@ -98,15 +105,20 @@ def train(
         BudgetError: The next step would cost too much; the steps before it are kept.
         JobFailedError: A job ended without results.
     """
+    check_shared(options)
+    subject = Subject.of(options, source, trains)
+    if not is_first():
+        return _along(subject, out, backend, gradient)
     check_place(out, overwrite=overwrite, resume=resume)
     partial = partial_folder(out)
-    subject = Subject.of(options, source, trains)
     reporters(options)
+    subject.check_held_out()
     if not subject.data.tracked:
         check_memory(options)
     model, processor = subject.build()
     if backend is not None:
         check_trainable(model, backend, gradient, ledger)
+    check_disk(model, options, partial / CHECKPOINTS)
     if ledger is not None:
         check_bought(options)
         if backend is None:
@@ -116,8 +128,15 @@ def train(
         asked = _asked(subject, backend, gradient, ledger)
         if resume:
             check_resumed(partial, asked)
+            if is_trained(partial):
+                with new_folder(out, overwrite, partial, CONTENTS):
+                    finish(partial)
+                tell(None)
+                wait()
+                return Run.open(out)
+            tidy(partial)
         samples = subject.samples(track)
-        rows = subject.rows(processor, samples, track)
+        rows = subject.training_rows(processor, samples, track)
         held_out = subject.held_out(processor, track)
         asked.update(samples_digest(samples))
         if resume:
@@ -138,11 +157,11 @@ def train(
             started = time.perf_counter()
             with track("training", options.steps) as report:
                 log = Log(report, gradient)
-                trainer = make_trainer(
-                    model, rows, options, folder / "checkpoints", log, held_out=held_out
-                )
+                checkpoints = folder / CHECKPOINTS
+                trainer = make_trainer(model, rows, options, checkpoints, log, held_out=held_out)
                 trainer.before_step = before_step
-                _run(trainer, last_checkpoint(folder / "checkpoints") if resume else None)
+                begin = last_checkpoint(checkpoints) if resume else None
+                _run(trainer, tell("" if begin is None else str(begin)))
             history = log.columns(trainer)
             bought = {}
             if purchase is not None and recorded is not None:
@@ -154,10 +173,35 @@ def train(
                 **bought,
                 "seconds": round(time.perf_counter() - started, 2),
             }
-            write_run(folder, model.cpu().eval(), processor, info, history)
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            for mark in (OPTIONS, BOUGHT_FOR):
-                (folder / mark).unlink(missing_ok=True)
+            with told_by_the_disk("the run folder"):
+                write_run(folder, model.cpu().eval(), processor, info, history)
+            finish(folder)
+    wait()
+    return Run.open(out)
+
+
+def _along(
+    subject: Subject,
+    out: Path,
+    backend: TrainingBackend | None,
+    gradient: SampledGradient | None,
+) -> Run:
+    """What all processes but the first do: train along, and write nothing."""
+    model, processor = subject.build()
+    if backend is not None:
+        check_trainable(model, backend, gradient)
+    rows = subject.training_rows(processor, subject.samples())
+    held_out = subject.held_out(processor)
+    begin = tell()
+    if begin is not None:
+        checkpoints = partial_folder(out) / CHECKPOINTS
+        with _on_machine(model, backend, gradient, None), silent("training", 1) as report:
+            log = Log(report, gradient)
+            _run(
+                make_trainer(model, rows, subject.options, checkpoints, log, held_out=held_out),
+                begin,
+            )
+    wait()
     return Run.open(out)
 
 
@@ -176,15 +220,15 @@ def _facts(subject: Subject, samples: Samples, model: HybridVLM) -> dict[str, An
     }
 
 
-def _run(trainer: StepTrainer, checkpoint: str | None) -> None:
-    """Make all steps.
+def _run(trainer: StepTrainer, checkpoint: str) -> None:
+    """Make all steps, those behind a checkpoint if one is named.
 
     Raises:
         BudgetError: One would cost too much; says how many are kept, and how to go on.
     """
     with no_transformers_bars():
         try:
-            trainer.train(resume_from_checkpoint=checkpoint)
+            trainer.train(resume_from_checkpoint=checkpoint or None)
         except BudgetError as error:
             done, all_steps = trainer.state.global_step, trainer.args.max_steps
             raise BudgetError(

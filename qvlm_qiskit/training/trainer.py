@@ -12,41 +12,64 @@ from typing import Any
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
 from torch import Tensor
+from torch.utils.data import RandomSampler
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
-from transformers.integrations.integration_utils import get_reporting_integration_callbacks
+from transformers.integrations.integration_utils import (
+    INTEGRATION_TO_CALLBACK,
+    get_reporting_integration_callbacks,
+)
 
+from qvlm_qiskit.basics.processes import count
 from qvlm_qiskit.basics.progress import Reporter
 from qvlm_qiskit.data.batch import EncodedSamples, collate
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
 from qvlm_qiskit.recipes import TrainingOptions
+from qvlm_qiskit.training.expert_load import ExpertLoad
+from qvlm_qiskit.training.held_out import HeldOut
+from qvlm_qiskit.training.saving import WholeCheckpoints
 
 BeforeStep = Callable[[int, Mapping[str, Tensor]], None]
 """Called with the number of a step, from 1, and its batch, before its forward pass."""
 
 
-class StepTrainer(Trainer):  # type: ignore[misc]
+class StepTrainer(HeldOut, WholeCheckpoints):
     """A ``Trainer`` that says what it is about to do.
 
     Attributes:
         before_step: Called before each step.
         exact: Makes the steps in place of what the layers run on, where that is only asked.
         circuits: What the circuits' gradient was at the last logged step.
+        load: Of the decoder's experts.
     """
 
     before_step: BeforeStep | None = None
     exact: BaseEstimatorV2 | None = None
     circuits: Mapping[str, float] = MappingProxyType({})
+    load: ExpertLoad | None = None
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """What reporters and the history get: with the gates, and the circuits' gradient."""
+        """What reporters and the history get: with gates, experts and the circuits' gradient."""
         if "loss" in logs:
             gates = {f"gate_{name}": value for name, value in self.model.gate_values().items()}
-            logs = {**logs, **gates, **self.circuits}
+            load = {} if self.load is None else self.load.shares()
+            logs = {**logs, **gates, **self.circuits, **load}
         super().log(logs, start_time)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """Of the samples in a new order, those that fill whole steps.
+
+        However many processes share its batches, a step is made of the same samples.
+        """
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        step = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+        step *= self.args.world_size
+        if len(rows) < step:
+            return super()._get_train_sampler(rows)
+        return RandomSampler(rows, num_samples=len(rows) // step * step)
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """The loss of a batch, once `before_step` has returned."""
@@ -87,11 +110,10 @@ def make_trainer(
         lr_scheduler_type=options.schedule,
         warmup_steps=warmup,
         max_grad_norm=options.clip,
-        gradient_accumulation_steps=options.accumulate,
+        gradient_accumulation_steps=options.accumulate // count(),
         seed=options.seed,
         data_seed=options.seed,
         save_strategy="steps" if saves else "no",
-        save_total_limit=1,
         restore_callback_states_from_checkpoint=True,
         logging_steps=max(1, options.steps // 100),
         logging_nan_inf_filter=False,
@@ -115,7 +137,7 @@ def make_trainer(
         data_collator=collate,
         callbacks=callbacks,
     )
-    trainer.circuits = log.circuits
+    trainer.circuits, trainer.load = log.circuits, ExpertLoad(model)
     for callback in list(trainer.callback_handler.callbacks):
         if type(callback).__name__ == "PrinterCallback":  # our bar shows what it would print
             trainer.remove_callback(callback)
@@ -131,6 +153,9 @@ def reporters(options: TrainingOptions) -> list[str]:
         InputError: One is unknown, or not installed.
     """
     names = [name.strip() for name in options.reports.split(",") if name.strip()]
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            raise UnknownNameError("reporter", name, INTEGRATION_TO_CALLBACK)
     try:
         for reporter in get_reporting_integration_callbacks(names):
             reporter()
@@ -168,6 +193,12 @@ class Log(TrainerCallback):  # type: ignore[misc]
         self.gradient = gradient
         self.note = ""
         self.circuits: dict[str, float] = {}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The best checkpoint is known by its step: its folder may have another name by now."""
+        if state.best_global_step is not None:
+            best = Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
+            state.best_model_checkpoint = str(best) if best.is_dir() else None
 
     def on_step_begin(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
         """Directions and counts are those of the step, so that a resumed training has the same."""
@@ -227,5 +258,7 @@ class Log(TrainerCallback):  # type: ignore[misc]
         held_out = [row for row in trainer.state.log_history if "eval_loss" in row]
         if held_out:
             columns["held_out_step"] = [float(row["step"]) for row in held_out]
-            columns["held_out_loss"] = [float(row["eval_loss"]) for row in held_out]
+            for name in ("loss", "accuracy", "perplexity"):  # earlier releases had the loss alone
+                if all(f"eval_{name}" in row for row in held_out):
+                    columns[f"held_out_{name}"] = [float(row[f"eval_{name}"]) for row in held_out]
         return columns
