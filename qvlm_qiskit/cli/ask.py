@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,13 +19,19 @@ Machine = Annotated[MachineOptions, Takes(only=("backend", "shots", "mitigation"
 @grouped
 def ask(
     image: ImagePath,
-    question: Annotated[str, typer.Option(help="In the words of the training questions.")],
     machine: Machine,
+    question: Annotated[
+        str | None,
+        typer.Option(
+            help="In the words of the training questions; a classifier needs none.",
+            show_default=False,
+        ),
+    ] = None,
     run: common.RunFolder = common.DEFAULT_RUN,
     as_json: common.AsJson = False,
 ) -> None:
     """Ask a trained model a question about an image."""
-    _answer(image, question, run, machine, as_json)
+    _answer(image, lambda known: question, run, machine, as_json)
 
 
 @grouped
@@ -36,13 +42,17 @@ def caption(
     as_json: common.AsJson = False,
 ) -> None:
     """Let a trained model describe an image."""
-    _answer(image, None, run, machine, as_json)
+    _answer(image, _caption, run, machine, as_json)
 
 
 def _answer(
-    image: Path, question: str | None, run: Path, machine: MachineOptions, as_json: bool
+    image: Path,
+    question: Callable[[Mapping[str, str]], str | None],
+    run: Path,
+    machine: MachineOptions,
+    as_json: bool,
 ) -> None:
-    """Print the answer; without a question, the image's description."""
+    """Print the answer to a question that is chosen among those of the data, or given."""
     from qvlm_qiskit.data.images import open_image
     from qvlm_qiskit.runs import Run
 
@@ -51,19 +61,15 @@ def _answer(
     machine.check_techniques()
     picture = open_image(image)
     common.use_threads(1)
-    from qvlm_qiskit.evaluation import answer
-
-    backend = machine.open(opened.seed)
-    model, processor = opened.model(), opened.processor()
+    backend, model = machine.open(opened.seed), opened.answering_model()
     known = opened.questions
-    asked = _caption(known) if question is None else question
-    _check_words(processor, asked, known.values())
+    asked = model.sample(picture, question(known), known)
     running = common.console().status(f"running on {backend.name}")
     with common.through_ledger(backend) as kept, running, model.run_on(kept):
-        text = answer(model, processor, [picture], [asked])[0]
+        text = model.answers([asked])[0]
     _check_answer(text, known.values())
     if as_json:
-        common.print_json({"question": asked, "answer": text, "backend": kept.describe()})
+        common.print_json({"question": asked.question, "answer": text, "backend": kept.describe()})
     else:
         common.say(text)
 
@@ -88,21 +94,3 @@ def _check_answer(text: str, trained_on: Iterable[str]) -> None:
     if not text:
         known = " ".join(map(repr, trained_on))
         raise InputError(f"the model has no answer to that question; it was trained on {known}")
-
-
-def _check_words(processor: Any, question: str, trained_on: Iterable[str]) -> None:
-    """Refuse words that the model has never seen, rather than answer to something else."""
-    from qvlm_qiskit.errors import InputError
-
-    tokenizer = processor.tokenizer
-    encoded = tokenizer(question, return_offsets_mapping=True, add_special_tokens=False)
-    unknown = [
-        question[start:end]
-        for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
-        # a special token is not a word, whatever the text looks like
-        if token in tokenizer.all_special_ids
-    ]
-    if unknown or not encoded["input_ids"]:
-        known = " ".join(repr(text) for text in trained_on)
-        what = f"the model doesn't know {', '.join(map(repr, unknown))}" if unknown else "empty"
-        raise InputError(f"question: {what}; it was trained on {known}")

@@ -53,15 +53,17 @@ class MetricOptions:
             METRICS.check(name)
         return found
 
-    def metrics(self, backend: Any) -> Any:
+    def metrics(self, backend: Any, run: Any) -> Any:
         """The metrics that are named, or those that the machine's evaluations have.
 
         Raises:
             QVLMError: One of them needs what this machine has not.
         """
         from qvlm_qiskit.evaluation import Metrics
+        from qvlm_qiskit.recipes import HYBRID
 
-        default = EXACTLY if backend.kind == "exact" else ALWAYS
+        words = backend.kind == "exact" and run.model_name == HYBRID
+        default = EXACTLY if words else ALWAYS
         return Metrics(self.names() or default, self.caption_tokenizer)
 
 
@@ -88,21 +90,28 @@ def evaluate(
     common.use_threads(threads)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.evaluation import Exam
-    from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
-    from qvlm_qiskit.studies.measure import circuits_on, evaluate_on, metrics_on
+    from qvlm_qiskit.studies.measure import (
+        check_circuits,
+        circuits_on,
+        evaluate_on,
+        language_model,
+        metrics_on,
+    )
 
     backend = machine.open(opened.seed)
-    metrics = judging.metrics(backend)
-    samples = opened.samples("test", questions.limit)
-    model, processor = opened.model(), opened.processor()
-    exam = Exam(model, processor, samples)
+    metrics = judging.metrics(backend, opened)
+    exam = Exam(opened.answering_model(), opened.samples("test", questions.limit))
+    check_circuits(exam, backend)
     metrics.check_references(exam.references)
-    if longer := exam.longer_than(MAX_NEW_TOKENS):
-        whose = f"all that people said of {longer} of {len(exam)} samples is longer than the"
-        common.say(f"qvlm: {whose} {MAX_NEW_TOKENS} tokens that are generated", err=True)
+    for note in exam.model.notes(exam.samples):
+        common.say(f"qvlm: {note}", err=True)
+    if metrics.need_tokens:
+        language_model(exam)
     if metrics.need_tokens and backend.kind != "exact":
         common.say("qvlm: metrics of tokens take a pass more than qvlm preflight counts", err=True)
-    circuits_on(model, backend)  # what doesn't fit on the device is refused before it runs
+    circuits_on(
+        exam.model.module, backend
+    )  # what doesn't fit on the device is refused before it runs
     with common.through_ledger(backend) as kept:
         found, record = evaluate_on(
             exam,

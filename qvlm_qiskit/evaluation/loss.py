@@ -8,12 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
 
 from qvlm_qiskit.data.batch import IGNORED, collate, encode_training
 from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.evaluation.metrics.metric import TokenScores
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.models.hybrid_vlm import VisionLanguageModel
 
 
 def answer_loss(
@@ -36,6 +39,27 @@ def answer_loss(
     """
     scores = token_scores(model, processor, samples, batch_size=batch_size)
     return float(scores.loss.sum() / scores.tokens.sum())
+
+
+def exam_loss(exam: Exam, *, batch_size: int = 100) -> float:
+    """Mean loss of an exam's right answers: `answer_loss` of words, else what the module returns.
+
+    Args:
+        exam: A model on any estimator, and samples with their answers.
+        batch_size: Samples per forward pass.
+
+    Raises:
+        InputError: No samples, or one whose answer the model can't learn.
+    """
+    model = exam.model
+    if isinstance(model, VisionLanguageModel):
+        return answer_loss(model.model, model.processor, exam.samples, batch_size=batch_size)
+    rows = DataLoader(model.encoded(exam.samples), batch_size=batch_size, collate_fn=collate)
+    total = 0.0
+    with torch.inference_mode():
+        for batch in rows:
+            total += float(model.module(**batch)["loss"]) * len(next(iter(batch.values())))
+    return total / len(exam)
 
 
 def token_scores(

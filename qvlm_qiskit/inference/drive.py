@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from qvlm_qiskit.errors import InputError, JobFailedError, JobPending
+from qvlm_qiskit.evaluation import Exam
 from qvlm_qiskit.inference.batch import answer_in_one_batch
 from qvlm_qiskit.inference.request import Request, questions
 from qvlm_qiskit.inference.result import result_of
@@ -136,7 +137,7 @@ class _Driver:
             raise
 
     def _driven(self, retry_until: float | None) -> JobRun:
-        model, processor = self.folder.model(), self.folder.processor()
+        model = self.folder.answering_model()
         self.request.check_model(self.folder)  # again: a file may have changed while it was read
         samples = questions(self.folder, self.request.options.limit)
         self.request.check_questions(samples)
@@ -145,7 +146,7 @@ class _Driver:
             try:
                 with model.run_on(self.backend):
                     ahead = self.request.options.prefetch
-                    found = answer_in_one_batch(model, processor, samples, ahead)
+                    found = answer_in_one_batch(Exam(model, samples), ahead)
             except RunEndedError:
                 raise
             except JobPending as pending:

@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 from qvlm_qiskit.backends import Backend, Preflight
-from qvlm_qiskit.backends.preflight.rehearse import exact_estimator, rehearse
+from qvlm_qiskit.backends.preflight.rehearse import blocks_of, exact_estimator, rehearse
 from qvlm_qiskit.basics.progress import Track, silent
+from qvlm_qiskit.evaluation import Exam
 from qvlm_qiskit.inference.batch import answer_in_one_batch
 from qvlm_qiskit.inference.preflight import priced
 from qvlm_qiskit.inference.request import SubmitOptions, questions
@@ -92,13 +93,14 @@ def plan_evaluation(
         InputError: The model has no quantum layer.
     """
     chosen = options or SubmitOptions()
-    model, processor = run.model(), run.processor()
-    samples, exact = questions(run, chosen.limit), exact_estimator()
+    model, exact = run.answering_model(), exact_estimator()
+    exam = Exam(model, questions(run, chosen.limit))
+    blocks_of(model)
     context = row_context(backend.device_description(), chosen.recording())
     found, costs = {}, {}
     with track("rehearsal", 2) as report_progress:
         for done, ahead in enumerate((True, False), 1):
-            way = partial(answer_in_one_batch, model, processor, samples, ahead)
+            way = partial(answer_in_one_batch, exam, ahead)
             found[ahead] = rehearse(model, way, exact)
             report_progress(done)
     report, instead = priced(backend, model, found[chosen.prefetch])

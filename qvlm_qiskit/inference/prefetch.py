@@ -15,8 +15,8 @@ import torch
 from qvlm_qiskit.data import Sample, encode_prompts
 from qvlm_qiskit.data.batch import PromptBatch
 from qvlm_qiskit.errors import JobPending
-from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.models.generate import MAX_NEW_TOKENS
 
 TokenAt = tuple[int, int]
 """(token id, position)"""

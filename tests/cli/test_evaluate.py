@@ -1,10 +1,12 @@
 import json
+from functools import partialmethod
 
 import pytest
 
 from qvlm_qiskit.data import DigitCanvases
 from qvlm_qiskit.evaluation import Material, Metrics, evaluate
 from qvlm_qiskit.evaluation.loss import token_scores
+from qvlm_qiskit.models import VisionLanguageModel
 from qvlm_qiskit.recipes import METRICS
 from tests.cli.tables import cells, widest
 
@@ -139,7 +141,8 @@ def test_metrics_that_can_not_be_are_refused_in_one_line(refused, monkeypatch, w
 def test_evaluate_says_that_answers_are_longer_than_what_is_generated(qvlm, monkeypatch):
     words = ("evaluate", "run", "--limit", "10", "--metric", "exact-match")
     assert "longer than" not in qvlm(*words).err
-    monkeypatch.setattr("qvlm_qiskit.evaluation.generate.MAX_NEW_TOKENS", 9)
+    short = partialmethod(VisionLanguageModel.__init__, max_new_tokens=9)
+    monkeypatch.setattr(VisionLanguageModel, "__init__", short)
     assert "said of 2 of 10 samples is longer than the 9 tokens" in qvlm(*words).err
 
 
