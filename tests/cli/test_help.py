@@ -19,7 +19,8 @@ OPTIONS = {
         "--gradient", "--prune", "--directions", "--from", "--train", "--store", "--blobs",
         "--store-group", "--budget-seconds", "--budget-executions", "--dry-run",
         "--columns", "--strict", "--tokenizer", "--image-size", "--schedule", "--clip",
-        "--accumulate", "--evaluate-every", "--patience", "--report-to",
+        "--accumulate", "--evaluate-every", "--patience", "--report-to", "--model",
+        "--model-option",
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
