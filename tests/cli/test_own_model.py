@@ -40,7 +40,8 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def here(trained, place, monkeypatch):
     """The working folder, with the pictures, the run and the class."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
+    elsewhere = [path for path in sys.path if path != str(EXAMPLE.parent)]
+    monkeypatch.setattr(sys, "path", elsewhere)
     Path("colours").symlink_to(trained / "colours")
     Path("own").symlink_to(trained / "run")
     Path(f"{MODULE}.py").write_text(EXAMPLE.read_text())

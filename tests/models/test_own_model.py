@@ -29,7 +29,7 @@ OPTIONS = {
 
 
 @pytest.fixture(scope="module")
-def trained(example, colours, tmp_path_factory):
+def trained(plain_path, colours, tmp_path_factory):
     options = TrainingOptions(data=f"folder:{colours}", **OPTIONS)
     return train(options, tmp_path_factory.mktemp("own") / "run")
 
@@ -130,7 +130,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
 
 
 def test_its_loss_on_held_out_samples_is_measured_and_the_best_weights_are_kept(colours, tmp_path):
-    changed = {**OPTIONS, "steps": 4, "batch_size": 4, "evaluate_every": 2}
+    changed = {**OPTIONS, "steps": 4, "evaluate_every": 2}
     run = train(TrainingOptions(data=f"folder:{colours}", **changed), tmp_path / "run")
     history, held_out = run.history(), open_data(f"folder:{colours}", "validation", 4)
     assert history["held_out_step"] == [2, 4]
