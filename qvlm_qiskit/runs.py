@@ -11,6 +11,7 @@ A folder is opened and checked without torch or transformers; only its model nee
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -201,6 +202,14 @@ class Run:
         with self._damage_reported("model"):
             return kind.load(self.path / "model")
 
+    def class_file(self) -> Path:
+        """The file of its model's class, if a user has written it.
+
+        Raises:
+            RunFolderError: The class is not found.
+        """
+        return Path(inspect.getfile(self._own_class()))
+
     def _own_class(self) -> type[AnsweringModel]:
         """The class of a model that a user has written."""
         from qvlm_qiskit.models import find_model
@@ -286,13 +295,17 @@ class Run:
 
 
 def model_digests(run: Run) -> dict[str, str]:
-    """SHA-256 in hexadecimal of every file of a run's model, by path in its folder."""
+    """SHA-256 in hexadecimal of every file of a run's model, by path in its folder.
+
+    Of a model that a user has written also that of the class's file, as "class NAME".
+    """
     folder = run.path / "model"
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
+    named = {path.relative_to(folder).as_posix(): path for path in files}
+    if run.model_name != HYBRID:
+        source = run.class_file()
+        named[f"class {source.name}"] = source
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()}
 
 
 @contextmanager

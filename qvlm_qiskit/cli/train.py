@@ -369,7 +369,7 @@ def train(
         print_plan(ledger, training.partial_folder(folder.out) if folder.resume else None)
         if kept.dry_run:
             return
-        ledger = ledger.known_as(_command(context))
+        ledger = ledger.known_as(_command(context, options.model))
     try:
         run = training.train(
             options,
@@ -435,17 +435,22 @@ def _given(context: typer.Context) -> list[str]:
     return [str(name) for name, where in sources.items() if where and where.name == "COMMANDLINE"]
 
 
-def _command(context: typer.Context) -> str:
+def _command(context: typer.Context, model: str) -> str:
     """The command that goes on with this one, from any folder."""
     words, given = ["qvlm", "train"], _given(context)
     for parameter in context.command.params:
         value = context.params.get(str(parameter.name))
         if parameter.name not in given or parameter.name in ONCE:
             continue
-        words.append(max(parameter.opts, key=len))
-        if not isinstance(value, bool):
-            words.append(_absolute(str(parameter.name), value))
-    return shlex.join([*words, "--resume"])
+        option = max(parameter.opts, key=len)
+        if isinstance(value, bool):
+            words.append(option)
+            continue
+        for each in value if isinstance(value, list | tuple) else [value]:
+            words += [option, _absolute(str(parameter.name), each)]
+    command = shlex.join([*words, "--resume"])
+    # a class may be one of the folder that the training was started in
+    return f"cd {shlex.quote(str(Path.cwd()))} && {command}" if ":" in model else command
 
 
 def _absolute(name: str, value: Any) -> str:

@@ -156,7 +156,7 @@ class Request:
         """The run folder, if its model is the one that was submitted.
 
         Raises:
-            RunFolderError: It is gone, or a file of the model has changed.
+            RunFolderError: It is gone, or a file of the model, or its class, has changed.
         """
         run = Run.open(Path(self.run))
         self.check_model(run)
@@ -173,7 +173,8 @@ class Request:
             found = {name: digest for name, digest in found.items() if "/" not in name}
         for name in sorted({*found, *self.model}):
             if found.get(name) != self.model.get(name):
-                raise RunFolderError(self._other(f"model/{name} has changed since"))
+                which = name if name.startswith("class ") else f"model/{name}"
+                raise RunFolderError(self._other(f"{which} has changed since"))
 
     def check_questions(self, samples: Sequence[Sample]) -> None:
         """Compare questions with those that were submitted.

@@ -46,7 +46,8 @@ class Classifier(OwnModel):
         """
         for sample in samples:
             if sample.answer not in self.classes:
-                raise UnknownNameError(f"class of {self.name}", sample.answer, self.classes)
+                hint = "The training samples have no such answer"
+                raise UnknownNameError(f"class of {self.name}", sample.answer, self.classes, hint)
         return torch.tensor([self.classes.index(sample.answer) for sample in samples])
 
     def scored(self, logits: Tensor, labels: Tensor | None) -> dict[str, Tensor]:

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.inference import SubmitOptions, start_evaluation
+from qvlm_qiskit.jobs import JobStore
 from qvlm_qiskit.jobs.ledger.runs import list_runs
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.training import TrainingOptions, train
@@ -100,6 +103,19 @@ def test_one_pass_is_bought_in_one_job_and_never_again(qvlm, here, ledger):
     assert (ledger().count_jobs(), ledger().count_rows()) == (1, rows)
 
 
+def test_a_submission_does_not_go_on_with_a_class_that_was_edited(qvlm, here, ledger):
+    machine = open_backend("noisy:fake_manila", shots=100, seed=1)
+    begun = start_evaluation(
+        Run.open(Path("own")), machine, JobStore("ledger"), SubmitOptions(limit=2)
+    )
+    with Path(f"{MODULE}.py").open("a") as file:
+        file.write("# another\n")
+    found = qvlm("jobs", "resume", begun.id, *STORE)
+    assert found.status == 2
+    assert f"class {MODULE}.py has changed since; its jobs can't be gone on with" in found.err
+    assert ledger().count_jobs() == 0
+
+
 KILLED = """
 import os, signal, sys
 import {module} as module
@@ -146,6 +162,23 @@ def test_it_is_trained_through_a_ledger_from_a_run(qvlm, here, ledger):
     before, after = (Run.open(Path(p)).answering_model().state_dict() for p in ("own", "tuned"))
     changed = [name for name in before if not before[name].equal(after[name])]
     assert changed == ["circuit.weight"]
+    (run,) = list_runs(ledger())
+    place, command = run.request["command"].split(" && ")
+    assert place == f"cd {Path.cwd()}"
+    assert command.startswith("qvlm train ")
+
+
+def test_options_of_its_own_are_repeated_in_what_goes_on_with_a_training(qvlm, here, ledger):
+    words = ("--model", NAME, "--model-option", "num_qubits=1", "--model-option", "side=2")
+    sampled = ("--shots", "20", "--gradient", "spsa", "--budget-executions", "5000", *STORE)
+    sizes = ("--data", "folder:colours", "--steps", "1", "--batch-size", "1")
+    machine = ("--backend", "noisy:fake_manila", "--out", "new")
+    assert qvlm("train", *words, *sampled, *sizes, *machine).status == 0
+    (run,) = list_runs(ledger())
+    assert (
+        f"--model {NAME} --model-option num_qubits=1 --model-option side=2"
+        in (run.request["command"])
+    )
 
 
 def test_it_is_trained_on_exact_noise(qvlm, here):
@@ -250,6 +283,19 @@ def test_answers_that_training_lacked_are_wrong_and_said(qvlm, here):
 def test_what_can_not_be_is_refused_in_one_line(refused, here, words, says):
     line = refused(*(word.format(name=NAME) for word in words.split()))
     assert says in line
+
+
+def test_a_held_out_answer_that_training_lacks_is_refused_before_anything_is_written(
+    qvlm, here, place, tree
+):
+    colour_folder(Path("odd"), {"train": 1, "test": 1})
+    colour_folder(Path("odd"), {"val": 1}, {"mauve": (200, 100, 200)})
+    before = tree(place)
+    words = ("--model", NAME, "--data", "folder:odd", "--train-samples", "3")
+    found = qvlm("train", "--out", "new", *words, "--evaluate-every", "1")
+    assert found.status == 2
+    assert found.err.splitlines()[-1].startswith(f"qvlm: unknown class of {NAME} 'mauve'")
+    assert tree(place) == before
 
 
 def test_a_run_whose_class_is_not_here_says_where_it_was(refused, here):
