@@ -114,13 +114,22 @@ def _about(run: Run) -> str:
         *([] if own else [f"- recipe `{options.get('recipe')}`, blocks: {blocks}"]),
         f"- {info.get('parameters', 0):,} parameters, of which "
         f"{info.get('quantum_parameters', 0):,} are angles of circuits",
-        f"- trained on `{info.get('backend', {}).get('name', 'statevector')}`: "
-        f"{options.get('steps')} steps of {options.get('batch_size')} samples, seed "
-        f"{options.get('seed')}, {info.get('seconds', 0):,.0f} s",
+        _training(info, options),
     ]
     if blocks != "quantum":
         lines.append("- no circuit is trained in it: it is a control of models with circuits")
     return "\n".join(lines) + "\n"
+
+
+def _training(info: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """Where and how long it was trained, as far as a record says."""
+    if "steps" not in options:
+        return "- trained by hand: no record says how"
+    return (
+        f"- trained on `{info.get('backend', {}).get('name', 'statevector')}`: "
+        f"{options.get('steps')} steps of {options.get('batch_size')} samples, seed "
+        f"{options.get('seed')}, {info.get('seconds', 0):,.0f} s"
+    )
 
 
 def _data(run: Run) -> str:

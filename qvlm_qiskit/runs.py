@@ -20,9 +20,9 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from qvlm_qiskit.basics.files import Contents, write_json
+from qvlm_qiskit.basics.files import Contents, new_folder, write_json
 from qvlm_qiskit.errors import InputError, QVLMError, RunFolderError
-from qvlm_qiskit.recipes import HYBRID, LATER, OF_THE_MODEL
+from qvlm_qiskit.recipes import HYBRID, LATER, OF_THE_MODEL, TrainingOptions
 
 if TYPE_CHECKING:
     from qvlm_qiskit.data import DataSet, Sample
@@ -318,6 +318,55 @@ def no_transformers_bars() -> Iterator[None]:
         yield
     finally:
         enable_progress_bar()
+
+
+def keep_model(
+    model: AnsweringModel,
+    folder: Path,
+    data: str,
+    *,
+    train_samples: int = 1,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Run:
+    """Make a run folder of a model of the user's own that was trained by hand.
+
+    Args:
+        model: Such as an `OwnModel`; its class is in a module that can be imported by name.
+        folder: The run folder, new.
+        data: Name of the data set that it is asked about, "folder:/home/me/pictures".
+        train_samples: How many samples of it the model was trained on.
+        seed: Of the samples that are drawn.
+        overwrite: Replace a run folder that is there.
+
+    Raises:
+        InputError: The class is a script's or a notebook's, or `HybridVLM`'s adapter; the folder
+            is taken; or an unknown data set.
+    """
+    if model.name == HYBRID:
+        raise InputError(
+            f"a run folder of {HYBRID} says by which recipe and options it was trained: "
+            "qvlm_qiskit.training.train makes one"
+        )
+    if type(model).__module__ == "__main__":
+        raise InputError(
+            f"{type(model).__qualname__} is of a script or a notebook, where nobody finds it "
+            "again: put it into a module of its own and import it from there"
+        )
+    asked = TrainingOptions(model=model.name, data=data, train_samples=train_samples, seed=seed)
+    options = {name: getattr(asked, name) for name in OF_THE_MODEL}
+    about = {"name": data, "train_samples": train_samples}
+    weights = list(model.module.parameters())
+    info = {
+        "options": options,
+        **model.described(),
+        "data": about,
+        "parameters": sum(p.numel() for p in weights),
+        "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
+    }
+    with new_folder(folder, overwrite, holds=CONTENTS) as new:
+        write_run(new, model, info, {})
+    return Run.open(folder)
 
 
 def write_run(

@@ -49,6 +49,8 @@ def test_its_commands_lead_to_a_submitted_job(tmp_path, monkeypatch, capfd):
     assert "100" in said[1] or "9" in said[1]
     assert said[3] == "blue\n"
     assert "jobs" in said[6]
-    exec(compile(blocks("python")[1], "own-model.md", "exec"), {})
-    assert capfd.readouterr().out == "True\n"
+    for example in blocks("python")[1:]:
+        exec(compile(example, "own-model.md", "exec"), {})
+    assert capfd.readouterr().out == "True\n4\n"
+    assert main(["evaluate", "runs/by-hand", "--limit", "4"]) == 0
     sys.modules.pop(EXAMPLE.stem)

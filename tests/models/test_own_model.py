@@ -19,7 +19,8 @@ from qvlm_qiskit.models import (
     pixels,
 )
 from qvlm_qiskit.models.registry import NEEDED
-from qvlm_qiskit.runs import Run
+from qvlm_qiskit.publishing import model_card
+from qvlm_qiskit.runs import Run, keep_model
 from qvlm_qiskit.training import TrainingOptions, train
 from tests.models.colours import NAME
 
@@ -136,6 +137,26 @@ def test_its_loss_on_held_out_samples_is_measured_and_the_best_weights_are_kept(
     assert history["held_out_step"] == [2, 4]
     found = exam_loss(Exam(run.answering_model(), held_out))
     assert found == pytest.approx(min(history["held_out_loss"]), rel=1e-5)
+
+
+def test_a_model_that_was_trained_by_hand_is_kept(example, colours, tmp_path):
+    model, data = example(example.options_type(), ["blue", "green", "red"]), f"folder:{colours}"
+    kept = keep_model(model, tmp_path / "kept", data, train_samples=7, seed=3)
+    assert (kept.seed, kept.trained_with()["train_samples"], kept.history()) == (3, 7, {})
+    assert len(kept.samples("test", 2)) == 2
+    weights, again = model.state_dict(), kept.answering_model().state_dict()
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+    assert "trained by hand" in model_card(kept)
+    with pytest.raises(InputError, match="exists already"):
+        keep_model(model, tmp_path / "kept", data)
+
+
+def test_what_nobody_could_open_again_is_not_kept(tmp_path):
+    there = type("Mine", (Halves,), {"__module__": "__main__"})()
+    with pytest.raises(InputError, match="Mine is of a script or a notebook"):
+        keep_model(there, tmp_path / "kept", "digits")
+    with pytest.raises(InputError, match="says by which recipe"):
+        keep_model(VisionLanguageModel(None, None), tmp_path / "kept", "digits")
 
 
 def test_options_behind_its_name_are_typed_and_kept(colours, tmp_path):
