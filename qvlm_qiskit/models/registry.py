@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -70,10 +71,10 @@ def _imported(name: str) -> ModuleType:
             f"{name!r} is no name of a module: a model of yours is called MODULE:CLASS, without a "
             "path and without .py"
         )
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
+    here, whole = str(Path.cwd()), name.partition(".")[0]
     importlib.invalidate_caches()
+    if whole not in sys.modules and find_spec(whole) is None and here not in sys.path:
+        sys.path.append(here)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from torch import Tensor
@@ -41,7 +43,7 @@ class Subject:
     options: TrainingOptions
     source: Run | None = None
     trains: Trains = "all"
-    _opened: list[Samples] = field(default_factory=list, repr=False, compare=False)
+    _opened: list[Samples] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what does not go together.
@@ -118,12 +120,18 @@ class Subject:
         return model.encoded(self.data.open("validation", size, options.seed, track), track)
 
     def facts(self) -> dict[str, Any]:
-        """Where the model comes from, for records; nothing for one that starts from nothing."""
+        """Where the model comes from, for records; nothing for a `HybridVLM` from nothing."""
+        own = {} if self.options.model == HYBRID else {"class": self._class_digest()}
         if self.source is None:
-            return {}
+            return own
         digests = json.dumps(model_digests(self.source), sort_keys=True).encode()
         about = {"run": str(self.source.path.resolve()), "trains": self.trains}
-        return {"from": {**about, "model": hashlib.sha256(digests).hexdigest()[:16]}}
+        return {**own, "from": {**about, "model": hashlib.sha256(digests).hexdigest()[:16]}}
+
+    def _class_digest(self) -> str:
+        """Of the file that holds the class of a model of the user's own."""
+        source = Path(inspect.getfile(find_model(self.options.model)))
+        return hashlib.sha256(source.read_bytes()).hexdigest()[:16]
 
 
 def options_from(source: Run, **others: Any) -> TrainingOptions:

@@ -21,7 +21,7 @@ from qvlm_qiskit.models import (
 from qvlm_qiskit.models.registry import NEEDED
 from qvlm_qiskit.publishing import model_card
 from qvlm_qiskit.runs import Run, keep_model
-from qvlm_qiskit.training import TrainingOptions, train
+from qvlm_qiskit.training import Subject, TrainingOptions, train
 from tests.models.colours import NAME
 
 OPTIONS = {
@@ -119,12 +119,16 @@ def test_the_same_seed_gives_the_same_weights(trained, colours, tmp_path):
 
 
 def test_an_interrupted_training_goes_on_to_the_same_weights(
-    trained, colours, tmp_path, stop_at, stopped
+    trained, colours, tmp_path, stop_at, stopped, monkeypatch
 ):
     options = TrainingOptions(data=f"folder:{colours}", **{**OPTIONS, "checkpoint_every": 7})
     out = tmp_path / "run"
     with pytest.raises(stopped):
         train(options, out, track=stop_at("training", 9))
+    monkeypatch.setattr(Subject, "_class_digest", lambda self: "another")
+    with pytest.raises(InputError, match="was started with class="):
+        train(options, out, resume=True)
+    monkeypatch.undo()
     again = train(options, out, resume=True)
     first, second = (run.answering_model().state_dict() for run in (trained, again))
     assert all(torch.equal(first[name], second[name]) for name in first)
