@@ -22,6 +22,7 @@ from qvlm_qiskit.inference.preflight import jobs_in_a_row, preflight_evaluation,
 from qvlm_qiskit.jobs import JobStore, recorded_backend
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig
 from qvlm_qiskit.models import VisionLanguageModel
+from tests.parameters import first_by_default
 
 
 class CountingDevice(BaseEstimatorV2):
@@ -52,9 +53,7 @@ class CountingDevice(BaseEstimatorV2):
         return FinishedJob(PrimitiveResult(answers))
 
 
-@pytest.mark.parametrize(
-    "mitigation", ["none", "readout", pytest.param("zne", marks=pytest.mark.slow), "readout+zne"]
-)
+@pytest.mark.parametrize("mitigation", first_by_default("readout+zne", "none", "readout", "zne"))
 @pytest.mark.parametrize("batch_size", [3, pytest.param(100, marks=pytest.mark.slow)])
 def test_an_evaluation_submits_what_the_preflight_says(
     mitigation, batch_size, model, processor, samples
