@@ -15,6 +15,7 @@
     │   ├── JobPending             its results are not there yet; nothing is wrong
     │   ├── JobFailedError         it ended without results
     │   └── BudgetError            it would exceed an allowance, a limit or the user's budget
+    ├── ProcessLostError           another process of the same training has ended
     └── MissingDependencyError     an optional package that is not installed
 
 The command line prints such an error as one line and exits with status 2. A `FallbackWarning`
@@ -121,6 +122,10 @@ class JobFailedError(JobError):
 
 class BudgetError(JobError):
     """A job would exceed the allowance, a documented limit or the user's budget: not submitted."""
+
+
+class ProcessLostError(QVLMError, RuntimeError):
+    """One of several processes that train as one has ended, and the training with it."""
 
 
 class MissingDependencyError(QVLMError, ImportError):

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from qvlm_qiskit.basics.foreign_text import shown, shown_json
+from qvlm_qiskit.basics.processes import is_first
 from qvlm_qiskit.mitigations import TECHNIQUES
 
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder of qvlm train or demo.")]
@@ -212,9 +213,10 @@ def console() -> Console:
 
 
 def say(text: Any, *, err: bool = False) -> None:
-    """Print a line that may hold what others have written."""
+    """Print a line that may hold what others have written, in one of several processes."""
     # Not typer.echo: where a terminal takes ASCII only, it would be sent UTF-8 all the same.
-    print(shown(text), file=sys.stderr if err else sys.stdout, flush=True)
+    if is_first():
+        print(shown(text), file=sys.stderr if err else sys.stdout, flush=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

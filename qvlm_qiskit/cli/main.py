@@ -12,6 +12,7 @@ from importlib import import_module
 import typer
 
 from qvlm_qiskit.basics.foreign_text import shown
+from qvlm_qiskit.basics.processes import is_first, speaks
 from qvlm_qiskit.cli.terminal import prepare_terminal, refuse_what_python_can_not_do
 from qvlm_qiskit.errors import QVLMError
 
@@ -97,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _refuse("this machine's memory is not enough for that")
     except RuntimeError as error:
-        if "not enough memory" not in str(error):  # what torch's allocator says
+        said = ("not enough memory", "can't allocate memory")  # by torch's allocator
+        if not any(one in str(error) for one in said):
             raise
         return _refuse("this machine's memory is not enough for that")
     except OSError as error:
@@ -108,7 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str) -> int:
-    print(f"qvlm: {' '.join(shown(message).split())}", file=sys.stderr)
+    if speaks():
+        print(f"qvlm: {' '.join(shown(message).split())}", file=sys.stderr)
     return 2
 
 
@@ -139,8 +142,9 @@ class _Said(logging.Handler):
     """Prints what this package logs as a command's own lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record."""
-        print(f"qvlm: {shown(record.getMessage())}", file=sys.stderr, flush=True)
+        """Print a record, in one of several processes."""
+        if is_first():
+            print(f"qvlm: {shown(record.getMessage())}", file=sys.stderr, flush=True)
 
 
 def _say_what_is_logged() -> None:
@@ -154,4 +158,6 @@ def _quiet_libraries() -> None:
     """Keep advice meant for library users off a command's screen; errors still come through."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP advises on unused parameters
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")

@@ -356,10 +356,12 @@ def train(
     check_new_folder(folder.out, folder.overwrite, CONTENTS)
     common.use_threads(threads)
     from qvlm_qiskit import training
-    from qvlm_qiskit.basics.progress import on_console
+    from qvlm_qiskit.basics.processes import is_first
+    from qvlm_qiskit.basics.progress import on_console, silent
 
     screen = common.console()
-    training.check_place(folder.out, overwrite=folder.overwrite, resume=folder.resume)
+    if is_first():
+        training.check_place(folder.out, overwrite=folder.overwrite, resume=folder.resume)
     trains: Any = source.trains  # checked by then
     backend, gradient = machine.open(options.seed), machine.sampled()
     ledger = None
@@ -381,11 +383,13 @@ def train(
             trains=trains,
             overwrite=folder.overwrite,
             resume=folder.resume,
-            track=on_console(screen),
+            track=on_console(screen) if is_first() else silent,
         )
     except KeyboardInterrupt:
         _say_how_to_go_on(folder.out, training.checkpointed(folder.out), ledger)
         raise
+    if not is_first():
+        return
     screen.print(
         f"trained {run.info['trained_parameters']:,} parameters "
         f"({run.info['quantum_parameters']} circuit angles) in {run.info['seconds']:.0f} s: "

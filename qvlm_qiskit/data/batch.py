@@ -117,6 +117,11 @@ class EncodedSamples(Dataset[dict[str, Tensor]]):
         lengths = self._columns["attention_mask"].sum(-1)
         return int(lengths.argmax()), int(lengths.max())
 
+    def first_taught(self, token: int) -> int | None:
+        """The number of the first row whose answer has a token; None where none has."""
+        found = (self._columns["labels"] == token).any(-1).nonzero()
+        return int(found[0]) if len(found) else None
+
     def __len__(self) -> int:
         return len(self._samples)
 
@@ -174,7 +179,7 @@ def _encoded_texts(
     """``input_ids``, ``attention_mask`` and ``labels`` of questions and answers.
 
     Raises:
-        InputError: A text holds the image token.
+        InputError: A text holds the image token, or the tokenizer can't read it.
     """
     tokenizer = processor.tokenizer
     if wrong := next((t for pair in pairs for t in pair if processor.image_token in t), None):
@@ -184,13 +189,16 @@ def _encoded_texts(
         f"{q} {answer}{tokenizer.eos_token}"
         for q, (_, answer) in zip(questions, pairs, strict=True)
     ]
-    found = tokenizer(
-        texts,
-        padding=True,
-        padding_side="right",
-        add_special_tokens=False,
-        return_tensors="pt",
-    )
+    try:
+        found = tokenizer(
+            texts,
+            padding=True,
+            padding_side="right",
+            add_special_tokens=False,
+            return_tensors="pt",
+        )
+    except Exception as error:  # tokenizers has no class of its own
+        raise InputError(f"the tokenizer can't read the questions and answers: {error}") from error
     ids, mask = found["input_ids"], found["attention_mask"]
     labels = ids.masked_fill(mask == 0, IGNORED)
     for row, question in enumerate(tokenizer(questions, add_special_tokens=False)["input_ids"]):

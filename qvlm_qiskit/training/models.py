@@ -16,16 +16,20 @@ from transformers import set_seed
 
 from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.basics.progress import Track, silent
+from qvlm_qiskit.data.batch import EncodedSamples
 from qvlm_qiskit.data.reading.samples import ReadSamples
 from qvlm_qiskit.data.registry import DataSet, find_data
 from qvlm_qiskit.data.sample import Samples
 from qvlm_qiskit.errors import CapacityError, InputError, UnknownNameError
+from qvlm_qiskit.models.hybrid_vlm import VisionLanguageModel
 from qvlm_qiskit.models.hybrid_vlm import build_model as build_model
 from qvlm_qiskit.models.hybrid_vlm import configuration as configuration
 from qvlm_qiskit.models.protocol import AnsweringModel
 from qvlm_qiskit.models.registry import find_model
 from qvlm_qiskit.recipes import HYBRID, TrainingOptions
 from qvlm_qiskit.runs import Run, model_digests
+from qvlm_qiskit.training.checks import check_words
+from qvlm_qiskit.training.processes import check_filled
 
 Trains = Literal["all", "circuits"]
 
@@ -98,6 +102,21 @@ class Subject:
             self._opened.append(self.data.open("train", options.train_samples, options.seed, track))
         return self._opened[0]
 
+    def training_rows(
+        self, model: AnsweringModel, samples: Samples, track: Track = silent
+    ) -> Dataset[dict[str, Tensor]]:
+        """The encoded samples that are trained on.
+
+        Raises:
+            InputError: The model reads fewer tokens than one has, or lacks a word of an answer, or
+                can't be taught it.
+        """
+        rows = model.encoded(samples, track)
+        if isinstance(model, VisionLanguageModel) and isinstance(rows, EncodedSamples):
+            check_words(rows, samples, model.processor)
+        check_filled(len(samples), self.options)
+        return rows
+
     def held_out(
         self, model: AnsweringModel, track: Track = silent
     ) -> Dataset[dict[str, Tensor]] | None:
@@ -111,13 +130,21 @@ class Subject:
         options = self.options
         if options.evaluate_every is None:
             return None
-        if "validation" not in self.data.splits:
-            raise InputError(
-                f"{options.data} has no validation split, whose loss could be measured while it "
-                f"trains: it has {' and '.join(self.data.splits)}"
-            )
+        self.check_held_out()
         size = max(1, options.train_samples // 5)
         return model.encoded(self.data.open("validation", size, options.seed, track), track)
+
+    def check_held_out(self) -> None:
+        """Refuse to evaluate while it trains on data that is known to hold nothing out.
+
+        Raises:
+            InputError: It has no validation split.
+        """
+        if self.options.evaluate_every is not None and "validation" not in self.data.splits:
+            raise InputError(
+                f"{self.options.data} has no validation split, whose loss could be measured while "
+                f"it trains: it has {' and '.join(self.data.splits)}"
+            )
 
     def facts(self) -> dict[str, Any]:
         """Where the model comes from, for records; nothing for a `HybridVLM` from nothing."""

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
+from safetensors import SafetensorError
 from transformers import Trainer
 
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.training.checkpoints import STATE, checkpoints
 
 ASIDE = ".writing"
@@ -36,7 +41,11 @@ class WholeCheckpoints(Trainer):  # type: ignore[misc]
         self.accelerator.wait_for_everyone()
         self._aside = place / ASIDE
         try:
-            super()._save_checkpoint(model, trial)
+            with told_by_the_disk(f"the checkpoint of step {step}"):
+                super()._save_checkpoint(model, trial)
+        except InputError:
+            shutil.rmtree(place / ASIDE, ignore_errors=True)  # what is full has room again
+            raise
         finally:
             self._aside = None
         if self.state.best_global_step == step:
@@ -48,16 +57,39 @@ class WholeCheckpoints(Trainer):  # type: ignore[misc]
 
     def _put_in_place(self, written: Path, place: Path) -> None:
         """Rename what all processes have written, once it is on the disk."""
-        self.state.save_to_json(str(written / STATE))
-        for path in [*written.rglob("*"), written]:
-            _flush(path)
-        written.rename(place / written.name)
+        with told_by_the_disk(f"the checkpoint of step {self.state.global_step}"):
+            self.state.save_to_json(str(written / STATE))
+            for path in [*written.rglob("*"), written]:
+                _flush(path)
+            written.rename(place / written.name)
         written.parent.rmdir()
         _flush(place)
         kept = {self.state.global_step, self.state.best_global_step}
         for step, folder in checkpoints(place):
             if step not in kept:
                 shutil.rmtree(folder)
+
+
+@contextmanager
+def told_by_the_disk(what: str) -> Iterator[None]:
+    """What torch, safetensors or the system say of a disk that takes no more, as one error.
+
+    Args:
+        what: Is written in the block.
+
+    Raises:
+        InputError: It can't be written.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
+            raise
+        said = error.strerror if isinstance(error, OSError) else None
+        raise InputError(
+            f"can't write {what}: {said or shorten(str(error), 120)}; what was kept before stays, "
+            "and the same command goes on from there with --resume"
+        ) from error
 
 
 def _flush(path: Path) -> None:

@@ -18,6 +18,7 @@ import torch
 
 from qvlm_qiskit import __version__
 from qvlm_qiskit.basics.files import new_folder, only_one, write_json
+from qvlm_qiskit.basics.processes import is_first
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import BudgetError, InputError
 from qvlm_qiskit.models.protocol import AnsweringModel
@@ -26,6 +27,7 @@ from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, Run, no_transformers_bars, write_run
 from qvlm_qiskit.training.checkpoints import last_checkpoint
+from qvlm_qiskit.training.checks import check_disk
 from qvlm_qiskit.training.machine import TrainingBackend, check_trainable, gradient_facts
 from qvlm_qiskit.training.models import (
     Subject,
@@ -47,6 +49,8 @@ from qvlm_qiskit.training.place import (
     partial_folder,
     tidy,
 )
+from qvlm_qiskit.training.processes import check_shared, tell, together, wait
+from qvlm_qiskit.training.saving import told_by_the_disk
 from qvlm_qiskit.training.step import StepsAhead, asking
 from qvlm_qiskit.training.trainer import BeforeStep, Log, StepTrainer, make_trainer, reporters
 
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     from qvlm_qiskit.training.plan import TrainingPlan
 
 
+@together()
 def train(
     options: TrainingOptions,
     out: Path,
@@ -100,15 +105,20 @@ def train(
         BudgetError: The next step would cost too much; the steps before it are kept.
         JobFailedError: A job ended without results.
     """
+    check_shared(options)
+    subject = Subject.of(options, source, trains)
+    if not is_first():
+        return _along(subject, out, backend, gradient)
     check_place(out, overwrite=overwrite, resume=resume)
     partial = partial_folder(out)
-    subject = Subject.of(options, source, trains)
     reporters(options)
+    subject.check_held_out()
     if not subject.data.tracked:
         check_memory(options)
     model = subject.build(track)
     if backend is not None:
         check_trainable(model, backend, gradient, ledger)
+    check_disk(model.module, options, partial / CHECKPOINTS)
     if ledger is not None:
         check_bought(options)
         if backend is None:
@@ -121,10 +131,12 @@ def train(
             if is_trained(partial):
                 with new_folder(out, overwrite, partial, CONTENTS):
                     finish(partial)
+                tell(None)
+                wait()
                 return Run.open(out)
             tidy(partial)
         samples = subject.samples(track)
-        rows = model.encoded(samples, track)
+        rows = subject.training_rows(model, samples, track)
         held_out = subject.held_out(model, track)
         asked.update(samples_digest(samples))
         if resume:
@@ -150,7 +162,8 @@ def train(
                     model.module, rows, options, checkpoints, log, held_out=held_out
                 )
                 trainer.before_step = before_step
-                _run(trainer, last_checkpoint(checkpoints) if resume else None)
+                begin = last_checkpoint(checkpoints) if resume else None
+                _run(trainer, tell("" if begin is None else str(begin)))
             history = log.columns(trainer)
             bought = {}
             if purchase is not None and recorded is not None:
@@ -163,8 +176,35 @@ def train(
                 "seconds": round(time.perf_counter() - started, 2),
             }
             model.module.cpu().eval()
-            write_run(folder, model, info, history)
+            with told_by_the_disk("the run folder"):
+                write_run(folder, model, info, history)
             finish(folder)
+    wait()
+    return Run.open(out)
+
+
+def _along(
+    subject: Subject,
+    out: Path,
+    backend: TrainingBackend | None,
+    gradient: SampledGradient | None,
+) -> Run:
+    """What all processes but the first do: train along, and write nothing."""
+    model = subject.build()
+    if backend is not None:
+        check_trainable(model, backend, gradient)
+    rows = subject.training_rows(model, subject.samples())
+    held_out = subject.held_out(model)
+    begin = tell()
+    if begin is not None:
+        checkpoints = partial_folder(out) / CHECKPOINTS
+        with _on_machine(model, backend, gradient, None), silent("training", 1) as report:
+            log = Log(report, gradient)
+            trainer = make_trainer(
+                model.module, rows, subject.options, checkpoints, log, held_out=held_out
+            )
+            _run(trainer, begin)
+    wait()
     return Run.open(out)
 
 
@@ -184,15 +224,15 @@ def _facts(subject: Subject, samples: Samples, model: AnsweringModel) -> dict[st
     }
 
 
-def _run(trainer: StepTrainer, checkpoint: Path | None) -> None:
-    """Make all steps.
+def _run(trainer: StepTrainer, checkpoint: str) -> None:
+    """Make all steps, those behind a checkpoint if one is named.
 
     Raises:
         BudgetError: One would cost too much; says how many are kept, and how to go on.
     """
     with no_transformers_bars():
         try:
-            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+            trainer.train(resume_from_checkpoint=checkpoint or None)
         except BudgetError as error:
             done, all_steps = trainer.state.global_step, trainer.args.max_steps
             raise BudgetError(

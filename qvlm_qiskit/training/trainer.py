@@ -12,15 +12,19 @@ from typing import Any, cast
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
 from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, RandomSampler
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
-from transformers.integrations.integration_utils import get_reporting_integration_callbacks
+from transformers.integrations.integration_utils import (
+    INTEGRATION_TO_CALLBACK,
+    get_reporting_integration_callbacks,
+)
 
+from qvlm_qiskit.basics.processes import count
 from qvlm_qiskit.basics.progress import Reporter
 from qvlm_qiskit.blocks import gate_values
 from qvlm_qiskit.data.batch import collate
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.quantum import SampledGradient, quantum_layers, run_on
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
 from qvlm_qiskit.recipes import TrainingOptions
@@ -50,6 +54,18 @@ class StepTrainer(HeldOut, WholeCheckpoints):
             gates = {f"gate_{name}": value for name, value in gate_values(self.model).items()}
             logs = {**logs, **gates, **self.circuits}
         super().log(logs, start_time)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """Of the samples in a new order, those that fill whole steps.
+
+        However many processes share its batches, a step is made of the same samples.
+        """
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        step = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+        step *= self.args.world_size
+        if len(rows) < step:
+            return super()._get_train_sampler(rows)
+        return RandomSampler(rows, num_samples=len(rows) // step * step)
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """The loss of a batch, once `before_step` has returned."""
@@ -90,7 +106,7 @@ def make_trainer(
         lr_scheduler_type=options.schedule,
         warmup_steps=warmup,
         max_grad_norm=options.clip,
-        gradient_accumulation_steps=options.accumulate,
+        gradient_accumulation_steps=options.accumulate // count(),
         seed=options.seed,
         data_seed=options.seed,
         save_strategy="steps" if saves else "no",
@@ -133,6 +149,9 @@ def reporters(options: TrainingOptions) -> list[str]:
         InputError: One is unknown, or not installed.
     """
     names = [name.strip() for name in options.reports.split(",") if name.strip()]
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            raise UnknownNameError("reporter", name, INTEGRATION_TO_CALLBACK)
     try:
         for reporter in get_reporting_integration_callbacks(names):
             reporter()

@@ -179,7 +179,7 @@ def test_reports_have_losses_gates_and_the_circuits_gradient(place, tmp_path):
     ("others", "error", "said"),
     [
         ({"evaluate_every": 1}, InputError, "has no validation split"),
-        ({"reports": "tensorbord"}, InputError, "can't report to tensorbord"),
+        ({"reports": "tensorbord"}, InputError, "did you mean 'tensorboard'"),
     ],
 )
 def test_what_can_not_be_done_is_said_before_it_begins(place, tmp_path, others, error, said):
