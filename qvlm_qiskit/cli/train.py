@@ -20,7 +20,7 @@ EXACT = ("statevector", "aer", "aer-gpu")
 """Backends without noise that give gradients."""
 PAID = "ibm:"
 """How the names of machines begin whose rows are surely paid for."""
-ONCE = ("resume", "overwrite", "dry_run")
+ONCE = ("resume", "overwrite", "dry_run", "as_json")
 """Options that a command which goes on does not repeat."""
 
 
@@ -344,8 +344,13 @@ def train(
     machine: TrainingMachine,
     kept: Kept,
     threads: common.Threads = 1,
+    as_json: common.AsJson = False,
 ) -> None:
-    """Train a model on questions about images, on exact values, on shots or on hardware."""
+    """Train a model on questions about images, on exact values, on shots or on hardware.
+
+    With --json what run.json says is printed in the end, and the history of losses; with --dry-run
+    the plan.
+    """
     from qvlm_qiskit.basics.files import check_new_folder
     from qvlm_qiskit.runs import CONTENTS
 
@@ -368,7 +373,10 @@ def train(
     if (store := kept.open(backend)) is not None:
         subject = training.Subject.of(options, start, trains)
         ledger = _planned(subject, backend, gradient, store, kept, screen)
-        print_plan(ledger, training.partial_folder(folder.out) if folder.resume else None)
+        if not as_json:
+            print_plan(ledger, training.partial_folder(folder.out) if folder.resume else None)
+        elif kept.dry_run:
+            common.print_json(ledger.plan.as_dict())
         if kept.dry_run:
             return
         ledger = ledger.known_as(_command(context, options.model))
@@ -388,18 +396,22 @@ def train(
     except KeyboardInterrupt:
         _say_how_to_go_on(folder.out, training.checkpointed(folder.out), ledger)
         raise
-    if not is_first():
-        return
+    if is_first():
+        _say_trained(run, folder.out, screen)
+        if as_json:
+            common.print_json({"run": str(folder.out), **run.info, "history": run.history()})
+
+
+def _say_trained(run: Any, out: Path, screen: Any) -> None:
+    """What was trained and bought, in a line each on stderr."""
     screen.print(
         f"trained {run.info['trained_parameters']:,} parameters "
         f"({run.info['quantum_parameters']} circuit angles) in {run.info['seconds']:.0f} s: "
-        f"{folder.out}"
+        f"{out}"
     )
-    if ledger is not None:
-        costs = run.info["ledger"]["costs"]
-        screen.print(
-            f"{costs['rows']:,} rows by {costs['jobs']} jobs of run {run.info['ledger']['run']}"
-        )
+    if (bought := run.info.get("ledger")) is not None:
+        costs = bought["costs"]
+        screen.print(f"{costs['rows']:,} rows by {costs['jobs']} jobs of run {bought['run']}")
 
 
 def _options(

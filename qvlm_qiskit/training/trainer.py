@@ -255,5 +255,7 @@ class Log(TrainerCallback):  # type: ignore[misc]
         held_out = [row for row in trainer.state.log_history if "eval_loss" in row]
         if held_out:
             columns["held_out_step"] = [float(row["step"]) for row in held_out]
-            columns["held_out_loss"] = [float(row["eval_loss"]) for row in held_out]
+            for name in ("loss", "accuracy", "perplexity"):  # earlier releases had the loss alone
+                if all(f"eval_{name}" in row for row in held_out):
+                    columns[f"held_out_{name}"] = [float(row[f"eval_{name}"]) for row in held_out]
         return columns

@@ -19,7 +19,7 @@ OPTIONS = {
         "--gradient", "--prune", "--directions", "--from", "--train", "--store", "--blobs",
         "--store-group", "--budget-seconds", "--budget-executions", "--dry-run",
         "--columns", "--strict", "--tokenizer", "--image-size", "--schedule", "--clip",
-        "--accumulate", "--evaluate-every", "--patience", "--report-to", "--model",
+        "--accumulate", "--evaluate-every", "--patience", "--report-to", "--json", "--model",
         "--model-option",
     },
     "evaluate": {

@@ -1,3 +1,4 @@
+import json
 import re
 import shlex
 
@@ -20,6 +21,16 @@ def test_train_leaves_a_run_and_says_so_on_stderr(qvlm, place):
     assert (options["recipe"], options["steps"], options["seed"]) == ("tiny", 4, 3)
     assert (options["train_samples"], options["batch_size"]) == (32, 8)
     assert (options["learning_rate"], options["blocks"]) == (1e-3, "quantum")
+
+
+def test_train_prints_json_in_the_end(qvlm, place):
+    found = qvlm("train", "--out", "new", *TINY, "--json")
+    run = Run.open(place / "new")
+    assert found.status == 0
+    assert json.loads(found.out) == {"run": "new", **run.info, "history": run.history()}
+    assert "trained 13," in found.err
+    refused = qvlm("train", "--out", "new", *TINY, "--json")
+    assert (refused.status, refused.out) == (2, "")
 
 
 def test_train_under_noise_stores_where_it_was_trained(qvlm, place):
@@ -99,6 +110,8 @@ def test_train_through_a_ledger_says_what_it_costs_and_can_be_gone_on_with(qvlm,
     assert planned.status == 0, planned.err
     assert "what 2 steps would buy" in planned.out
     assert re.search(r"all steps +│ +75 │ +0 │ +2 │ +1,200", planned.out)
+    planned = json.loads(qvlm("train", "--out", "new", *BOUGHT, "--dry-run", "--json").out)
+    assert (planned["total"]["rows"], len(planned["steps"])) == (75, 2)
     assert not (place / "new.partial").exists()
     ended = qvlm("train", "--out", "new", *BOUGHT, "--budget-executions", "700")
     assert ended.status == 2

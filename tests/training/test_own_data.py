@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -13,7 +14,7 @@ from qvlm_qiskit.data.batch import IGNORED, encode_prompts, encode_training
 from qvlm_qiskit.data.registry import open_data
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import evaluate
-from qvlm_qiskit.evaluation.loss import answer_loss
+from qvlm_qiskit.evaluation.loss import answer_loss, token_scores
 from qvlm_qiskit.model.processing import pretrained_tokenizer
 from qvlm_qiskit.models import VisionLanguageModel
 from qvlm_qiskit.training import Subject, TrainingOptions, build_model, plan_training, train
@@ -165,14 +166,38 @@ def test_two_batches_of_a_step_are_one_of_twice_the_size(place, tmp_path):
         torch.testing.assert_close(first[name], second[name], rtol=1e-3, atol=1e-5)
 
 
-def test_reports_have_losses_gates_and_the_circuits_gradient(place, tmp_path):
+def test_reports_have_losses_gates_and_the_circuits_gradient(tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run = train(options(place, reports="tensorboard"), tmp_path / "run")
-    found = EventAccumulator(str(run.path / "reports")).Reload().Tags()["scalars"]
-    for name in ("loss", "grad_norm", "gate_qcnn", "circuit_grad_norm", "circuit_grad_variance"):
-        assert f"train/{name}" in found
+    root = tmp_path / "fruit"
+    miniatures.image_folder(root, each=6, splits=("train", "val", "test"))
+    run = train(options(root, reports="tensorboard", evaluate_every=1), tmp_path / "run")
+    events = EventAccumulator(str(run.path / "reports")).Reload()
+    names = ("loss", "learning_rate", "grad_norm", "circuit_grad_norm", "circuit_grad_variance")
+    names += ("gate_qcnn", "gate_paqm")
+    found = {name: [e.value for e in events.Scalars(f"train/{name}")] for name in names}
+    history = run.history()
+    for name in ("loss", "gate_qcnn", "gate_paqm"):
+        assert found[name] == pytest.approx(history[name], rel=1e-6)
+    angles = sum(layer.weight.numel() for layer in run.model().quantum_layers.values())
+    for norm, variance in zip(
+        found["circuit_grad_norm"], found["circuit_grad_variance"], strict=True
+    ):
+        assert 0 < variance <= norm**2 / angles * (1 + 1e-6)
+    held_out = {
+        name: [e.value for e in events.Scalars(f"eval/{name}")]
+        for name in ("loss", "accuracy", "perplexity")
+    }
+    for name, values in held_out.items():
+        assert values == pytest.approx(history[f"held_out_{name}"], rel=1e-6)
+    best = held_out["loss"].index(min(held_out["loss"]))
+    samples = open_data(f"folder:{root}", "validation")
+    scores = token_scores(run.model(), run.processor(), samples)
+    assert held_out["accuracy"][best] == pytest.approx(scores.right.sum() / scores.tokens.sum())
+    assert held_out["perplexity"][best] == pytest.approx(
+        np.exp(scores.loss.sum() / scores.tokens.sum()), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize(
