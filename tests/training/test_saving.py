@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -7,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.training import TrainingOptions, train
 from qvlm_qiskit.training.checkpoints import is_whole
+from qvlm_qiskit.training.saving import told_by_the_disk
 from tests.data import miniatures
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +32,7 @@ def test_a_checkpoint_that_is_not_written_to_its_end_has_no_place(tmp_path, monk
 
     whole = train(OPTIONS, tmp_path / "whole")
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(InputError, match="No space left"):
+    with pytest.raises(InputError, match="the checkpoint of step 4: No space left on device; "):
         train(OPTIONS, tmp_path / "run")
     assert any("checkpoint-4/scheduler.pt" in name for name in seen)
     folder = tmp_path / "run.partial" / "checkpoints"
@@ -39,6 +42,24 @@ def test_a_checkpoint_that_is_not_written_to_its_end_has_no_place(tmp_path, monk
     run = train(OPTIONS, tmp_path / "run", resume=True)
     ours, theirs = (load_file(r.path / "model" / "model.safetensors") for r in (run, whole))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(28, "No space left on device"), "can't write it: No space left on device; what"),
+        (SafetensorError("I/O error: No space left"), "can't write it: I/O error: No space left;"),
+        (RuntimeError("PytorchStreamWriter failed writing file"), "can't write it: PytorchStream"),
+    ],
+)
+def test_a_disk_that_takes_no_more_is_one_line(error, says):
+    with pytest.raises(InputError, match=re.escape(says)), told_by_the_disk("it"):
+        raise error
+
+
+def test_what_is_not_of_the_disk_is_not_said_to_be():
+    with pytest.raises(RuntimeError, match="shape"), told_by_the_disk("it"):
+        raise RuntimeError("shape mismatch")
 
 
 def test_the_best_checkpoint_is_found_where_the_folder_was_moved(tmp_path, stop_at, stopped):
