@@ -105,6 +105,7 @@ def submit(
     common.use_threads(1)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.inference import continue_evaluation, plan_evaluation, start_evaluation
+    from qvlm_qiskit.recipes import HYBRID
 
     backend = machine.open(opened.seed)
     ledger = kept.open(create=True)
@@ -112,7 +113,7 @@ def submit(
     plan = plan_evaluation(opened, backend, options, ledger, track=track)
     if not outcome.as_json:
         print_report(plan.report, plan.instead)
-        _print_plan(plan)
+        _print_plan(plan, words=opened.model_name == HYBRID)
     if outcome.dry_run:
         if outcome.as_json:
             common.print_json(plan.as_dict())
@@ -124,15 +125,17 @@ def submit(
     follow.print_outcome(found, outcome.as_json)
 
 
-def _print_plan(plan: Any) -> None:
+def _print_plan(plan: Any, words: bool) -> None:
+    """What would be bought; of a model that generates words, with prefetch and without."""
     rows = []
-    for name, costs, chosen in (
+    ways = [
         ("without", plan.without_prefetch, not plan.prefetch),
         ("with", plan.with_prefetch, plan.prefetch),
-    ):
+    ]
+    for name, costs, chosen in ways if words else ways[:1]:
         rows.append(
             [
-                name + (" (chosen)" if chosen else ""),
+                name + (" (chosen)" if chosen else "") if words else "no difference",
                 f"{costs.rows:,}",
                 f"{costs.known:,}",
                 f"{costs.jobs:,}",
@@ -143,7 +146,6 @@ def _print_plan(plan: Any) -> None:
         )
     columns = ("prefetch", ">rows", ">known", ">jobs", ">waits", ">executions", ">QPU s")
     common.print_table("what would be bought", columns, rows)
-    common.say(
-        "known: rows that the ledger has or is buying. waits: jobs one after the other; without "
-        "prefetch every generated word waits for a job of its own"
-    )
+    note = "known: rows that the ledger has or is buying. waits: jobs one after the other"
+    more = "; without prefetch every generated word waits for a job of its own"
+    common.say(note + (more if words else ""))

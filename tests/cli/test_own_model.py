@@ -98,6 +98,9 @@ def test_one_pass_is_bought_in_one_job_and_never_again(qvlm, here, ledger):
     found = qvlm("submit", "own", *MACHINE, *STORE, "--budget-executions", "1000", "--json")
     assert found.status == 0, found.err
     assert json.loads(found.out)["result"]["total"] == 6
+    shown = qvlm("submit", "own", *MACHINE, *STORE, "--dry-run").out
+    assert "no difference" in shown
+    assert "generated word" not in shown
     again = json.loads(qvlm("submit", "own", *MACHINE, *STORE, "--json").out)
     assert again["result"]["costs"]["rows_saved"] == rows
     assert (ledger().count_jobs(), ledger().count_rows()) == (1, rows)
