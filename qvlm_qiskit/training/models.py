@@ -87,7 +87,8 @@ class Subject:
             InputError: There is no sample that can be used.
         """
         options = self.options
-        return self.data.open("train", options.train_samples, options.seed, track)
+        split = self.data.training_split(options.evaluate_every is not None)
+        return self.data.open(split, options.train_samples, options.seed, track)
 
     def rows(
         self, processor: HybridVLMProcessor, samples: Samples, track: Track = silent
