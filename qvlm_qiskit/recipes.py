@@ -44,6 +44,8 @@ SCHEDULES = (
     "cosine", "linear", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt",
 )  # fmt: skip
 """Learning rates over the steps, by transformers' names."""
+MAX_NEW_TOKENS = 16
+"""Of a generated answer, unless another length is asked for."""
 MOST_STEPS, MOST_SAMPLES = 10**9, 10**6
 """More is a slip of the hand; a million samples are made and encoded in an hour."""
 LATER = {

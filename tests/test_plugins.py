@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from qvlm_qiskit.cli import main
-from qvlm_qiskit.evaluation import evaluate
+from qvlm_qiskit.evaluation import Exam, evaluate
 from qvlm_qiskit.inference.prefetch import prefetch
 from qvlm_qiskit.inference.preflight import jobs_in_a_row
 from qvlm_qiskit.inference.same_rows import asked_once
@@ -200,7 +200,7 @@ def test_its_rows_are_bought_once_and_ahead(run):
     for name, layer in model.quantum_layers.items():
         layer.run_on(counting[name])
     with asked_once(model), torch.inference_mode():
-        prefetch(model, processor, samples)
+        prefetch(Exam(model, processor, samples))
         assert evaluate(model, processor, samples) == plain
     assert [each.calls for each in counting.values()] == [1, 1]
     assert jobs_in_a_row(model, tokens=5) == 1 + 5

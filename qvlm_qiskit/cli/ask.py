@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,53 +17,59 @@ ImagePath = Annotated[Path, typer.Argument(help="A PNG, JPEG or other image file
 Machine = Annotated[MachineOptions, Takes(only=("backend", "shots", "mitigation", "seed"))]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """Who answers, how long, and how it is printed."""
+
+    run: common.RunFolder = common.DEFAULT_RUN
+    max_new_tokens: common.MaxNewTokens = common.MAX_NEW_TOKENS
+    as_json: common.AsJson = False
+
+    def __post_init__(self) -> None:
+        common.check_new_tokens(self.max_new_tokens)
+
+
 @grouped
 def ask(
     image: ImagePath,
     question: Annotated[str, typer.Option(help="In the words of the training questions.")],
     machine: Machine,
-    run: common.RunFolder = common.DEFAULT_RUN,
-    as_json: common.AsJson = False,
+    answered: Answered,
 ) -> None:
     """Ask a trained model a question about an image."""
-    _answer(image, question, run, machine, as_json)
+    _answer(image, question, machine, answered)
 
 
 @grouped
-def caption(
-    image: ImagePath,
-    machine: Machine,
-    run: common.RunFolder = common.DEFAULT_RUN,
-    as_json: common.AsJson = False,
-) -> None:
+def caption(image: ImagePath, machine: Machine, answered: Answered) -> None:
     """Let a trained model describe an image."""
-    _answer(image, None, run, machine, as_json)
+    _answer(image, None, machine, answered)
 
 
-def _answer(
-    image: Path, question: str | None, run: Path, machine: MachineOptions, as_json: bool
-) -> None:
+def _answer(image: Path, question: str | None, machine: MachineOptions, answered: Answered) -> None:
     """Print the answer; without a question, the image's description."""
     from qvlm_qiskit.data.images import open_image
     from qvlm_qiskit.runs import Run
 
     machine.check()
-    opened = Run.open(run)
+    opened = Run.open(answered.run)
     machine.check_techniques()
     picture = open_image(image)
     common.use_threads(1)
     from qvlm_qiskit.evaluation import answer
+    from qvlm_qiskit.evaluation.generate import check_lengths
 
     backend = machine.open(opened.seed)
     model, processor = opened.model(), opened.processor()
-    known = opened.questions
+    known, longest = opened.questions, answered.max_new_tokens
     asked = _caption(known) if question is None else question
     _check_words(processor, asked, known.values())
+    check_lengths(model, processor, [asked], longest)
     running = common.console().status(f"running on {backend.name}")
     with common.through_ledger(backend) as kept, running, model.run_on(kept):
-        text = answer(model, processor, [picture], [asked])[0]
+        text = answer(model, processor, [picture], [asked], longest)[0]
     _check_answer(text, known.values())
-    if as_json:
+    if answered.as_json:
         common.print_json({"question": asked, "answer": text, "backend": kept.describe()})
     else:
         common.say(text)

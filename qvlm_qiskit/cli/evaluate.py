@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,58 +10,8 @@ import typer
 
 from qvlm_qiskit.cli import common
 from qvlm_qiskit.cli.grouped import grouped
-from qvlm_qiskit.cli.options import MachineOptions, QuestionOptions
-
-ALWAYS = ("exact-match",)
-EXACTLY = ("exact-match", "next-token-accuracy", "perplexity")
-"""What is measured unless metrics are named: on any machine, and on exact ones."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetricOptions:
-    """What the answers are judged by."""
-
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Repeated, or joined by commas: exact-match, vqa-accuracy, bleu, cider, rouge-l, "
-            "meteor, of generated answers; next-token-accuracy, perplexity, of the right answers' "
-            "tokens, for one forward pass per batch more than qvlm preflight counts. By default "
-            "exact-match, on exact machines those two besides.",
-            show_default=False,
-        ),
-    ] = None
-    caption_tokenizer: Annotated[
-        str,
-        typer.Option(
-            help="Of bleu, cider, rouge-l and meteor: java (COCO's, with the extra captions), port "
-            "(this package's), auto (java where it is there, else port); the output says which."
-        ),
-    ] = "auto"
-
-    def names(self) -> list[str]:
-        """The metrics that are named.
-
-        Raises:
-            UnknownNameError: One of them is unknown; nothing heavy is imported to see that.
-        """
-        from qvlm_qiskit.recipes import METRICS
-
-        found = [name.strip() for text in self.metric or () for name in text.split(",")]
-        for name in found:
-            METRICS.check(name)
-        return found
-
-    def metrics(self, backend: Any) -> Any:
-        """The metrics that are named, or those that the machine's evaluations have.
-
-        Raises:
-            QVLMError: One of them needs what this machine has not.
-        """
-        from qvlm_qiskit.evaluation import Metrics
-
-        default = EXACTLY if backend.kind == "exact" else ALWAYS
-        return Metrics(self.names() or default, self.caption_tokenizer)
+from qvlm_qiskit.cli.measured import print_accuracies, print_metrics
+from qvlm_qiskit.cli.options import MachineOptions, MetricOptions, QuestionOptions
 
 
 @grouped
@@ -88,18 +37,18 @@ def evaluate(
     common.use_threads(threads)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.evaluation import Exam
-    from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
     from qvlm_qiskit.studies.measure import circuits_on, evaluate_on, metrics_on
 
     backend = machine.open(opened.seed)
     metrics = judging.metrics(backend)
     samples = opened.samples("test", questions.limit)
     model, processor = opened.model(), opened.processor()
-    exam = Exam(model, processor, samples)
+    exam = Exam(model, processor, samples, questions.max_new_tokens)
+    exam.check()
     metrics.check_references(exam.references)
-    if longer := exam.longer_than(MAX_NEW_TOKENS):
+    if longer := exam.longer_than(exam.max_new_tokens):
         whose = f"all that people said of {longer} of {len(exam)} samples is longer than the"
-        common.say(f"qvlm: {whose} {MAX_NEW_TOKENS} tokens that are generated", err=True)
+        common.say(f"qvlm: {whose} {exam.max_new_tokens} tokens that are generated", err=True)
     if metrics.need_tokens and backend.kind != "exact":
         common.say("qvlm: metrics of tokens take a pass more than qvlm preflight counts", err=True)
     circuits_on(model, backend)  # what doesn't fit on the device is refused before it runs
@@ -116,29 +65,12 @@ def evaluate(
         answered = exam.answered({"answer": found.answers})
         common.print_json({**record, "questions": [_flat(entry) for entry in answered]})
         return
-    _print(f"{run} on {_described(record['backend'])}", record)
-    common.print_choices(record["backend"]["choices"])
-
-
-def _print(title: str, record: Mapping[str, Any]) -> None:
-    """The table of accuracies, where they were asked for, and that of the other metrics."""
-    names = {entry["metric"] for entry in record["metrics"]}
-    if "exact-match" in names:
-        rows = [common.accuracy_row("all questions", record)]
-        rows += [common.accuracy_row(kind, part) for kind, part in record["by_kind"].items()]
-        common.print_table(title, common.ACCURACY_COLUMNS, rows)
+    title = f"{run} on {_described(record['backend'])}"
+    if "exact-match" in {entry["metric"] for entry in record["metrics"]}:
+        print_accuracies(title, record)
         title = f"the same {record['total']:,} questions"
-    if others := [_row(entry) for entry in record["metrics"] if entry["metric"] != "exact-match"]:
-        common.print_table(title, ("metric", ">value", ">95 % interval"), others)
-    if record["tokenizer"] is not None:
-        common.say(f"tokens of captions by {record['tokenizer']['note']}")
-
-
-def _row(entry: Mapping[str, Any]) -> list[str]:
-    """A metric's number and its interval, as percentages where they are shares."""
-    form = "{:.1%}" if entry["unit"] == "share" else "{:.3f}"
-    value, low, high = (form.format(entry[name]) for name in ("value", "low", "high"))
-    return [entry["label"], value, f"{low} – {high}"]
+    print_metrics(title, record)
+    common.print_choices(record["backend"]["choices"])
 
 
 def _described(about: Mapping[str, Any]) -> str:

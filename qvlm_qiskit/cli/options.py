@@ -13,6 +13,10 @@ import typer
 from qvlm_qiskit.cli import common
 from qvlm_qiskit.errors import InputError
 
+ALWAYS = ("exact-match",)
+EXACTLY = ("exact-match", "next-token-accuracy", "perplexity")
+"""What is measured unless metrics are named: on any machine, and on exact ones."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MachineOptions:
@@ -136,6 +140,7 @@ class QuestionOptions(DataOptions):
 
     limit: Annotated[int, typer.Option(help="Number of held-out questions.")] = 200
     batch: common.Batch = 100
+    max_new_tokens: common.MaxNewTokens = common.MAX_NEW_TOKENS
 
     def __post_init__(self) -> None:
         from qvlm_qiskit.recipes import MOST_SAMPLES
@@ -146,6 +151,54 @@ class QuestionOptions(DataOptions):
             raise InputError(f"a data set has at most {MOST_SAMPLES:,} samples, got {self.limit:,}")
         if self.batch < 1:
             raise InputError(f"a batch needs at least 1 question, got {self.batch}")
+        common.check_new_tokens(self.max_new_tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricOptions:
+    """What the answers are judged by."""
+
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Repeated, or joined by commas: exact-match, vqa-accuracy, bleu, cider, rouge-l, "
+            "meteor, of generated answers; next-token-accuracy, perplexity, of the right answers' "
+            "tokens, for one forward pass more. By default exact-match; qvlm evaluate has those "
+            "two besides on exact machines.",
+            show_default=False,
+        ),
+    ] = None
+    caption_tokenizer: Annotated[
+        str,
+        typer.Option(
+            help="Of bleu, cider, rouge-l and meteor: java (COCO's, with the extra captions), port "
+            "(this package's), auto (java where it is there, else port); the output says which."
+        ),
+    ] = "auto"
+
+    def names(self) -> tuple[str, ...]:
+        """The metrics that are named.
+
+        Raises:
+            UnknownNameError: One of them is unknown; nothing heavy is imported to see that.
+        """
+        from qvlm_qiskit.recipes import METRICS
+
+        found = [name.strip() for text in self.metric or () for name in text.split(",")]
+        for name in found:
+            METRICS.check(name)
+        return tuple(found)
+
+    def metrics(self, backend: Any) -> Any:
+        """The metrics that are named, or those that the machine's evaluations have.
+
+        Raises:
+            QVLMError: One of them needs what this machine has not.
+        """
+        from qvlm_qiskit.evaluation import Metrics
+
+        default = EXACTLY if backend.kind == "exact" else ALWAYS
+        return Metrics(self.names() or default, self.caption_tokenizer)
 
 
 @dataclass(frozen=True, kw_only=True)

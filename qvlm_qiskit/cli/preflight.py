@@ -32,21 +32,21 @@ def preflight(
     common.use_threads(1)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.evaluation import Exam
-    from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
     from qvlm_qiskit.inference.preflight import jobs_in_a_row, preflight_evaluation
 
     backend, model = machine.open(opened.seed), opened.model()
     samples = opened.samples("test", questions.limit)
+    exam = Exam(model, opened.processor(), samples, questions.max_new_tokens)
     report, instead = preflight_evaluation(
-        Exam(model, opened.processor(), samples),
+        exam,
         backend,
         batch_size=questions.batch,
         mitigations=None if machine.mitigation is None else [machine.mitigation],
         track=on_console(common.console()),
     )
-    longest = jobs_in_a_row(model, MAX_NEW_TOKENS)
+    longest = jobs_in_a_row(model, exam.max_new_tokens)
     if as_json:
-        generation = {"tokens": MAX_NEW_TOKENS, "jobs_in_a_row": longest}
+        generation = {"tokens": exam.max_new_tokens, "jobs_in_a_row": longest}
         common.print_json(
             {
                 **report.as_dict(),
@@ -61,7 +61,7 @@ def preflight(
         short = jobs_in_a_row(model, 1)
         common.say(
             f"a batch waits for {short} jobs one after the other where answers have 1 token, for "
-            f"{longest} where they have {MAX_NEW_TOKENS}; qvlm submit --prefetch waits once"
+            f"{longest} where they have {exam.max_new_tokens}; qvlm submit --prefetch waits once"
         )
 
 

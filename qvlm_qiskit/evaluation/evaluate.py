@@ -14,7 +14,8 @@ from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.evaluation.generate import answer
-from qvlm_qiskit.evaluation.metrics import Accuracy
+from qvlm_qiskit.evaluation.metrics import Accuracy, Material
+from qvlm_qiskit.evaluation.metrics.metric import TokenScores
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 
 
@@ -44,6 +45,15 @@ class Evaluation:
         for kind, right in zip(self.kinds, self.correct, strict=True):
             groups[kind].append(right)
         return {kind: Accuracy(sum(rows), len(rows)) for kind, rows in groups.items()}
+
+    def material(self, exam: Exam, tokens: TokenScores | None = None) -> Material:
+        """What metrics are computed of.
+
+        Args:
+            exam: What was asked.
+            tokens: What the model gives the right answers' tokens, where a metric needs it.
+        """
+        return Material(self.answers, exam.references, self.correct, tokens, self.kinds)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -85,19 +95,21 @@ def evaluate_exam(
         what: The bar's name.
 
     Raises:
-        InputError: No samples, or a batch size below 1.
+        InputError: No samples, a batch size below 1, or a question that is longer than what the
+            model reads.
     """
     if not exam.samples or batch_size < 1:
         raise InputError(
             f"evaluation needs at least 1 sample and a batch size of at least 1, got "
             f"{len(exam)} and {batch_size}"
         )
+    exam.check()
     answers: list[str] = []
     with track(what, len(exam)) as report:
         for start in range(0, len(exam), batch_size):
             rows = exam.samples[start : start + batch_size]
             images, questions = [s.image for s in rows], [s.question for s in rows]
-            answers += answer(exam.model, exam.processor, images, questions)
+            answers += answer(exam.model, exam.processor, images, questions, exam.max_new_tokens)
             report(len(answers))
     return judge(answers, exam.samples)
 

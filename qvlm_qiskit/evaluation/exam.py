@@ -8,7 +8,9 @@ from typing import Any
 
 from qvlm_qiskit.data import Sample
 from qvlm_qiskit.data.batch import PromptBatch, encode_prompts
+from qvlm_qiskit.evaluation.generate import check_lengths
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.recipes import MAX_NEW_TOKENS
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,13 @@ class Exam:
         model: In evaluation mode, on any estimator.
         processor: The one that it was trained with.
         samples: Questions with their images and accepted answers.
+        max_new_tokens: Longest answer in tokens.
     """
 
     model: HybridVLM
     processor: HybridVLMProcessor
     samples: Sequence[Sample]
+    max_new_tokens: int = MAX_NEW_TOKENS
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -32,6 +36,15 @@ class Exam:
     def references(self) -> list[tuple[str, ...]]:
         """Per sample, all answers or captions that people gave; where it says none, its answer."""
         return [getattr(one, "references", ()) or (one.answer,) for one in self.samples]
+
+    def check(self) -> None:
+        """Refuse what can't be asked, before anything runs.
+
+        Raises:
+            InputError: A question is longer than what the model reads.
+        """
+        questions = [sample.question for sample in self.samples]
+        check_lengths(self.model, self.processor, questions, self.max_new_tokens)
 
     def longer_than(self, tokens: int) -> int:
         """How many samples have no reference of at most so many tokens."""

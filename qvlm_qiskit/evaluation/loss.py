@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from qvlm_qiskit.data.batch import IGNORED, collate, encode_training
+from qvlm_qiskit.data.batch import IGNORED, check_length, collate, encode_training
 from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.evaluation.generate import most_tokens
 from qvlm_qiskit.evaluation.metrics.metric import TokenScores
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 
@@ -32,7 +33,8 @@ def answer_loss(
         batch_size: Samples per forward pass.
 
     Raises:
-        InputError: No samples, or a batch size below 1.
+        InputError: No samples, a batch size below 1, or an answer that is longer than what the
+            model reads.
     """
     scores = token_scores(model, processor, samples, batch_size=batch_size)
     return float(scores.loss.sum() / scores.tokens.sum())
@@ -54,11 +56,13 @@ def token_scores(
         batch_size: Samples per forward pass.
 
     Raises:
-        InputError: No samples, or a batch size below 1.
+        InputError: No samples, a batch size below 1, or an answer that is longer than what the
+            model reads.
     """
     if not samples or batch_size < 1:
         raise InputError(f"a loss needs samples, got {len(samples)} in batches of {batch_size}")
     rows = encode_training(processor, samples)
+    check_length(rows, samples, most_tokens(model))
     found = []
     with torch.inference_mode():
         for start in range(0, len(rows), batch_size):

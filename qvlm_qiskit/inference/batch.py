@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
-from qvlm_qiskit.data import Sample
-from qvlm_qiskit.evaluation import Evaluation, evaluate
+from qvlm_qiskit.evaluation import Evaluation, Exam, evaluate_exam
+from qvlm_qiskit.evaluation.loss import token_scores
+from qvlm_qiskit.evaluation.metrics import Material
 from qvlm_qiskit.inference.prefetch import prefetch
 from qvlm_qiskit.inference.same_rows import asked_once
-from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 
 
-def answer_in_one_batch(
-    model: HybridVLM, processor: HybridVLMProcessor, samples: Sequence[Sample], ahead: bool
-) -> Evaluation:
+@dataclass(frozen=True)
+class Way:
+    """How an evaluation is made.
+
+    Attributes:
+        ahead: Whether to `prefetch`.
+        tokens: Whether metrics want to know what the model gives the right answers' tokens: one
+            more forward pass, behind the answers.
+    """
+
+    ahead: bool
+    tokens: bool = False
+
+
+def answer_in_one_batch(exam: Exam, way: Way) -> tuple[Evaluation, Material]:
     """Answer all questions in one forward pass per word, asking for every row once.
 
     Args:
-        model: On any estimator.
-        processor: The one it was trained with.
-        samples: The questions.
-        ahead: Whether to `prefetch`.
+        exam: The questions, and the model on any estimator.
+        way: What else is asked for.
+
+    Returns:
+        The answers, and what metrics are computed of.
 
     Raises:
+        InputError: A question, or with `Way.tokens` an answer, is longer than what the model reads.
         JobPending: A detached estimator's answers are not there yet.
     """
-    with asked_once(model):
-        if ahead:
-            prefetch(model, processor, samples)
-        return evaluate(model, processor, samples, batch_size=len(samples))
+    exam.check()
+    with asked_once(exam.model):
+        if way.ahead:
+            prefetch(exam)
+        found = evaluate_exam(exam, batch_size=len(exam))
+        tokens = None
+        if way.tokens:
+            model, processor = exam.model, exam.processor
+            tokens = token_scores(model, processor, exam.samples, batch_size=len(exam))
+    return found, found.material(exam, tokens)

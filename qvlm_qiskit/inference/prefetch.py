@@ -8,15 +8,15 @@ them all, where a generation without it waits for a job per word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 
-from qvlm_qiskit.data import Sample, encode_prompts
 from qvlm_qiskit.data.batch import PromptBatch
 from qvlm_qiskit.errors import JobPending
-from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
-from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.evaluation import Exam
+from qvlm_qiskit.model import HybridVLM
+from qvlm_qiskit.recipes import MAX_NEW_TOKENS
 
 TokenAt = tuple[int, int]
 """(token id, position)"""
@@ -46,23 +46,21 @@ def tokens_needed(
     return sorted({*prompts, *((word, place) for word in words for place in places)})
 
 
-def prefetch(model: HybridVLM, processor: HybridVLMProcessor, samples: Sequence[Sample]) -> None:
+def prefetch(exam: Exam) -> None:
     """Ask for all rows of an evaluation at once, through the model's own layers.
 
     The rows stay with the layers' estimators: meant for `same_rows.asked_once`, or a ledger.
 
     Args:
-        model: On the estimators that shall know the rows.
-        processor: The one it was trained with.
-        samples: The questions.
+        exam: The questions, and the model on the estimators that shall know the rows.
 
     Raises:
         JobPending: Jobs are not answered; both blocks' jobs have been sent then.
     """
-    batch = encode_prompts(processor, [s.image for s in samples], [s.question for s in samples])
+    batch = exam.prompts()
     waiting: list[JobPending] = []
     with torch.inference_mode():
-        for ask in (_words(model, batch), _patches(model, batch)):
+        for ask in (_words(exam, batch), _patches(exam.model, batch)):
             try:
                 ask()
             except JobPending as pending:
@@ -71,12 +69,14 @@ def prefetch(model: HybridVLM, processor: HybridVLMProcessor, samples: Sequence[
         raise JobPending(str(waiting[0]), [s for each in waiting for s in each.submissions])
 
 
-def _words(model: HybridVLM, batch: PromptBatch) -> Callable[[], None]:
+def _words(exam: Exam, batch: PromptBatch) -> Callable[[], None]:
+    model = exam.model
+
     def ask() -> None:
         block = model.block_at("text")
         if block is None:
             return
-        needed = torch.tensor(tokens_needed(model, batch))  # (N, 2)
+        needed = torch.tensor(tokens_needed(model, batch, exam.max_new_tokens))  # (N, 2)
         embeddings = model.decoder.embed_tokens(needed[None, :, 0])  # (1, N, D)
         block(embeddings, needed[None, :, 1])
 

@@ -11,7 +11,6 @@ from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.evaluation import (
     Evaluation,
     Exam,
-    Material,
     Measurement,
     Metrics,
     evaluate_exam,
@@ -67,7 +66,7 @@ def metrics_on(
     if metrics.need_tokens:
         with exam.model.run_on(backend):
             tokens = token_scores(exam.model, exam.processor, exam.samples, batch_size=batch_size)
-    return metrics.measure(Material(found.answers, exam.references, found.correct, tokens))
+    return metrics.measure(found.material(exam, tokens))
 
 
 def errors_on(model: HybridVLM, rows: Mapping[str, Rows], backend: Backend) -> list[dict[str, Any]]:

@@ -6,14 +6,13 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from functools import cached_property
-from textwrap import shorten
 from typing import Any, Literal, get_args
 
 from transformers import set_seed
 
 from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.basics.progress import Track, silent
-from qvlm_qiskit.data.batch import EncodedSamples, encode_training
+from qvlm_qiskit.data.batch import EncodedSamples, check_length, encode_training
 from qvlm_qiskit.data.reading.samples import ReadSamples
 from qvlm_qiskit.data.registry import DataSet, find_data
 from qvlm_qiskit.data.sample import Samples
@@ -238,19 +237,3 @@ def data_facts(samples: Samples) -> dict[str, Any]:
 def samples_digest(samples: Samples) -> dict[str, str]:
     """What an interrupted training must find again, for samples that are read."""
     return {"samples": samples.digest} if isinstance(samples, ReadSamples) else {}
-
-
-def check_length(rows: EncodedSamples, samples: Samples, most: int) -> None:
-    """Refuse samples that are longer than what a model reads.
-
-    Raises:
-        InputError: One is.
-    """
-    number, tokens = rows.longest
-    if tokens > most:
-        sample = samples[number]
-        where = f" ({sample.sources[0]})" if sample.sources else ""
-        raise InputError(
-            f"{tokens} tokens of image, question and answer are more than the {most} that the "
-            f"model reads{where}: {shorten(sample.answer, 60)!r}"
-        )

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ import torch
 from qvlm_qiskit.data import Sample, encode_prompts
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Exam, evaluate, evaluate_exam
+from qvlm_qiskit.evaluation.loss import token_scores
 
 
 def test_an_exam_is_evaluated_as_its_parts_are(model, processor, samples):
@@ -44,3 +45,24 @@ def test_its_prompts_are_one_batch(model, processor, samples):
 def test_without_samples_there_are_no_prompts(model, processor):
     with pytest.raises(InputError, match="0 questions"):
         Exam(model, processor, []).prompts()
+
+
+def test_answers_are_as_long_as_they_may_be(model, processor, samples):
+    exam = Exam(model, processor, samples, max_new_tokens=1)
+    assert max(len(answer.split()) for answer in evaluate_exam(exam).answers) <= 1
+    exam.check()
+
+
+def test_what_is_longer_than_the_model_reads_is_refused_before_anything_runs(
+    model, processor, samples, monkeypatch
+):
+    monkeypatch.setattr(type(model), "generate", None)
+    long = replace(samples[0], question="digit " * 90)
+    exam = Exam(model, processor, [samples[0], long])
+    with pytest.raises(InputError, match=r"tokens of image and question are more .*'digit digit"):
+        evaluate_exam(exam)
+    with pytest.raises(InputError, match="answers of 99 tokens do not fit"):
+        evaluate_exam(Exam(model, processor, samples, 99))
+    answered = replace(samples[0], answer="3 " * 90)
+    with pytest.raises(InputError, match="tokens of image, question and answer are more"):
+        token_scores(model, processor, [answered])
