@@ -21,6 +21,13 @@ def evaluate(
     questions: QuestionOptions,
     judging: MetricOptions,
     threads: common.Threads = 1,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a page with pictures, wrong answers first, confusions and curves.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: common.AsJson = False,
 ) -> None:
     """Ask held-out questions on a backend and print the exact-match accuracy and other metrics.
@@ -30,6 +37,7 @@ def evaluate(
     from qvlm_qiskit.runs import Run
 
     common.check_threads(threads)
+    _check_report(report)
     judging.names()
     machine.check()
     opened = Run.open(run).on(questions.name())
@@ -61,6 +69,12 @@ def evaluate(
         )
         measured = metrics_on(exam, kept, found, metrics, batch_size=questions.batch)
     record |= measured.as_dict()
+    if report is not None:
+        from qvlm_qiskit.basics.files import write_text
+        from qvlm_qiskit.studies.reports.evaluation_report import evaluation_page
+
+        write_text(report, evaluation_page(opened, exam, found, record))
+        common.say(f"qvlm: report: {report}", err=True)
     if as_json:
         answered = exam.answered({"answer": found.answers})
         common.print_json({**record, "questions": [_flat(entry) for entry in answered]})
@@ -71,6 +85,24 @@ def evaluate(
         title = f"the same {record['total']:,} questions"
     print_metrics(title, record)
     common.print_choices(record["backend"]["choices"])
+
+
+def _check_report(path: Path | None) -> None:
+    """Refuse a page that can't be written, or would replace something.
+
+    Raises:
+        InputError: It is there already, or there is no folder for it.
+    """
+    from qvlm_qiskit.errors import InputError
+
+    if path is None:
+        return
+    if path.suffix != ".html":
+        raise InputError(f"a report ends in .html, got {path}")
+    if path.exists():
+        raise InputError(f"{path} exists already; choose another name for the report")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"there is no folder {path.absolute().parent} for the report")
 
 
 def _described(about: Mapping[str, Any]) -> str:

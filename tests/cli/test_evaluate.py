@@ -233,3 +233,16 @@ def test_exact_machines_agree(qvlm):
         for name in ("statevector", "aer")
     ]
     assert records[0]["by_kind"] == records[1]["by_kind"]
+
+
+def test_evaluate_writes_a_page_and_replaces_none(qvlm, refused, place):
+    found = qvlm("evaluate", "run", "--limit", "4", "--report", "page.html")
+    assert found.status == 0, found.err
+    assert found.err.splitlines()[-1] == "qvlm: report: page.html"
+    assert "Pictures and answers" in Path("page.html").read_text(encoding="utf-8")
+    for path, says in (
+        ("page.html", "exists already"),
+        ("page.pdf", "ends in .html"),
+        ("nowhere/page.html", "there is no folder"),
+    ):
+        assert says in refused("evaluate", "run", "--report", path)

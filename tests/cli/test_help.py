@@ -27,7 +27,7 @@ OPTIONS = {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
         "--method", "--max-age-days", "--optimization-level", "--layout-trials", "--device",
         "--batch", "--metric", "--caption-tokenizer", "--seed", "--threads", "--json", "--data",
-        "--columns", "--strict", "--max-new-tokens",
+        "--columns", "--strict", "--max-new-tokens", "--report",
     },
     "preflight": {
         "--backend", "--limit", "--batch", "--shots", "--precision", "--mitigation",
