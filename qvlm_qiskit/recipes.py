@@ -32,6 +32,19 @@ DATA_SETS: Registry[Any] = Registry(
     first=("digits",),
 )
 """Names of data sets; `qvlm_qiskit.data.registry` says what a data set is."""
+HYBRID = "hybrid-vlm"
+"""What `HybridVLM` with its processor is called among models."""
+MODELS: Registry[Any] = Registry(
+    "model",
+    "qvlm_qiskit.models",
+    "models",
+    besides={
+        "classifier", "encoded_rows", "generate", "option_texts", "own_model", "pixel_tensors",
+        "protocol", "registry",
+    },
+    first=(HYBRID,),
+)  # fmt: skip
+"""Names of models; `qvlm_qiskit.models.protocol` says what a model is."""
 METRICS: Registry[Any] = Registry(
     "metric",
     "qvlm_qiskit.metrics",
@@ -51,15 +64,18 @@ MOST_STEPS, MOST_SAMPLES = 10**9, 10**6
 LATER = {
     "data": "digits", "vision_block": None, "text_block": None, "tokenizer": None,
     "image_size": None, "schedule": "cosine", "clip": 1.0, "accumulate": 1,
-    "evaluate_every": None, "patience": None, "reports": "",
+    "evaluate_every": None, "patience": None, "reports": "", "model": HYBRID,
 }  # fmt: skip
 """Training options that version 0.1.0 did not have → what it did."""
 
 OF_THE_MODEL = (
     "recipe", "blocks", "vision_block", "text_block", "data", "train_samples", "seed", "tokenizer",
-    "image_size",
+    "image_size", "model",
 )  # fmt: skip
 """Training options that a training which starts from a run has from there."""
+
+OF_THE_HYBRID = ("recipe", "blocks", "vision_block", "text_block", "tokenizer", "image_size")
+"""Those that are about `HybridVLM` alone."""
 
 
 def check_recipe(name: str, blocks: str = "quantum") -> None:
@@ -72,6 +88,24 @@ def check_recipe(name: str, blocks: str = "quantum") -> None:
         raise UnknownNameError("recipe", name, RECIPE_NAMES)
     if blocks not in KINDS_OF_BLOCKS:
         raise UnknownNameError("kind of block", blocks, KINDS_OF_BLOCKS)
+
+
+def check_model(name: str) -> None:
+    """Refuse an unknown name of a model; a class of the user's own is looked for later.
+
+    Raises:
+        InputError: It is not of the form NAME, MODULE:CLASS, or one of them with options.
+        UnknownNameError: There is no such name.
+    """
+    placed = PlacedName.read(name)
+    if placed.place is None:
+        try:
+            MODELS.check(placed.name)
+        except UnknownNameError as error:
+            hint = "A class of your own is MODULE:CLASS"
+            raise UnknownNameError("model", placed.name, error.known, hint) from None
+        if placed.name == HYBRID and placed.options:
+            raise InputError(f"{HYBRID} takes no options of this kind: it has a recipe and blocks")
 
 
 @dataclass(frozen=True)
@@ -102,6 +136,8 @@ class TrainingOptions:
             are kept at the end.
         patience: End the training after so many of them without a lower one.
         reports: Names of transformers' reporters, joined by commas, such as "tensorboard".
+        model: Name of the model: an entry point's, or "my_module:MyModel(num_qubits=4)". What is
+            said of recipes, blocks, tokenizers and image sizes is about the default one.
     """
 
     recipe: str = "small"
@@ -125,6 +161,7 @@ class TrainingOptions:
     evaluate_every: int | None = None
     patience: int | None = None
     reports: str = ""
+    model: str = HYBRID
 
     def __post_init__(self) -> None:
         """Refuse what can't be trained with.
@@ -160,6 +197,18 @@ class TrainingOptions:
         DATA_SETS.check(PlacedName.read(self.data).name)
         for name in self.chosen_blocks.values():
             BLOCKS.check(name)
+        check_model(self.model)
+        if self.model != HYBRID:
+            self._check_own()
+
+    def _check_own(self) -> None:
+        """Refuse options of another model than the one that is chosen."""
+        for name in OF_THE_HYBRID:
+            if getattr(self, name) != type(self).__dataclass_fields__[name].default:
+                raise InputError(
+                    f"{name} is an option of {HYBRID}; those of {self.model.partition('(')[0]} "
+                    "stand behind its name, as in (num_qubits=4)"
+                )
 
     @property
     def chosen_blocks(self) -> dict[str, str]:

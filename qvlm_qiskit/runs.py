@@ -2,7 +2,7 @@
 
 RUN/
   run.json       format name and version, options, data, training figures
-  model/         configuration, weights (safetensors), processor
+  model/         configuration and weights (safetensors); beside HybridVLM's its processor
   history.json   loss, learning rate and gate values by training step
 
 A folder is opened and checked without torch or transformers; only its model needs them.
@@ -20,20 +20,19 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from qvlm_qiskit.basics.files import Contents, write_json
-from qvlm_qiskit.errors import InputError, RunFolderError
-from qvlm_qiskit.recipes import LATER, OF_THE_MODEL
+from qvlm_qiskit.errors import InputError, QVLMError, RunFolderError
+from qvlm_qiskit.recipes import HYBRID, LATER, OF_THE_MODEL
 
 if TYPE_CHECKING:
     from qvlm_qiskit.data import DataSet, Sample
     from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+    from qvlm_qiskit.models.protocol import AnsweringModel
 
 FORMAT = "qvlm-run"
 VERSION = 1
 
-_FILES = (
-    "history.json",
-    "model/config.json",
-    "model/model.safetensors",
+_FILES = ("history.json", "model/config.json", "model/model.safetensors")
+_FILES_OF_THE_HYBRID = (
     "model/processor_config.json",
     "model/tokenizer.json",
     "model/tokenizer_config.json",
@@ -99,12 +98,13 @@ class Run:
                 f"{path} is a run folder of version {info.get('version')}; this qvlm reads "
                 f"version {VERSION}"
             )
-        for needed in _FILES:
-            if not (path / needed).is_file():
-                raise RunFolderError(f"{path} is incomplete: {needed} is missing")
         options = info.get("options")
         if not isinstance(options, dict) or type(options.get("seed")) is not int:
             raise RunFolderError(f"{path} is damaged: run.json has no options with a seed")
+        own = options.get("model", HYBRID) != HYBRID
+        for needed in (*_FILES, *(() if own else _FILES_OF_THE_HYBRID)):
+            if not (path / needed).is_file():
+                raise RunFolderError(f"{path} is incomplete: {needed} is missing")
         return cls(path, info)
 
     @property
@@ -185,12 +185,50 @@ class Run:
                     f"it has the same, not {options[name]!r}"
                 )
 
-    def model(self) -> HybridVLM:
-        """The trained model, in evaluation mode, on the CPU.
+    @property
+    def model_name(self) -> str:
+        """What ``--model`` called its model."""
+        return str(self.info["options"].get("model", HYBRID))
+
+    def answering_model(self) -> AnsweringModel:
+        """The trained model with all that makes answers of it, in evaluation mode, on the CPU.
 
         Raises:
-            RunFolderError: The weights or the configuration are damaged.
+            RunFolderError: Its class is not found, or its files are damaged.
         """
+        from qvlm_qiskit.models import VisionLanguageModel
+
+        if self.model_name == HYBRID:
+            return VisionLanguageModel(self.model(), self.processor())
+        kind = self._own_class()
+        with self._damage_reported("model"):
+            return kind.load(self.path / "model")
+
+    def _own_class(self) -> type[AnsweringModel]:
+        """The class of a model that a user has written."""
+        from qvlm_qiskit.models import find_model
+
+        try:
+            return find_model(self.model_name)
+        except QVLMError as error:
+            about = self.info.get("model")
+            file = about.get("file") if isinstance(about, dict) else None
+            where = f" (it was trained with {file})" if file else ""
+            raise RunFolderError(
+                f"{self.path} holds a model of a class that can't be used here: {error}{where}: "
+                "install its package, put its folder on PYTHONPATH, or start qvlm there"
+            ) from error
+
+    def model(self) -> HybridVLM:
+        """The trained `HybridVLM`, in evaluation mode, on the CPU.
+
+        Raises:
+            RunFolderError: The weights or the configuration are damaged, or are another model's.
+        """
+        if self.model_name != HYBRID:
+            raise RunFolderError(
+                f"{self.path} holds {self.model_name}, no {HYBRID}: answering_model() opens it"
+            )
         from qvlm_qiskit.model import HybridVLM
 
         model: HybridVLM
@@ -274,14 +312,12 @@ def no_transformers_bars() -> Iterator[None]:
 
 def write_run(
     folder: Path,
-    model: HybridVLM,
-    processor: HybridVLMProcessor,
+    model: AnsweringModel,
     info: dict[str, Any],
     history: dict[str, list[float]],
 ) -> None:
     """Fill a run folder; ``run.json`` comes last, so an interrupted one shows."""
     with no_transformers_bars():
-        model.save_pretrained(folder / "model")
-    processor.save_pretrained(folder / "model")
+        model.save(folder / "model")
     write_json(folder / "history.json", history)
     write_json(folder / "run.json", {"format": FORMAT, "version": VERSION, **info})

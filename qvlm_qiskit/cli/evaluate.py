@@ -45,21 +45,28 @@ def evaluate(
     common.use_threads(threads)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.evaluation import Exam
-    from qvlm_qiskit.studies.measure import circuits_on, evaluate_on, metrics_on
+    from qvlm_qiskit.evaluation.loss import language_model
+    from qvlm_qiskit.studies.measure import (
+        check_circuits,
+        circuits_on,
+        evaluate_on,
+        metrics_on,
+    )
 
     backend = machine.open(opened.seed)
-    metrics = judging.metrics(backend)
-    samples = opened.samples("test", questions.limit)
-    model, processor = opened.model(), opened.processor()
-    exam = Exam(model, processor, samples, questions.max_new_tokens)
-    exam.check()
+    metrics = judging.metrics(backend, opened)
+    model = opened.answering_model().limited(questions.max_new_tokens)
+    exam = Exam(model, opened.samples("test", questions.limit))
+    check_circuits(exam, backend)
+    model.check_questions(exam.samples)
     metrics.check_references(exam.references)
-    if longer := exam.longer_than(exam.max_new_tokens):
-        whose = f"all that people said of {longer} of {len(exam)} samples is longer than the"
-        common.say(f"qvlm: {whose} {exam.max_new_tokens} tokens that are generated", err=True)
+    for note in model.notes(exam.samples):
+        common.say(f"qvlm: {note}", err=True)
+    if metrics.need_tokens:
+        language_model(exam)
     if metrics.need_tokens and backend.kind != "exact":
         common.say("qvlm: metrics of tokens take a pass more than qvlm preflight counts", err=True)
-    circuits_on(model, backend)  # what doesn't fit on the device is refused before it runs
+    circuits_on(model.module, backend)  # what doesn't fit on the device is refused before it runs
     with common.through_ledger(backend) as kept:
         found, record = evaluate_on(
             exam,

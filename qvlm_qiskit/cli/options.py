@@ -189,15 +189,17 @@ class MetricOptions:
             METRICS.check(name)
         return tuple(found)
 
-    def metrics(self, backend: Any) -> Any:
+    def metrics(self, backend: Any, run: Any) -> Any:
         """The metrics that are named, or those that the machine's evaluations have.
 
         Raises:
             QVLMError: One of them needs what this machine has not.
         """
         from qvlm_qiskit.evaluation import Metrics
+        from qvlm_qiskit.recipes import HYBRID
 
-        default = EXACTLY if backend.kind == "exact" else ALWAYS
+        words = backend.kind == "exact" and run.model_name == HYBRID
+        default = EXACTLY if words else ALWAYS
         return Metrics(self.names() or default, self.caption_tokenizer)
 
 

@@ -8,13 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
 
 from qvlm_qiskit.data.batch import IGNORED, check_length, collate, encode_training
 from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.evaluation.generate import most_tokens
+from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.evaluation.metrics.metric import TokenScores
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.models.generate import most_tokens
+from qvlm_qiskit.models.hybrid_vlm import VisionLanguageModel
 
 
 def answer_loss(
@@ -38,6 +41,51 @@ def answer_loss(
     """
     scores = token_scores(model, processor, samples, batch_size=batch_size)
     return float(scores.loss.sum() / scores.tokens.sum())
+
+
+def exam_loss(exam: Exam, *, batch_size: int = 100) -> float:
+    """Mean loss of an exam's right answers: `answer_loss` of words, else what the module returns.
+
+    Args:
+        exam: A model on any estimator, and samples with their answers.
+        batch_size: Samples per forward pass.
+
+    Raises:
+        InputError: No samples, or one whose answer the model can't learn.
+    """
+    model = exam.model
+    if isinstance(model, VisionLanguageModel):
+        return answer_loss(model.model, model.processor, exam.samples, batch_size=batch_size)
+    rows = DataLoader(model.encoded(exam.samples), batch_size=batch_size, collate_fn=collate)
+    total = 0.0
+    with torch.inference_mode():
+        for batch in rows:
+            total += float(model.module(**batch)["loss"]) * len(next(iter(batch.values())))
+    return total / len(exam)
+
+
+def language_model(exam: Exam) -> VisionLanguageModel:
+    """The model of an exam, where it generates its answers token by token.
+
+    Raises:
+        InputError: It gives them at once.
+    """
+    if not isinstance(exam.model, VisionLanguageModel):
+        raise InputError(
+            "next-token-accuracy and perplexity are of an answer's tokens, and "
+            f"{exam.model.name} gives its answers at once: leave them out"
+        )
+    return exam.model
+
+
+def exam_tokens(exam: Exam, *, batch_size: int = 100) -> TokenScores:
+    """`token_scores` of an exam's samples.
+
+    Raises:
+        InputError: The model gives its answers at once, or an answer is longer than what it reads.
+    """
+    model = language_model(exam)
+    return token_scores(model.model, model.processor, exam.samples, batch_size=batch_size)
 
 
 def token_scores(

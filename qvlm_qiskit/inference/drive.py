@@ -137,13 +137,13 @@ class _Driver:
             raise
 
     def _driven(self, retry_until: float | None) -> JobRun:
-        model, processor = self.folder.model(), self.folder.processor()
+        model = self.folder.answering_model()
         self.request.check_model(self.folder)  # again: a file may have changed while it was read
         samples = questions(self.folder, self.request.options.limit)
         self.request.check_questions(samples)
         options = self.request.options
         metrics = options.judging()
-        exam = Exam(model, processor, samples, options.max_new_tokens)
+        exam = Exam(model.limited(options.max_new_tokens), samples)
         way = Way(options.prefetch, metrics.need_tokens)
         while True:
             started = time.perf_counter()

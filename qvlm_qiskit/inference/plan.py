@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from qvlm_qiskit.backends import Backend, Preflight
-from qvlm_qiskit.backends.preflight.rehearse import exact_estimator, rehearse
+from qvlm_qiskit.backends.preflight.rehearse import blocks_of, exact_estimator, rehearse
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.evaluation import Exam
+from qvlm_qiskit.evaluation.loss import language_model
 from qvlm_qiskit.inference.batch import Way, answer_in_one_batch
 from qvlm_qiskit.inference.preflight import priced
 from qvlm_qiskit.inference.request import SubmitOptions, questions
@@ -94,10 +95,12 @@ def plan_evaluation(
             metric is not defined for the data.
     """
     chosen = options or SubmitOptions()
-    model, metrics, exact = run.model(), chosen.judging(), exact_estimator()
-    samples = questions(run, chosen.limit)
-    exam = Exam(model, run.processor(), samples, chosen.max_new_tokens)
+    model, metrics = run.answering_model().limited(chosen.max_new_tokens), chosen.judging()
+    exam, exact = Exam(model, questions(run, chosen.limit)), exact_estimator()
+    blocks_of(model)
     metrics.check_references(exam.references)
+    if metrics.need_tokens:
+        language_model(exam)
     context = row_context(backend.device_description(), chosen.recording())
     found, costs = {}, {}
     with track("rehearsal", 2) as report_progress:

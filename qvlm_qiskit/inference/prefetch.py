@@ -8,14 +8,15 @@ them all, where a generation without it waits for a job per word.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
+from qvlm_qiskit.data import Sample
 from qvlm_qiskit.data.batch import PromptBatch
 from qvlm_qiskit.errors import JobPending
-from qvlm_qiskit.evaluation import Exam
 from qvlm_qiskit.model import HybridVLM
+from qvlm_qiskit.models.hybrid_vlm import VisionLanguageModel
 from qvlm_qiskit.recipes import MAX_NEW_TOKENS
 
 TokenAt = tuple[int, int]
@@ -46,21 +47,22 @@ def tokens_needed(
     return sorted({*prompts, *((word, place) for word in words for place in places)})
 
 
-def prefetch(exam: Exam) -> None:
+def prefetch(answering: VisionLanguageModel, samples: Sequence[Sample]) -> None:
     """Ask for all rows of an evaluation at once, through the model's own layers.
 
     The rows stay with the layers' estimators: meant for `same_rows.asked_once`, or a ledger.
 
     Args:
-        exam: The questions, and the model on the estimators that shall know the rows.
+        answering: On the estimators that shall know the rows.
+        samples: The questions.
 
     Raises:
         JobPending: Jobs are not answered; both blocks' jobs have been sent then.
     """
-    batch = exam.prompts()
+    batch = answering.prompts(samples)
     waiting: list[JobPending] = []
     with torch.inference_mode():
-        for ask in (_words(exam, batch), _patches(exam.model, batch)):
+        for ask in (_words(answering, batch), _patches(answering.model, batch)):
             try:
                 ask()
             except JobPending as pending:
@@ -69,14 +71,14 @@ def prefetch(exam: Exam) -> None:
         raise JobPending(str(waiting[0]), [s for each in waiting for s in each.submissions])
 
 
-def _words(exam: Exam, batch: PromptBatch) -> Callable[[], None]:
-    model = exam.model
+def _words(answering: VisionLanguageModel, batch: PromptBatch) -> Callable[[], None]:
+    model = answering.model
 
     def ask() -> None:
         block = model.block_at("text")
         if block is None:
             return
-        needed = torch.tensor(tokens_needed(model, batch, exam.max_new_tokens))  # (N, 2)
+        needed = torch.tensor(tokens_needed(model, batch, answering.max_new_tokens))  # (N, 2)
         embeddings = model.decoder.embed_tokens(needed[None, :, 0])  # (1, N, D)
         block(embeddings, needed[None, :, 1])
 

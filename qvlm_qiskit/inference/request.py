@@ -148,7 +148,7 @@ class Request:
         """
         circuits = None
         if backend.compiler is not None:
-            sources = [block.circuit for block in blocks_of(run.model())]
+            sources = [block.circuit for block in blocks_of(run.answering_model())]
             circuits = store.blobs.put(compiled_bytes(backend.compiler, sources))
         return cls(
             run=str(run.path.resolve()),

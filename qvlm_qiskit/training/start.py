@@ -21,7 +21,7 @@ from qvlm_qiskit import __version__
 from qvlm_qiskit.basics.files import new_folder, only_one, write_json
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import BudgetError, InputError
-from qvlm_qiskit.model import HybridVLM
+from qvlm_qiskit.models.protocol import AnsweringModel
 from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.recipes import TrainingOptions
@@ -104,7 +104,7 @@ def train(
     reporters(options)
     if not subject.data.tracked:
         check_memory(options)
-    model, processor = subject.build()
+    model = subject.build(track)
     if backend is not None:
         check_trainable(model, backend, gradient, ledger)
     if ledger is not None:
@@ -117,8 +117,8 @@ def train(
         if resume:
             check_resumed(partial, asked)
         samples = subject.samples(track)
-        rows = subject.rows(processor, samples, track)
-        held_out = subject.held_out(processor, track)
+        rows = model.encoded(samples, track)
+        held_out = subject.held_out(model, track)
         asked.update(samples_digest(samples))
         if resume:
             check_resumed(partial, asked)
@@ -139,7 +139,7 @@ def train(
             with track("training", options.steps) as report:
                 log = Log(report, gradient)
                 trainer = make_trainer(
-                    model, rows, options, folder / "checkpoints", log, held_out=held_out
+                    model.module, rows, options, folder / "checkpoints", log, held_out=held_out
                 )
                 trainer.before_step = before_step
                 _run(trainer, last_checkpoint(folder / "checkpoints") if resume else None)
@@ -154,14 +154,15 @@ def train(
                 **bought,
                 "seconds": round(time.perf_counter() - started, 2),
             }
-            write_run(folder, model.cpu().eval(), processor, info, history)
+            model.module.cpu().eval()
+            write_run(folder, model, info, history)
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             for mark in (OPTIONS, BOUGHT_FOR):
                 (folder / mark).unlink(missing_ok=True)
     return Run.open(out)
 
 
-def _facts(subject: Subject, samples: Samples, model: HybridVLM) -> dict[str, Any]:
+def _facts(subject: Subject, samples: Samples, model: AnsweringModel) -> dict[str, Any]:
     """What ``run.json`` says of a model and of what it was trained on."""
     data = {"name": subject.options.data, "train_samples": len(samples), **data_facts(samples)}
     return {
@@ -169,9 +170,10 @@ def _facts(subject: Subject, samples: Samples, model: HybridVLM) -> dict[str, An
         "python": platform.python_version(),
         "options": dataclasses.asdict(subject.options),
         **subject.facts(),
+        **model.described(),
         "data": data,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "parameters": sum(p.numel() for p in model.module.parameters()),
+        "trained_parameters": sum(p.numel() for p in model.module.parameters() if p.requires_grad),
         "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
     }
 
@@ -195,7 +197,7 @@ def _run(trainer: StepTrainer, checkpoint: str | None) -> None:
 
 @contextmanager
 def _on_machine(
-    model: HybridVLM,
+    model: AnsweringModel,
     backend: TrainingBackend | None,
     gradient: SampledGradient | None,
     purchase: Purchase | None,
@@ -205,8 +207,8 @@ def _on_machine(
         if purchase is not None:
             recorded = stack.enter_context(purchase.recorded())
             ahead = AskedAhead(recorded.estimator())
-            stack.enter_context(asking(model, ahead, cast(SampledGradient, gradient)))
-            yield recorded, StepsAhead(model, ahead, purchase.check_step)
+            stack.enter_context(asking(model.module, ahead, cast(SampledGradient, gradient)))
+            yield recorded, StepsAhead(model.module, ahead, purchase.check_step)
         else:
             if backend is not None:
                 stack.enter_context(model.run_on(backend, gradient))

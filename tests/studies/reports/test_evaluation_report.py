@@ -5,6 +5,7 @@ import pytest
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.data import DigitCanvases
 from qvlm_qiskit.evaluation import Exam, Metrics
+from qvlm_qiskit.models import VisionLanguageModel
 from qvlm_qiskit.studies.measure import evaluate_on, metrics_on
 from qvlm_qiskit.studies.reports.evaluation_report import evaluation_page
 from tests.studies.reports.page import FORBIDDEN, Page
@@ -14,7 +15,10 @@ from tests.studies.reports.page import FORBIDDEN, Page
 def asked(tiny_run, model, processor):
     kinds = ("larger", "caption")
     samples = [s for s in DigitCanvases("test", 120, 0) if s.kind in kinds]
-    exam, backend = Exam(model, processor, samples), open_backend("statevector")
+    exam, backend = (
+        Exam(VisionLanguageModel(model, processor), samples),
+        open_backend("statevector"),
+    )
     found, record = evaluate_on(exam, backend)
     measured = metrics_on(exam, backend, found, Metrics(["exact-match", "rouge-l"], "port"))
     return exam, found, record | measured.as_dict()
