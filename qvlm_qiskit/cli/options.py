@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,33 +104,13 @@ class DataOptions:
             InputError: It is not of that form, or there are options without a name.
             UnknownNameError: There is no such data set.
         """
-        from qvlm_qiskit.basics.placed_names import PlacedName
-        from qvlm_qiskit.recipes import DATA_SETS
+        from qvlm_qiskit.recipes import data_name
 
         if self.data is None:
             if self.columns is not None or self.strict:
                 raise InputError("--columns and --strict say how --data is read: give both")
             return None
-        given = PlacedName.read(self.data)
-        DATA_SETS.check(given.name)
-        more = self._columns()
-        place = given.place
-        if place is not None and Path(place).expanduser().exists():
-            place = str(Path(place).expanduser().resolve())
-        strict = {"strict": "yes"} if self.strict else {}
-        return str(PlacedName(given.name, place, {**given.options, **more, **strict}))
-
-    def _columns(self) -> Mapping[str, str]:
-        from qvlm_qiskit.basics.placed_names import PlacedName
-
-        if self.columns is None:
-            return {}
-        try:
-            return PlacedName.read(f"data({self.columns})").options
-        except InputError as error:
-            raise InputError(
-                f"--columns is of the form image=photo,…, got {self.columns!r}"
-            ) from error
+        return data_name(self.data, self.columns, strict=self.strict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ OPTIONS = {
         "--gradient", "--prune", "--directions", "--from", "--train", "--store", "--blobs",
         "--store-group", "--budget-seconds", "--budget-executions", "--dry-run",
         "--columns", "--strict", "--tokenizer", "--image-size", "--schedule", "--clip",
-        "--accumulate", "--evaluate-every", "--patience", "--report-to",
+        "--accumulate", "--evaluate-every", "--patience", "--report-to", "--model",
+        "--model-option",
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
@@ -74,6 +75,12 @@ OPTIONS = {
     "noise save": {"--max-age-days", "--overwrite"},
     "noise diff": {"--all", "--json"},
     "study": set(),
+    "study compare": {
+        "--out", "--data", "--columns", "--strict", "--image-size", "--recipe", "--steps",
+        "--batch-size", "--train-samples", "--learning-rate", "--variants", "--seeds", "--metric",
+        "--caption-tokenizer", "--limit", "--max-new-tokens", "--backend", "--shots",
+        "--mitigation", "--processes", "--format", "--json",
+    },
     "study noise": {
         "--out", "--backend", "--strengths", "--mitigations", "--seeds", "--twins", "--train-at",
         "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
@@ -93,7 +100,7 @@ COMMANDS["jobs"] = [
     "export",
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
-COMMANDS["study"] = ["noise"]
+COMMANDS["study"] = ["compare", "noise"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))
