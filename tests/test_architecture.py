@@ -36,7 +36,7 @@ CHAINS = {
     "evaluation": {"errors", "basics", "recipes", "quantum", "blocks", "model", "data", "models"},
 }  # fmt: skip
 CHAINS["inference"] = {*CHAINS, "__version__"}
-CHAINS["training"] = {*CHAINS, "__version__"} - {"evaluation"}
+CHAINS["training"] = {*CHAINS, "__version__"}
 CHAINS["studies"] = {*CHAINS, "__version__"} - {"studies"}
 CHAINS["cli"] = {*CHAINS, "__version__"} - {"cli"}
 CHAINS["__main__"] = {"cli"}

@@ -180,6 +180,20 @@ def test_the_answers_are_judged_by_its_metric(qvlm, run):
     )
 
 
+def test_its_model_is_trained_and_goes_to_the_foreign_machine(qvlm, plugged, store, tmp_path):
+    words = ("--model", "brightness", "--model-option", "turns=2", "--data", "shades")
+    out = tmp_path / "run"
+    sizes = ("--steps", "30", "--batch-size", "4", "--train-samples", "8")
+    qvlm("train", "--out", out, *words, *sizes, "--learning-rate", "0.2")
+    assert Run.open(out).model_name == "brightness(turns=2)"
+    assert json.loads(qvlm("evaluate", out, "--limit", "4", "--json"))["accuracy"] == 1.0
+    result = json.loads(qvlm("submit", out, *PAID, "--json"))["result"]
+    assert (result["total"], result["costs"]["jobs"]) == (2, 1)
+    assert "did you mean 'brightness'" in qvlm(
+        "train", "--out", tmp_path / "new", "--model", "brightnes", status=2
+    )
+
+
 class Counting(TorchEstimator):
     """Exact, and counts how often it is asked."""
 

@@ -73,7 +73,8 @@ class Contents:
         """
         lock = path / LOCK
         found = [p for p in path.rglob("*") if p.is_symlink() or not p.is_dir()]
-        if found in ([], [lock]):
+        half_mark = f".{self.mark}.*"  # a killed process left it before anything else
+        if all(p == lock or (p.parent == path and fnmatchcase(p.name, half_mark)) for p in found):
             return
         if not self._marked(path / self.mark):
             raise InputError(

@@ -6,11 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from qvlm_qiskit.data.batch import IGNORED, check_length, collate, encode_training
+from qvlm_qiskit.data.batch import (
+    IGNORED,
+    EncodedSamples,
+    check_length,
+    collate,
+    encode_training,
+)
 from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation.exam import Exam
@@ -56,12 +62,26 @@ def exam_loss(exam: Exam, *, batch_size: int = 100) -> float:
     model = exam.model
     if isinstance(model, VisionLanguageModel):
         return answer_loss(model.model, model.processor, exam.samples, batch_size=batch_size)
-    rows = DataLoader(model.encoded(exam.samples), batch_size=batch_size, collate_fn=collate)
-    total = 0.0
+    return row_loss(model.module, model.encoded(exam.samples), batch_size)
+
+
+def row_loss(module: nn.Module, rows: Dataset[dict[str, Tensor]], batch_size: int = 100) -> float:
+    """Mean over encoded samples of the loss that a module returns for their batches.
+
+    Args:
+        module: In evaluation mode, on any estimator and device.
+        rows: Samples with their labels.
+        batch_size: Samples per forward pass.
+    """
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    total, samples = 0.0, 0
     with torch.inference_mode():
-        for batch in rows:
-            total += float(model.module(**batch)["loss"]) * len(next(iter(batch.values())))
-    return total / len(exam)
+        for batch in DataLoader(rows, batch_size=batch_size, collate_fn=collate):
+            there = {name: part.to(device) for name, part in batch.items()}
+            count = len(there["labels"])
+            total += float(module(**there)["loss"]) * count
+            samples += count
+    return total / samples
 
 
 def language_model(exam: Exam) -> VisionLanguageModel:
@@ -111,12 +131,18 @@ def token_scores(
         raise InputError(f"a loss needs samples, got {len(samples)} in batches of {batch_size}")
     rows = encode_training(processor, samples)
     check_length(rows, samples, most_tokens(model))
+    return row_scores(model, rows, batch_size)
+
+
+def row_scores(model: HybridVLM, rows: EncodedSamples, batch_size: int = 100) -> TokenScores:
+    """The same of samples that are encoded already, on whatever device the model is."""
     found = []
     with torch.inference_mode():
         for start in range(0, len(rows), batch_size):
             batch = collate(rows[start : start + batch_size])
             labels = batch.pop("labels")
-            found.append(_scores(model(**batch).logits, labels))
+            there = {name: part.to(model.device) for name, part in batch.items()}
+            found.append(_scores(model(**there).logits, labels))
     loss, right, tokens = np.concatenate(found, axis=1)
     return TokenScores(loss, right, tokens)
 

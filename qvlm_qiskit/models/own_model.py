@@ -188,6 +188,11 @@ class OwnModel(nn.Module, ABC):
                 f"{self.name}: forward with labels returns a mapping with the loss under 'loss', "
                 "one number that can be differentiated"
             )
+        if shared := _shared(self.state_dict()):
+            raise InputError(
+                f"{self.name}: {' and '.join(shared)} are one tensor, which files hold once: give "
+                "it one name and use it twice in forward"
+            )
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise InputError(f"{self.name}: texts returns a list of one text per sample")
 
@@ -229,9 +234,9 @@ class OwnModel(nn.Module, ABC):
             raise
         except Exception as error:
             reason = shorten(f"{type(error).__name__}: {error}", 200, placeholder=" …")
-            first = samples[0].sources[0] if samples and samples[0].sources else "the first"
+            first = f", the first from {samples[0].sources[0]}" if samples[0].sources else ""
             raise InputError(
-                f"{self.name}: {what} failed on {len(samples)} samples from {first} on ({reason})"
+                f"{self.name}: {what} failed on {len(samples)} samples{first} ({reason})"
             ) from error
 
     @contextmanager
@@ -239,3 +244,12 @@ class OwnModel(nn.Module, ABC):
         """What the block draws, what comes later draws again."""
         with torch.random.fork_rng(range(torch.cuda.device_count())):
             yield
+
+
+def _shared(weights: Mapping[str, Tensor]) -> list[str]:
+    """Names of two weights that are one tensor; empty where there are none."""
+    known: dict[int, str] = {}
+    for name, tensor in weights.items():
+        if tensor.numel() and (other := known.setdefault(tensor.data_ptr(), name)) != name:
+            return [other, name]
+    return []

@@ -123,6 +123,8 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             check_groups(groups, neural_network.num_weights)
             count = neural_network.num_weights
             initial_weights = initial_of_groups(initial_weights, groups, count).numpy()
+        elif isinstance(initial_weights, Tensor):  # of which TorchConnector makes a warning
+            initial_weights = initial_weights.detach().cpu().numpy()
         super().__init__(neural_network, initial_weights, sparse)
         del self._parameters["_weights"]
         self.groups = groups

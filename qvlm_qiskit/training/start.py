@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,6 +25,7 @@ from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, Run, no_transformers_bars, write_run
+from qvlm_qiskit.training.checkpoints import last_checkpoint
 from qvlm_qiskit.training.machine import TrainingBackend, check_trainable, gradient_facts
 from qvlm_qiskit.training.models import (
     Subject,
@@ -36,14 +36,16 @@ from qvlm_qiskit.training.models import (
     samples_digest,
 )
 from qvlm_qiskit.training.place import (
-    BOUGHT_FOR,
+    CHECKPOINTS,
     OPTIONS,
     check_folders,
     check_place,
     check_resumed,
     clear,
-    last_checkpoint,
+    finish,
+    is_trained,
     partial_folder,
+    tidy,
 )
 from qvlm_qiskit.training.step import StepsAhead, asking
 from qvlm_qiskit.training.trainer import BeforeStep, Log, StepTrainer, make_trainer, reporters
@@ -116,6 +118,11 @@ def train(
         asked = _asked(subject, backend, gradient, ledger)
         if resume:
             check_resumed(partial, asked)
+            if is_trained(partial):
+                with new_folder(out, overwrite, partial, CONTENTS):
+                    finish(partial)
+                return Run.open(out)
+            tidy(partial)
         samples = subject.samples(track)
         rows = model.encoded(samples, track)
         held_out = subject.held_out(model, track)
@@ -138,11 +145,12 @@ def train(
             started = time.perf_counter()
             with track("training", options.steps) as report:
                 log = Log(report, gradient)
+                checkpoints = folder / CHECKPOINTS
                 trainer = make_trainer(
-                    model.module, rows, options, folder / "checkpoints", log, held_out=held_out
+                    model.module, rows, options, checkpoints, log, held_out=held_out
                 )
                 trainer.before_step = before_step
-                _run(trainer, last_checkpoint(folder / "checkpoints") if resume else None)
+                _run(trainer, last_checkpoint(checkpoints) if resume else None)
             history = log.columns(trainer)
             bought = {}
             if purchase is not None and recorded is not None:
@@ -156,9 +164,7 @@ def train(
             }
             model.module.cpu().eval()
             write_run(folder, model, info, history)
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            for mark in (OPTIONS, BOUGHT_FOR):
-                (folder / mark).unlink(missing_ok=True)
+            finish(folder)
     return Run.open(out)
 
 
@@ -178,7 +184,7 @@ def _facts(subject: Subject, samples: Samples, model: AnsweringModel) -> dict[st
     }
 
 
-def _run(trainer: StepTrainer, checkpoint: str | None) -> None:
+def _run(trainer: StepTrainer, checkpoint: Path | None) -> None:
     """Make all steps.
 
     Raises:
@@ -186,7 +192,7 @@ def _run(trainer: StepTrainer, checkpoint: str | None) -> None:
     """
     with no_transformers_bars():
         try:
-            trainer.train(resume_from_checkpoint=checkpoint)
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         except BudgetError as error:
             done, all_steps = trainer.state.global_step, trainer.args.max_steps
             raise BudgetError(

@@ -24,12 +24,14 @@ from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum import SampledGradient, quantum_layers, run_on
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
 from qvlm_qiskit.recipes import TrainingOptions
+from qvlm_qiskit.training.held_out import HeldOut
+from qvlm_qiskit.training.saving import WholeCheckpoints
 
 BeforeStep = Callable[[int, Mapping[str, Tensor]], None]
 """Called with the number of a step, from 1, and its batch, before its forward pass."""
 
 
-class StepTrainer(Trainer):  # type: ignore[misc]
+class StepTrainer(HeldOut, WholeCheckpoints):
     """A ``Trainer`` that says what it is about to do.
 
     Attributes:
@@ -92,7 +94,6 @@ def make_trainer(
         seed=options.seed,
         data_seed=options.seed,
         save_strategy="steps" if saves else "no",
-        save_total_limit=1,
         restore_callback_states_from_checkpoint=True,
         logging_steps=max(1, options.steps // 100),
         logging_nan_inf_filter=False,
@@ -169,6 +170,12 @@ class Log(TrainerCallback):  # type: ignore[misc]
         self.gradient = gradient
         self.note = ""
         self.circuits: dict[str, float] = {}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The best checkpoint is known by its step: its folder may have another name by now."""
+        if state.best_global_step is not None:
+            best = Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
+            state.best_model_checkpoint = str(best) if best.is_dir() else None
 
     def on_step_begin(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
         """Directions and counts are those of the step, so that a resumed training has the same."""

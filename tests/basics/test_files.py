@@ -158,6 +158,15 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path, holds):
     check_new_folder(tmp_path, True, holds)  # an empty one is nobody's
 
 
+def test_a_folder_whose_mark_alone_was_begun_is_nobodys(tmp_path):
+    (tmp_path / f".{OURS.mark}.x7dq").write_text("what a killed process left of it")
+    check_new_folder(tmp_path, True, OURS)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / f".{OURS.mark}.x7dq").write_text("mine")
+    with pytest.raises(InputError, match="so it is not replaced"):
+        check_new_folder(tmp_path, True, OURS)
+
+
 def test_a_mark_has_to_be_of_the_right_format(tmp_path):
     holds = Contents("one of ours", "a.json", ("a.json",), form="ours")
     for text in ("{", "[]", '{"format": "theirs"}'):

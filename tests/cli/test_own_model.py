@@ -16,6 +16,7 @@ from tests.models.colours import EXAMPLE, NAME, SHADES, colour_folder
 
 MODULE = NAME.partition(":")[0]
 MACHINE = ("--backend", "noisy:fake_manila", "--shots", "100", "--limit", "6", "--seed", "1")
+PLAIN_VALUES = ("--mitigation", "none")
 STORE = ("--store", "ledger")
 SMALL = ("--steps", "2", "--batch-size", "4", "--train-samples", "8")
 
@@ -39,7 +40,8 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def here(trained, place, monkeypatch):
     """The working folder, with the pictures, the run and the class."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
+    elsewhere = [path for path in sys.path if path != str(EXAMPLE.parent)]
+    monkeypatch.setattr(sys, "path", elsewhere)
     Path("colours").symlink_to(trained / "colours")
     Path("own").symlink_to(trained / "run")
     Path(f"{MODULE}.py").write_text(EXAMPLE.read_text())
@@ -69,10 +71,10 @@ def test_it_is_evaluated_exactly_and_under_noise_by_any_metric_of_answers(qvlm, 
 
 
 def test_its_circuits_are_planned(qvlm, here):
-    found = json.loads(qvlm("preflight", "own", *MACHINE, "--json").out)
+    found = json.loads(qvlm("preflight", "own", *MACHINE, *PLAIN_VALUES, "--json").out)
     assert found["generation"] == {"tokens": 1, "jobs_in_a_row": 1}
     assert found["instead"] == []
-    shown = qvlm("preflight", "own", *MACHINE, "--mitigation", "none")
+    shown = qvlm("preflight", "own", *MACHINE, *PLAIN_VALUES)
     assert "waits for at most 1 jobs one after the other" in shown.out
 
 
@@ -153,6 +155,29 @@ def test_it_is_trained_on_exact_noise(qvlm, here):
     assert Run.open(Path("new")).info["backend"]["name"] == "noisy:fake_manila"
 
 
+NOISY = ("--backend", "noisy:fake_manila", "--limit", "6", "--shots", "50", "--strengths", "0,2")
+
+
+@pytest.mark.slow
+def test_it_is_studied_under_noise(qvlm, here):
+    found = qvlm("study", "noise", "own", *NOISY, "--out", "study")
+    assert found.status == 0, found.err
+    rows = json.loads(Path("study/results.json").read_text())["rows"]
+    assert [row["strength"] for row in rows] == [0, 2]
+    assert [entry["block"] for entry in rows[0]["expectations"]] == ["circuit"]
+    assert rows[0]["loss"] < rows[1]["loss"]
+
+
+@pytest.mark.slow
+def test_a_study_trains_more_seeds_of_it_in_other_processes(qvlm, here):
+    words = (*NOISY, "--seeds", "2", "--train-at", "1", "--processes", "2", "--out", "study")
+    found = qvlm("study", "noise", "own", *words)
+    assert found.status == 0, found.err
+    rows = json.loads(Path("study/results.json").read_text())["rows"]
+    kinds = {(row["kind"], row["seed"]) for row in rows}
+    assert kinds == {(k, s) for k in ("trained exactly", "trained at × 1") for s in (0, 1)}
+
+
 def test_its_card_says_what_class_it_is(qvlm, here):
     card = qvlm("push", "own", "me/mine", "--dry-run").out
     assert f"find_model('{NAME}').load(folder)" in card
@@ -219,6 +244,7 @@ def test_answers_that_training_lacked_are_wrong_and_said(qvlm, here):
         ("train --out new --from own --model nowhere:A", "was trained with model="),
         ("evaluate own --metric perplexity", "gives its answers at once"),
         ("caption image.png --run own", "without captions"),
+        ("study noise own --out s --backend noisy:fake_manila --twins --seeds 1", "has none"),
     ],
 )
 def test_what_can_not_be_is_refused_in_one_line(refused, here, words, says):

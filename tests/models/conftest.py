@@ -1,14 +1,14 @@
+import importlib
+
 import pytest
 
 from tests.models.colours import EXAMPLE, colour_folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def example(plain_path):
     """The class of the documentation's example."""
-    from picture_classifier import PictureClassifier
-
-    return PictureClassifier
+    return importlib.import_module(EXAMPLE.stem).PictureClassifier
 
 
 @pytest.fixture(scope="session")

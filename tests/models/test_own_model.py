@@ -5,11 +5,19 @@ import torch
 from PIL import Image
 from torch import nn
 
+from qvlm_qiskit.blocks import insert_block, layers_outside
 from qvlm_qiskit.data import Sample, open_data
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Exam, evaluate_exam
 from qvlm_qiskit.evaluation.loss import exam_loss
-from qvlm_qiskit.models import AnsweringModel, OwnModel, VisionLanguageModel
+from qvlm_qiskit.inference.preflight import jobs_in_a_row
+from qvlm_qiskit.models import (
+    AnsweringModel,
+    Classifier,
+    OwnModel,
+    VisionLanguageModel,
+    pixels,
+)
 from qvlm_qiskit.models.registry import NEEDED
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.training import TrainingOptions, train
@@ -21,7 +29,7 @@ OPTIONS = {
 
 
 @pytest.fixture(scope="module")
-def trained(example, colours, tmp_path_factory):
+def trained(plain_path, colours, tmp_path_factory):
     options = TrainingOptions(data=f"folder:{colours}", **OPTIONS)
     return train(options, tmp_path_factory.mktemp("own") / "run")
 
@@ -58,6 +66,34 @@ class Halves(OwnModel):
         return sample.accepts(answer.upper())
 
 
+class WithInserted(Classifier):
+    """A linear map with a block behind it."""
+
+    def __init__(self, options, classes):
+        super().__init__(options, classes)
+        self.map = nn.Linear(12, 4)
+        insert_block(self, "map", "qcnn", width=4, num_qubits=2, num_layers=1)
+        self.head = nn.Linear(4, len(classes))
+
+    def inputs(self, samples):
+        return {"images": pixels(samples, 2).flatten(1)}
+
+    def forward(self, images, labels=None):
+        return self.scored(self.head(self.map(images)), labels)
+
+
+def tied(self, options=None):
+    Halves.__init__(self, options)
+    self.a = self.b = nn.Parameter(torch.ones(2))
+
+
+class Raw(Halves):
+    """Takes pictures as large as they are."""
+
+    def inputs(self, samples):
+        return {"level": torch.stack([torch.ones(one.image.size).mean(0) for one in samples])}
+
+
 def test_it_learns_and_its_run_folder_answers_as_it_did(trained, samples, example):
     run = Run.open(trained.path)
     model = run.answering_model()
@@ -79,6 +115,27 @@ def test_the_same_seed_gives_the_same_weights(trained, colours, tmp_path):
     weights = (run.answering_model().state_dict() for run in (trained, again))
     first, second = weights
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_an_interrupted_training_goes_on_to_the_same_weights(
+    trained, colours, tmp_path, stop_at, stopped
+):
+    options = TrainingOptions(data=f"folder:{colours}", **{**OPTIONS, "checkpoint_every": 7})
+    out = tmp_path / "run"
+    with pytest.raises(stopped):
+        train(options, out, track=stop_at("training", 9))
+    again = train(options, out, resume=True)
+    first, second = (run.answering_model().state_dict() for run in (trained, again))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_its_loss_on_held_out_samples_is_measured_and_the_best_weights_are_kept(colours, tmp_path):
+    changed = {**OPTIONS, "steps": 4, "evaluate_every": 2}
+    run = train(TrainingOptions(data=f"folder:{colours}", **changed), tmp_path / "run")
+    history, held_out = run.history(), open_data(f"folder:{colours}", "validation", 4)
+    assert history["held_out_step"] == [2, 4]
+    found = exam_loss(Exam(run.answering_model(), held_out))
+    assert found == pytest.approx(min(history["held_out_loss"]), rel=1e-5)
 
 
 def test_options_behind_its_name_are_typed_and_kept(colours, tmp_path):
@@ -117,6 +174,7 @@ def test_a_model_may_judge_and_need_no_circuit_and_nothing_learned(tmp_path):
         ({"inputs": lambda self, samples: {}["pixels"]}, "inputs or labels failed on .*KeyError"),
         ({"forward": lambda self, level, labels=None: {}}, "a mapping with the loss under 'loss'"),
         ({"texts": lambda self, output: "light"}, "texts returns a list of one text per sample"),
+        ({"__init__": tied}, "a and b are one tensor"),
     ],
 )
 def test_what_can_not_be_trained_is_refused_before_anything_is_written(changed, says, tmp_path):
@@ -125,6 +183,27 @@ def test_what_can_not_be_trained_is_refused_before_anything_is_written(changed, 
     options = TrainingOptions(model="tests.models.test_own_model:Halves")
     with pytest.raises(InputError, match=says):
         kind.build(options, None, lambda: [sample])
+
+
+def test_pictures_of_a_size_that_it_does_not_take_are_one_line():
+    samples = [Sample(Image.new("L", (4, width)), "k", "q", "dark", ("a.png",)) for width in (3, 5)]
+    says = r"failed on 2 samples, the first from a.png \(RuntimeError: stack expects each tensor"
+    with pytest.raises(InputError, match=says) as refused:
+        Raw().answers(samples)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_block_that_it_inserts_is_saved_and_asked_as_blocks_are(tmp_path):
+    model = WithInserted(None, ["a", "b"])
+    assert list(model.quantum_layers) == ["map.block.core.layer"]
+    assert layers_outside(model) == {}
+    assert jobs_in_a_row(model, model.passes) == 1
+    samples = [Sample(Image.new("L", (4, 4), shade), "k", "q", "a") for shade in (10, 200)]
+    model.check(samples)
+    model.save(tmp_path)
+    again = WithInserted.load(tmp_path)
+    inputs = model.inputs(samples)
+    assert torch.equal(again(**inputs)["logits"], model.eval()(**inputs)["logits"])
 
 
 def test_rows_of_other_shapes_are_refused_by_their_samples(example, monkeypatch):

@@ -17,7 +17,7 @@ from qvlm_qiskit import __version__
 from qvlm_qiskit.errors import InputError, QVLMError, RunFolderError, UnknownNameError
 from qvlm_qiskit.recipes import LATER
 from qvlm_qiskit.runs import Run
-from qvlm_qiskit.training import TrainingOptions, build_model, train
+from qvlm_qiskit.training import TrainingOptions, build_model, checkpointed, train
 
 SHORT = TrainingOptions(
     recipe="tiny", steps=20, batch_size=16, train_samples=100, checkpoint_every=8
@@ -322,11 +322,47 @@ def test_a_checkpoint_that_was_cut_off_is_not_taken_up(place, short):
     newest = shutil.copytree(checkpoints / "checkpoint-8", checkpoints / "checkpoint-16")
     for name in ("trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth"):
         (newest / name).unlink()
-    try:
-        run = train(SHORT, place, resume=True)
-    except QVLMError:
-        return
+    run = train(SHORT, place, resume=True)
     assert_same(weights(run.path), weights(short.path))
+    assert [path.name for path in run.path.iterdir() if path.name == "checkpoints"] == []
+
+
+@pytest.mark.parametrize("left", ["options.json", None])
+def test_a_training_killed_behind_its_last_file_is_put_in_its_place(short, tmp_path, tree, left):
+    out, partial = tmp_path / "run", tmp_path / "run.partial"
+    shutil.copytree(short.path, partial)
+    if left:
+        (partial / left).write_text(
+            json.dumps({**dataclasses.asdict(SHORT), "backend": "statevector"})
+        )
+    assert checkpointed(out) == SHORT.steps
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match="20 steps done: go on with --resume"):
+        train(SHORT, out)
+    with pytest.raises(InputError, match="was started with seed=0"):
+        train(dataclasses.replace(SHORT, seed=1), out, resume=True)
+    assert tree(tmp_path) == before
+    train(SHORT, out, resume=True)
+    assert tree(out) == tree(short.path)
+
+
+def test_a_training_killed_before_its_first_checkpoint_begins_again(tmp_path, stop_at, stopped):
+    for name in ("whole", "parts"):
+        (tmp_path / name).mkdir()
+    whole = train(QUICK, tmp_path / "whole" / "run")
+    with pytest.raises(stopped):
+        train(QUICK, tmp_path / "parts" / "run", track=stop_at("training", 1))
+    parts = train(QUICK, tmp_path / "parts" / "run", resume=True)
+    assert_same(weights(parts.path), weights(whole.path))
+
+
+def test_what_a_killed_process_left_half_written_is_not_in_the_run(place, short, tree):
+    partial = place.with_name("run.partial")
+    for name in (".history.json.x1", "checkpoints/.writing/checkpoint-16/optimizer.pt"):
+        (partial / name).parent.mkdir(parents=True, exist_ok=True)
+        (partial / name).write_bytes(b"half")
+    run = train(SHORT, place, resume=True)
+    assert sorted(tree(run.path)) == sorted(tree(short.path))
 
 
 def test_a_refusal_keeps_what_an_interrupted_training_left(place, short, tree):

@@ -10,8 +10,11 @@ import torch
 
 from qvlm_qiskit.backends import Backend, open_backend
 from qvlm_qiskit.blocks import gate_values
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Exam, capture_rows
 from qvlm_qiskit.evaluation.loss import exam_loss
+from qvlm_qiskit.models.protocol import AnsweringModel
+from qvlm_qiskit.recipes import HYBRID
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.measure import errors_on, evaluate_on
 from qvlm_qiskit.studies.noise.grid import EXACT, NoiseGrid
@@ -107,13 +110,17 @@ def rehearse(grid: NoiseGrid, cells: Sequence[Cell]) -> None:
     """Run one row of every circuit on every machine, so that a refusal does not cost a training.
 
     Raises:
-        QVLMError: A machine can't be opened, or can't run a circuit.
+        QVLMError: A machine can't be opened, or can't run a circuit; or a model has none, or no
+            loss on the questions.
     """
     machines = {
         (cell.strength, cell.mitigation): cell for cell in cells if cell.strength is not None
     }
     options = dataclasses.replace(cells[0].model.options, blocks="quantum")
-    model = Subject(options).build()
+    if options.model == HYBRID:
+        model: AnsweringModel = Subject(options).build()
+    else:
+        model = _checked(cells[0].model, grid)
     opened = [open_cell(cell, grid) for cell in machines.values()]
     for strength in grid.trained_at:
         backend = training_backend(grid.device, strength, options.seed, grid.max_age_days)
@@ -124,3 +131,17 @@ def rehearse(grid: NoiseGrid, cells: Sequence[Cell]) -> None:
             for layer in model.quantum_layers.values():
                 with layer.run_on(backend):
                     layer(torch.zeros(1, layer.neural_network.num_inputs))
+
+
+def _checked(given: StudyModel, grid: NoiseGrid) -> AnsweringModel:
+    """A run's model of the user's own, if noise can reach it and its loss is known.
+
+    Raises:
+        InputError: It has no quantum layer, or can't be taught an answer of the questions.
+    """
+    run = Run.open(given.path)
+    model = run.answering_model()
+    if not model.quantum_layers:
+        raise InputError(f"{given.path} has no quantum layer that noise could reach")
+    model.encoded(run.samples("test", grid.questions))
+    return model
