@@ -14,7 +14,7 @@ from qvlm_qiskit.data import Sample, open_data
 from qvlm_qiskit.evaluation import Evaluation, Exam, Material, Metrics, majority_baseline
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.compare.options import CompareOptions
-from qvlm_qiskit.studies.compare.variants import MAJORITY, WITH_CIRCUITS
+from qvlm_qiskit.studies.compare.variants import BLOCKS, MAJORITY, WITH_CIRCUITS
 from qvlm_qiskit.studies.measure import evaluate_on, metrics_on
 from qvlm_qiskit.training import Subject, train
 
@@ -80,7 +80,7 @@ def evaluate_cell(options: CompareOptions, cell: Cell, path: Path) -> dict[str, 
     if cell.variant == MAJORITY:
         return {**_head(cell), **_majority(options, cell, metrics)}
     run = Run.open(path)
-    exam = _exam(run, options)
+    exam = _exam(run, options, cell.variant)
     backend = open_machine(cell, options)
     found, record = evaluate_on(exam, backend)
     measured = metrics_on(exam, backend, found, metrics)
@@ -117,8 +117,10 @@ def _head(cell: Cell) -> dict[str, Any]:
     return {"variant": cell.variant, "machine": cell.machine, "seed": cell.seed}
 
 
-def _exam(run: Run, options: CompareOptions) -> Exam:
-    model = run.answering_model().limited(options.max_new_tokens)
+def _exam(run: Run, options: CompareOptions, variant: str) -> Exam:
+    model = run.answering_model()
+    if variant in BLOCKS:  # the others give their answers at once
+        model = model.limited(options.max_new_tokens)
     return Exam(model, run.samples("test", options.limit))
 
 

@@ -18,7 +18,7 @@ from tests.data import miniatures
 SMALL = CompareOptions(
     recipe="tiny", steps=2, batch_size=4, train_samples=8, limit=4, seeds=1, shots=20,
     variants=("quantum,linear", "majority"), metrics=("rouge-l",), caption_tokenizer="port",
-    backend="noisy:depolarizing(0.01)", columns="ask=which fruit?",
+    max_new_tokens=4, backend="noisy:depolarizing(0.01)", columns="ask=which fruit?",
 )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def test_every_variant_is_there_exactly_and_models_with_circuits_on_the_backend_
 def test_a_row_is_what_the_run_folder_answers(study, results):
     run = Run.open(study.folder / "models" / "quantum-seed-0")
     samples = run.samples("test", 4)
-    found = evaluate_exam(Exam(run.answering_model(), samples))
+    found = evaluate_exam(Exam(run.answering_model().limited(4), samples))
     row, _, linear, majority = results["rows"]
     assert row["right"] == "".join("01"[right] for right in found.correct)
     assert row["parameters"] == run.info["parameters"]
