@@ -6,7 +6,9 @@ Nothing here needs torch, so that a wrong name or number is refused in a moment.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from qvlm_qiskit.basics.placed_names import PlacedName
@@ -39,8 +41,8 @@ MODELS: Registry[Any] = Registry(
     "qvlm_qiskit.models",
     "models",
     besides={
-        "classifier", "encoded_rows", "generate", "option_texts", "own_model", "pixel_tensors",
-        "protocol", "registry",
+        "asked_classifier", "classifier", "encoded_rows", "generate", "option_texts", "own_model",
+        "pixel_tensors", "protocol", "registry",
     },
     first=(HYBRID,),
 )  # fmt: skip
@@ -57,6 +59,8 @@ SCHEDULES = (
     "cosine", "linear", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt",
 )  # fmt: skip
 """Learning rates over the steps, by transformers' names."""
+MAX_NEW_TOKENS = 16
+"""Of a generated answer, unless another length is asked for."""
 MOST_STEPS, MOST_SAMPLES = 10**9, 10**6
 """More is a slip of the hand; a million samples are made and encoded in an hour."""
 LATER = {
@@ -74,6 +78,38 @@ OF_THE_MODEL = (
 
 OF_THE_HYBRID = ("recipe", "blocks", "vision_block", "text_block", "tokenizer", "image_size")
 """Those that are about `HybridVLM` alone."""
+
+
+def data_name(data: str, columns: str | None = None, *, strict: bool = False) -> str:
+    """A data set's whole name, as records keep it: with an absolute path and all options.
+
+    Args:
+        data: NAME, NAME:PLACE or NAME:PLACE(key=value,…).
+        columns: More options: "image=photo,answer=species".
+        strict: Whether a row that can't be used is an error.
+
+    Raises:
+        InputError: It is not of that form.
+        UnknownNameError: There is no such data set.
+    """
+    given = PlacedName.read(data)
+    DATA_SETS.check(given.name)
+    place = given.place
+    if place is not None and Path(place).expanduser().exists():
+        place = str(Path(place).expanduser().resolve())
+    more = {} if columns is None else _columns(columns)
+    return str(
+        PlacedName(
+            given.name, place, {**given.options, **more, **({"strict": "yes"} if strict else {})}
+        )
+    )
+
+
+def _columns(text: str) -> Mapping[str, str]:
+    try:
+        return PlacedName.read(f"data({text})").options
+    except InputError as error:
+        raise InputError(f"--columns is of the form image=photo,…, got {text!r}") from error
 
 
 def check_recipe(name: str, blocks: str = "quantum") -> None:

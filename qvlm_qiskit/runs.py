@@ -151,9 +151,12 @@ class Run:
         """Samples of its data set, drawn with its seed.
 
         Args:
-            split: ``"train"`` or ``"test"``.
+            split: ``"train"``, what it was trained on; or ``"test"``.
             size: At most so many; data that is read may have fewer.
         """
+        if split == "train":
+            validated = self.info["options"].get("evaluate_every") is not None
+            split = self.data.training_split(validated)
         return list(self.data.open(split, size, self.seed))
 
     def trained_with(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from qvlm_qiskit.inference.prefetch import prefetch
 from qvlm_qiskit.inference.preflight import jobs_in_a_row
 from qvlm_qiskit.inference.same_rows import asked_once
 from qvlm_qiskit.jobs import JobStore
+from qvlm_qiskit.models import VisionLanguageModel
 from qvlm_qiskit.quantum import TorchEstimator
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.training import TrainingOptions, train
@@ -214,7 +215,7 @@ def test_its_rows_are_bought_once_and_ahead(run):
     for name, layer in model.quantum_layers.items():
         layer.run_on(counting[name])
     with asked_once(model), torch.inference_mode():
-        prefetch(model, processor, samples)
+        prefetch(VisionLanguageModel(model, processor), samples)
         assert evaluate(model, processor, samples) == plain
     assert [each.calls for each in counting.values()] == [1, 1]
     assert jobs_in_a_row(model, tokens=5) == 1 + 5

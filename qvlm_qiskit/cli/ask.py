@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +17,23 @@ ImagePath = Annotated[Path, typer.Argument(help="A PNG, JPEG or other image file
 Machine = Annotated[MachineOptions, Takes(only=("backend", "shots", "mitigation", "seed"))]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """Who answers, how long, and how it is printed."""
+
+    run: common.RunFolder = common.DEFAULT_RUN
+    max_new_tokens: common.MaxNewTokens = common.MAX_NEW_TOKENS
+    as_json: common.AsJson = False
+
+    def __post_init__(self) -> None:
+        common.check_new_tokens(self.max_new_tokens)
+
+
 @grouped
 def ask(
     image: ImagePath,
     machine: Machine,
+    answered: Answered,
     question: Annotated[
         str | None,
         typer.Option(
@@ -27,48 +41,41 @@ def ask(
             show_default=False,
         ),
     ] = None,
-    run: common.RunFolder = common.DEFAULT_RUN,
-    as_json: common.AsJson = False,
 ) -> None:
     """Ask a trained model a question about an image."""
-    _answer(image, lambda known: question, run, machine, as_json)
+    _answer(image, lambda known: question, machine, answered)
 
 
 @grouped
-def caption(
-    image: ImagePath,
-    machine: Machine,
-    run: common.RunFolder = common.DEFAULT_RUN,
-    as_json: common.AsJson = False,
-) -> None:
+def caption(image: ImagePath, machine: Machine, answered: Answered) -> None:
     """Let a trained model describe an image."""
-    _answer(image, _caption, run, machine, as_json)
+    _answer(image, _caption, machine, answered)
 
 
 def _answer(
     image: Path,
     question: Callable[[Mapping[str, str]], str | None],
-    run: Path,
     machine: MachineOptions,
-    as_json: bool,
+    answered: Answered,
 ) -> None:
     """Print the answer to a question that is chosen among those of the data, or given."""
     from qvlm_qiskit.data.images import open_image
     from qvlm_qiskit.runs import Run
 
     machine.check()
-    opened = Run.open(run)
+    opened = Run.open(answered.run)
     machine.check_techniques()
     picture = open_image(image)
     common.use_threads(1)
     backend, model = machine.open(opened.seed), opened.answering_model()
-    known = opened.questions
+    model, known = model.limited(answered.max_new_tokens), opened.questions
     asked = model.sample(picture, question(known), known)
+    model.check_questions([asked])
     running = common.console().status(f"running on {backend.name}")
     with common.through_ledger(backend) as kept, running, model.run_on(kept):
         text = model.answers([asked])[0]
     _check_answer(text, known.values())
-    if as_json:
+    if answered.as_json:
         common.print_json({"question": asked.question, "answer": text, "backend": kept.describe()})
     else:
         common.say(text)

@@ -34,7 +34,8 @@ def preflight(
     from qvlm_qiskit.evaluation import Exam
     from qvlm_qiskit.inference.preflight import jobs_in_a_row, preflight_evaluation
 
-    backend, model = machine.open(opened.seed), opened.answering_model()
+    backend = machine.open(opened.seed)
+    model = opened.answering_model().limited(questions.max_new_tokens)
     samples = opened.samples("test", questions.limit)
     report, instead = preflight_evaluation(
         Exam(model, samples),

@@ -11,7 +11,13 @@ import typer
 
 from qvlm_qiskit.cli import common, follow
 from qvlm_qiskit.cli.grouped import Takes, grouped
-from qvlm_qiskit.cli.options import BudgetOptions, DataOptions, LedgerOptions, MachineOptions
+from qvlm_qiskit.cli.options import (
+    BudgetOptions,
+    DataOptions,
+    LedgerOptions,
+    MachineOptions,
+    MetricOptions,
+)
 from qvlm_qiskit.cli.preflight import print_report
 from qvlm_qiskit.errors import InputError
 
@@ -49,16 +55,18 @@ class Purchase(BudgetOptions):
     fresh: Annotated[
         str, typer.Option(help="Another text asks for new samples of rows that are known.")
     ] = ""
+    max_new_tokens: common.MaxNewTokens = common.MAX_NEW_TOKENS
 
     def __post_init__(self) -> None:
         if self.limit < 1:
             raise InputError(f"an evaluation needs at least 1 question, got {self.limit}")
+        common.check_new_tokens(self.max_new_tokens)
 
-    def options(self) -> Any:
-        """The same as the evaluation's options.
+    def options(self, judging: MetricOptions) -> Any:
+        """The same as the evaluation's options, with the metrics.
 
         Raises:
-            InputError: No questions, another mode, or a limit that is not above 0.
+            InputError: No questions, another mode or metric, or a limit that is not above 0.
         """
         from qvlm_qiskit.inference import SubmitOptions
         from qvlm_qiskit.jobs import Budget
@@ -70,6 +78,9 @@ class Purchase(BudgetOptions):
             mode=cast(Any, self.mode),  # checked there
             calibration=self.calibration,
             fresh=self.fresh,
+            metrics=judging.names(),
+            caption_tokenizer=judging.caption_tokenizer,
+            max_new_tokens=self.max_new_tokens,
         )
 
 
@@ -92,16 +103,18 @@ def submit(
     machine: Machine,
     purchase: Purchase,
     data: DataOptions,
+    judging: MetricOptions,
     kept: LedgerOptions,
     outcome: Outcome,
 ) -> None:
     """Evaluate by jobs that are never lost or paid for twice; say first what they cost."""
     from qvlm_qiskit.runs import Run
 
+    judging.names()
     machine.check()
     opened = Run.open(run).on(data.name())
     machine.check_techniques()
-    options = purchase.options()
+    options = purchase.options(judging)
     common.use_threads(1)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.inference import continue_evaluation, plan_evaluation, start_evaluation

@@ -13,7 +13,8 @@ from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation.exam import Exam
-from qvlm_qiskit.evaluation.metrics import Accuracy
+from qvlm_qiskit.evaluation.metrics import Accuracy, Material
+from qvlm_qiskit.evaluation.metrics.metric import TokenScores
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 from qvlm_qiskit.models.hybrid_vlm import VisionLanguageModel
 
@@ -47,6 +48,15 @@ class Evaluation:
         for kind, right in zip(self.kinds, self.correct, strict=True):
             groups[kind].append(right)
         return {kind: Accuracy(sum(rows), len(rows)) for kind, rows in groups.items()}
+
+    def material(self, exam: Exam, tokens: TokenScores | None = None) -> Material:
+        """What metrics are computed of.
+
+        Args:
+            exam: What was asked.
+            tokens: What the model gives the right answers' tokens, where a metric needs it.
+        """
+        return Material(self.answers, exam.references, self.correct, tokens, self.kinds)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -88,13 +98,15 @@ def evaluate_exam(
         what: The bar's name.
 
     Raises:
-        InputError: No samples, or a batch size below 1.
+        InputError: No samples, a batch size below 1, or a question that is longer than what the
+            model reads.
     """
     if not exam.samples or batch_size < 1:
         raise InputError(
             f"evaluation needs at least 1 sample and a batch size of at least 1, got "
             f"{len(exam)} and {batch_size}"
         )
+    exam.model.check_questions(exam.samples)
     answers: list[str] = []
     with track(what, len(exam)) as report:
         for start in range(0, len(exam), batch_size):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from textwrap import shorten
 from typing import Any, ClassVar, Self
 
 from PIL import Image
@@ -15,17 +14,23 @@ from torch import Tensor, nn
 from transformers import set_seed
 
 from qvlm_qiskit.basics.progress import Track, silent
-from qvlm_qiskit.data.batch import EncodedSamples, PromptBatch, encode_prompts, encode_training
+from qvlm_qiskit.data.batch import (
+    EncodedSamples,
+    PromptBatch,
+    check_length,
+    encode_prompts,
+    encode_training,
+)
 from qvlm_qiskit.data.registry import DataSet, find_data
 from qvlm_qiskit.data.sample import Sample, Samples
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
 from qvlm_qiskit.model.processing import SPECIAL_TOKENS
-from qvlm_qiskit.models.generate import MAX_NEW_TOKENS, answer
+from qvlm_qiskit.models.generate import answer, check_lengths, most_tokens
 from qvlm_qiskit.models.registry import register_model
 from qvlm_qiskit.quantum import QuantumLayer, SampledGradient
 from qvlm_qiskit.quantum.machines import EstimatorSource
-from qvlm_qiskit.recipes import HYBRID, TrainingOptions
+from qvlm_qiskit.recipes import HYBRID, MAX_NEW_TOKENS, TrainingOptions
 
 
 @register_model(HYBRID)
@@ -89,8 +94,7 @@ class VisionLanguageModel:
             InputError: The model reads fewer tokens than one of them has.
         """
         rows = encode_training(self.processor, samples, track)
-        text: Any = self.model.config.text_config
-        check_length(rows, samples, int(text.max_position_embeddings))
+        check_length(rows, samples, most_tokens(self.model))
         return rows
 
     def prompts(self, samples: Sequence[Sample]) -> PromptBatch:
@@ -110,6 +114,19 @@ class VisionLanguageModel:
         """What is generated behind the questions."""
         images, questions = [s.image for s in samples], [s.question for s in samples]
         return answer(self.model, self.processor, images, questions, self.max_new_tokens)
+
+    def limited(self, max_new_tokens: int) -> Self:
+        """The same with answers of at most so many tokens."""
+        return replace(self, max_new_tokens=max_new_tokens)
+
+    def check_questions(self, samples: Sequence[Sample]) -> None:
+        """Refuse questions, and lengths of answers, that are more than the model reads.
+
+        Raises:
+            InputError: One is too long.
+        """
+        questions = [sample.question for sample in samples]
+        check_lengths(self.model, self.processor, questions, self.max_new_tokens)
 
     def accepts(self, sample: Sample, answer: str) -> bool:
         """What the data set says, word for word."""
@@ -207,19 +224,3 @@ def build_model(
     config = configuration(options, processor.tokenizer)
     set_seed(options.seed)
     return HybridVLM(config), processor
-
-
-def check_length(rows: EncodedSamples, samples: Samples, most: int) -> None:
-    """Refuse samples that are longer than what a model reads.
-
-    Raises:
-        InputError: One is.
-    """
-    number, tokens = rows.longest
-    if tokens > most:
-        sample = samples[number]
-        where = f" ({sample.sources[0]})" if sample.sources else ""
-        raise InputError(
-            f"{tokens} tokens of image, question and answer are more than the {most} that the "
-            f"model reads{where}: {shorten(sample.answer, 60)!r}"
-        )

@@ -33,7 +33,7 @@ from qvlm_qiskit.models.encoded_rows import EncodedRows
 from qvlm_qiskit.models.option_texts import read_options
 from qvlm_qiskit.quantum import QuantumLayer, SampledGradient, quantum_layers, run_on
 from qvlm_qiskit.quantum.machines import EstimatorSource
-from qvlm_qiskit.recipes import TrainingOptions
+from qvlm_qiskit.recipes import MAX_NEW_TOKENS, TrainingOptions
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT, VERSION = "qvlm-own-model", 1
@@ -92,6 +92,21 @@ class OwnModel(nn.Module, ABC):
     def accepts(self, sample: Sample, answer: str) -> bool:
         """Whether an answer is right: what the data set says, word for word."""
         return sample.accepts(answer)
+
+    def limited(self, max_new_tokens: int) -> Self:
+        """Itself: it gives its answers at once.
+
+        Raises:
+            InputError: Another length than the usual one is asked for.
+        """
+        if max_new_tokens != MAX_NEW_TOKENS:
+            raise InputError(
+                f"{self.name} gives its answers at once: they have no length in tokens"
+            )
+        return self
+
+    def check_questions(self, samples: Sequence[Sample]) -> None:
+        """Refuse questions that can't be answered; by default none."""
 
     def notes(self, samples: Sequence[Sample]) -> list[str]:
         """Sentences about samples that it can't answer rightly."""

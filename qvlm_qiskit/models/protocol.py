@@ -87,6 +87,22 @@ class AnsweringModel(Protocol):
         """One answer per sample, on whatever machine the quantum layers run."""
         ...
 
+    def limited(self, max_new_tokens: int) -> Self:
+        """The same model with answers of at most so many tokens.
+
+        Raises:
+            InputError: Its answers have no length, and another than the usual one is asked for.
+        """
+        ...
+
+    def check_questions(self, samples: Sequence[Sample]) -> None:
+        """Refuse questions that it can't read, before anything runs.
+
+        Raises:
+            InputError: There is one.
+        """
+        ...
+
     def accepts(self, sample: Sample, answer: str) -> bool:
         """Whether an answer is right."""
         ...

@@ -28,7 +28,7 @@ _Model = TypeVar("_Model", bound=type[Any])
 
 NEEDED = (
     "build", "load", "save", "module", "quantum_layers", "run_on", "encoded", "inputs", "answers",
-    "accepts", "notes", "sample", "passes", "described",
+    "limited", "check_questions", "accepts", "notes", "sample", "passes", "described",
 )  # fmt: skip
 """What `AnsweringModel` has."""
 

@@ -14,15 +14,13 @@ from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import (
     Evaluation,
     Exam,
-    Material,
     Measurement,
     Metrics,
     evaluate_exam,
     expectation_errors,
 )
 from qvlm_qiskit.evaluation.expectations import Rows
-from qvlm_qiskit.evaluation.loss import token_scores
-from qvlm_qiskit.models.hybrid_vlm import VisionLanguageModel
+from qvlm_qiskit.evaluation.loss import exam_tokens
 from qvlm_qiskit.quantum import quantum_layers
 
 
@@ -69,24 +67,9 @@ def metrics_on(
     """
     tokens = None
     if metrics.need_tokens:
-        model = language_model(exam)
-        with model.run_on(backend):
-            tokens = token_scores(model.model, model.processor, exam.samples, batch_size=batch_size)
-    return metrics.measure(Material(found.answers, exam.references, found.correct, tokens))
-
-
-def language_model(exam: Exam) -> VisionLanguageModel:
-    """The model of an exam, where it generates its answers token by token.
-
-    Raises:
-        InputError: It gives them at once.
-    """
-    if not isinstance(exam.model, VisionLanguageModel):
-        raise InputError(
-            "next-token-accuracy and perplexity are of an answer's tokens, and "
-            f"{exam.model.name} gives its answers at once: leave them out"
-        )
-    return exam.model
+        with exam.model.run_on(backend):
+            tokens = exam_tokens(exam, batch_size=batch_size)
+    return metrics.measure(found.material(exam, tokens))
 
 
 def check_circuits(exam: Exam, backend: Backend) -> None:

@@ -99,7 +99,8 @@ class Subject:
         """
         if not self._opened:
             options = self.options
-            self._opened.append(self.data.open("train", options.train_samples, options.seed, track))
+            split = self.data.training_split(options.evaluate_every is not None)
+            self._opened.append(self.data.open(split, options.train_samples, options.seed, track))
         return self._opened[0]
 
     def training_rows(

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ import torch
 from qvlm_qiskit.data import Sample, encode_prompts
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Exam, evaluate, evaluate_exam
+from qvlm_qiskit.evaluation.loss import token_scores
 from qvlm_qiskit.models import VisionLanguageModel
 
 
@@ -45,3 +46,25 @@ def test_its_prompts_are_one_batch(model, processor, samples):
 def test_without_samples_there_are_no_prompts(model, processor):
     with pytest.raises(InputError, match="0 questions"):
         VisionLanguageModel(model, processor).prompts([])
+
+
+def test_answers_are_as_long_as_they_may_be(model, processor, samples):
+    short = VisionLanguageModel(model, processor).limited(1)
+    answers = evaluate_exam(Exam(short, samples)).answers
+    assert max(len(answer.split()) for answer in answers) <= 1
+    short.check_questions(samples)
+
+
+def test_what_is_longer_than_the_model_reads_is_refused_before_anything_runs(
+    model, processor, samples, monkeypatch
+):
+    monkeypatch.setattr(type(model), "generate", None)
+    answering = VisionLanguageModel(model, processor)
+    long = replace(samples[0], question="digit " * 90)
+    with pytest.raises(InputError, match=r"tokens of image and question are more .*'digit digit"):
+        evaluate_exam(Exam(answering, [samples[0], long]))
+    with pytest.raises(InputError, match="answers of 99 tokens do not fit"):
+        evaluate_exam(Exam(answering.limited(99), samples))
+    answered = replace(samples[0], answer="3 " * 90)
+    with pytest.raises(InputError, match="tokens of image, question and answer are more"):
+        token_scores(model, processor, [answered])

@@ -15,6 +15,7 @@ from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import evaluate
 from qvlm_qiskit.inference.prefetch import prefetch, tokens_needed
 from qvlm_qiskit.inference.same_rows import KnownRows, angles_in_double, asked_once
+from qvlm_qiskit.models import VisionLanguageModel
 from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator, make_qnn
 
 
@@ -133,7 +134,7 @@ def test_pubs_of_another_shape_are_refused(model):
 
 def test_after_prefetch_a_generation_asks_for_nothing(model, processor, samples, listeners):
     with asked_once(model):
-        prefetch(model, processor, samples[:10])
+        prefetch(VisionLanguageModel(model, processor), samples[:10])
         bought = {name: len(listener.calls) for name, listener in listeners.items()}
         evaluate(model, processor, samples[:10], batch_size=10)
     assert bought == {"paqm": 1, "qcnn": 1}
@@ -146,7 +147,7 @@ def test_after_prefetch_even_random_words_ask_for_nothing(model, processor, samp
     batch = encode_prompts(processor, list(images), list(asked))
     torch.manual_seed(5)
     with asked_once(model), torch.inference_mode():
-        prefetch(model, processor, samples[:6])
+        prefetch(VisionLanguageModel(model, processor), samples[:6])
         model.generate(
             **batch.inputs(), max_new_tokens=16, do_sample=True, temperature=50.0, top_k=0
         )
