@@ -11,7 +11,6 @@ A folder is opened and checked without torch or transformers; only its model nee
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -205,13 +204,18 @@ class Run:
         with self._damage_reported("model"):
             return kind.load(self.path / "model")
 
-    def class_file(self) -> Path:
+    def class_file(self) -> Path | None:
         """The file of its model's class, if a user has written it.
 
         Raises:
             RunFolderError: The class is not found.
         """
-        return Path(inspect.getfile(self._own_class()))
+        if self.model_name == HYBRID:
+            return None
+        from qvlm_qiskit.models.registry import class_file
+
+        self._own_class()
+        return class_file(self.model_name)
 
     def _own_class(self) -> type[AnsweringModel]:
         """The class of a model that a user has written."""
@@ -305,8 +309,7 @@ def model_digests(run: Run) -> dict[str, str]:
     folder = run.path / "model"
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     named = {path.relative_to(folder).as_posix(): path for path in files}
-    if run.model_name != HYBRID:
-        source = run.class_file()
+    if (source := run.class_file()) is not None:
         named[f"class {source.name}"] = source
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()}
 

@@ -8,6 +8,7 @@ point of the group ``qvlm_qiskit.models``.
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from qvlm_qiskit.basics.placed_names import PlacedName
-from qvlm_qiskit.basics.registry import RegistryError
+from qvlm_qiskit.basics.registry import PACKAGE, RegistryError
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.models.own_model import OwnModel
 from qvlm_qiskit.models.protocol import AnsweringModel
@@ -62,6 +63,17 @@ def find_model(name: str) -> type[AnsweringModel]:
     _check(found, name.partition("(")[0])
     model: type[AnsweringModel] = found
     return model
+
+
+def class_file(name: str) -> Path | None:
+    """The file that holds the class of a model that a user has written; None for this package's.
+
+    Args:
+        name: As `find_model` takes it, whose errors it has.
+    """
+    found = find_model(name)
+    ours = found.__module__.partition(".")[0] == PACKAGE
+    return None if ours else Path(inspect.getfile(found))
 
 
 def _imported(name: str) -> ModuleType:

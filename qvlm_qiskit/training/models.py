@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from torch import Tensor
@@ -25,7 +23,7 @@ from qvlm_qiskit.models.hybrid_vlm import VisionLanguageModel
 from qvlm_qiskit.models.hybrid_vlm import build_model as build_model
 from qvlm_qiskit.models.hybrid_vlm import configuration as configuration
 from qvlm_qiskit.models.protocol import AnsweringModel
-from qvlm_qiskit.models.registry import find_model
+from qvlm_qiskit.models.registry import class_file, find_model
 from qvlm_qiskit.recipes import HYBRID, TrainingOptions
 from qvlm_qiskit.runs import Run, model_digests
 from qvlm_qiskit.training.checks import check_words
@@ -149,16 +147,18 @@ class Subject:
 
     def facts(self) -> dict[str, Any]:
         """Where the model comes from, for records; nothing for a `HybridVLM` from nothing."""
-        own = {} if self.options.model == HYBRID else {"class": self._class_digest()}
+        digest = self._class_digest()
+        own = {} if digest is None else {"class": digest}
         if self.source is None:
             return own
         digests = json.dumps(model_digests(self.source), sort_keys=True).encode()
         about = {"run": str(self.source.path.resolve()), "trains": self.trains}
         return {**own, "from": {**about, "model": hashlib.sha256(digests).hexdigest()[:16]}}
 
-    def _class_digest(self) -> str:
+    def _class_digest(self) -> str | None:
         """Of the file that holds the class of a model of the user's own."""
-        source = Path(inspect.getfile(find_model(self.options.model)))
+        if (source := class_file(self.options.model)) is None:
+            return None
         return hashlib.sha256(source.read_bytes()).hexdigest()[:16]
 
 

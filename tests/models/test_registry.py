@@ -2,6 +2,7 @@ import pytest
 
 from qvlm_qiskit.errors import InputError, QVLMError, UnknownNameError
 from qvlm_qiskit.models import OwnModel, VisionLanguageModel, find_model
+from qvlm_qiskit.models.registry import class_file
 from qvlm_qiskit.recipes import MODELS, TrainingOptions
 
 MODULE = """
@@ -47,6 +48,11 @@ def test_a_class_of_the_current_folder_is_found_with_options_or_without():
     found = find_model("my_nets:Whole")
     assert issubclass(found, OwnModel)
     assert find_model("my_nets:Whole(size=3)") is found
+
+
+def test_the_file_of_a_class_is_known_unless_this_package_has_it(tmp_path):
+    assert class_file("my_nets:Whole(size=3)") == tmp_path / "my_nets.py"
+    assert [class_file(name) for name in MODELS.own] == [None] * len(MODELS.own)
 
 
 @pytest.mark.parametrize(
