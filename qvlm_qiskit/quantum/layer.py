@@ -418,6 +418,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
+def quantum_layers(module: nn.Module) -> dict[str, QuantumLayer]:
+    """Every quantum layer of a module by its name in it."""
+    return {n: m for n, m in module.named_modules() if isinstance(m, QuantumLayer)}
+
+
 class run_on(AbstractContextManager[None]):  # noqa: N801  (reads as a verb: with run_on(…):)
     """Sets the estimator of several layers at once; as a context manager, puts the old back."""
 
