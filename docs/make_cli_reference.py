@@ -36,6 +36,7 @@ COMMANDS = (
     ("noise", "save"),
     ("noise", "diff"),
     ("study",),
+    ("study", "compare"),
     ("study", "noise"),
 )
 TARGET = Path(__file__).with_name("cli.md")

@@ -10,13 +10,22 @@ from shutil import copytree
 from typing import Any
 
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.recipes import HYBRID
 from qvlm_qiskit.runs import Run
 
 CARD = "README.md"
+_OF_THE_HYBRID = (
+    "A hybrid quantum-classical vision-language model that answers questions about images"
+)
 _FRONT = """---
 library_name: transformers
 tags: [qvlm-qiskit, qiskit, quantum, vision-language]
 pipeline_tag: image-text-to-text
+---
+"""
+_FRONT_OF_OTHERS = """---
+library_name: qvlm-qiskit
+tags: [qvlm-qiskit, qiskit, quantum]
 ---
 """
 
@@ -45,13 +54,14 @@ def model_card(run: Run, evaluations: Sequence[Mapping[str, Any]] = ()) -> str:
         evaluations: Records of ``qvlm evaluate --json``, each a row of the table.
     """
     parts = [
-        _FRONT,
+        _FRONT if run.model_name == HYBRID else _FRONT_OF_OTHERS,
         f"# {run.path.resolve().name}\n",
         _about(run),
         _data(run),
         _results(evaluations),
     ]
-    return "\n".join([*parts, _how(run)])
+    how = _how(run) if run.model_name == HYBRID else _how_others(run)
+    return "\n".join([*parts, how])
 
 
 def push(
@@ -95,21 +105,31 @@ def push(
 
 def _about(run: Run) -> str:
     info, options = run.info, run.info["options"]
-    blocks = options.get("blocks", "quantum")
+    own = run.model_name != HYBRID
+    blocks = "quantum" if own else options.get("blocks", "quantum")
+    what = f"A model of the class `{run.model_name}`" if own else _OF_THE_HYBRID
     lines = [
-        "A hybrid quantum-classical vision-language model that answers questions about images, "
-        "made with qvlm-qiskit.",
+        f"{what}, made with qvlm-qiskit.",
         "",
-        f"- recipe `{options.get('recipe')}`, blocks: {blocks}",
+        *([] if own else [f"- recipe `{options.get('recipe')}`, blocks: {blocks}"]),
         f"- {info.get('parameters', 0):,} parameters, of which "
         f"{info.get('quantum_parameters', 0):,} are angles of circuits",
-        f"- trained on `{info.get('backend', {}).get('name', 'statevector')}`: "
-        f"{options.get('steps')} steps of {options.get('batch_size')} samples, seed "
-        f"{options.get('seed')}, {info.get('seconds', 0):,.0f} s",
+        _training(info, options),
     ]
     if blocks != "quantum":
         lines.append("- no circuit is trained in it: it is a control of models with circuits")
     return "\n".join(lines) + "\n"
+
+
+def _training(info: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """Where and how long it was trained, as far as a record says."""
+    if "steps" not in options:
+        return "- trained by hand: no record says how"
+    return (
+        f"- trained on `{info.get('backend', {}).get('name', 'statevector')}`: "
+        f"{options.get('steps')} steps of {options.get('batch_size')} samples, seed "
+        f"{options.get('seed')}, {info.get('seconds', 0):,.0f} s"
+    )
 
 
 def _data(run: Run) -> str:
@@ -177,4 +197,29 @@ print(answer(model, processor, [Image.open("image.png")], [{question!r}]))
 
 Limits: it was trained on the data named above alone, and says something about any image. What its
 circuits do to accuracy is only known where twins were trained beside.
+"""
+
+
+def _how_others(run: Run) -> str:
+    """How a model of a class that is not in this repository is used."""
+    questions = dict(run.info.get("data", {}).get("questions", {}))
+    return f"""## Use
+
+The class `{run.model_name}` is not in this repository: install its package, or put its file on
+`PYTHONPATH`.
+
+```python
+from pathlib import Path
+from huggingface_hub import snapshot_download
+from PIL import Image
+from qvlm_qiskit.models import find_model
+
+folder = Path(snapshot_download("OWNER/NAME"))  # or this folder
+model = find_model({run.model_name!r}).load(folder)
+print(model.answers([model.sample(Image.open("image.png"), None, {questions!r})]))
+```
+
+`model.run_on(open_backend("ibm:…"))` sends its circuits to a machine.
+
+Limits: it was trained on the data named above alone, and says something about any image.
 """

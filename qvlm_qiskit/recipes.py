@@ -6,7 +6,9 @@ Nothing here needs torch, so that a wrong name or number is refused in a moment.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from qvlm_qiskit.basics.placed_names import PlacedName
@@ -32,6 +34,19 @@ DATA_SETS: Registry[Any] = Registry(
     first=("digits",),
 )
 """Names of data sets; `qvlm_qiskit.data.registry` says what a data set is."""
+HYBRID = "hybrid-vlm"
+"""What `HybridVLM` with its processor is called among models."""
+MODELS: Registry[Any] = Registry(
+    "model",
+    "qvlm_qiskit.models",
+    "models",
+    besides={
+        "asked_classifier", "classifier", "encoded_rows", "generate", "option_texts", "own_model",
+        "pixel_tensors", "protocol", "registry",
+    },
+    first=(HYBRID,),
+)  # fmt: skip
+"""Names of models; `qvlm_qiskit.models.protocol` says what a model is."""
 METRICS: Registry[Any] = Registry(
     "metric",
     "qvlm_qiskit.metrics",
@@ -44,20 +59,57 @@ SCHEDULES = (
     "cosine", "linear", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt",
 )  # fmt: skip
 """Learning rates over the steps, by transformers' names."""
+MAX_NEW_TOKENS = 16
+"""Of a generated answer, unless another length is asked for."""
 MOST_STEPS, MOST_SAMPLES = 10**9, 10**6
 """More is a slip of the hand; a million samples are made and encoded in an hour."""
 LATER = {
     "data": "digits", "vision_block": None, "text_block": None, "tokenizer": None,
     "image_size": None, "schedule": "cosine", "clip": 1.0, "accumulate": 1,
-    "evaluate_every": None, "patience": None, "reports": "",
+    "evaluate_every": None, "patience": None, "reports": "", "model": HYBRID,
 }  # fmt: skip
 """Training options that version 0.1.0 did not have → what it did."""
 
 OF_THE_MODEL = (
     "recipe", "blocks", "vision_block", "text_block", "data", "train_samples", "seed", "tokenizer",
-    "image_size",
+    "image_size", "model",
 )  # fmt: skip
 """Training options that a training which starts from a run has from there."""
+
+OF_THE_HYBRID = ("recipe", "blocks", "vision_block", "text_block", "tokenizer", "image_size")
+"""Those that are about `HybridVLM` alone."""
+
+
+def data_name(data: str, columns: str | None = None, *, strict: bool = False) -> str:
+    """A data set's whole name, as records keep it: with an absolute path and all options.
+
+    Args:
+        data: NAME, NAME:PLACE or NAME:PLACE(key=value,…).
+        columns: More options: "image=photo,answer=species".
+        strict: Whether a row that can't be used is an error.
+
+    Raises:
+        InputError: It is not of that form.
+        UnknownNameError: There is no such data set.
+    """
+    given = PlacedName.read(data)
+    DATA_SETS.check(given.name)
+    place = given.place
+    if place is not None and Path(place).expanduser().exists():
+        place = str(Path(place).expanduser().resolve())
+    more = {} if columns is None else _columns(columns)
+    return str(
+        PlacedName(
+            given.name, place, {**given.options, **more, **({"strict": "yes"} if strict else {})}
+        )
+    )
+
+
+def _columns(text: str) -> Mapping[str, str]:
+    try:
+        return PlacedName.read(f"data({text})").options
+    except InputError as error:
+        raise InputError(f"--columns is of the form image=photo,…, got {text!r}") from error
 
 
 def check_recipe(name: str, blocks: str = "quantum") -> None:
@@ -70,6 +122,24 @@ def check_recipe(name: str, blocks: str = "quantum") -> None:
         raise UnknownNameError("recipe", name, RECIPE_NAMES)
     if blocks not in KINDS_OF_BLOCKS:
         raise UnknownNameError("kind of block", blocks, KINDS_OF_BLOCKS)
+
+
+def check_model(name: str) -> None:
+    """Refuse an unknown name of a model; a class of the user's own is looked for later.
+
+    Raises:
+        InputError: It is not of the form NAME, MODULE:CLASS, or one of them with options.
+        UnknownNameError: There is no such name.
+    """
+    placed = PlacedName.read(name)
+    if placed.place is None:
+        try:
+            MODELS.check(placed.name)
+        except UnknownNameError as error:
+            hint = "A class of your own is MODULE:CLASS"
+            raise UnknownNameError("model", placed.name, error.known, hint) from None
+        if placed.name == HYBRID and placed.options:
+            raise InputError(f"{HYBRID} takes no options of this kind: it has a recipe and blocks")
 
 
 @dataclass(frozen=True)
@@ -100,6 +170,8 @@ class TrainingOptions:
             are kept at the end.
         patience: End the training after so many of them without a lower one.
         reports: Names of transformers' reporters, joined by commas, such as "tensorboard".
+        model: Name of the model: an entry point's, or "my_module:MyModel(num_qubits=4)". What is
+            said of recipes, blocks, tokenizers and image sizes is about the default one.
     """
 
     recipe: str = "small"
@@ -123,6 +195,7 @@ class TrainingOptions:
     evaluate_every: int | None = None
     patience: int | None = None
     reports: str = ""
+    model: str = HYBRID
 
     def __post_init__(self) -> None:
         """Refuse what can't be trained with.
@@ -158,6 +231,18 @@ class TrainingOptions:
         DATA_SETS.check(PlacedName.read(self.data).name)
         for name in self.chosen_blocks.values():
             BLOCKS.check(name)
+        check_model(self.model)
+        if self.model != HYBRID:
+            self._check_own()
+
+    def _check_own(self) -> None:
+        """Refuse options of another model than the one that is chosen."""
+        for name in OF_THE_HYBRID:
+            if getattr(self, name) != type(self).__dataclass_fields__[name].default:
+                raise InputError(
+                    f"{name} is an option of {HYBRID}; those of {self.model.partition('(')[0]} "
+                    "stand behind its name, as in (num_qubits=4)"
+                )
 
     @property
     def chosen_blocks(self) -> dict[str, str]:

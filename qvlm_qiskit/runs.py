@@ -2,7 +2,7 @@
 
 RUN/
   run.json       format name and version, options, data, training figures
-  model/         configuration, weights (safetensors), processor
+  model/         configuration and weights (safetensors); beside HybridVLM's its processor
   history.json   loss, learning rate and gate values by training step
 
 A folder is opened and checked without torch or transformers; only its model needs them.
@@ -19,21 +19,20 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from qvlm_qiskit.basics.files import Contents, write_json
-from qvlm_qiskit.errors import InputError, RunFolderError
-from qvlm_qiskit.recipes import LATER, OF_THE_MODEL
+from qvlm_qiskit.basics.files import Contents, new_folder, write_json
+from qvlm_qiskit.errors import InputError, QVLMError, RunFolderError
+from qvlm_qiskit.recipes import HYBRID, LATER, OF_THE_MODEL, TrainingOptions
 
 if TYPE_CHECKING:
     from qvlm_qiskit.data import DataSet, Sample
     from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+    from qvlm_qiskit.models.protocol import AnsweringModel
 
 FORMAT = "qvlm-run"
 VERSION = 1
 
-_FILES = (
-    "history.json",
-    "model/config.json",
-    "model/model.safetensors",
+_FILES = ("history.json", "model/config.json", "model/model.safetensors")
+_FILES_OF_THE_HYBRID = (
     "model/processor_config.json",
     "model/tokenizer.json",
     "model/tokenizer_config.json",
@@ -99,12 +98,13 @@ class Run:
                 f"{path} is a run folder of version {info.get('version')}; this qvlm reads "
                 f"version {VERSION}"
             )
-        for needed in _FILES:
-            if not (path / needed).is_file():
-                raise RunFolderError(f"{path} is incomplete: {needed} is missing")
         options = info.get("options")
         if not isinstance(options, dict) or type(options.get("seed")) is not int:
             raise RunFolderError(f"{path} is damaged: run.json has no options with a seed")
+        own = options.get("model", HYBRID) != HYBRID
+        for needed in (*_FILES, *(() if own else _FILES_OF_THE_HYBRID)):
+            if not (path / needed).is_file():
+                raise RunFolderError(f"{path} is incomplete: {needed} is missing")
         return cls(path, info)
 
     @property
@@ -150,9 +150,12 @@ class Run:
         """Samples of its data set, drawn with its seed.
 
         Args:
-            split: ``"train"`` or ``"test"``.
+            split: ``"train"``, what it was trained on; or ``"test"``.
             size: At most so many; data that is read may have fewer.
         """
+        if split == "train":
+            validated = self.info["options"].get("evaluate_every") is not None
+            split = self.data.training_split(validated)
         return list(self.data.open(split, size, self.seed))
 
     def trained_with(self) -> dict[str, Any]:
@@ -182,12 +185,63 @@ class Run:
                     f"it has the same, not {options[name]!r}"
                 )
 
-    def model(self) -> HybridVLM:
-        """The trained model, in evaluation mode, on the CPU.
+    @property
+    def model_name(self) -> str:
+        """What ``--model`` called its model."""
+        return str(self.info["options"].get("model", HYBRID))
+
+    def answering_model(self) -> AnsweringModel:
+        """The trained model with all that makes answers of it, in evaluation mode, on the CPU.
 
         Raises:
-            RunFolderError: The weights or the configuration are damaged.
+            RunFolderError: Its class is not found, or its files are damaged.
         """
+        from qvlm_qiskit.models import VisionLanguageModel
+
+        if self.model_name == HYBRID:
+            return VisionLanguageModel(self.model(), self.processor())
+        kind = self._own_class()
+        with self._damage_reported("model"):
+            return kind.load(self.path / "model")
+
+    def class_file(self) -> Path | None:
+        """The file of its model's class, if a user has written it.
+
+        Raises:
+            RunFolderError: The class is not found.
+        """
+        if self.model_name == HYBRID:
+            return None
+        from qvlm_qiskit.models.registry import class_file
+
+        self._own_class()
+        return class_file(self.model_name)
+
+    def _own_class(self) -> type[AnsweringModel]:
+        """The class of a model that a user has written."""
+        from qvlm_qiskit.models import find_model
+
+        try:
+            return find_model(self.model_name)
+        except QVLMError as error:
+            about = self.info.get("model")
+            file = about.get("file") if isinstance(about, dict) else None
+            where = f" (it was trained with {file})" if file else ""
+            raise RunFolderError(
+                f"{self.path} holds a model of a class that can't be used here: {error}{where}: "
+                "install its package, put its folder on PYTHONPATH, or start qvlm there"
+            ) from error
+
+    def model(self) -> HybridVLM:
+        """The trained `HybridVLM`, in evaluation mode, on the CPU.
+
+        Raises:
+            RunFolderError: The weights or the configuration are damaged, or are another model's.
+        """
+        if self.model_name != HYBRID:
+            raise RunFolderError(
+                f"{self.path} holds {self.model_name}, no {HYBRID}: answering_model() opens it"
+            )
         from qvlm_qiskit.model import HybridVLM
 
         model: HybridVLM
@@ -248,13 +302,16 @@ class Run:
 
 
 def model_digests(run: Run) -> dict[str, str]:
-    """SHA-256 in hexadecimal of every file of a run's model, by path in its folder."""
+    """SHA-256 in hexadecimal of every file of a run's model, by path in its folder.
+
+    Of a model that a user has written also that of the class's file, as "class NAME".
+    """
     folder = run.path / "model"
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
+    named = {path.relative_to(folder).as_posix(): path for path in files}
+    if (source := run.class_file()) is not None:
+        named[f"class {source.name}"] = source
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()}
 
 
 @contextmanager
@@ -269,16 +326,63 @@ def no_transformers_bars() -> Iterator[None]:
         enable_progress_bar()
 
 
+def keep_model(
+    model: AnsweringModel,
+    folder: Path,
+    data: str,
+    *,
+    train_samples: int = 1,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Run:
+    """Make a run folder of a model of the user's own that was trained by hand.
+
+    Args:
+        model: Such as an `OwnModel`; its class is in a module that can be imported by name.
+        folder: The run folder, new.
+        data: Name of the data set that it is asked about, "folder:/home/me/pictures".
+        train_samples: How many samples of it the model was trained on.
+        seed: Of the samples that are drawn.
+        overwrite: Replace a run folder that is there.
+
+    Raises:
+        InputError: The class is a script's or a notebook's, or `HybridVLM`'s adapter; the folder
+            is taken; or an unknown data set.
+    """
+    if model.name == HYBRID:
+        raise InputError(
+            f"a run folder of {HYBRID} says by which recipe and options it was trained: "
+            "qvlm_qiskit.training.train makes one"
+        )
+    if type(model).__module__ == "__main__":
+        raise InputError(
+            f"{type(model).__qualname__} is of a script or a notebook, where nobody finds it "
+            "again: put it into a module of its own and import it from there"
+        )
+    asked = TrainingOptions(model=model.name, data=data, train_samples=train_samples, seed=seed)
+    options = {name: getattr(asked, name) for name in OF_THE_MODEL}
+    about = {"name": data, "train_samples": train_samples}
+    weights = list(model.module.parameters())
+    info = {
+        "options": options,
+        **model.described(),
+        "data": about,
+        "parameters": sum(p.numel() for p in weights),
+        "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
+    }
+    with new_folder(folder, overwrite, holds=CONTENTS) as new:
+        write_run(new, model, info, {})
+    return Run.open(folder)
+
+
 def write_run(
     folder: Path,
-    model: HybridVLM,
-    processor: HybridVLMProcessor,
+    model: AnsweringModel,
     info: dict[str, Any],
     history: dict[str, list[float]],
 ) -> None:
     """Fill a run folder; ``run.json`` comes last, so an interrupted one shows."""
     with no_transformers_bars():
-        model.save_pretrained(folder / "model")
-    processor.save_pretrained(folder / "model")
+        model.save(folder / "model")
     write_json(folder / "history.json", history)
     write_json(folder / "run.json", {"format": FORMAT, "version": VERSION, **info})

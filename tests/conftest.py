@@ -4,6 +4,7 @@ import gc
 import hashlib
 import http.client
 import inspect
+import logging
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from _pytest import logging as pytest_logging
 from hypothesis import given, settings, strategies
 
 # Before torch is loaded: threads of small kernels wait for each other where several workers run.
@@ -36,6 +38,24 @@ def stack_of_files(context: int = 0) -> list[inspect.FrameInfo]:
 inspect.stack = stack_of_files
 
 
+def catch_at_the_root(catching):
+    """What pytest's own does without a look through thousands of loggers, six times a test.
+
+    Those that hand nothing on to the root are libraries' own, and no test reads them.
+    """
+    root = logging.getLogger()
+    if catching.level is not None:
+        catching.handler.setLevel(catching.level)
+        catching.orig_level = root.level
+        root.setLevel(min(root.level, catching.level))
+    root.addHandler(catching.handler)
+    catching.attached_loggers.append(root)
+    return catching.handler
+
+
+pytest_logging.catching_logs.__enter__ = catch_at_the_root
+
+
 @settings(derandomize=True, database=None, max_examples=1)
 @given(strategies.none())
 def make_generator(_):
@@ -51,11 +71,13 @@ def pytest_runtest_setup(item, _last=[None]):  # noqa: B006
     """What earlier files have left is looked through for the last time.
 
     The Trainer collects garbage whenever it begins: 0.4 s each among all that the libraries hold.
+    Looking for it at Python's own pace takes a twentieth of the tests' time.
     """
     if _last[0] is None:
         make_generator()
     if item.path != _last[0]:
         _last[0] = item.path
+        gc.set_threshold(100_000, 50, 50)
         gc.enable()
         gc.collect()
         gc.freeze()

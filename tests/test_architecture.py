@@ -30,9 +30,10 @@ CHAINS = {
     "blocks": {"errors", "basics", "recipes", "quantum"},
     "model": {"errors", "basics", "recipes", "sampled_gradients", "quantum", "blocks"},
     "data": {"errors", "basics", "recipes", "quantum", "blocks", "model"},
-    "runs": {"errors", "basics", "recipes", "model", "data"},
-    "publishing": {"errors", "runs"},
-    "evaluation": {"errors", "basics", "recipes", "quantum", "blocks", "model", "data"},
+    "models": {"errors", "basics", "recipes", "quantum", "blocks", "model", "data"},
+    "runs": {"errors", "basics", "recipes", "model", "data", "models"},
+    "publishing": {"errors", "recipes", "runs"},
+    "evaluation": {"errors", "basics", "recipes", "quantum", "blocks", "model", "data", "models"},
 }  # fmt: skip
 CHAINS["inference"] = {*CHAINS, "__version__"}
 CHAINS["training"] = {*CHAINS, "__version__"}
@@ -211,7 +212,7 @@ def test_only_one_module_imports_mitiq():
 
 def test_the_engine_and_the_model_know_no_machine():
     machines = {"qiskit_aer", "qiskit_ibm_runtime"}
-    parts = {"quantum", "blocks", "model", "data", "evaluation", "training", "runs"}
+    parts = {"quantum", "blocks", "model", "data", "models", "evaluation", "training", "runs"}
     found = [i for i in imports() if i.part in parts and i.name.split(".")[0] in machines]
     assert [str(item) for item in found] == []
 
@@ -286,8 +287,8 @@ PUBLIC = {
     "qvlm_qiskit.cli": ["main"],
 }  # fmt: skip
 PACKAGES = [
-    "backends", "blocks", "cli", "data", "evaluation", "inference", "jobs", "model", "noise_models",
-    "quantum", "studies", "training",
+    "backends", "blocks", "cli", "data", "evaluation", "inference", "jobs", "model", "models",
+    "noise_models", "quantum", "studies", "training",
 ]  # fmt: skip
 
 

@@ -9,9 +9,11 @@ from typing import Annotated
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from qiskit import QuantumCircuit
 
 from qvlm_qiskit.backends import BackendOptions, open_backend
+from qvlm_qiskit.data import Sample
 from qvlm_qiskit.evaluation import Material, Metrics
 from qvlm_qiskit.mitigations import TECHNIQUES
 from qvlm_qiskit.recipes import BLOCKS, DATA_SETS, METRICS
@@ -54,6 +56,15 @@ def test_the_data_set_of_the_page():
     recipe("A data set")
     samples = list(DATA_SETS.load("shades").open("test", 4, 0))
     assert [sample.answer for sample in samples] == ["black", "white", "black", "white"]
+
+
+def test_the_model_of_the_page():
+    kind = recipe("A model")["TwoQubits"]
+    samples = [Sample(Image.new("L", (5, 3), 90), "k", "q", answer) for answer in ("a", "b")]
+    model = kind(None, **kind.learn(samples))
+    model.check(samples)
+    assert set(model.answers(samples)) <= {"a", "b"}
+    assert list(model.quantum_layers) == ["circuit"]
 
 
 def test_the_block_of_the_page():

@@ -21,6 +21,7 @@ from qvlm_qiskit.inference.prefetch import prefetch
 from qvlm_qiskit.inference.preflight import jobs_in_a_row
 from qvlm_qiskit.inference.same_rows import asked_once
 from qvlm_qiskit.jobs import JobStore
+from qvlm_qiskit.models import VisionLanguageModel
 from qvlm_qiskit.quantum import TorchEstimator
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.training import TrainingOptions, train
@@ -179,6 +180,20 @@ def test_the_answers_are_judged_by_its_metric(qvlm, run):
     )
 
 
+def test_its_model_is_trained_and_goes_to_the_foreign_machine(qvlm, plugged, store, tmp_path):
+    words = ("--model", "brightness", "--model-option", "turns=2", "--data", "shades")
+    out = tmp_path / "run"
+    sizes = ("--steps", "30", "--batch-size", "4", "--train-samples", "8")
+    qvlm("train", "--out", out, *words, *sizes, "--learning-rate", "0.2")
+    assert Run.open(out).model_name == "brightness(turns=2)"
+    assert json.loads(qvlm("evaluate", out, "--limit", "4", "--json"))["accuracy"] == 1.0
+    result = json.loads(qvlm("submit", out, *PAID, "--json"))["result"]
+    assert (result["total"], result["costs"]["jobs"]) == (2, 1)
+    assert "did you mean 'brightness'" in qvlm(
+        "train", "--out", tmp_path / "new", "--model", "brightnes", status=2
+    )
+
+
 class Counting(TorchEstimator):
     """Exact, and counts how often it is asked."""
 
@@ -200,7 +215,7 @@ def test_its_rows_are_bought_once_and_ahead(run):
     for name, layer in model.quantum_layers.items():
         layer.run_on(counting[name])
     with asked_once(model), torch.inference_mode():
-        prefetch(model, processor, samples)
+        prefetch(VisionLanguageModel(model, processor), samples)
         assert evaluate(model, processor, samples) == plain
     assert [each.calls for each in counting.values()] == [1, 1]
     assert jobs_in_a_row(model, tokens=5) == 1 + 5

@@ -10,6 +10,7 @@ from transformers.utils.logging import is_progress_bar_enabled
 from qvlm_qiskit.data import open_data
 from qvlm_qiskit.errors import RunFolderError, UnknownNameError
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.models import VisionLanguageModel
 from qvlm_qiskit.runs import FORMAT, VERSION, Run, no_transformers_bars, write_run
 
 WEIGHTS = "model/model.safetensors"
@@ -45,7 +46,8 @@ def test_a_run_opens_with_all_that_was_trained(tiny_run, tiny_options):
 
 def test_a_written_run_reads_back_the_same_weights(tiny_run, tmp_path):
     model, processor = tiny_run.model(), tiny_run.processor()
-    write_run(tmp_path / "again", model, processor, {"options": {"seed": 5}}, {"step": [1.0]})
+    whole = VisionLanguageModel(model, processor)
+    write_run(tmp_path / "again", whole, {"options": {"seed": 5}}, {"step": [1.0]})
     again = Run.open(tmp_path / "again")
     assert (again.seed, again.history()) == (5, {"step": [1.0]})
     for name, tensor in again.model().state_dict().items():

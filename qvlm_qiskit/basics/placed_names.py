@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from qvlm_qiskit.errors import InputError
 
 _FORM = re.compile(
-    r"(?P<name>[^:()]+)(:(?P<place>.*?))?(?P<options>\(\s*[a-z_]+\s*=.*\))?", re.DOTALL
+    r"(?P<name>[^:()]+)(:(?P<place>.*?))?(?P<options>\(\s*[a-z_]\w*\s*=.*\))?", re.DOTALL
 )
-_OPTION = re.compile(r"\s*([a-z_]+)\s*=(.*?)(?=,\s*[a-z_]+\s*=|$)", re.DOTALL)
+_OPTION = re.compile(r"\s*([a-z_]\w*)\s*=(.*?)(?=,\s*[a-z_]\w*\s*=|$)", re.DOTALL)
 
 
 @dataclass(frozen=True)

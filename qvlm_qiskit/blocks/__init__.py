@@ -1,9 +1,9 @@
 """Quantum blocks, one file each, with their classical twins and learned gates."""
 
-from qvlm_qiskit.blocks.block import PLACES, Block, Place
+from qvlm_qiskit.blocks.block import PLACES, Block, Place, blocks_in, layers_outside
 from qvlm_qiskit.blocks.circuit_block import CircuitBlock, CircuitConfig
 from qvlm_qiskit.blocks.core import BLOCK_KINDS, build_core
-from qvlm_qiskit.blocks.gate import ExpectationReadout, GatedResidual
+from qvlm_qiskit.blocks.gate import ExpectationReadout, GatedResidual, gate_values
 from qvlm_qiskit.blocks.insert import insert_block, inserted_blocks, load_blocks, save_blocks
 from qvlm_qiskit.blocks.paqm import PAQM, PAQMConfig
 from qvlm_qiskit.blocks.qcnn import QCNN, QCNNConfig
@@ -24,11 +24,14 @@ __all__ = [
     "PAQMConfig",
     "Place",
     "QCNNConfig",
+    "blocks_in",
     "build_at",
     "build_block",
     "build_core",
+    "gate_values",
     "insert_block",
     "inserted_blocks",
+    "layers_outside",
     "load_blocks",
     "register_block",
     "save_blocks",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from torch import nn
 
 from qvlm_qiskit.basics.same_row import GRID
-from qvlm_qiskit.quantum import QuantumLayer
+from qvlm_qiskit.quantum import QuantumLayer, quantum_layers
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Block(nn.Module):
     @property
     def layers(self) -> dict[str, QuantumLayer]:
         """Its quantum layers by their names inside it; a classical twin has none."""
-        return {n: m for n, m in self.named_modules() if isinstance(m, QuantumLayer)}
+        return quantum_layers(self)
 
     def freeze(self) -> None:
         """Take a frozen block's angles out of training (again, after loading weights)."""
@@ -91,3 +91,14 @@ class Block(nn.Module):
             tokens: Length of the answer, its end included.
         """
         return len(self.layers) * (tokens if PLACES[self.place].every_token else 1)
+
+
+def blocks_in(module: nn.Module) -> dict[str, Block]:
+    """Every block of a module by its name in it."""
+    return {n: m for n, m in module.named_modules() if isinstance(m, Block)}
+
+
+def layers_outside(module: nn.Module) -> dict[str, QuantumLayer]:
+    """A module's quantum layers that lie in no block, by their names in it."""
+    inside = {one for block in blocks_in(module).values() for one in block.layers.values()}
+    return {n: layer for n, layer in quantum_layers(module).items() if layer not in inside}

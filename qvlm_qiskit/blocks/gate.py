@@ -74,6 +74,15 @@ class GatedResidual(nn.Module):
         return gamma * quantum + (1 - gamma) * F.layer_norm(_of_moderate_size(classical), width)
 
 
+def gate_values(module: nn.Module) -> dict[str, float]:
+    """γ of every gate in a module by its block ("qcnn", …), the mean where it is per channel."""
+    return {
+        name.removesuffix(".gate").rsplit(".", 1)[-1]: float(gate.value.detach().mean())
+        for name, gate in module.named_modules()
+        if isinstance(gate, GatedResidual)
+    }
+
+
 def _of_moderate_size(values: Tensor) -> Tensor:
     """Rows that can be squared and summed: huge ones divided by their largest entry."""
     largest = values.detach().abs().amax(dim=-1, keepdim=True)

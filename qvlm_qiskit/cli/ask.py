@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,54 +17,66 @@ ImagePath = Annotated[Path, typer.Argument(help="A PNG, JPEG or other image file
 Machine = Annotated[MachineOptions, Takes(only=("backend", "shots", "mitigation", "seed"))]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """Who answers, how long, and how it is printed."""
+
+    run: common.RunFolder = common.DEFAULT_RUN
+    max_new_tokens: common.MaxNewTokens = common.MAX_NEW_TOKENS
+    as_json: common.AsJson = False
+
+    def __post_init__(self) -> None:
+        common.check_new_tokens(self.max_new_tokens)
+
+
 @grouped
 def ask(
     image: ImagePath,
-    question: Annotated[str, typer.Option(help="In the words of the training questions.")],
     machine: Machine,
-    run: common.RunFolder = common.DEFAULT_RUN,
-    as_json: common.AsJson = False,
+    answered: Answered,
+    question: Annotated[
+        str | None,
+        typer.Option(
+            help="In the words of the training questions; a classifier needs none.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Ask a trained model a question about an image."""
-    _answer(image, question, run, machine, as_json)
+    _answer(image, lambda known: question, machine, answered)
 
 
 @grouped
-def caption(
-    image: ImagePath,
-    machine: Machine,
-    run: common.RunFolder = common.DEFAULT_RUN,
-    as_json: common.AsJson = False,
-) -> None:
+def caption(image: ImagePath, machine: Machine, answered: Answered) -> None:
     """Let a trained model describe an image."""
-    _answer(image, None, run, machine, as_json)
+    _answer(image, _caption, machine, answered)
 
 
 def _answer(
-    image: Path, question: str | None, run: Path, machine: MachineOptions, as_json: bool
+    image: Path,
+    question: Callable[[Mapping[str, str]], str | None],
+    machine: MachineOptions,
+    answered: Answered,
 ) -> None:
-    """Print the answer; without a question, the image's description."""
+    """Print the answer to a question that is chosen among those of the data, or given."""
     from qvlm_qiskit.data.images import open_image
     from qvlm_qiskit.runs import Run
 
     machine.check()
-    opened = Run.open(run)
+    opened = Run.open(answered.run)
     machine.check_techniques()
     picture = open_image(image)
     common.use_threads(1)
-    from qvlm_qiskit.evaluation import answer
-
-    backend = machine.open(opened.seed)
-    model, processor = opened.model(), opened.processor()
-    known = opened.questions
-    asked = _caption(known) if question is None else question
-    _check_words(processor, asked, known.values())
+    backend, model = machine.open(opened.seed), opened.answering_model()
+    model, known = model.limited(answered.max_new_tokens), opened.questions
+    asked = model.sample(picture, question(known), known)
+    model.check_questions([asked])
     running = common.console().status(f"running on {backend.name}")
     with common.through_ledger(backend) as kept, running, model.run_on(kept):
-        text = answer(model, processor, [picture], [asked])[0]
+        text = model.answers([asked])[0]
     _check_answer(text, known.values())
-    if as_json:
-        common.print_json({"question": asked, "answer": text, "backend": kept.describe()})
+    if answered.as_json:
+        common.print_json({"question": asked.question, "answer": text, "backend": kept.describe()})
     else:
         common.say(text)
 
@@ -88,21 +101,3 @@ def _check_answer(text: str, trained_on: Iterable[str]) -> None:
     if not text:
         known = " ".join(map(repr, trained_on))
         raise InputError(f"the model has no answer to that question; it was trained on {known}")
-
-
-def _check_words(processor: Any, question: str, trained_on: Iterable[str]) -> None:
-    """Refuse words that the model has never seen, rather than answer to something else."""
-    from qvlm_qiskit.errors import InputError
-
-    tokenizer = processor.tokenizer
-    encoded = tokenizer(question, return_offsets_mapping=True, add_special_tokens=False)
-    unknown = [
-        question[start:end]
-        for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
-        # a special token is not a word, whatever the text looks like
-        if token in tokenizer.all_special_ids
-    ]
-    if unknown or not encoded["input_ids"]:
-        known = " ".join(repr(text) for text in trained_on)
-        what = f"the model doesn't know {', '.join(map(repr, unknown))}" if unknown else "empty"
-        raise InputError(f"question: {what}; it was trained on {known}")

@@ -67,6 +67,7 @@ Device = Annotated[
 Batch = Annotated[
     int, typer.Option(help="Questions per forward pass; each pass is a job per block.")
 ]
+MaxNewTokens = Annotated[int, typer.Option(help="Longest answer, in tokens.")]
 Threads = Annotated[
     int, typer.Option(help="CPU threads of torch; small models are no faster with more than one.")
 ]
@@ -109,6 +110,8 @@ BudgetExecutions = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 DEFAULT_RUN = Path("runs/demo")
+MAX_NEW_TOKENS = 16
+"""As `qvlm_qiskit.recipes` has it, which is imported on demand only."""
 NARROW = 8
 """Letters in a line of a table's column that is broken; fewer can't be read."""
 
@@ -127,6 +130,18 @@ def check_threads(count: int) -> None:
     cores = os.cpu_count() or 1
     if count > cores:
         raise InputError(f"threads must be at most {cores}, the cores of this machine, got {count}")
+
+
+def check_new_tokens(count: int) -> None:
+    """Refuse answers without a token.
+
+    Raises:
+        InputError: A count below 1.
+    """
+    from qvlm_qiskit.errors import InputError
+
+    if count < 1:
+        raise InputError(f"an answer has at least 1 token, got {count}")
 
 
 def use_threads(count: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,58 +10,8 @@ import typer
 
 from qvlm_qiskit.cli import common
 from qvlm_qiskit.cli.grouped import grouped
-from qvlm_qiskit.cli.options import MachineOptions, QuestionOptions
-
-ALWAYS = ("exact-match",)
-EXACTLY = ("exact-match", "next-token-accuracy", "perplexity")
-"""What is measured unless metrics are named: on any machine, and on exact ones."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetricOptions:
-    """What the answers are judged by."""
-
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Repeated, or joined by commas: exact-match, vqa-accuracy, bleu, cider, rouge-l, "
-            "meteor, of generated answers; next-token-accuracy, perplexity, of the right answers' "
-            "tokens, for one forward pass per batch more than qvlm preflight counts. By default "
-            "exact-match, on exact machines those two besides.",
-            show_default=False,
-        ),
-    ] = None
-    caption_tokenizer: Annotated[
-        str,
-        typer.Option(
-            help="Of bleu, cider, rouge-l and meteor: java (COCO's, with the extra captions), port "
-            "(this package's), auto (java where it is there, else port); the output says which."
-        ),
-    ] = "auto"
-
-    def names(self) -> list[str]:
-        """The metrics that are named.
-
-        Raises:
-            UnknownNameError: One of them is unknown; nothing heavy is imported to see that.
-        """
-        from qvlm_qiskit.recipes import METRICS
-
-        found = [name.strip() for text in self.metric or () for name in text.split(",")]
-        for name in found:
-            METRICS.check(name)
-        return found
-
-    def metrics(self, backend: Any) -> Any:
-        """The metrics that are named, or those that the machine's evaluations have.
-
-        Raises:
-            QVLMError: One of them needs what this machine has not.
-        """
-        from qvlm_qiskit.evaluation import Metrics
-
-        default = EXACTLY if backend.kind == "exact" else ALWAYS
-        return Metrics(self.names() or default, self.caption_tokenizer)
+from qvlm_qiskit.cli.measured import print_accuracies, print_metrics
+from qvlm_qiskit.cli.options import MachineOptions, MetricOptions, QuestionOptions
 
 
 @grouped
@@ -72,6 +21,13 @@ def evaluate(
     questions: QuestionOptions,
     judging: MetricOptions,
     threads: common.Threads = 1,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a page with pictures, wrong answers first, confusions and curves.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: common.AsJson = False,
 ) -> None:
     """Ask held-out questions on a backend and print the exact-match accuracy and other metrics.
@@ -81,6 +37,7 @@ def evaluate(
     from qvlm_qiskit.runs import Run
 
     common.check_threads(threads)
+    _check_report(report)
     judging.names()
     machine.check()
     opened = Run.open(run).on(questions.name())
@@ -88,21 +45,28 @@ def evaluate(
     common.use_threads(threads)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.evaluation import Exam
-    from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
-    from qvlm_qiskit.studies.measure import circuits_on, evaluate_on, metrics_on
+    from qvlm_qiskit.evaluation.loss import language_model
+    from qvlm_qiskit.studies.measure import (
+        check_circuits,
+        circuits_on,
+        evaluate_on,
+        metrics_on,
+    )
 
     backend = machine.open(opened.seed)
-    metrics = judging.metrics(backend)
-    samples = opened.samples("test", questions.limit)
-    model, processor = opened.model(), opened.processor()
-    exam = Exam(model, processor, samples)
+    metrics = judging.metrics(backend, opened)
+    model = opened.answering_model().limited(questions.max_new_tokens)
+    exam = Exam(model, opened.samples("test", questions.limit))
+    check_circuits(exam, backend)
+    model.check_questions(exam.samples)
     metrics.check_references(exam.references)
-    if longer := exam.longer_than(MAX_NEW_TOKENS):
-        whose = f"all that people said of {longer} of {len(exam)} samples is longer than the"
-        common.say(f"qvlm: {whose} {MAX_NEW_TOKENS} tokens that are generated", err=True)
+    for note in model.notes(exam.samples):
+        common.say(f"qvlm: {note}", err=True)
+    if metrics.need_tokens:
+        language_model(exam)
     if metrics.need_tokens and backend.kind != "exact":
         common.say("qvlm: metrics of tokens take a pass more than qvlm preflight counts", err=True)
-    circuits_on(model, backend)  # what doesn't fit on the device is refused before it runs
+    circuits_on(model.module, backend)  # what doesn't fit on the device is refused before it runs
     with common.through_ledger(backend) as kept:
         found, record = evaluate_on(
             exam,
@@ -112,33 +76,40 @@ def evaluate(
         )
         measured = metrics_on(exam, kept, found, metrics, batch_size=questions.batch)
     record |= measured.as_dict()
+    if report is not None:
+        from qvlm_qiskit.basics.files import write_text
+        from qvlm_qiskit.studies.reports.evaluation_report import evaluation_page
+
+        write_text(report, evaluation_page(opened, exam, found, record))
+        common.say(f"qvlm: report: {report}", err=True)
     if as_json:
         answered = exam.answered({"answer": found.answers})
         common.print_json({**record, "questions": [_flat(entry) for entry in answered]})
         return
-    _print(f"{run} on {_described(record['backend'])}", record)
+    title = f"{run} on {_described(record['backend'])}"
+    if "exact-match" in {entry["metric"] for entry in record["metrics"]}:
+        print_accuracies(title, record)
+        title = f"the same {record['total']:,} questions"
+    print_metrics(title, record)
     common.print_choices(record["backend"]["choices"])
 
 
-def _print(title: str, record: Mapping[str, Any]) -> None:
-    """The table of accuracies, where they were asked for, and that of the other metrics."""
-    names = {entry["metric"] for entry in record["metrics"]}
-    if "exact-match" in names:
-        rows = [common.accuracy_row("all questions", record)]
-        rows += [common.accuracy_row(kind, part) for kind, part in record["by_kind"].items()]
-        common.print_table(title, common.ACCURACY_COLUMNS, rows)
-        title = f"the same {record['total']:,} questions"
-    if others := [_row(entry) for entry in record["metrics"] if entry["metric"] != "exact-match"]:
-        common.print_table(title, ("metric", ">value", ">95 % interval"), others)
-    if record["tokenizer"] is not None:
-        common.say(f"tokens of captions by {record['tokenizer']['note']}")
+def _check_report(path: Path | None) -> None:
+    """Refuse a page that can't be written, or would replace something.
 
+    Raises:
+        InputError: It is there already, or there is no folder for it.
+    """
+    from qvlm_qiskit.errors import InputError
 
-def _row(entry: Mapping[str, Any]) -> list[str]:
-    """A metric's number and its interval, as percentages where they are shares."""
-    form = "{:.1%}" if entry["unit"] == "share" else "{:.3f}"
-    value, low, high = (form.format(entry[name]) for name in ("value", "low", "high"))
-    return [entry["label"], value, f"{low} – {high}"]
+    if path is None:
+        return
+    if path.suffix != ".html":
+        raise InputError(f"a report ends in .html, got {path}")
+    if path.exists():
+        raise InputError(f"{path} exists already; choose another name for the report")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"there is no folder {path.absolute().parent} for the report")
 
 
 def _described(about: Mapping[str, Any]) -> str:

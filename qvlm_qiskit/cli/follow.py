@@ -16,6 +16,7 @@ from rich.table import Table
 
 from qvlm_qiskit.basics.foreign_text import shown
 from qvlm_qiskit.cli import common
+from qvlm_qiskit.cli.measured import print_accuracies, print_metrics
 
 SHOWN = 12
 """Jobs in the table; a longer run shows its last ones."""
@@ -181,12 +182,10 @@ def print_outcome(run: Any, as_json: bool) -> None:
             f"{costs['rows']:,} rows by {costs['jobs']} jobs"
         )
         return
-    rows = [common.accuracy_row("all questions", result)]
-    rows += [common.accuracy_row(kind, part) for kind, part in result["by_kind"].items()]
     about = result["backend"]
-    common.print_table(
-        f"{run.id}: {run.request['run']} on {about['name']}", common.ACCURACY_COLUMNS, rows
-    )
+    print_accuracies(f"{run.id}: {run.request['run']} on {about['name']}", result)
+    if "metrics" in result:
+        print_metrics(f"the same {result['total']:,} questions", result)
     common.print_choices(about["choices"])
     costs = result["costs"]
     common.say(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,10 @@ import typer
 
 from qvlm_qiskit.cli import common
 from qvlm_qiskit.errors import InputError
+
+ALWAYS = ("exact-match",)
+EXACTLY = ("exact-match", "next-token-accuracy", "perplexity")
+"""What is measured unless metrics are named: on any machine, and on exact ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,33 +104,13 @@ class DataOptions:
             InputError: It is not of that form, or there are options without a name.
             UnknownNameError: There is no such data set.
         """
-        from qvlm_qiskit.basics.placed_names import PlacedName
-        from qvlm_qiskit.recipes import DATA_SETS
+        from qvlm_qiskit.recipes import data_name
 
         if self.data is None:
             if self.columns is not None or self.strict:
                 raise InputError("--columns and --strict say how --data is read: give both")
             return None
-        given = PlacedName.read(self.data)
-        DATA_SETS.check(given.name)
-        more = self._columns()
-        place = given.place
-        if place is not None and Path(place).expanduser().exists():
-            place = str(Path(place).expanduser().resolve())
-        strict = {"strict": "yes"} if self.strict else {}
-        return str(PlacedName(given.name, place, {**given.options, **more, **strict}))
-
-    def _columns(self) -> Mapping[str, str]:
-        from qvlm_qiskit.basics.placed_names import PlacedName
-
-        if self.columns is None:
-            return {}
-        try:
-            return PlacedName.read(f"data({self.columns})").options
-        except InputError as error:
-            raise InputError(
-                f"--columns is of the form image=photo,…, got {self.columns!r}"
-            ) from error
+        return data_name(self.data, self.columns, strict=self.strict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +119,7 @@ class QuestionOptions(DataOptions):
 
     limit: Annotated[int, typer.Option(help="Number of held-out questions.")] = 200
     batch: common.Batch = 100
+    max_new_tokens: common.MaxNewTokens = common.MAX_NEW_TOKENS
 
     def __post_init__(self) -> None:
         from qvlm_qiskit.recipes import MOST_SAMPLES
@@ -146,6 +130,56 @@ class QuestionOptions(DataOptions):
             raise InputError(f"a data set has at most {MOST_SAMPLES:,} samples, got {self.limit:,}")
         if self.batch < 1:
             raise InputError(f"a batch needs at least 1 question, got {self.batch}")
+        common.check_new_tokens(self.max_new_tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricOptions:
+    """What the answers are judged by."""
+
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Repeated, or joined by commas: exact-match, vqa-accuracy, bleu, cider, rouge-l, "
+            "meteor, of generated answers; next-token-accuracy, perplexity, of the right answers' "
+            "tokens, for one forward pass more. By default exact-match; qvlm evaluate has those "
+            "two besides on exact machines.",
+            show_default=False,
+        ),
+    ] = None
+    caption_tokenizer: Annotated[
+        str,
+        typer.Option(
+            help="Of bleu, cider, rouge-l and meteor: java (COCO's, with the extra captions), port "
+            "(this package's), auto (java where it is there, else port); the output says which."
+        ),
+    ] = "auto"
+
+    def names(self) -> tuple[str, ...]:
+        """The metrics that are named.
+
+        Raises:
+            UnknownNameError: One of them is unknown; nothing heavy is imported to see that.
+        """
+        from qvlm_qiskit.recipes import METRICS
+
+        found = [name.strip() for text in self.metric or () for name in text.split(",")]
+        for name in found:
+            METRICS.check(name)
+        return tuple(found)
+
+    def metrics(self, backend: Any, run: Any) -> Any:
+        """The metrics that are named, or those that the machine's evaluations have.
+
+        Raises:
+            QVLMError: One of them needs what this machine has not.
+        """
+        from qvlm_qiskit.evaluation import Metrics
+        from qvlm_qiskit.recipes import HYBRID
+
+        words = backend.kind == "exact" and run.model_name == HYBRID
+        default = EXACTLY if words else ALWAYS
+        return Metrics(self.names() or default, self.caption_tokenizer)
 
 
 @dataclass(frozen=True, kw_only=True)

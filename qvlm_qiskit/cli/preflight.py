@@ -32,21 +32,21 @@ def preflight(
     common.use_threads(1)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.evaluation import Exam
-    from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
     from qvlm_qiskit.inference.preflight import jobs_in_a_row, preflight_evaluation
 
-    backend, model = machine.open(opened.seed), opened.model()
+    backend = machine.open(opened.seed)
+    model = opened.answering_model().limited(questions.max_new_tokens)
     samples = opened.samples("test", questions.limit)
     report, instead = preflight_evaluation(
-        Exam(model, opened.processor(), samples),
+        Exam(model, samples),
         backend,
         batch_size=questions.batch,
         mitigations=None if machine.mitigation is None else [machine.mitigation],
         track=on_console(common.console()),
     )
-    longest = jobs_in_a_row(model, MAX_NEW_TOKENS)
+    longest = jobs_in_a_row(model.module, model.passes)
     if as_json:
-        generation = {"tokens": MAX_NEW_TOKENS, "jobs_in_a_row": longest}
+        generation = {"tokens": model.passes, "jobs_in_a_row": longest}
         common.print_json(
             {
                 **report.as_dict(),
@@ -58,11 +58,17 @@ def preflight(
         return
     print_report(report, instead)
     if not report.computes:
-        short = jobs_in_a_row(model, 1)
-        common.say(
-            f"a batch waits for {short} jobs one after the other where answers have 1 token, for "
-            f"{longest} where they have {MAX_NEW_TOKENS}; qvlm submit --prefetch waits once"
-        )
+        common.say(_waits(jobs_in_a_row(model.module, 1), longest, model.passes))
+
+
+def _waits(short: int, longest: int, tokens: int) -> str:
+    """What a batch waits for."""
+    if tokens == 1:
+        return f"a batch waits for at most {longest} jobs one after the other"
+    return (
+        f"a batch waits for {short} jobs one after the other where answers have 1 token, for "
+        f"{longest} where they have {tokens}; qvlm submit --prefetch waits once"
+    )
 
 
 def print_report(report: Any, instead: Sequence[str]) -> None:

@@ -104,7 +104,7 @@ def command_of(study: type[Study[Any, Any]]) -> Callable[..., None]:
 
 
 def _run(study: Study[Any, Any], execution: Any, as_json: bool) -> None:
-    from qvlm_qiskit.studies.grid_study import run_study
+    from qvlm_qiskit.studies.grid_study import Printed, run_study
 
     for note in study.notes():
         common.say(f"qvlm: {note}", err=True)
@@ -112,8 +112,10 @@ def _run(study: Study[Any, Any], execution: Any, as_json: bool) -> None:
     pages = [study.folder / "report.html", *study.publish(results)]
     if as_json:
         common.print_json(results)
-    elif (printed := study.printed(results)) is not None:
-        common.print_table(printed.title, printed.columns, printed.rows)
+    else:
+        printed = study.printed(results)
+        for table in [printed] if isinstance(printed, Printed) else printed:
+            common.print_table(table.title, table.columns, table.rows)
     screen = common.console()
     if others := results["rows_of_other_grids"]:
         lines = study.folder / "rows.jsonl"

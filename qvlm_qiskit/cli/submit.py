@@ -11,7 +11,13 @@ import typer
 
 from qvlm_qiskit.cli import common, follow
 from qvlm_qiskit.cli.grouped import Takes, grouped
-from qvlm_qiskit.cli.options import BudgetOptions, DataOptions, LedgerOptions, MachineOptions
+from qvlm_qiskit.cli.options import (
+    BudgetOptions,
+    DataOptions,
+    LedgerOptions,
+    MachineOptions,
+    MetricOptions,
+)
 from qvlm_qiskit.cli.preflight import print_report
 from qvlm_qiskit.errors import InputError
 
@@ -49,16 +55,18 @@ class Purchase(BudgetOptions):
     fresh: Annotated[
         str, typer.Option(help="Another text asks for new samples of rows that are known.")
     ] = ""
+    max_new_tokens: common.MaxNewTokens = common.MAX_NEW_TOKENS
 
     def __post_init__(self) -> None:
         if self.limit < 1:
             raise InputError(f"an evaluation needs at least 1 question, got {self.limit}")
+        common.check_new_tokens(self.max_new_tokens)
 
-    def options(self) -> Any:
-        """The same as the evaluation's options.
+    def options(self, judging: MetricOptions) -> Any:
+        """The same as the evaluation's options, with the metrics.
 
         Raises:
-            InputError: No questions, another mode, or a limit that is not above 0.
+            InputError: No questions, another mode or metric, or a limit that is not above 0.
         """
         from qvlm_qiskit.inference import SubmitOptions
         from qvlm_qiskit.jobs import Budget
@@ -70,6 +78,9 @@ class Purchase(BudgetOptions):
             mode=cast(Any, self.mode),  # checked there
             calibration=self.calibration,
             fresh=self.fresh,
+            metrics=judging.names(),
+            caption_tokenizer=judging.caption_tokenizer,
+            max_new_tokens=self.max_new_tokens,
         )
 
 
@@ -92,19 +103,22 @@ def submit(
     machine: Machine,
     purchase: Purchase,
     data: DataOptions,
+    judging: MetricOptions,
     kept: LedgerOptions,
     outcome: Outcome,
 ) -> None:
     """Evaluate by jobs that are never lost or paid for twice; say first what they cost."""
     from qvlm_qiskit.runs import Run
 
+    judging.names()
     machine.check()
     opened = Run.open(run).on(data.name())
     machine.check_techniques()
-    options = purchase.options()
+    options = purchase.options(judging)
     common.use_threads(1)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.inference import continue_evaluation, plan_evaluation, start_evaluation
+    from qvlm_qiskit.recipes import HYBRID
 
     backend = machine.open(opened.seed)
     ledger = kept.open(create=True)
@@ -112,7 +126,7 @@ def submit(
     plan = plan_evaluation(opened, backend, options, ledger, track=track)
     if not outcome.as_json:
         print_report(plan.report, plan.instead)
-        _print_plan(plan)
+        _print_plan(plan, words=opened.model_name == HYBRID)
     if outcome.dry_run:
         if outcome.as_json:
             common.print_json(plan.as_dict())
@@ -124,15 +138,17 @@ def submit(
     follow.print_outcome(found, outcome.as_json)
 
 
-def _print_plan(plan: Any) -> None:
+def _print_plan(plan: Any, words: bool) -> None:
+    """What would be bought; of a model that generates words, with prefetch and without."""
     rows = []
-    for name, costs, chosen in (
+    ways = [
         ("without", plan.without_prefetch, not plan.prefetch),
         ("with", plan.with_prefetch, plan.prefetch),
-    ):
+    ]
+    for name, costs, chosen in ways if words else ways[:1]:
         rows.append(
             [
-                name + (" (chosen)" if chosen else ""),
+                name + (" (chosen)" if chosen else "") if words else "no difference",
                 f"{costs.rows:,}",
                 f"{costs.known:,}",
                 f"{costs.jobs:,}",
@@ -143,7 +159,6 @@ def _print_plan(plan: Any) -> None:
         )
     columns = ("prefetch", ">rows", ">known", ">jobs", ">waits", ">executions", ">QPU s")
     common.print_table("what would be bought", columns, rows)
-    common.say(
-        "known: rows that the ledger has or is buying. waits: jobs one after the other; without "
-        "prefetch every generated word waits for a job of its own"
-    )
+    note = "known: rows that the ledger has or is buying. waits: jobs one after the other"
+    more = "; without prefetch every generated word waits for a job of its own"
+    common.say(note + (more if words else ""))

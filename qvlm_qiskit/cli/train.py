@@ -46,6 +46,19 @@ class Folder:
 class Recipe:
     """What is trained, see `qvlm_qiskit.recipes.TrainingOptions`."""
 
+    model: Annotated[
+        str,
+        typer.Option(
+            help="A model of your own, as MODULE:CLASS, or an installed one's name "
+            "(docs/own-model.md); by default HybridVLM, which --recipe to --image-size are about."
+        ),
+    ] = "hybrid-vlm"
+    model_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An option of --model, such as num_qubits=4. Repeated.", show_default=False
+        ),
+    ] = None
     recipe: Annotated[str, typer.Option(help="Model recipe: tiny, small or paper.")] = "small"
     blocks: Annotated[
         str, typer.Option(help="quantum, classical (the twins), frozen (random circuits) or none.")
@@ -116,6 +129,23 @@ class Recipe:
         int, typer.Option(help="Size of the training set, at most what the data has.")
     ] = 16000
     seed: Annotated[int, typer.Option(help="Of weights, data and batches.")] = 0
+
+    def chosen(self) -> dict[str, Any]:
+        """The same as training options.
+
+        Raises:
+            InputError: An option of the model is not of the form key=value, or stands twice.
+        """
+        from qvlm_qiskit.basics.placed_names import PlacedName
+
+        found = {k: v for k, v in asdict(self).items() if k not in ("model_option", "report_to")}
+        name = self.model
+        if self.model_option:
+            written = ",".join(self.model_option)
+            more = PlacedName.read(f"model({written})").options
+            placed = PlacedName.read(name)
+            name = str(PlacedName(placed.name, placed.place, {**placed.options, **more}))
+        return {**found, "model": name, "reports": self.report_to or ""}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -349,7 +379,7 @@ def train(
             common.print_json(ledger.plan.as_dict())
         if kept.dry_run:
             return
-        ledger = ledger.known_as(_command(context))
+        ledger = ledger.known_as(_command(context, options.model))
     try:
         run = training.train(
             options,
@@ -394,8 +424,7 @@ def _options(
     """
     from qvlm_qiskit.recipes import OF_THE_MODEL, TrainingOptions
 
-    chosen, start = asdict(recipe), source.open()
-    chosen["reports"] = chosen.pop("report_to") or ""
+    chosen, start = recipe.chosen(), source.open()
     if (name := data.name()) is not None:
         chosen["data"] = name
     if start is None:
@@ -422,17 +451,22 @@ def _given(context: typer.Context) -> list[str]:
     return [str(name) for name, where in sources.items() if where and where.name == "COMMANDLINE"]
 
 
-def _command(context: typer.Context) -> str:
+def _command(context: typer.Context, model: str) -> str:
     """The command that goes on with this one, from any folder."""
     words, given = ["qvlm", "train"], _given(context)
     for parameter in context.command.params:
         value = context.params.get(str(parameter.name))
         if parameter.name not in given or parameter.name in ONCE:
             continue
-        words.append(max(parameter.opts, key=len))
-        if not isinstance(value, bool):
-            words.append(_absolute(str(parameter.name), value))
-    return shlex.join([*words, "--resume"])
+        option = max(parameter.opts, key=len)
+        if isinstance(value, bool):
+            words.append(option)
+            continue
+        for each in value if isinstance(value, list | tuple) else [value]:
+            words += [option, _absolute(str(parameter.name), each)]
+    command = shlex.join([*words, "--resume"])
+    # a class may be one of the folder that the training was started in
+    return f"cd {shlex.quote(str(Path.cwd()))} && {command}" if ":" in model else command
 
 
 def _absolute(name: str, value: Any) -> str:

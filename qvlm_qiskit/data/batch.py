@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import cast, overload
 
 import torch
@@ -171,6 +172,22 @@ def encode_training(
     indexed = hasattr(samples, "__getitem__") and hasattr(samples, "__len__")
     known = cast(Samples, samples if indexed else list(samples))
     return EncodedSamples(processor, known, track)
+
+
+def check_length(rows: EncodedSamples, samples: Samples, most: int) -> None:
+    """Refuse samples that are longer than what a model reads.
+
+    Raises:
+        InputError: One is.
+    """
+    number, tokens = rows.longest
+    if tokens > most:
+        sample = samples[number]
+        where = f" ({sample.sources[0]})" if sample.sources else ""
+        raise InputError(
+            f"{tokens} tokens of image, question and answer are more than the {most} that the "
+            f"model reads{where}: {shorten(sample.answer, 60)!r}"
+        )
 
 
 def _encoded_texts(

@@ -4,7 +4,8 @@ The digits are scikit-learn's ``load_digits`` (1,797 handwritten digits of 43 wr
 the test part of the UCI "Optical Recognition of Handwritten Digits" set). Two of them are put on a
 16×16 canvas of 2×2 cells, one in the left and one in the right column, each in the upper or the
 lower row. The text is templated; only the images are real. The split is by *source image*: no digit
-image of a training canvas is on a test canvas.
+image of a training canvas is on a test canvas. A tenth of the training images are for validation;
+"train" has them too, "train-without-validation" has the others.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from qvlm_qiskit.data.registry import data_set
+from qvlm_qiskit.data.registry import TRAIN_APART, data_set
 from qvlm_qiskit.data.sample import Sample
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.errors import InputError, UnknownNameError
 
 CANVAS = 16
 GLYPH = 8
 TEST_FRACTION = 0.25
+VALIDATION_FRACTION = 0.1
+"""Of the images for training."""
+SPLITS = ("train", "test", "validation", TRAIN_APART)
+"""Each draws its canvases by its place here."""
 
 DIGIT_QUESTIONS: dict[str, tuple[str, Callable[[int, int], str]]] = {
     "left": ("which digit is on the left?", lambda left, right: str(left)),
@@ -46,22 +51,22 @@ class DigitCanvases:
         """Choose digits, rows and questions; canvases are painted on access.
 
         Args:
-            split: ``"train"`` or ``"test"``; which digit images are in which is the same for
-                every seed.
+            split: One of `SPLITS`; which digit images are in which is the same for every seed.
             size: Number of samples.
             seed: Of the choice.
 
         Raises:
-            InputError: A size below 1, or another split.
+            InputError: A size below 1.
+            UnknownNameError: Another split.
         """
-        if split not in ("train", "test"):
-            raise InputError(f"split must be 'train' or 'test', got {split!r}")
+        if split not in SPLITS:
+            raise UnknownNameError("split of digits", split, SPLITS)
         if size < 1:
             raise InputError(f"a data set needs at least 1 sample, got {size}")
         self.split, self.seed = split, seed
         self._glyphs, self._labels = _load()
         pool = source_indices(split)
-        rng = np.random.default_rng([seed, 0 if split == "train" else 1])
+        rng = np.random.default_rng([seed, SPLITS.index(split)])
         self._sources = rng.choice(pool, size=(size, 2))
         self._rows = rng.integers(0, CANVAS // GLYPH, size=(size, 2))
         # every kind equally often, in random order
@@ -101,6 +106,7 @@ def vocabulary_texts() -> list[str]:
     "digits",
     vocabulary=vocabulary_texts,
     questions={kind: question for kind, (question, _) in DIGIT_QUESTIONS.items()},
+    splits=SPLITS,
 )
 def digits(split: str, size: int | None, seed: int) -> DigitCanvases:
     """The canvases; by default as many as the split has digit images."""
@@ -114,7 +120,11 @@ def source_indices(split: str) -> npt.NDArray[np.int64]:
     train, test = train_test_split(
         np.arange(len(labels)), test_size=TEST_FRACTION, random_state=0, stratify=labels
     )
-    chosen: npt.NDArray[np.int64] = np.sort(train if split == "train" else test)
+    apart, validation = train_test_split(
+        train, test_size=VALIDATION_FRACTION, random_state=0, stratify=labels[train]
+    )
+    images = dict(zip(SPLITS, (train, test, validation, apart), strict=True))
+    chosen: npt.NDArray[np.int64] = np.sort(images[split])
     chosen.flags.writeable = False  # one array for all who ask
     return chosen
 

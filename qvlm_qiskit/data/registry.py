@@ -19,6 +19,9 @@ from qvlm_qiskit.data.sample import Samples
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.recipes import DATA_SETS, MOST_SAMPLES
 
+TRAIN_APART = "train-without-validation"
+"""The split that is trained on where losses on "validation" are measured and "train" shares images
+with it."""
 Opener = Callable[..., Samples]
 """(split, size, seed) → samples; without a size, as many as the data set holds."""
 
@@ -42,6 +45,14 @@ class DataSet:
     questions: Mapping[str, str] = field(default_factory=dict)
     splits: tuple[str, ...] = ("train", "test")
     tracked: bool = False
+
+    def training_split(self, validated: bool) -> str:
+        """The split that is trained on.
+
+        Args:
+            validated: Whether losses on the validation split are measured meanwhile.
+        """
+        return TRAIN_APART if validated and TRAIN_APART in self.splits else "train"
 
     def open(
         self, split: str, size: int | None = None, seed: int = 0, track: Track = silent

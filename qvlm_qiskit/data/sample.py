@@ -31,6 +31,11 @@ class Sample:
     sources: tuple[int | str, ...] = ()
     references: tuple[str, ...] = ()
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        """All answers or captions that people gave; where it holds none, its answer."""
+        return tuple(self.references) or (self.answer,)
+
     def accepts(self, given: str) -> bool:
         """Whether an answer is right, word for word: one of those that people gave.
 

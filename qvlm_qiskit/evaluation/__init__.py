@@ -9,7 +9,6 @@ from qvlm_qiskit.evaluation.evaluate import (
 )
 from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.evaluation.expectations import ExpectationError, capture_rows, expectation_errors
-from qvlm_qiskit.evaluation.generate import answer
 from qvlm_qiskit.evaluation.metrics import (
     Accuracy,
     Material,
@@ -18,6 +17,7 @@ from qvlm_qiskit.evaluation.metrics import (
     PairedDifference,
     paired_difference,
 )
+from qvlm_qiskit.models.generate import answer
 
 __all__ = [
     "Accuracy",

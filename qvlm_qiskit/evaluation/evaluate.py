@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,9 +13,13 @@ from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation.exam import Exam
-from qvlm_qiskit.evaluation.generate import answer
-from qvlm_qiskit.evaluation.metrics import Accuracy
+from qvlm_qiskit.evaluation.metrics import Accuracy, Material
+from qvlm_qiskit.evaluation.metrics.metric import TokenScores
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.models.hybrid_vlm import VisionLanguageModel
+
+Judge = Callable[[str, Sample], bool]
+"""(answer, sample) → whether it is right."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,15 @@ class Evaluation:
             groups[kind].append(right)
         return {kind: Accuracy(sum(rows), len(rows)) for kind, rows in groups.items()}
 
+    def material(self, exam: Exam, tokens: TokenScores | None = None) -> Material:
+        """What metrics are computed of.
+
+        Args:
+            exam: What was asked.
+            tokens: What the model gives the right answers' tokens, where a metric needs it.
+        """
+        return Material(self.answers, exam.references, self.correct, tokens, self.kinds)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
@@ -69,7 +82,7 @@ def evaluate(
     Raises:
         InputError: No samples, or a batch size below 1.
     """
-    exam = Exam(model, processor, list(samples))
+    exam = Exam(VisionLanguageModel(model, processor), list(samples))
     return evaluate_exam(exam, batch_size=batch_size, track=track, what=what)
 
 
@@ -85,28 +98,37 @@ def evaluate_exam(
         what: The bar's name.
 
     Raises:
-        InputError: No samples, or a batch size below 1.
+        InputError: No samples, a batch size below 1, or a question that is longer than what the
+            model reads.
     """
     if not exam.samples or batch_size < 1:
         raise InputError(
             f"evaluation needs at least 1 sample and a batch size of at least 1, got "
             f"{len(exam)} and {batch_size}"
         )
+    exam.model.check_questions(exam.samples)
     answers: list[str] = []
     with track(what, len(exam)) as report:
         for start in range(0, len(exam), batch_size):
-            rows = exam.samples[start : start + batch_size]
-            images, questions = [s.image for s in rows], [s.question for s in rows]
-            answers += answer(exam.model, exam.processor, images, questions)
+            answers += exam.model.answers(exam.samples[start : start + batch_size])
             report(len(answers))
-    return judge(answers, exam.samples)
+    return judge(answers, exam.samples, lambda answer, sample: exam.model.accepts(sample, answer))
 
 
-def judge(answers: Sequence[str], samples: Sequence[Sample]) -> Evaluation:
-    """Compare answers with samples."""
+def judge(
+    answers: Sequence[str], samples: Sequence[Sample], accepts: Judge | None = None
+) -> Evaluation:
+    """Compare answers with samples.
+
+    Args:
+        answers: One per sample.
+        samples: With what is right.
+        accepts: Says so; by default the sample itself.
+    """
+    right = accepts or (lambda answer, sample: sample.accepts(answer))
     return Evaluation(
         answers=tuple(answers),
-        correct=tuple(s.accepts(a) for a, s in zip(answers, samples, strict=True)),
+        correct=tuple(right(a, s) for a, s in zip(answers, samples, strict=True)),
         kinds=tuple(s.kind for s in samples),
     )
 

@@ -1,4 +1,4 @@
-"""What an evaluation is about: a model, its processor, and the samples that it is asked."""
+"""What an evaluation is about: a model and the samples that it is asked."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qvlm_qiskit.data import Sample
-from qvlm_qiskit.data.batch import PromptBatch, encode_prompts
-from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.models.protocol import AnsweringModel
 
 
 @dataclass(frozen=True)
@@ -17,12 +16,10 @@ class Exam:
 
     Attributes:
         model: In evaluation mode, on any estimator.
-        processor: The one that it was trained with.
         samples: Questions with their images and accepted answers.
     """
 
-    model: HybridVLM
-    processor: HybridVLMProcessor
+    model: AnsweringModel
     samples: Sequence[Sample]
 
     def __len__(self) -> int:
@@ -31,16 +28,7 @@ class Exam:
     @property
     def references(self) -> list[tuple[str, ...]]:
         """Per sample, all answers or captions that people gave; where it says none, its answer."""
-        return [getattr(one, "references", ()) or (one.answer,) for one in self.samples]
-
-    def longer_than(self, tokens: int) -> int:
-        """How many samples have no reference of at most so many tokens."""
-        tokenizer = self.processor.tokenizer
-        shortest = (
-            min(map(len, tokenizer(list(texts), add_special_tokens=False)["input_ids"]))
-            for texts in self.references
-        )
-        return sum(length > tokens for length in shortest)
+        return [one.said for one in self.samples]
 
     def answered(
         self, answers: Mapping[str, Sequence[str]], limit: int | None = None
@@ -65,16 +53,9 @@ class Exam:
                     "question": sample.question,
                     "expected": sample.answer,
                     "answers": given,
-                    "wrong": [name for name, said in given.items() if not sample.accepts(said)],
+                    "wrong": [
+                        name for name, said in given.items() if not self.model.accepts(sample, said)
+                    ],
                 }
             )
         return sorted(found, key=lambda entry: not entry["wrong"])[:limit]
-
-    def prompts(self) -> PromptBatch:
-        """All questions as one batch.
-
-        Raises:
-            InputError: No samples.
-        """
-        images = [sample.image for sample in self.samples]
-        return encode_prompts(self.processor, images, [s.question for s in self.samples])

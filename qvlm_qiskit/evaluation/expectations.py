@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +12,10 @@ import numpy.typing as npt
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPubLike
+from torch import nn
 
-from qvlm_qiskit.data.batch import PromptBatch
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.model import HybridVLM
-from qvlm_qiskit.quantum import CutLayer, QuantumLayer, TorchEstimator
+from qvlm_qiskit.quantum import CutLayer, QuantumLayer, TorchEstimator, quantum_layers
 from qvlm_qiskit.quantum.machines import EstimatorSource
 
 Rows = npt.NDArray[np.float64]
@@ -44,12 +43,14 @@ class ExpectationError:
         return {"block": self.block, "rows": self.rows, "rms": self.rms, "bias": self.bias}
 
 
-def capture_rows(model: HybridVLM, batch: PromptBatch, limit: int) -> dict[str, Rows]:
+def capture_rows(
+    model: nn.Module, inputs: Mapping[str, torch.Tensor], limit: int
+) -> dict[str, Rows]:
     """The distinct rows that a batch sends to every quantum layer.
 
     Args:
         model: In evaluation mode.
-        batch: Prompts.
+        inputs: A batch, as the model's keyword arguments.
         limit: At most so many rows per layer, the first ones.
 
     Returns:
@@ -59,17 +60,17 @@ def capture_rows(model: HybridVLM, batch: PromptBatch, limit: int) -> dict[str, 
     Raises:
         InputError: A layer's wires are cut, so that it sends rows of fragments.
     """
-    for name, layer in model.quantum_layers.items():
+    for name, layer in quantum_layers(model).items():
         if isinstance(layer, CutLayer):
             raise InputError(
                 f"{name} runs as fragments, whose rows are not those of its circuit: compare the "
                 "values of a layer without cuts"
             )
-    listeners = {name: _Listening(layer) for name, layer in model.quantum_layers.items()}
+    listeners = {name: _Listening(layer) for name, layer in quantum_layers(model).items()}
     with ExitStack() as stack, torch.inference_mode():
-        for name, layer in model.quantum_layers.items():
+        for name, layer in quantum_layers(model).items():
             stack.enter_context(layer.run_on(listeners[name]))
-        model(**batch.inputs())
+        model(**inputs)
     return {name: listener.distinct(limit) for name, listener in listeners.items()}
 
 
@@ -100,7 +101,7 @@ class _Listening(TorchEstimator):
 
 
 def expectation_errors(
-    model: HybridVLM, rows: dict[str, Rows], backend: EstimatorSource | BaseEstimatorV2
+    model: nn.Module, rows: dict[str, Rows], backend: EstimatorSource | BaseEstimatorV2
 ) -> list[ExpectationError]:
     """Compare a backend's values with exact ones for the same circuits.
 
@@ -110,7 +111,7 @@ def expectation_errors(
         backend: What ``open_backend`` returns, or any V2 estimator.
     """
     errors = []
-    for name, layer in model.quantum_layers.items():
+    for name, layer in quantum_layers(model).items():
         inputs, weights = np.split(rows[name], [layer.neural_network.num_inputs], axis=1)
         if weights.shape[1] == 0:
             weights = _numbers(layer.weight)

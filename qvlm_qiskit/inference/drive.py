@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from qvlm_qiskit.errors import InputError, JobFailedError, JobPending
-from qvlm_qiskit.inference.batch import answer_in_one_batch
+from qvlm_qiskit.evaluation import Exam
+from qvlm_qiskit.inference.batch import Way, answer_in_one_batch
 from qvlm_qiskit.inference.request import Request, questions
 from qvlm_qiskit.inference.result import result_of
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recorded, Submission, recorded_backend
@@ -136,16 +137,19 @@ class _Driver:
             raise
 
     def _driven(self, retry_until: float | None) -> JobRun:
-        model, processor = self.folder.model(), self.folder.processor()
+        model = self.folder.answering_model()
         self.request.check_model(self.folder)  # again: a file may have changed while it was read
         samples = questions(self.folder, self.request.options.limit)
         self.request.check_questions(samples)
+        options = self.request.options
+        metrics = options.judging()
+        exam = Exam(model.limited(options.max_new_tokens), samples)
+        way = Way(options.prefetch, metrics.need_tokens)
         while True:
             started = time.perf_counter()
             try:
                 with model.run_on(self.backend):
-                    ahead = self.request.options.prefetch
-                    found = answer_in_one_batch(model, processor, samples, ahead)
+                    found, material = answer_in_one_batch(exam, way)
             except RunEndedError:
                 raise
             except JobPending as pending:
@@ -158,7 +162,10 @@ class _Driver:
                     raise
             else:
                 seconds = time.perf_counter() - started
-                return self._finish(result_of(found, samples, self.backend, seconds))
+                result = result_of(found, samples, self.backend, seconds)
+                if options.metrics:
+                    result |= metrics.measure(material).as_dict()
+                return self._finish(result)
 
     def _attempted_again(self, submissions: Sequence[str], until: float | None) -> bool:
         """New attempts at what had ended when the user asked for them; whether there are any."""

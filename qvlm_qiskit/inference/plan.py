@@ -7,9 +7,11 @@ from functools import partial
 from typing import Any
 
 from qvlm_qiskit.backends import Backend, Preflight
-from qvlm_qiskit.backends.preflight.rehearse import exact_estimator, rehearse
+from qvlm_qiskit.backends.preflight.rehearse import blocks_of, exact_estimator, rehearse
 from qvlm_qiskit.basics.progress import Track, silent
-from qvlm_qiskit.inference.batch import answer_in_one_batch
+from qvlm_qiskit.evaluation import Exam
+from qvlm_qiskit.evaluation.loss import language_model
+from qvlm_qiskit.inference.batch import Way, answer_in_one_batch
 from qvlm_qiskit.inference.preflight import priced
 from qvlm_qiskit.inference.request import SubmitOptions, questions
 from qvlm_qiskit.jobs import JobStore
@@ -89,16 +91,21 @@ def plan_evaluation(
 
     Raises:
         BackendError: The mitigation can't run there.
-        InputError: The model has no quantum layer.
+        InputError: The model has no quantum layer, a question is longer than what it reads, or a
+            metric is not defined for the data.
     """
     chosen = options or SubmitOptions()
-    model, processor = run.model(), run.processor()
-    samples, exact = questions(run, chosen.limit), exact_estimator()
+    model, metrics = run.answering_model().limited(chosen.max_new_tokens), chosen.judging()
+    exam, exact = Exam(model, questions(run, chosen.limit)), exact_estimator()
+    blocks_of(model)
+    metrics.check_references(exam.references)
+    if metrics.need_tokens:
+        language_model(exam)
     context = row_context(backend.device_description(), chosen.recording())
     found, costs = {}, {}
     with track("rehearsal", 2) as report_progress:
         for done, ahead in enumerate((True, False), 1):
-            way = partial(answer_in_one_batch, model, processor, samples, ahead)
+            way = partial(answer_in_one_batch, exam, Way(ahead, metrics.need_tokens))
             found[ahead] = rehearse(model, way, exact)
             report_progress(done)
     report, instead = priced(backend, model, found[chosen.prefetch])

@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from qvlm_qiskit.data import Sample, encode_prompts
+from qvlm_qiskit.data import Sample
 from qvlm_qiskit.data.batch import PromptBatch
 from qvlm_qiskit.errors import JobPending
-from qvlm_qiskit.evaluation.generate import MAX_NEW_TOKENS
-from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
+from qvlm_qiskit.model import HybridVLM
+from qvlm_qiskit.models.hybrid_vlm import VisionLanguageModel
+from qvlm_qiskit.recipes import MAX_NEW_TOKENS
 
 TokenAt = tuple[int, int]
 """(token id, position)"""
@@ -46,23 +47,22 @@ def tokens_needed(
     return sorted({*prompts, *((word, place) for word in words for place in places)})
 
 
-def prefetch(model: HybridVLM, processor: HybridVLMProcessor, samples: Sequence[Sample]) -> None:
+def prefetch(answering: VisionLanguageModel, samples: Sequence[Sample]) -> None:
     """Ask for all rows of an evaluation at once, through the model's own layers.
 
     The rows stay with the layers' estimators: meant for `same_rows.asked_once`, or a ledger.
 
     Args:
-        model: On the estimators that shall know the rows.
-        processor: The one it was trained with.
+        answering: On the estimators that shall know the rows.
         samples: The questions.
 
     Raises:
         JobPending: Jobs are not answered; both blocks' jobs have been sent then.
     """
-    batch = encode_prompts(processor, [s.image for s in samples], [s.question for s in samples])
+    batch = answering.prompts(samples)
     waiting: list[JobPending] = []
     with torch.inference_mode():
-        for ask in (_words(model, batch), _patches(model, batch)):
+        for ask in (_words(answering, batch), _patches(answering.model, batch)):
             try:
                 ask()
             except JobPending as pending:
@@ -71,12 +71,14 @@ def prefetch(model: HybridVLM, processor: HybridVLMProcessor, samples: Sequence[
         raise JobPending(str(waiting[0]), [s for each in waiting for s in each.submissions])
 
 
-def _words(model: HybridVLM, batch: PromptBatch) -> Callable[[], None]:
+def _words(answering: VisionLanguageModel, batch: PromptBatch) -> Callable[[], None]:
+    model = answering.model
+
     def ask() -> None:
         block = model.block_at("text")
         if block is None:
             return
-        needed = torch.tensor(tokens_needed(model, batch))  # (N, 2)
+        needed = torch.tensor(tokens_needed(model, batch, answering.max_new_tokens))  # (N, 2)
         embeddings = model.decoder.embed_tokens(needed[None, :, 0])  # (1, N, D)
         block(embeddings, needed[None, :, 1])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qiskit_machine_learning.neural_networks import EstimatorQNN
+from torch import nn
 
 from qvlm_qiskit.backends import Backend, Preflight
 from qvlm_qiskit.backends.preflight.advice import largest_encoding
@@ -12,13 +13,15 @@ from qvlm_qiskit.backends.preflight.preflight import (
     compared_mitigations,
     preflight_calls,
 )
-from qvlm_qiskit.backends.preflight.rehearse import exact_estimator, rehearse
+from qvlm_qiskit.backends.preflight.rehearse import blocks_of, exact_estimator, rehearse
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.basics.progress import Track, silent
+from qvlm_qiskit.blocks import blocks_in, layers_outside
 from qvlm_qiskit.errors import BackendError, QVLMError
 from qvlm_qiskit.evaluation import Exam, evaluate_exam
 from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.model.configuration import RECIPES
+from qvlm_qiskit.models.protocol import AnsweringModel
 
 
 def preflight_evaluation(
@@ -43,7 +46,11 @@ def preflight_evaluation(
 
     Returns:
         The report, and what this project offers instead of blocks that won't do there.
+
+    Raises:
+        InputError: The model has no quantum layer.
     """
+    blocks_of(exam.model)
     calls = rehearse(
         exam.model,
         lambda: evaluate_exam(exam, batch_size=batch_size, track=track, what="rehearsal"),
@@ -52,11 +59,11 @@ def preflight_evaluation(
     names = compared_mitigations(backend) if mitigations is None else mitigations
     with track("costs", len(names)) as counted:
         report = preflight_calls(backend, exam.model, calls, names, counted)
-    return report, smaller_recipes(exam.model, backend)
+    return report, smaller_recipes(exam.model.module, backend)
 
 
 def priced(
-    backend: Backend, model: HybridVLM, calls: Sequence[Call]
+    backend: Backend, model: AnsweringModel, calls: Sequence[Call]
 ) -> tuple[Preflight, list[str]]:
     """What calls of a model's layers cost on a backend, with the mitigation that it has.
 
@@ -75,26 +82,29 @@ def priced(
     refusals = [block.refused for block in report.blocks]
     if refused := [text for text in (*refusals, report.levels[0].refused) if text]:
         raise BackendError(f"{backend.name} can't run it: {refused[0]}")
-    return report, smaller_recipes(model, backend)
+    return report, smaller_recipes(model.module, backend)
 
 
-def jobs_in_a_row(model: HybridVLM, tokens: int) -> int:
+def jobs_in_a_row(model: nn.Module, tokens: int) -> int:
     """How many jobs a generation waits for, one after the other, without prefetch.
 
-    A vision block asks once, for the images. A text block asks for the prompts, and again for every
-    token that is read again, which the last one is not. Mitigation that calibrates adds jobs of its
-    own.
+    A vision block, or a quantum layer by itself, asks once, for the images. A text block asks for
+    the prompts, and again for every token that is read again, which the last one is not. Mitigation
+    that calibrates adds jobs of its own.
 
     Args:
-        model: Its blocks, of which some are quantum.
+        model: Its blocks and layers, of which some are quantum.
         tokens: Length of the longest answer of a batch, its end included.
     """
-    return sum(block.rounds(tokens) for block in model.blocks.values())
+    blocks = sum(block.rounds(tokens) for block in blocks_in(model).values())
+    return blocks + len(layers_outside(model))
 
 
-def smaller_recipes(model: HybridVLM, backend: Backend) -> list[str]:
+def smaller_recipes(model: nn.Module, backend: Backend) -> list[str]:
     """Recipes whose blocks are small enough for a machine on which the model's are too large."""
-    said = []
+    said: list[str] = []
+    if not isinstance(model, HybridVLM):  # no recipe is like it
+        return said
     for path, block in model.blocks.items():
         name = model.config.blocks[block.place]["name"]
         own = {r: parts["blocks"][block.place] for r, parts in RECIPES.items()}

@@ -17,11 +17,13 @@ from qvlm_qiskit.backends import Backend, open_backend
 from qvlm_qiskit.backends.preflight.rehearse import blocks_of
 from qvlm_qiskit.data import Sample
 from qvlm_qiskit.errors import InputError, LedgerError, RunFolderError, UnknownNameError
+from qvlm_qiskit.evaluation import Metrics
 from qvlm_qiskit.jobs import Budget, JobStore
 from qvlm_qiskit.jobs.ledger.pinned import compiled_bytes
 from qvlm_qiskit.jobs.ledger.runs import JobRun
 from qvlm_qiskit.jobs.recording import ANY_CALIBRATION, Recording, reopening, with_circuits
 from qvlm_qiskit.jobs.worker.sessions import Mode
+from qvlm_qiskit.recipes import MAX_NEW_TOKENS, METRICS
 from qvlm_qiskit.runs import Run, model_digests
 
 FORMAT = "qvlm-evaluation"
@@ -42,6 +44,9 @@ class SubmitOptions:
         calibration: "any": answers stay valid when the machine is calibrated again; another text,
             such as a date, makes them answers of that calibration only.
         fresh: Another text asks for new samples instead of those in the ledger.
+        metrics: Names of metrics that the answers are judged by, beside exact match.
+        caption_tokenizer: Of metrics of captions.
+        max_new_tokens: Longest answer in tokens.
     """
 
     limit: int = 200
@@ -50,17 +55,38 @@ class SubmitOptions:
     mode: Mode = "batch"
     calibration: str = ANY_CALIBRATION
     fresh: str = ""
+    metrics: tuple[str, ...] = ()
+    caption_tokenizer: str = "auto"
+    max_new_tokens: int = MAX_NEW_TOKENS
 
     def __post_init__(self) -> None:
         """Refuse what can't be submitted.
 
         Raises:
-            InputError: No questions, or another mode.
+            InputError: No questions, another mode, an unknown metric, or no token in an answer.
         """
         if self.limit < 1:
             raise InputError(f"an evaluation needs at least 1 question, got {self.limit}")
         if self.mode not in get_args(Mode):
             raise UnknownNameError("mode", self.mode, get_args(Mode))
+        for name in self.metrics:
+            METRICS.check(name)
+        if self.max_new_tokens < 1:
+            raise InputError(f"an answer has at least 1 token, got {self.max_new_tokens}")
+
+    def judging(self) -> Metrics:
+        """The metrics.
+
+        Raises:
+            QVLMError: One of them needs what this machine has not.
+        """
+        return Metrics(self.metrics, self.caption_tokenizer)
+
+    def facts(self) -> dict[str, Any]:
+        """Plain data for records; what earlier releases do not read is left out at its default."""
+        found, plain = asdict(self), SubmitOptions()
+        later = ("metrics", "caption_tokenizer", "max_new_tokens")
+        return {k: v for k, v in found.items() if k not in later or v != getattr(plain, k)}
 
     def recording(self, **others: Any) -> Recording:
         """How the ledger keeps the jobs."""
@@ -97,6 +123,7 @@ class Request:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         found = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        found["options"] = self.options.facts()
         if self.data is None:  # a key that earlier releases of the version do not read
             del found["data"]
         return found
@@ -121,7 +148,7 @@ class Request:
         """
         circuits = None
         if backend.compiler is not None:
-            sources = [block.circuit for block in blocks_of(run.model())]
+            sources = [block.circuit for block in blocks_of(run.answering_model())]
             circuits = store.blobs.put(compiled_bytes(backend.compiler, sources))
         return cls(
             run=str(run.path.resolve()),
@@ -149,14 +176,14 @@ class Request:
                 f"{FORMAT!r} of versions {READS[0]} to {READS[-1]}"
             )
         options = dict(given.pop("options"))
-        budget = Budget(**options.pop("budget"))
-        return cls(options=SubmitOptions(budget=budget, **options), **given)
+        budget, metrics = Budget(**options.pop("budget")), tuple(options.pop("metrics", ()))
+        return cls(options=SubmitOptions(budget=budget, metrics=metrics, **options), **given)
 
     def open_run(self) -> Run:
         """The run folder, if its model is the one that was submitted.
 
         Raises:
-            RunFolderError: It is gone, or a file of the model has changed.
+            RunFolderError: It is gone, or a file of the model, or its class, has changed.
         """
         run = Run.open(Path(self.run))
         self.check_model(run)
@@ -173,7 +200,8 @@ class Request:
             found = {name: digest for name, digest in found.items() if "/" not in name}
         for name in sorted({*found, *self.model}):
             if found.get(name) != self.model.get(name):
-                raise RunFolderError(self._other(f"model/{name} has changed since"))
+                which = name if name.startswith("class ") else f"model/{name}"
+                raise RunFolderError(self._other(f"{which} has changed since"))
 
     def check_questions(self, samples: Sequence[Sample]) -> None:
         """Compare questions with those that were submitted.

@@ -24,8 +24,14 @@ def result_of(
     return {
         **found.as_dict(),
         "questions": [
-            {"kind": s.kind, "question": s.question, "expected": s.answer, "answer": answer}
-            for s, answer in zip(samples, found.answers, strict=True)
+            {
+                "kind": sample.kind,
+                "question": sample.question,
+                "expected": sample.answer,
+                "answer": answer,
+                "correct": right,
+            }
+            for sample, answer, right in zip(samples, found.answers, found.correct, strict=True)
         ],
         "backend": backend.describe(),
         "seconds_replay": round(seconds, 2),

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.basics.same_row import GRID, largest_rate, on_grid
+from qvlm_qiskit.blocks import blocks_in, layers_outside
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.model import HybridVLM
 
 Floats = NDArray[np.float64]
 
@@ -76,24 +76,31 @@ class KnownRows(BaseEstimatorV2):
 
 
 @contextmanager
-def asked_once(model: HybridVLM) -> Iterator[None]:
+def asked_once(model: nn.Module) -> Iterator[None]:
     """Until the end of the block, a model asks its estimators for rows on the grid, each once."""
+    grids = {layer: GRID for layer in layers_outside(model).values()}
+    for block in blocks_in(model).values():
+        grids |= {layer: block.angle_grid for layer in block.layers.values()}
     with angles_in_double(model), ExitStack() as stack:
-        for block in model.blocks.values():
-            for layer in block.layers.values():
-                known = KnownRows(layer.active_estimator, block.angle_grid)
-                stack.enter_context(layer.run_on(known))
+        for layer, grid in grids.items():
+            stack.enter_context(layer.run_on(KnownRows(layer.active_estimator, grid)))
         yield
 
 
 @contextmanager
-def angles_in_double(model: HybridVLM) -> Iterator[None]:
-    """Until the end of the block, what becomes angles of circuits is computed in double."""
+def angles_in_double(model: nn.Module) -> Iterator[None]:
+    """Until the end of the block, what becomes angles of circuits is computed in double.
+
+    Blocks say which of their maps that are. Of what stands before a quantum layer that is in no
+    block nobody knows it: there every linear map and convolution is, and is rounded once.
+    """
     with ExitStack() as stack:
         for module in model.modules():
             if isinstance(module, nn.Conv2d):
                 stack.enter_context(_hooked(module, _convolution_in_double))
-        for block in model.blocks.values():
+        for module in _linear_outside(model) if layers_outside(model) else ():
+            stack.enter_context(_hooked(module, _linear_rounded_once))
+        for block in blocks_in(model).values():
             for name in block.angle_maps:
                 stack.enter_context(_hooked(block.get_submodule(name), _linear_in_double))
             for name in block.circuits:
@@ -108,6 +115,16 @@ def _hooked(module: nn.Module, hook: Any) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def _linear_outside(model: nn.Module) -> list[nn.Linear]:
+    """The linear maps of a model that lie in no block."""
+    inside = {module for block in blocks_in(model).values() for module in block.modules()}
+    return [m for m in model.modules() if isinstance(m, nn.Linear) and m not in inside]
+
+
+def _linear_rounded_once(module: nn.Linear, given: tuple[Tensor], out: Tensor) -> Tensor:
+    return _linear_in_double(module, given, out).to(out.dtype)
 
 
 def _linear_in_double(module: nn.Linear, given: tuple[Tensor], _: Tensor) -> Tensor:

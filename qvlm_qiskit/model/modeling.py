@@ -23,11 +23,18 @@ from transformers.models.deepseek_v3.modeling_deepseek_v3 import (
 from transformers.models.vit.modeling_vit import ViTModel, ViTPatchEmbeddings
 from transformers.utils.generic import can_return_tuple
 
-from qvlm_qiskit.blocks import Block, ExpectationReadout, GatedResidual, build_at
+from qvlm_qiskit.blocks import (
+    Block,
+    ExpectationReadout,
+    GatedResidual,
+    blocks_in,
+    build_at,
+    gate_values,
+)
 from qvlm_qiskit.blocks.core import ClassicalCore
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
-from qvlm_qiskit.quantum import QuantumLayer, run_on
+from qvlm_qiskit.quantum import QuantumLayer, quantum_layers, run_on
 from qvlm_qiskit.quantum.gradients.sampled import SampledGradient
 from qvlm_qiskit.quantum.machines import EstimatorSource
 from qvlm_qiskit.quantum.threads import check_threads
@@ -161,7 +168,7 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
     @property
     def blocks(self) -> dict[str, Block]:
         """Every block by its module name."""
-        return {n: m for n, m in self.named_modules() if isinstance(m, Block)}
+        return blocks_in(self)
 
     def block_at(self, place: str) -> Block | None:
         """The block of a place; None where the configuration has none.
@@ -174,15 +181,11 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
     @property
     def quantum_layers(self) -> dict[str, QuantumLayer]:
         """Every quantum layer by its module name."""
-        return {n: m for n, m in self.named_modules() if isinstance(m, QuantumLayer)}
+        return quantum_layers(self)
 
     def gate_values(self) -> dict[str, float]:
         """γ of every block by its name ("qcnn", "paqm", …), the mean where it is per channel."""
-        return {
-            name.removesuffix(".gate").rsplit(".", 1)[-1]: float(module.value.detach().mean())
-            for name, module in self.named_modules()
-            if isinstance(module, GatedResidual)
-        }
+        return gate_values(self)
 
     def run_on(
         self,

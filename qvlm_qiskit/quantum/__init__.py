@@ -24,7 +24,7 @@ from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import SampledGradient
-from qvlm_qiskit.quantum.layer import QuantumLayer, run_on
+from qvlm_qiskit.quantum.layer import QuantumLayer, quantum_layers, run_on
 from qvlm_qiskit.quantum.readings.fidelity import FidelityKernel, KernelMatrix, fidelity_kernel
 from qvlm_qiskit.quantum.readings.final_states import states
 
@@ -44,6 +44,7 @@ __all__ = [
     "cut_layer",
     "fidelity_kernel",
     "make_qnn",
+    "quantum_layers",
     "run_on",
     "states",
     "variational_layer",

@@ -123,6 +123,8 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             check_groups(groups, neural_network.num_weights)
             count = neural_network.num_weights
             initial_weights = initial_of_groups(initial_weights, groups, count).numpy()
+        elif isinstance(initial_weights, Tensor):  # of which TorchConnector makes a warning
+            initial_weights = initial_weights.detach().cpu().numpy()
         super().__init__(neural_network, initial_weights, sparse)
         del self._parameters["_weights"]
         self.groups = groups
@@ -414,6 +416,11 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
     ) -> None:
         state_dict.pop(prefix + "_weights", None)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def quantum_layers(module: nn.Module) -> dict[str, QuantumLayer]:
+    """Every quantum layer of a module by its name in it."""
+    return {n: m for n, m in module.named_modules() if isinstance(m, QuantumLayer)}
 
 
 class run_on(AbstractContextManager[None]):  # noqa: N801  (reads as a verb: with run_on(…):)

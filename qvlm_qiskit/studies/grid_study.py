@@ -181,9 +181,9 @@ class Study(ABC, Generic[Options, Cell]):
         """What the template knows as ``study``."""
         return dict(results)
 
-    def printed(self, results: Mapping[str, Any]) -> Printed | None:
-        """A table for the terminal, if there is one."""
-        return None
+    def printed(self, results: Mapping[str, Any]) -> Printed | Sequence[Printed]:
+        """A table for the terminal, or several; by default none."""
+        return ()
 
     def notes(self) -> list[str]:
         """What the user should know before the work begins."""

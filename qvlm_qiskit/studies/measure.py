@@ -6,20 +6,22 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from torch import nn
+
 from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.basics.progress import Track, silent
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import (
     Evaluation,
     Exam,
-    Material,
     Measurement,
     Metrics,
     evaluate_exam,
     expectation_errors,
 )
 from qvlm_qiskit.evaluation.expectations import Rows
-from qvlm_qiskit.evaluation.loss import token_scores
-from qvlm_qiskit.model import HybridVLM
+from qvlm_qiskit.evaluation.loss import exam_tokens
+from qvlm_qiskit.quantum import quantum_layers
 
 
 def evaluate_on(
@@ -66,19 +68,32 @@ def metrics_on(
     tokens = None
     if metrics.need_tokens:
         with exam.model.run_on(backend):
-            tokens = token_scores(exam.model, exam.processor, exam.samples, batch_size=batch_size)
-    return metrics.measure(Material(found.answers, exam.references, found.correct, tokens))
+            tokens = exam_tokens(exam, batch_size=batch_size)
+    return metrics.measure(found.material(exam, tokens))
 
 
-def errors_on(model: HybridVLM, rows: Mapping[str, Rows], backend: Backend) -> list[dict[str, Any]]:
+def check_circuits(exam: Exam, backend: Backend) -> None:
+    """Refuse a machine for a model that has nothing to run there.
+
+    Raises:
+        InputError: The model has no quantum layer.
+    """
+    if backend.name != "statevector" and not exam.model.quantum_layers:
+        raise InputError(
+            f"the model has no quantum layer, so nothing would run on {backend.name!r}: evaluate "
+            "it without --backend"
+        )
+
+
+def errors_on(model: nn.Module, rows: Mapping[str, Rows], backend: Backend) -> list[dict[str, Any]]:
     """Errors of a backend's expectation values as plain data, one entry per quantum layer."""
     return [error.as_dict() for error in expectation_errors(model, dict(rows), backend)]
 
 
-def circuits_on(model: HybridVLM, backend: Backend) -> list[dict[str, Any]]:
+def circuits_on(model: nn.Module, backend: Backend) -> list[dict[str, Any]]:
     """What every block's circuit becomes on a backend's device."""
     described = []
-    for name, layer in model.quantum_layers.items():
+    for name, layer in quantum_layers(model).items():
         network = layer.neural_network
         compiled = backend.compile(network.circuit, [[o] for o in network.observables])
         described.append(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from qiskit.primitives.base import BaseEstimatorV2
 
 from qvlm_qiskit.errors import BackendError, BudgetError, InputError
-from qvlm_qiskit.model import HybridVLM
+from qvlm_qiskit.models.protocol import AnsweringModel
 from qvlm_qiskit.quantum import SampledGradient
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class TrainingBackend(Protocol):
 
 
 def check_trainable(
-    model: HybridVLM,
+    model: AnsweringModel,
     backend: TrainingBackend,
     gradient: SampledGradient | None = None,
     ledger: Ledger | None = None,

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from textwrap import shorten
 from typing import Any, Literal, get_args
 
+from torch import Tensor
+from torch.utils.data import Dataset
 from transformers import set_seed
 
 from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.basics.progress import Track, silent
-from qvlm_qiskit.data.batch import EncodedSamples, encode_training
+from qvlm_qiskit.data.batch import EncodedSamples
 from qvlm_qiskit.data.reading.samples import ReadSamples
 from qvlm_qiskit.data.registry import DataSet, find_data
 from qvlm_qiskit.data.sample import Samples
 from qvlm_qiskit.errors import CapacityError, InputError, UnknownNameError
-from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
-from qvlm_qiskit.model.processing import SPECIAL_TOKENS
-from qvlm_qiskit.recipes import TrainingOptions
+from qvlm_qiskit.models.hybrid_vlm import VisionLanguageModel
+from qvlm_qiskit.models.hybrid_vlm import build_model as build_model
+from qvlm_qiskit.models.hybrid_vlm import configuration as configuration
+from qvlm_qiskit.models.protocol import AnsweringModel
+from qvlm_qiskit.models.registry import class_file, find_model
+from qvlm_qiskit.recipes import HYBRID, TrainingOptions
 from qvlm_qiskit.runs import Run, model_digests
 from qvlm_qiskit.training.checks import check_words
 from qvlm_qiskit.training.processes import check_filled
@@ -41,6 +45,7 @@ class Subject:
     options: TrainingOptions
     source: Run | None = None
     trains: Trains = "all"
+    _opened: list[Samples] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what does not go together.
@@ -62,20 +67,22 @@ class Subject:
         """With what is trained by default: all of a new model, of a trained one its circuits."""
         return cls(options, source, trains or ("all" if source is None else "circuits"))
 
-    def build(self) -> tuple[HybridVLM, HybridVLMProcessor]:
-        """The model before its first step, and its processor; random numbers begin anew.
+    def build(self, track: Track = silent) -> AnsweringModel:
+        """The model before its first step; random numbers begin anew.
 
         Raises:
-            InputError: It has no angles that could be trained alone.
+            InputError: It has no angles that could be trained alone, or there is nothing that a
+                model of the user's own could learn from.
             RunFolderError: The source is damaged.
         """
         if self.source is None:
-            return build_model(self.options, self.data)
-        model, processor = self.source.model(), self.source.processor()
+            kind = find_model(self.options.model)
+            return kind.build(self.options, self.data, lambda: self.samples(track))
+        model = self.source.answering_model()
         if self.trains == "circuits":
             _only_circuits(model, self.source)
         set_seed(self.options.seed)
-        return model, processor
+        return model
 
     @cached_property
     def data(self) -> DataSet:
@@ -83,42 +90,35 @@ class Subject:
         return find_data(self.options.data)
 
     def samples(self, track: Track = silent) -> Samples:
-        """What is trained on.
+        """What is trained on; opened once.
 
         Raises:
             InputError: There is no sample that can be used.
         """
-        options = self.options
-        return self.data.open("train", options.train_samples, options.seed, track)
-
-    def rows(
-        self, processor: HybridVLMProcessor, samples: Samples, track: Track = silent
-    ) -> EncodedSamples:
-        """The encoded samples.
-
-        Raises:
-            InputError: The model reads fewer tokens than one of them has.
-        """
-        rows = encode_training(processor, samples, track)
-        check_length(rows, samples, self.most_tokens)
-        return rows
+        if not self._opened:
+            options = self.options
+            split = self.data.training_split(options.evaluate_every is not None)
+            self._opened.append(self.data.open(split, options.train_samples, options.seed, track))
+        return self._opened[0]
 
     def training_rows(
-        self, processor: HybridVLMProcessor, samples: Samples, track: Track = silent
-    ) -> EncodedSamples:
+        self, model: AnsweringModel, samples: Samples, track: Track = silent
+    ) -> Dataset[dict[str, Tensor]]:
         """The encoded samples that are trained on.
 
         Raises:
-            InputError: The model reads fewer tokens than one has, or lacks a word of an answer.
+            InputError: The model reads fewer tokens than one has, or lacks a word of an answer, or
+                can't be taught it.
         """
-        rows = self.rows(processor, samples, track)
-        check_words(rows, samples, processor)
-        check_filled(len(rows), self.options)
+        rows = model.encoded(samples, track)
+        if isinstance(model, VisionLanguageModel) and isinstance(rows, EncodedSamples):
+            check_words(rows, samples, model.processor)
+        check_filled(len(samples), self.options)
         return rows
 
     def held_out(
-        self, processor: HybridVLMProcessor, track: Track = silent
-    ) -> EncodedSamples | None:
+        self, model: AnsweringModel, track: Track = silent
+    ) -> Dataset[dict[str, Tensor]] | None:
         """The encoded samples whose loss is measured while it trains; None where none is.
 
         As many as a fifth of the training samples at most.
@@ -131,7 +131,7 @@ class Subject:
             return None
         self.check_held_out()
         size = max(1, options.train_samples // 5)
-        return self.rows(processor, self.data.open("validation", size, options.seed, track), track)
+        return model.encoded(self.data.open("validation", size, options.seed, track), track)
 
     def check_held_out(self) -> None:
         """Refuse to evaluate while it trains on data that is known to hold nothing out.
@@ -145,19 +145,21 @@ class Subject:
                 f"it trains: it has {' and '.join(self.data.splits)}"
             )
 
-    @property
-    def most_tokens(self) -> int:
-        """How many tokens the model reads at once."""
-        text: Any = configuration(self.options).text_config
-        return int(text.max_position_embeddings)
-
     def facts(self) -> dict[str, Any]:
-        """Where the model comes from, for records; nothing for one that starts from nothing."""
+        """Where the model comes from, for records; nothing for a `HybridVLM` from nothing."""
+        digest = self._class_digest()
+        own = {} if digest is None else {"class": digest}
         if self.source is None:
-            return {}
+            return own
         digests = json.dumps(model_digests(self.source), sort_keys=True).encode()
         about = {"run": str(self.source.path.resolve()), "trains": self.trains}
-        return {"from": {**about, "model": hashlib.sha256(digests).hexdigest()[:16]}}
+        return {**own, "from": {**about, "model": hashlib.sha256(digests).hexdigest()[:16]}}
+
+    def _class_digest(self) -> str | None:
+        """Of the file that holds the class of a model of the user's own."""
+        if (source := class_file(self.options.model)) is None:
+            return None
+        return hashlib.sha256(source.read_bytes()).hexdigest()[:16]
 
 
 def options_from(source: Run, **others: Any) -> TrainingOptions:
@@ -170,55 +172,14 @@ def options_from(source: Run, **others: Any) -> TrainingOptions:
     return replace(TrainingOptions(**others), **source.trained_with())
 
 
-def _only_circuits(model: HybridVLM, source: Run) -> None:
+def _only_circuits(model: AnsweringModel, source: Run) -> None:
     """Take everything but the angles of circuits that train out of training."""
     angles = [q.weight for q in model.quantum_layers.values() if q.weight.requires_grad]
     if not angles:
         raise InputError(f"{source.path} has no circuits that train: train all of it")
-    model.requires_grad_(False)
+    model.module.requires_grad_(False)
     for weight in angles:
         weight.requires_grad_(True)
-
-
-def configuration(options: TrainingOptions, tokenizer: Any = None) -> HybridVLMConfig:
-    """The configuration of the model that options ask for.
-
-    Args:
-        options: What to train.
-        tokenizer: Says how many tokens there are, and which are special.
-
-    Raises:
-        InputError: The patches don't fill the image.
-    """
-    config = HybridVLMConfig.recipe(
-        options.recipe,
-        64 if tokenizer is None else len(tokenizer),
-        options.blocks,
-        options.chosen_blocks,
-        image_size=options.image_size,
-    )
-    if tokenizer is not None:
-        text: Any = config.text_config
-        for role in ("pad", "bos", "eos"):
-            setattr(text, f"{role}_token_id", getattr(tokenizer, f"{role}_token_id"))
-        config.image_token_id = tokenizer.convert_tokens_to_ids(SPECIAL_TOKENS["image"])
-    return config
-
-
-def build_model(
-    options: TrainingOptions, data: DataSet | None = None
-) -> tuple[HybridVLM, HybridVLMProcessor]:
-    """An untrained model and its processor, the same for the same seed.
-
-    Args:
-        options: What to train.
-        data: The data set of the options, if it is opened.
-    """
-    texts = (find_data(options.data) if data is None else data).vocabulary()
-    processor = build_processor(configuration(options), texts, options.tokenizer)
-    config = configuration(options, processor.tokenizer)
-    set_seed(options.seed)
-    return HybridVLM(config), processor
 
 
 def check_bought(options: TrainingOptions) -> None:
@@ -240,6 +201,8 @@ def check_memory(options: TrainingOptions) -> None:
     Raises:
         CapacityError: Its pixels alone, kept and stacked, take more than this machine has.
     """
+    if options.model != HYBRID:  # nobody knows what a model of one's own makes of a picture
+        return
     vision: Any = configuration(options).vision_config
     pixels = vision.num_channels * vision.image_size**2
     needed, there = 2 * 4 * pixels * options.train_samples, memory_bytes()
@@ -260,19 +223,3 @@ def data_facts(samples: Samples) -> dict[str, Any]:
 def samples_digest(samples: Samples) -> dict[str, str]:
     """What an interrupted training must find again, for samples that are read."""
     return {"samples": samples.digest} if isinstance(samples, ReadSamples) else {}
-
-
-def check_length(rows: EncodedSamples, samples: Samples, most: int) -> None:
-    """Refuse samples that are longer than what a model reads.
-
-    Raises:
-        InputError: One is.
-    """
-    number, tokens = rows.longest
-    if tokens > most:
-        sample = samples[number]
-        where = f" ({sample.sources[0]})" if sample.sources else ""
-        raise InputError(
-            f"{tokens} tokens of image, question and answer are more than the {most} that the "
-            f"model reads{where}: {shorten(sample.answer, 60)!r}"
-        )

@@ -13,6 +13,7 @@ from typing import Any
 
 from qiskit import QuantumCircuit
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from torch import nn
 
 from qvlm_qiskit.backends import Backend, Preflight
 from qvlm_qiskit.backends.preflight.preflight import preflight_calls
@@ -25,7 +26,6 @@ from qvlm_qiskit.inference.preflight import smaller_recipes
 from qvlm_qiskit.jobs import JobStore
 from qvlm_qiskit.jobs.costs.forecast import Forecast, Forecaster
 from qvlm_qiskit.jobs.recording import Recording, row_context
-from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.training.models import Subject, check_bought
@@ -111,23 +111,23 @@ def plan_training(
     """
     check_bought(subject.options)
     context = row_context(backend.device_description(), recording or Recording())
-    model, processor = subject.build()
-    notes = _Notes(model, Forecaster(store, backend, context))
+    model = subject.build()
+    notes = _Notes(model.module, Forecaster(store, backend, context))
     with (
         tempfile.TemporaryDirectory() as folder,
         track("rehearsal", subject.options.steps) as report,
-        asking(model, notes.asked.ahead, gradient),
+        asking(model.module, notes.asked.ahead, gradient),
     ):
-        rows = subject.rows(processor, subject.samples())
+        rows = model.encoded(subject.samples())
         log = Log(report, gradient)
-        trainer = make_trainer(model, rows, subject.options, Path(folder), log, saves=False)
+        trainer = make_trainer(model.module, rows, subject.options, Path(folder), log, saves=False)
         trainer.before_step, trainer.exact = notes.step, notes.exact
         trainer.train()
     circuits = preflight_calls(backend, model, notes.first, [])
     if refused := [block.refused for block in circuits.blocks if block.refused]:
         raise BackendError(f"{backend.name} can't run it: {refused[0]}")
     return TrainingPlan(
-        circuits, tuple(smaller_recipes(model, backend)), tuple(notes.steps), notes.sources
+        circuits, tuple(smaller_recipes(model.module, backend)), tuple(notes.steps), notes.sources
     )
 
 
@@ -139,7 +139,7 @@ class _Notes:
         forecaster: Counts.
     """
 
-    def __init__(self, model: HybridVLM, forecaster: Forecaster) -> None:
+    def __init__(self, model: nn.Module, forecaster: Forecaster) -> None:
         self.forecaster = forecaster
         self.exact = exact_estimator()
         self.asked = StepsAhead(model, AskedAhead(self.exact))

@@ -21,7 +21,7 @@ from qvlm_qiskit.basics.files import new_folder, only_one, write_json
 from qvlm_qiskit.basics.processes import is_first
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import BudgetError, InputError
-from qvlm_qiskit.model import HybridVLM
+from qvlm_qiskit.models.protocol import AnsweringModel
 from qvlm_qiskit.quantum import SampledGradient
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.recipes import TrainingOptions
@@ -115,10 +115,10 @@ def train(
     subject.check_held_out()
     if not subject.data.tracked:
         check_memory(options)
-    model, processor = subject.build()
+    model = subject.build(track)
     if backend is not None:
         check_trainable(model, backend, gradient, ledger)
-    check_disk(model, options, partial / CHECKPOINTS)
+    check_disk(model.module, options, partial / CHECKPOINTS)
     if ledger is not None:
         check_bought(options)
         if backend is None:
@@ -136,8 +136,8 @@ def train(
                 return Run.open(out)
             tidy(partial)
         samples = subject.samples(track)
-        rows = subject.training_rows(processor, samples, track)
-        held_out = subject.held_out(processor, track)
+        rows = subject.training_rows(model, samples, track)
+        held_out = subject.held_out(model, track)
         asked.update(samples_digest(samples))
         if resume:
             check_resumed(partial, asked)
@@ -158,7 +158,9 @@ def train(
             with track("training", options.steps) as report:
                 log = Log(report, gradient)
                 checkpoints = folder / CHECKPOINTS
-                trainer = make_trainer(model, rows, options, checkpoints, log, held_out=held_out)
+                trainer = make_trainer(
+                    model.module, rows, options, checkpoints, log, held_out=held_out
+                )
                 trainer.before_step = before_step
                 begin = last_checkpoint(checkpoints) if resume else None
                 _run(trainer, tell("" if begin is None else str(begin)))
@@ -173,8 +175,9 @@ def train(
                 **bought,
                 "seconds": round(time.perf_counter() - started, 2),
             }
+            model.module.cpu().eval()
             with told_by_the_disk("the run folder"):
-                write_run(folder, model.cpu().eval(), processor, info, history)
+                write_run(folder, model, info, history)
             finish(folder)
     wait()
     return Run.open(out)
@@ -187,25 +190,25 @@ def _along(
     gradient: SampledGradient | None,
 ) -> Run:
     """What all processes but the first do: train along, and write nothing."""
-    model, processor = subject.build()
+    model = subject.build()
     if backend is not None:
         check_trainable(model, backend, gradient)
-    rows = subject.training_rows(processor, subject.samples())
-    held_out = subject.held_out(processor)
+    rows = subject.training_rows(model, subject.samples())
+    held_out = subject.held_out(model)
     begin = tell()
     if begin is not None:
         checkpoints = partial_folder(out) / CHECKPOINTS
         with _on_machine(model, backend, gradient, None), silent("training", 1) as report:
             log = Log(report, gradient)
-            _run(
-                make_trainer(model, rows, subject.options, checkpoints, log, held_out=held_out),
-                begin,
+            trainer = make_trainer(
+                model.module, rows, subject.options, checkpoints, log, held_out=held_out
             )
+            _run(trainer, begin)
     wait()
     return Run.open(out)
 
 
-def _facts(subject: Subject, samples: Samples, model: HybridVLM) -> dict[str, Any]:
+def _facts(subject: Subject, samples: Samples, model: AnsweringModel) -> dict[str, Any]:
     """What ``run.json`` says of a model and of what it was trained on."""
     data = {"name": subject.options.data, "train_samples": len(samples), **data_facts(samples)}
     return {
@@ -213,9 +216,10 @@ def _facts(subject: Subject, samples: Samples, model: HybridVLM) -> dict[str, An
         "python": platform.python_version(),
         "options": dataclasses.asdict(subject.options),
         **subject.facts(),
+        **model.described(),
         "data": data,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "parameters": sum(p.numel() for p in model.module.parameters()),
+        "trained_parameters": sum(p.numel() for p in model.module.parameters() if p.requires_grad),
         "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
     }
 
@@ -239,7 +243,7 @@ def _run(trainer: StepTrainer, checkpoint: str) -> None:
 
 @contextmanager
 def _on_machine(
-    model: HybridVLM,
+    model: AnsweringModel,
     backend: TrainingBackend | None,
     gradient: SampledGradient | None,
     purchase: Purchase | None,
@@ -249,8 +253,8 @@ def _on_machine(
         if purchase is not None:
             recorded = stack.enter_context(purchase.recorded())
             ahead = AskedAhead(recorded.estimator())
-            stack.enter_context(asking(model, ahead, cast(SampledGradient, gradient)))
-            yield recorded, StepsAhead(model, ahead, purchase.check_step)
+            stack.enter_context(asking(model.module, ahead, cast(SampledGradient, gradient)))
+            yield recorded, StepsAhead(model.module, ahead, purchase.check_step)
         else:
             if backend is not None:
                 stack.enter_context(model.run_on(backend, gradient))

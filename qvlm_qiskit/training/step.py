@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
-from torch import Tensor
+from torch import Tensor, nn
 
+from qvlm_qiskit.blocks import blocks_in
 from qvlm_qiskit.inference.same_rows import angles_in_double
-from qvlm_qiskit.model import HybridVLM
-from qvlm_qiskit.quantum import SampledGradient
+from qvlm_qiskit.quantum import SampledGradient, quantum_layers, run_on
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead, Collected
 
 Batch = Mapping[str, Tensor]
@@ -34,7 +34,7 @@ class StepsAhead:
         before: Called before a round is asked for; what it raises ends the training there.
     """
 
-    def __init__(self, model: HybridVLM, ahead: AskedAhead, before: Asked | None = None) -> None:
+    def __init__(self, model: nn.Module, ahead: AskedAhead, before: Asked | None = None) -> None:
         self.model, self.ahead, self.before = model, ahead, before
 
     def __call__(self, step: int, batch: Batch) -> None:
@@ -65,10 +65,10 @@ class StepsAhead:
 
 
 @contextmanager
-def asking(model: HybridVLM, ahead: AskedAhead, gradient: SampledGradient) -> Iterator[None]:
+def asking(model: nn.Module, ahead: AskedAhead, gradient: SampledGradient) -> Iterator[None]:
     """Until the end of the block, a model's layers ask ahead, for equal rows once."""
-    with angles_in_double(model), model.run_on(ahead, gradient), ExitStack() as stack:
-        for block in model.blocks.values():
+    with angles_in_double(model), run_on(model, ahead, gradient), ExitStack() as stack:
+        for block in blocks_in(model).values():
             own = ahead.with_grid(block.angle_grid)
             for layer in block.layers.values():
                 stack.enter_context(layer.run_on(own, gradient))
@@ -76,12 +76,12 @@ def asking(model: HybridVLM, ahead: AskedAhead, gradient: SampledGradient) -> It
 
 
 @contextmanager
-def _unmoved(model: HybridVLM) -> Iterator[None]:
+def _unmoved(model: nn.Module) -> Iterator[None]:
     """Whatever a forward pass draws or counts, the next one draws and counts again."""
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(range(torch.cuda.device_count())))
-        for layer in model.quantum_layers.values():
+        for layer in quantum_layers(model).values():
             stack.enter_context(layer.same_directions())
         yield
     with torch.no_grad():

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from contextlib import nullcontext
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
-from torch import Tensor
-from torch.utils.data import RandomSampler
+from torch import Tensor, nn
+from torch.utils.data import Dataset, RandomSampler
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
 from transformers.integrations.integration_utils import (
@@ -22,10 +22,10 @@ from transformers.integrations.integration_utils import (
 
 from qvlm_qiskit.basics.processes import count
 from qvlm_qiskit.basics.progress import Reporter
-from qvlm_qiskit.data.batch import EncodedSamples, collate
+from qvlm_qiskit.blocks import gate_values
+from qvlm_qiskit.data.batch import collate
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.model import HybridVLM
-from qvlm_qiskit.quantum import SampledGradient
+from qvlm_qiskit.quantum import SampledGradient, quantum_layers, run_on
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.training.expert_load import ExpertLoad
@@ -54,7 +54,7 @@ class StepTrainer(HeldOut, WholeCheckpoints):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """What reporters and the history get: with gates, experts and the circuits' gradient."""
         if "loss" in logs:
-            gates = {f"gate_{name}": value for name, value in self.model.gate_values().items()}
+            gates = {f"gate_{name}": value for name, value in gate_values(self.model).items()}
             load = {} if self.load is None else self.load.shares()
             logs = {**logs, **gates, **self.circuits, **load}
         super().log(logs, start_time)
@@ -75,18 +75,18 @@ class StepTrainer(HeldOut, WholeCheckpoints):
         """The loss of a batch, once `before_step` has returned."""
         if self.before_step is not None:
             self.before_step(self.state.global_step + 1, inputs)
-        with nullcontext() if self.exact is None else self.model.run_on(self.exact):
+        with nullcontext() if self.exact is None else run_on(self.model, self.exact):
             return super().compute_loss(model, inputs, *args, **kwargs)
 
 
 def make_trainer(
-    model: HybridVLM,
-    rows: EncodedSamples,
+    model: nn.Module,
+    rows: Dataset[dict[str, Tensor]],
     options: TrainingOptions,
     checkpoints: Path,
     log: Log,
     *,
-    held_out: EncodedSamples | None = None,
+    held_out: Dataset[dict[str, Tensor]] | None = None,
     saves: bool = True,
 ) -> StepTrainer:
     """A ``Trainer`` of a model on encoded samples, silent but for its log.
@@ -120,7 +120,7 @@ def make_trainer(
         report_to=reporters(options),
         disable_tqdm=True,
         remove_unused_columns=False,
-        dataloader_drop_last=len(rows) >= options.batch_size,
+        dataloader_drop_last=len(cast(Sized, rows)) >= options.batch_size,
         dataloader_pin_memory=torch.cuda.is_available(),
         use_cpu=not torch.cuda.is_available(),
         log_level="error",
@@ -166,7 +166,7 @@ def reporters(options: TrainingOptions) -> list[str]:
 
 
 def _evaluated(
-    options: TrainingOptions, held_out: EncodedSamples | None, saves: bool
+    options: TrainingOptions, held_out: Dataset[dict[str, Tensor]] | None, saves: bool
 ) -> dict[str, Any]:
     """Arguments of a training whose loss on held-out samples decides what is kept."""
     if held_out is None:
@@ -202,7 +202,7 @@ class Log(TrainerCallback):  # type: ignore[misc]
 
     def on_step_begin(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
         """Directions and counts are those of the step, so that a resumed training has the same."""
-        for number, layer in enumerate(model.quantum_layers.values()):
+        for number, layer in enumerate(quantum_layers(model).values()):
             layer.reseed(args.seed, state.global_step, number)
             if layer.skipped is not None:
                 layer.skipped.restart()
@@ -213,7 +213,7 @@ class Log(TrainerCallback):  # type: ignore[misc]
         """Note the circuits' gradient before it is gone."""
         if (state.global_step + 1) % state.logging_steps:
             return
-        layers = model.quantum_layers.values()
+        layers = quantum_layers(model).values()
         parts = [g.flatten() for q in layers if (g := q.weight.grad) is not None]
         if parts:
             gradient = torch.cat(parts).double()
@@ -243,7 +243,8 @@ class Log(TrainerCallback):  # type: ignore[misc]
             )
         self.note = f"loss {logs['loss']:.3f}"
         if self.gradient is not None and self.gradient.prune:
-            skipped = sum((q.skipped for q in model.quantum_layers.values()), Skipped()).fraction
+            found = [q.skipped for q in quantum_layers(model).values()]
+            skipped = sum((one for one in found if one is not None), Skipped()).fraction
             # log_history is saved with checkpoints, so that it survives a resume
             state.log_history[-1]["skipped"] = skipped
             self.note += f", {100 * skipped:.0f} % of slopes skipped"

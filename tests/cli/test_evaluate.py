@@ -1,6 +1,8 @@
 import json
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from qvlm_qiskit.data import DigitCanvases
 from qvlm_qiskit.evaluation import Material, Metrics, evaluate
@@ -40,17 +42,22 @@ def test_evaluate_prints_accuracies_with_intervals(qvlm, tiny_run):
     ]
     assert found.out.splitlines()[0].strip() == "run on statevector (exact)"
     share, perplexity = token_values(tiny_run, samples)
-    assert cells(tokens) == [
+    assert cells(tokens)[:2] == [
         [
             "next-token accuracy",
+            "all",
             f"{share.value:.1%}",
             f"{share.low:.1%} – {share.high:.1%}",
         ],
         [
             "perplexity",
+            "all",
             f"{perplexity.value:.3f}",
             f"{perplexity.low:.3f} – {perplexity.high:.3f}",
         ],
+    ]
+    assert [row[1] for row in cells(tokens)[2:]] == [
+        kind for kind in expected.by_kind for _ in "12"
     ]
 
 
@@ -70,9 +77,13 @@ def test_evaluate_as_json(qvlm, tiny_run):
     samples = list(DigitCanvases("test", 10, tiny_run.seed))
     expected = evaluate(tiny_run.model(), tiny_run.processor(), samples).as_dict()
     assert {key: record[key] for key in expected} == expected
-    added = {"backend", "seconds", "questions", "metrics", "tokenizer"}
+    added = {"backend", "seconds", "questions", "metrics", "metrics_by_kind", "tokenizer"}
     assert set(record) == {*expected, *added}
     exact, share, _ = record["metrics"]
+    for kind, part in record["by_kind"].items():
+        first, *others = record["metrics_by_kind"][kind]
+        assert (first["value"], first["samples"]) == (part["accuracy"], part["total"])
+        assert [one["metric"] for one in others] == ["next-token-accuracy", "perplexity"]
     assert (exact["value"], exact["low"], exact["high"]) == (
         record["accuracy"], record["low"], record["high"],
     )  # fmt: skip
@@ -98,8 +109,8 @@ def test_evaluate_judges_generated_answers_by_the_metrics_that_are_named(qvlm, t
     given = Material(answers, [(s.answer,) for s in samples])
     expected = Metrics(["bleu", "rouge-l", "cider"], "port").measure(given)
     numbers = [(one.label, one.value, one.unit) for one in expected.values]
-    assert [row[:2] for row in cells(found.out)] == [
-        [label, f"{value:.1%}" if unit == "share" else f"{value:.3f}"]
+    assert [row[:3] for row in cells(found.out)[: len(numbers)]] == [
+        [label, "all", f"{value:.1%}" if unit == "share" else f"{value:.3f}"]
         for label, value, unit in numbers
     ]
     assert "exact" not in cells(found.out)[0]
@@ -136,11 +147,27 @@ def test_metrics_that_can_not_be_are_refused_in_one_line(refused, monkeypatch, w
     assert says in refused("evaluate", "run", *words.split())
 
 
-def test_evaluate_says_that_answers_are_longer_than_what_is_generated(qvlm, monkeypatch):
+def test_evaluate_says_that_answers_are_longer_than_what_is_generated(qvlm):
     words = ("evaluate", "run", "--limit", "10", "--metric", "exact-match")
     assert "longer than" not in qvlm(*words).err
-    monkeypatch.setattr("qvlm_qiskit.evaluation.generate.MAX_NEW_TOKENS", 9)
-    assert "said of 2 of 10 samples is longer than the 9 tokens" in qvlm(*words).err
+    shorter = qvlm(*words, "--max-new-tokens", "9", "--json")
+    assert "said of 2 of 10 samples is longer than the 9 tokens" in shorter.err
+    answers = [entry["answer"] for entry in json.loads(shorter.out)["questions"]]
+    assert max(len(answer.split()) for answer in answers) <= 9
+
+
+def test_what_the_model_can_not_read_is_refused_in_one_line(refused, place):
+    Image.new("RGB", (8, 8)).save("one.png")
+    words = " ".join(["digit"] * 90)
+    Path("long.csv").write_text(f"image,question,answer,split\none.png,{words},3,test\n")
+    said = refused("evaluate", "run", "--data", "table:long.csv")
+    assert "tokens of image and question are more than the" in said
+    assert said.endswith(
+        "that the model reads: 'digit digit digit digit digit digit digit digit digit …'"
+    )
+    said = refused("evaluate", "run", "--limit", "2", "--max-new-tokens", "999")
+    assert "answers of 999 tokens do not fit: the model reads" in said
+    assert "at least 1 token, got 0" in refused("evaluate", "run", "--max-new-tokens", "0")
 
 
 def test_the_help_names_every_metric(qvlm):
@@ -206,3 +233,16 @@ def test_exact_machines_agree(qvlm):
         for name in ("statevector", "aer")
     ]
     assert records[0]["by_kind"] == records[1]["by_kind"]
+
+
+def test_evaluate_writes_a_page_and_replaces_none(qvlm, refused, place):
+    found = qvlm("evaluate", "run", "--limit", "4", "--report", "page.html")
+    assert found.status == 0, found.err
+    assert found.err.splitlines()[-1] == "qvlm: report: page.html"
+    assert "Pictures and answers" in Path("page.html").read_text(encoding="utf-8")
+    for path, says in (
+        ("page.html", "exists already"),
+        ("page.pdf", "ends in .html"),
+        ("nowhere/page.html", "there is no folder"),
+    ):
+        assert says in refused("evaluate", "run", "--report", path)

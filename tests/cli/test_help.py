@@ -5,6 +5,8 @@ import re
 import pytest
 
 from qvlm_qiskit import __version__
+from qvlm_qiskit.cli import common
+from qvlm_qiskit.recipes import MAX_NEW_TOKENS
 
 OPTIONS = {
     "": {"--version"},
@@ -19,25 +21,26 @@ OPTIONS = {
         "--gradient", "--prune", "--directions", "--from", "--train", "--store", "--blobs",
         "--store-group", "--budget-seconds", "--budget-executions", "--dry-run",
         "--columns", "--strict", "--tokenizer", "--image-size", "--schedule", "--clip",
-        "--accumulate", "--evaluate-every", "--patience", "--report-to", "--json",
+        "--accumulate", "--evaluate-every", "--patience", "--report-to", "--json", "--model",
+        "--model-option",
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
         "--method", "--max-age-days", "--optimization-level", "--layout-trials", "--device",
         "--batch", "--metric", "--caption-tokenizer", "--seed", "--threads", "--json", "--data",
-        "--columns", "--strict",
+        "--columns", "--strict", "--max-new-tokens", "--report",
     },
     "preflight": {
         "--backend", "--limit", "--batch", "--shots", "--precision", "--mitigation",
         "--noise-scale", "--method", "--max-age-days", "--optimization-level", "--layout-trials",
-        "--device", "--seed", "--json", "--data", "--columns", "--strict",
+        "--device", "--seed", "--json", "--data", "--columns", "--strict", "--max-new-tokens",
     },
     "submit": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
         "--optimization-level", "--layout-trials", "--device", "--seed", "--budget-seconds",
         "--budget-executions", "--mode", "--prefetch", "--calibration", "--fresh", "--store",
         "--blobs", "--store-group", "--dry-run", "--detach", "--json", "--data", "--columns",
-        "--strict",
+        "--strict", "--metric", "--caption-tokenizer", "--max-new-tokens",
     },
     "push": {"--evaluation", "--private", "--dry-run"},
     "jobs": set(),
@@ -57,8 +60,13 @@ OPTIONS = {
     "jobs usage": {"--ask", "--store", "--blobs", "--store-group", "--json"},
     "jobs verify": {"--rebuild", "--restore", "--store", "--blobs", "--store-group"},
     "jobs export": {"--out", "--overwrite", "--store", "--blobs", "--store-group"},
-    "ask": {"--question", "--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
-    "caption": {"--run", "--backend", "--shots", "--mitigation", "--seed", "--json"},
+    "ask": {
+        "--question", "--run", "--backend", "--shots", "--mitigation", "--seed", "--json",
+        "--max-new-tokens",
+    },
+    "caption": {
+        "--run", "--backend", "--shots", "--mitigation", "--seed", "--json", "--max-new-tokens",
+    },
     "backends": {"--json"},
     "backends list": {"--kind", "--qubits", "--json"},
     "backends show": {"--device", "--json"},
@@ -67,6 +75,12 @@ OPTIONS = {
     "noise save": {"--max-age-days", "--overwrite"},
     "noise diff": {"--all", "--json"},
     "study": set(),
+    "study compare": {
+        "--out", "--data", "--columns", "--strict", "--image-size", "--recipe", "--steps",
+        "--batch-size", "--train-samples", "--learning-rate", "--variants", "--seeds", "--metric",
+        "--caption-tokenizer", "--limit", "--max-new-tokens", "--backend", "--shots",
+        "--mitigation", "--processes", "--format", "--json",
+    },
     "study noise": {
         "--out", "--backend", "--strengths", "--mitigations", "--seeds", "--twins", "--train-at",
         "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
@@ -86,7 +100,7 @@ COMMANDS["jobs"] = [
     "export",
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
-COMMANDS["study"] = ["noise"]
+COMMANDS["study"] = ["compare", "noise"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))
@@ -130,3 +144,7 @@ def test_the_version_alone(qvlm):
 
 def test_the_version_exits_before_any_command(qvlm):
     assert qvlm("--version", "backends").out == f"qvlm {__version__}\n"
+
+
+def test_answers_are_as_long_as_they_are_in_python():
+    assert common.MAX_NEW_TOKENS == MAX_NEW_TOKENS

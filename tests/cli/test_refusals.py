@@ -24,7 +24,7 @@ SMALL = ("--test-samples", "4", "--noisy-samples", "2", "--runtime-samples", "2"
         ("evaluate", ["run"]),
         ("evaluate run --nonsense", ["--nonsense", "--backend", "--limit", "--shots"]),
         ("evaluate run --shots 1.5", ["--shots", "integer"]),
-        ("ask image.png", ["--question"]),
+        ("ask image.png --run run", ["--question"]),
         ("ask --question x", ["image"]),
         ("caption", ["image"]),
         ("caption image.png --question x", ["--question", "--run"]),

@@ -2,6 +2,7 @@ import json
 
 from qvlm_qiskit.jobs.ledger.runs import list_runs
 from tests.cli.small_runs import MACHINE, STORE
+from tests.cli.tables import cells, widest
 
 
 def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(qvlm, ledger):
@@ -21,3 +22,14 @@ def test_a_budget_is_one_line_and_nothing_is_sent(qvlm, ledger):
     assert line.startswith("qvlm: the run needs about ")
     assert line.endswith("nothing was sent")
     assert (ledger().count_jobs(), list_runs(ledger())) == (0, [])
+
+
+def test_metrics_are_printed_with_their_intervals(qvlm):
+    words = ("--metric", "exact-match,rouge-l", "--caption-tokenizer", "port")
+    found = qvlm("submit", "run", *MACHINE, *STORE, *words, "--max-new-tokens", "2")
+    assert found.status == 0, found.err
+    assert widest("\n".join(line for line in found.out.splitlines() if "│" in line)) <= 80
+    assert "the same 2 questions" in found.out
+    rows = [row for row in cells(found.out) if row[0] == "ROUGE-L"]
+    assert rows[0][-1].count("–") == 1
+    assert "this package's port" in found.out

@@ -12,6 +12,7 @@ from qvlm_qiskit.cli import main
 from qvlm_qiskit.cli.common import print_json, say
 from qvlm_qiskit.cli.main import COMMANDS
 from qvlm_qiskit.cli.terminal import PLAIN, prepare_terminal
+from tests.parameters import first_by_default
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_terminal_of_ascii_letters_is_written_to_in_them(command):
         assert out or one_line(error)
 
 
-@pytest.mark.parametrize("columns", ["0", "-3", "wide", ""])
+@pytest.mark.parametrize("columns", first_by_default("wide", "0", "-3", ""))
 def test_a_width_that_is_none_is_not_believed(command, columns):
     status, out, error = command("backends", COLUMNS=columns, LINES=columns)
     assert (status, error) == (0, "")

@@ -1,3 +1,4 @@
+import hashlib
 from collections import Counter
 
 import numpy as np
@@ -6,7 +7,8 @@ from sklearn.datasets import load_digits
 
 from qvlm_qiskit.data import DIGIT_QUESTIONS, DigitCanvases
 from qvlm_qiskit.data.digits import source_indices, vocabulary_texts
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.data.registry import TRAIN_APART, open_data
+from qvlm_qiskit.errors import InputError, UnknownNameError
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +139,36 @@ def test_an_empty_data_set_is_refused(size):
 
 
 def test_an_unknown_split_is_refused():
-    with pytest.raises(InputError, match="validation"):
-        DigitCanvases("validation", 5)
+    with pytest.raises(UnknownNameError, match="did you mean 'validation'"):
+        DigitCanvases("validaton", 5)
+
+
+def test_no_digit_image_for_validation_is_trained_on_or_tested(digits):
+    apart = open_data("digits", TRAIN_APART, 300, seed=2)
+    held_out = open_data("digits", "validation", 300, seed=2)
+    tested = set(source_indices("test"))
+    shown = {i for s in held_out for i in s.sources}
+    assert len(shown) > 100
+    assert shown.isdisjoint(tested)
+    assert shown.isdisjoint(i for s in apart for i in s.sources)
+    pixels = {digits.images[i].tobytes() for i in source_indices("validation")}
+    for split in (TRAIN_APART, "test"):
+        assert pixels.isdisjoint(digits.images[i].tobytes() for i in source_indices(split))
+    kept = {*source_indices(TRAIN_APART), *source_indices("validation")}
+    assert kept == set(source_indices("train"))
+
+
+def test_canvases_of_earlier_releases_are_drawn_as_before():
+    digests = {
+        "train": "5c0494b3f43c8cdc",
+        "test": "539fbe303635140e",
+    }
+    for split, expected in digests.items():
+        samples = DigitCanvases(split, 200, seed=11)
+        text = repr(
+            [(tuple(map(int, s.sources)), s.kind, s.answer, s.image.tobytes()) for s in samples]
+        )
+        assert hashlib.sha256(text.encode()).hexdigest()[:16] == expected
 
 
 def test_the_vocabulary_texts_hold_every_word():

@@ -1,6 +1,5 @@
 import json
 from contextlib import ExitStack
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +7,7 @@ import torch
 from qiskit import QuantumCircuit
 from qiskit.primitives import StatevectorEstimator
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from torch import nn
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.data import encode_prompts
@@ -26,7 +26,7 @@ def batch(processor, samples):
 
 @pytest.fixture
 def rows(model, batch):
-    return capture_rows(model, batch, LIMIT)
+    return capture_rows(model, batch.inputs(), LIMIT)
 
 
 def hooks(model):
@@ -63,7 +63,7 @@ def sent_rows(model, batch):
 
 
 def test_the_rows_are_those_that_the_model_sends_each_once(model, batch):
-    captured = capture_rows(model, batch, 10**6)
+    captured = capture_rows(model, batch.inputs(), 10**6)
     sent = sent_rows(model, batch)
     assert captured.keys() == sent.keys() == model.quantum_layers.keys()
     for name, rows in captured.items():
@@ -76,14 +76,14 @@ def test_the_rows_are_those_that_the_model_sends_each_once(model, batch):
 
 @pytest.mark.parametrize("limit", [1, 2, LIMIT])
 def test_the_rows_are_limited_to_the_first_ones(model, batch, limit):
-    everything = capture_rows(model, batch, 10**6)
-    for name, rows in capture_rows(model, batch, limit).items():
+    everything = capture_rows(model, batch.inputs(), 10**6)
+    for name, rows in capture_rows(model, batch.inputs(), limit).items():
         np.testing.assert_array_equal(rows, everything[name][:limit])
 
 
 def test_capturing_leaves_no_hooks(model, batch):
     before = hooks(model)
-    capture_rows(model, batch, 3)
+    capture_rows(model, batch.inputs(), 3)
     assert hooks(model) == before
 
 
@@ -92,13 +92,13 @@ def test_capturing_leaves_no_hooks_after_an_error(model, batch):
     # one image less than the text has image tokens for
     broken = type(batch)(batch.input_ids, batch.attention_mask, batch.pixel_values[1:])
     with pytest.raises(ValueError, match="image tokens"):
-        capture_rows(model, broken, 3)
+        capture_rows(model, broken.inputs(), 3)
     assert hooks(model) == before
 
 
 def test_capturing_changes_nothing_in_the_model(model, batch):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    capture_rows(model, batch, 3)
+    capture_rows(model, batch.inputs(), 3)
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
 
 
@@ -164,7 +164,7 @@ def test_errors_are_json_able(model, rows):
 def test_a_model_without_circuits_has_none_to_compare(samples):
     plain, processor = build_model(TrainingOptions(recipe="tiny", blocks="none"))
     batch = encode_prompts(processor, [samples[0].image], [samples[0].question])
-    assert capture_rows(plain, batch, 5) == {}
+    assert capture_rows(plain, batch.inputs(), 5) == {}
     assert expectation_errors(plain, {}, open_backend("aer")) == []
 
 
@@ -172,6 +172,6 @@ def test_a_layer_whose_wires_are_cut_is_refused(batch):
     circuit = QuantumCircuit(3)
     circuit.cx(0, 1)
     circuit.cx(1, 2)
-    model = SimpleNamespace(quantum_layers={"cut": cut_layer(make_qnn(circuit, [], []), [(1, 1)])})
+    model = nn.ModuleDict({"cut": cut_layer(make_qnn(circuit, [], []), [(1, 1)])})
     with pytest.raises(InputError, match="cut runs as fragments"):
-        capture_rows(model, batch, 1)
+        capture_rows(model, batch.inputs(), 1)

@@ -21,6 +21,8 @@ from qvlm_qiskit.evaluation import Exam, evaluate
 from qvlm_qiskit.inference.preflight import jobs_in_a_row, preflight_evaluation, smaller_recipes
 from qvlm_qiskit.jobs import JobStore, recorded_backend
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig
+from qvlm_qiskit.models import VisionLanguageModel
+from tests.parameters import first_by_default
 
 
 class CountingDevice(BaseEstimatorV2):
@@ -51,9 +53,7 @@ class CountingDevice(BaseEstimatorV2):
         return FinishedJob(PrimitiveResult(answers))
 
 
-@pytest.mark.parametrize(
-    "mitigation", ["none", "readout", pytest.param("zne", marks=pytest.mark.slow), "readout+zne"]
-)
+@pytest.mark.parametrize("mitigation", first_by_default("readout+zne", "none", "readout", "zne"))
 @pytest.mark.parametrize("batch_size", [3, pytest.param(100, marks=pytest.mark.slow)])
 def test_an_evaluation_submits_what_the_preflight_says(
     mitigation, batch_size, model, processor, samples
@@ -61,7 +61,10 @@ def test_an_evaluation_submits_what_the_preflight_says(
     asked = [*samples[:4], samples[0]]  # one question twice: equal rows are sent once
     backend = open_backend("noisy:fake_manila", shots=70, mitigation=mitigation, seed=0)
     report, _ = preflight_evaluation(
-        Exam(model, processor, asked), backend, batch_size=batch_size, mitigations=[mitigation]
+        Exam(VisionLanguageModel(model, processor), asked),
+        backend,
+        batch_size=batch_size,
+        mitigations=[mitigation],
     )
     counter = CountingDevice()
     with model.run_on(backend.recorded(lambda device, about: counter)):
@@ -82,7 +85,9 @@ def test_equal_rows_count_once(model, processor, samples):
     backend = open_backend("noisy:fake_manila", shots=10)
     first, doubled = samples[:2], [*samples[:2], *samples[:2]]
     once, twice = (
-        preflight_evaluation(Exam(model, processor, asked), backend, mitigations=["none"])[0]
+        preflight_evaluation(
+            Exam(VisionLanguageModel(model, processor), asked), backend, mitigations=["none"]
+        )[0]
         for asked in (first, doubled)
     )
     assert twice.levels[0].executions == once.levels[0].executions == 10 * once.rows
@@ -96,7 +101,7 @@ def test_a_ledger_with_every_answer_changes_no_costs(model, processor, samples, 
     again = recorded_backend(backend, JobStore(tmp_path))
     plain = open_backend("noisy:fake_manila", shots=40, mitigation="readout", seed=0)
     found, expected = (
-        preflight_evaluation(Exam(model, processor, samples[:3]), machine)[0]
+        preflight_evaluation(Exam(VisionLanguageModel(model, processor), samples[:3]), machine)[0]
         for machine in (again, plain)
     )
     assert found == expected
@@ -147,7 +152,7 @@ def test_a_generation_waits_for_so_many_jobs(tokens, model, processor, samples):
 
 def test_the_model_is_left_where_it_was(model, processor, samples):
     before = [layer.active_estimator for layer in model.quantum_layers.values()]
-    exam = Exam(model, processor, samples[:1])
+    exam = Exam(VisionLanguageModel(model, processor), samples[:1])
     preflight_evaluation(exam, open_backend("noisy:fake_manila"))
     assert [layer.active_estimator for layer in model.quantum_layers.values()] == before
 

@@ -7,14 +7,16 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.primitives import StatevectorEstimator
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from torch import nn
 
-from qvlm_qiskit.basics.same_row import on_grid
+from qvlm_qiskit.basics.same_row import GRID, on_grid
 from qvlm_qiskit.data import encode_prompts
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import evaluate
 from qvlm_qiskit.inference.prefetch import prefetch, tokens_needed
-from qvlm_qiskit.inference.same_rows import KnownRows, asked_once
-from qvlm_qiskit.quantum import TorchEstimator
+from qvlm_qiskit.inference.same_rows import KnownRows, angles_in_double, asked_once
+from qvlm_qiskit.models import VisionLanguageModel
+from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator, make_qnn
 
 
 class Listening(TorchEstimator):
@@ -132,7 +134,7 @@ def test_pubs_of_another_shape_are_refused(model):
 
 def test_after_prefetch_a_generation_asks_for_nothing(model, processor, samples, listeners):
     with asked_once(model):
-        prefetch(model, processor, samples[:10])
+        prefetch(VisionLanguageModel(model, processor), samples[:10])
         bought = {name: len(listener.calls) for name, listener in listeners.items()}
         evaluate(model, processor, samples[:10], batch_size=10)
     assert bought == {"paqm": 1, "qcnn": 1}
@@ -145,7 +147,7 @@ def test_after_prefetch_even_random_words_ask_for_nothing(model, processor, samp
     batch = encode_prompts(processor, list(images), list(asked))
     torch.manual_seed(5)
     with asked_once(model), torch.inference_mode():
-        prefetch(model, processor, samples[:6])
+        prefetch(VisionLanguageModel(model, processor), samples[:6])
         model.generate(
             **batch.inputs(), max_new_tokens=16, do_sample=True, temperature=50.0, top_k=0
         )
@@ -160,3 +162,40 @@ def test_prefetch_asks_for_prompts_and_every_word_at_every_later_place(model, pr
     prompt = {(int(t), p) for p, t in enumerate(batch.input_ids[0]) if t != image}
     words = set(range(model.config.text_config.vocab_size)) - {image}
     assert set(needed) == prompt | {(w, length + k) for w in words for k in range(3)}
+
+
+class Free(nn.Module):
+    """A linear map and a quantum layer that lie in no block."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        circuit, angle = QuantumCircuit(1), Parameter("x")
+        circuit.ry(angle, 0)
+        self.map = nn.Linear(300, 1)
+        self.layer = QuantumLayer(make_qnn(circuit, [angle], []))
+
+    def forward(self, values):
+        return self.layer(self.map(values))
+
+
+def test_what_stands_before_a_layer_in_no_block_is_computed_in_double_and_rounded_once():
+    model, values = Free(), torch.randn(5, 300)
+    exact = model.map.double()(values.double()).float()
+    model.map.float()
+    with torch.inference_mode(), angles_in_double(model):
+        assert torch.equal(model.map(values), exact)
+    with torch.inference_mode():
+        assert model.map(values).dtype == torch.float32
+
+
+def test_a_layer_in_no_block_is_asked_on_the_grid_and_for_equal_rows_once():
+    model, listener = Free(), Listening()
+    model.layer.run_on(listener)
+    values = torch.randn(3, 300)
+    with torch.inference_mode(), asked_once(model):
+        model(torch.cat([values, values]))
+        model(values.flip(0))
+    assert len(listener.rows) == 3
+    angles = np.array([np.frombuffer(row) for row in listener.rows])
+    assert np.array_equal(on_grid(angles, 1.0, GRID), angles)

@@ -14,6 +14,7 @@ from qvlm_qiskit.jobs.rebuild import rebuild
 from qvlm_qiskit.jobs.verify import verify
 from tests.jobs.conftest import sqlite_or_postgresql
 from tests.jobs.unreliable import Unreliable
+from tests.parameters import first_by_default
 
 NUMBERS = [0.1, 0.2, 0.3]
 # What a service says again is not written beside the blobs.
@@ -47,7 +48,7 @@ def lose(store, damage):
         path.write_bytes(damage)
 
 
-@pytest.mark.parametrize("damage", [b"", None, b"no database at all " * 300])
+@pytest.mark.parametrize("damage", first_by_default(b"no database at all " * 300, b"", None))
 def test_a_lost_database_is_noticed_and_made_again(damage, buy, store):
     service = Unreliable()
     run = used(buy, store, service)

@@ -31,6 +31,7 @@ from qvlm_qiskit.quantum import (
     make_qnn,
     z_observables,
 )
+from tests.parameters import first_by_default
 
 ROWS = np.random.default_rng(0).uniform(-2, 2, (4, 2))
 
@@ -61,7 +62,7 @@ OBSERVABLES = {
 
 
 @pytest.mark.parametrize("method", ["default", "param_shift", "adjoint"])
-@pytest.mark.parametrize("name", OBSERVABLES)
+@pytest.mark.parametrize("name", first_by_default(*OBSERVABLES, count=2))
 def test_network_and_layer_give_what_the_stock_pair_gives(name, method):
     num_qubits, observables = OBSERVABLES[name]
     stock = feature_map_network(num_qubits, observables, QMLEstimator())
@@ -152,7 +153,7 @@ LAYOUT_ESTIMATORS = {
 }
 
 
-@pytest.mark.parametrize("gradient", ["default", "param_shift", "adjoint"])
+@pytest.mark.parametrize("gradient", first_by_default("param_shift", "default", "adjoint"))
 @pytest.mark.parametrize("kind", LAYOUT_ESTIMATORS)
 @pytest.mark.parametrize("observables", ["default", "explicit"])
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from qvlm_qiskit.quantum import (
     make_qnn,
     variational_layer,
 )
+from tests.parameters import first_by_default
 
 # torch scripts its own decompositions when forward-mode differentiation is first used
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
@@ -234,7 +235,7 @@ TRANSFORMS = {
 }
 
 
-@pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.parametrize("name", first_by_default(*TRANSFORMS))
 def test_transforms_are_refused_where_values_come_from_a_primitive(make_network, name):
     for network in other_networks(make_network):
         layer = layer_of(network)

@@ -88,7 +88,7 @@ def batch(processor, samples):
 
 @pytest.fixture
 def rows(model, batch):
-    return capture_rows(model, batch, 8)
+    return capture_rows(model, batch.inputs(), 8)
 
 
 @pytest.fixture

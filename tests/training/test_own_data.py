@@ -9,14 +9,15 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from qvlm_qiskit.cli.ask import _check_words
 from qvlm_qiskit.data import batch
 from qvlm_qiskit.data.batch import IGNORED, encode_prompts, encode_training
+from qvlm_qiskit.data.digits import source_indices
 from qvlm_qiskit.data.registry import open_data
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import evaluate
 from qvlm_qiskit.evaluation.loss import answer_loss, token_scores
 from qvlm_qiskit.model.processing import pretrained_tokenizer
+from qvlm_qiskit.models import VisionLanguageModel
 from qvlm_qiskit.training import Subject, TrainingOptions, build_model, plan_training, train
 from tests.data import miniatures
 
@@ -87,7 +88,7 @@ def test_a_tokenizer_that_begins_every_text_by_itself_is_not_heard_twice(place, 
         assert torch.equal(one["input_ids"], other["input_ids"])
     asked = [encode_prompts(p, [samples[0].image], ["what is this?"]) for p in (plain, begun)]
     assert torch.equal(asked[0].input_ids, asked[1].input_ids)
-    _check_words(begun, "what is this?", [])
+    VisionLanguageModel(None, begun).sample(samples[0].image, "what is this?", {})
 
 
 def test_a_plan_through_a_ledger_counts_neither_evaluations_nor_several_batches():
@@ -164,6 +165,18 @@ def test_two_batches_of_a_step_are_one_of_twice_the_size(place, tmp_path):
     first, second = (dict(run.model().named_parameters()) for run in runs)
     for name in first:
         torch.testing.assert_close(first[name], second[name], rtol=1e-3, atol=1e-5)
+
+
+def test_the_demos_data_is_evaluated_while_it_trains(tmp_path):
+    given = TrainingOptions(
+        recipe="tiny", steps=2, batch_size=4, train_samples=20, evaluate_every=1
+    )
+    run = train(given, tmp_path / "run")
+    history = run.history()
+    assert history["held_out_step"] == [1.0, 2.0]
+    assert len(history["held_out_loss"]) == 2
+    trained_on = {i for s in run.samples("train", 20) for i in s.sources}
+    assert trained_on.isdisjoint(source_indices("validation"))
 
 
 def test_reports_have_losses_gates_and_the_circuits_gradient(tmp_path):

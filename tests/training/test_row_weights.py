@@ -11,7 +11,6 @@ from torch import nn
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.blocks import Block, ExpectationReadout, register_block
-from qvlm_qiskit.data.batch import encode_prompts
 from qvlm_qiskit.evaluation import capture_rows, expectation_errors
 from qvlm_qiskit.jobs import Budget, JobStore, Recording
 from qvlm_qiskit.quantum import QuantumLayer, SampledGradient, make_qnn
@@ -73,16 +72,15 @@ def test_a_step_through_a_ledger_buys_what_was_planned(options, tmp_path):
         assert [job.rows for job in store.find()] == [step.rows for step in plan.steps]
     trained = load_file(run.path / "model" / "model.safetensors")
     (name,) = [name for name in trained if name.endswith("grouped.weight")]
-    start = dict(Subject(options).build()[0].named_parameters())[name]
+    start = dict(Subject(options).build().module.named_parameters())[name]
     assert trained[name].shape == (2, 1)
     assert (trained[name] != start).all()
 
 
 def test_errors_of_a_machine_are_those_of_the_weights_that_were_sent(options, samples):
-    model, processor = Subject(options).build()
-    few = samples[:2]
-    batch = encode_prompts(processor, [s.image for s in few], [s.question for s in few])
-    captured = capture_rows(model.eval(), batch, 20)
+    found = Subject(options).build()
+    model = found.module.eval()
+    captured = capture_rows(model, found.inputs(samples[:2]), 20)
     widths = {name.split(".")[-1]: found.shape[1] for name, found in captured.items()}
     assert widths["grouped"] == widths["fast"] == 2
     for error in expectation_errors(model, captured, open_backend("statevector")):

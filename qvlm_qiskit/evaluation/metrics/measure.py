@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
@@ -31,12 +31,14 @@ class Material:
         right: Which answers the data set accepts; by default those that are one of their
             references, word for word.
         tokens: Of the same samples, for metrics of tokens; None where no metric needs them.
+        kinds: Kind of each question; None where they are not told apart.
     """
 
     answers: Sequence[str]
     references: References
     right: Sequence[bool] | None = None
     tokens: TokenScores | None = None
+    kinds: Sequence[str] | None = None
 
     @property
     def verdicts(self) -> Sequence[bool]:
@@ -53,10 +55,12 @@ class Measurement:
     Attributes:
         values: In the order that was asked for.
         tokenizer: That of the caption metrics; None where there was none.
+        by_kind: Kind of question → values of its samples alone; empty where there is one kind.
     """
 
     values: tuple[Measured, ...]
     tokenizer: Tokenizer | None = None
+    by_kind: Mapping[str, tuple[Measured, ...]] = field(default_factory=dict)
 
     def __getitem__(self, label: str) -> Measured:
         """The number of a label ("BLEU-4").
@@ -67,9 +71,12 @@ class Measurement:
         return {found.label: found for found in self.values}[label]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON: ``metrics`` and ``tokenizer``."""
+        """Plain data for JSON: ``metrics``, ``metrics_by_kind`` and ``tokenizer``."""
         return {
             "metrics": [found.as_dict() for found in self.values],
+            "metrics_by_kind": {
+                kind: [found.as_dict() for found in values] for kind, values in self.by_kind.items()
+            },
             "tokenizer": None if self.tokenizer is None else self.tokenizer.as_dict(),
         }
 
@@ -133,31 +140,46 @@ class Metrics:
             )
         self.check_references(given.references)
         tokenized = None if self.tokenizer is None else _tokenized(given, self.tokenizer)
-        values = (self._values(one, given, tokenized, seed) for one in self.found)
-        return Measurement(tuple(chain.from_iterable(values)), self.tokenizer)
+        statistics = [(one, _statistics(one, given, tokenized)) for one in self.found]
+        kinds = {
+            kind: _values([(one, found[rows]) for one, found in statistics], seed)
+            for kind, rows in _kinds(given.kinds).items()
+        }
+        return Measurement(_values(statistics, seed), self.tokenizer, kinds)
 
-    def _values(
-        self, one: AnyMetric, given: Material, tokenized: Material | None, seed: int
-    ) -> list[Measured]:
-        """One metric's numbers."""
-        statistics = _statistics(one, given, tokenized)
-        estimate = one.estimate(statistics, seed)
-        return [
-            Measured(
-                metric=one.name,
-                label=label,
-                value=float(value),
-                low=float(low),
-                high=float(high),
-                unit=one.unit,
-                interval=one.interval,
-                samples=len(statistics),
-                per_sample=tuple(statistics[:, 0].tolist()) if one.is_mean else None,
-            )
-            for label, value, low, high in zip(
-                one.labels, estimate.value, estimate.low, estimate.high, strict=True
-            )
-        ]
+
+def _kinds(kinds: Sequence[str] | None) -> dict[str, list[int]]:
+    """Kind → the numbers of its samples; empty where there is one kind."""
+    found: dict[str, list[int]] = {}
+    for index, kind in enumerate(kinds or ()):
+        found.setdefault(kind, []).append(index)
+    return found if len(found) > 1 else {}
+
+
+def _values(statistics: Iterable[tuple[AnyMetric, Array]], seed: int) -> tuple[Measured, ...]:
+    """The numbers of metrics, each from its own statistics."""
+    return tuple(chain.from_iterable(_measured(one, found, seed) for one, found in statistics))
+
+
+def _measured(one: AnyMetric, statistics: Array, seed: int) -> list[Measured]:
+    """One metric's numbers."""
+    estimate = one.estimate(statistics, seed)
+    return [
+        Measured(
+            metric=one.name,
+            label=label,
+            value=float(value),
+            low=float(low),
+            high=float(high),
+            unit=one.unit,
+            interval=one.interval,
+            samples=len(statistics),
+            per_sample=tuple(statistics[:, 0].tolist()) if one.is_mean else None,
+        )
+        for label, value, low, high in zip(
+            one.labels, estimate.value, estimate.low, estimate.high, strict=True
+        )
+    ]
 
 
 def _statistics(one: AnyMetric, given: Material, tokenized: Material | None) -> Array:

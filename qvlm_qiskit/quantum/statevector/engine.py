@@ -23,8 +23,10 @@ from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles, of_order_one, shortest_scale
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.executors.node import AffineAngles, GivenAngles, GroupedAngles, Task
+from qvlm_qiskit.quantum.executors.one_thread import on_one_thread
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.fusion import MAX_PLAN_QUBITS, fuse
+from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.light_cone import light_cone
 from qvlm_qiskit.quantum.program.program import AmplitudeLoad, Program, check_state_qubits
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
@@ -35,6 +37,8 @@ from qvlm_qiskit.quantum.transforms import is_transformed
 
 MAX_SWEEP_QUBITS = MAX_PLAN_QUBITS
 """Above this, the index tables of the CPU sweeps would take more memory than the state."""
+SMALL_NUMBERS = 1 << 18
+"""Up to so many in a batch's states and Hamiltonians, torch's threads wait more than they work."""
 MIN_GROUP = 8
 """Groups of fewer samples would leave lanes of the CPU sweeps empty."""
 _PLAIN = {torch.float32, torch.float64}
@@ -131,6 +135,8 @@ class StatevectorEngine:
         if sweep:
             bound = Task(self.cpu_executor, GivenAngles(), call, by_tensors)
             values = bound.values(*angles, start)
+        elif self._is_small(*given):
+            values = on_one_thread(partial(by_tensors, call=call), *angles, start)
         else:
             values = by_tensors(*angles, start, call)
         tensors = zip((batched, shared), self._reads, strict=True)
@@ -178,12 +184,21 @@ class StatevectorEngine:
     def _sweeps(self, *given: Tensor) -> bool:
         """Whether the compiled sweeps take these tensors."""
         return (
-            given[0].device.type == "cpu"
+            _may_leave_torch(*given)
             and self.program.num_qubits <= MAX_SWEEP_QUBITS
             and not self.plan.has_evolutions
-            and not is_transformed(*given)
-            and not torch.compiler.is_exporting()
         )
+
+    def _is_small(self, batched: Tensor, *others: Tensor) -> bool:
+        """Whether torch's threads would only wait for each other."""
+        numbers = max(1 << self.program.num_qubits, self._hamiltonian_numbers)
+        return len(batched) * numbers <= SMALL_NUMBERS and _may_leave_torch(batched, *others)
+
+    @cached_property
+    def _hamiltonian_numbers(self) -> int:
+        """Entries of the largest Hamiltonian that is evolved under, 0 where there is none."""
+        steps = self.program.operations
+        return max((4 ** len(s.qubits) for s in steps if isinstance(s, Evolution)), default=0)
 
     def _affine_task(self, first: int, dtype: torch.dtype, normalise: bool) -> Task | None:
         """From parameters to values in one node; the first inputs are left out.
@@ -293,6 +308,15 @@ class StatevectorEngine:
 
     def _index(self, name: str, make: Callable[[], npt.NDArray[np.intp]], like: Tensor) -> Tensor:
         return self._constants.get(name, make, like.device, torch.int64)
+
+
+def _may_leave_torch(*given: Tensor) -> bool:
+    """Whether tensors can be computed with in a node of the graph that torch does not see into."""
+    return (
+        given[0].device.type == "cpu"
+        and not is_transformed(*given)
+        and not torch.compiler.is_exporting()
+    )
 
 
 def _long_enough(features: Tensor) -> Tensor:

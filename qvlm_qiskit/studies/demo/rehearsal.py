@@ -26,7 +26,9 @@ def rehearse(options: DemoOptions) -> DemoOptions:
     model, processor = build_model(options.training)
     sample = open_data(options.training.data, "test", 1)[0]
     rows = capture_rows(
-        model.eval(), encode_prompts(processor, [sample.image], [sample.question]), limit=1
+        model.eval(),
+        encode_prompts(processor, [sample.image], [sample.question]).inputs(),
+        limit=1,
     )
     noisy = f"noisy:{options.device}"
     backends = [

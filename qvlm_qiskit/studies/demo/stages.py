@@ -47,13 +47,13 @@ class TrainedDemo:
     def of(cls, options: DemoOptions, run: Run, track: Track) -> TrainedDemo:
         """Open a run that was just trained."""
         samples = run.samples("test", options.test_samples)
-        exam = Exam(run.model(), run.processor(), samples)
-        prompts = Exam(exam.model, exam.processor, samples[:100]).prompts()
-        return cls(options, run, exam, capture_rows(exam.model, prompts, options.rows), track)
+        exam = Exam(run.answering_model(), samples)
+        inputs = exam.model.inputs(samples[:100])
+        return cls(options, run, exam, capture_rows(exam.model.module, inputs, options.rows), track)
 
     def first(self, count: int) -> Exam:
         """The first questions."""
-        return Exam(self.exam.model, self.exam.processor, self.exam.samples[:count])
+        return Exam(self.exam.model, self.exam.samples[:count])
 
 
 def exact_stage(demo: TrainedDemo) -> tuple[Evaluation, dict[str, Any]]:
@@ -61,7 +61,7 @@ def exact_stage(demo: TrainedDemo) -> tuple[Evaluation, dict[str, Any]]:
     exam, run, track = demo.exam, demo.run, demo.track
     backend = open_backend("statevector")
     exact, record = evaluate_on(exam, backend, track=track, what="exact evaluation")
-    blind = Exam(exam.model, exam.processor, shuffle_images(exam.samples, run.seed))
+    blind = Exam(exam.model, shuffle_images(exam.samples, run.seed))
     shuffled = evaluate_exam(blind, track=track, what="shuffled images")
     training = run.samples("train", run.info["options"]["train_samples"])
     majority = majority_baseline(training, exam.samples)
@@ -87,10 +87,10 @@ def noisy_stage(demo: TrainedDemo, exact: Evaluation) -> dict[str, Any]:
         found, record = evaluate_on(
             subset, backend, track=demo.track, what=f"noisy device, {label}"
         )
-        errors = errors_on(subset.model, demo.rows, backend)
+        errors = errors_on(subset.model.module, demo.rows, backend)
         noisy[label] = {**record, "expectations": errors}
         answers[label], correct[label] = found.answers, found.correct
-        circuits = circuits_on(subset.model, backend)
+        circuits = circuits_on(subset.model.module, backend)
     differences = {
         f"{a} - {b}": paired_difference(correct[a], correct[b], options.training.seed).as_dict()
         for a, b in (("raw", "exact"), ("mitigated", "exact"), ("mitigated", "raw"))

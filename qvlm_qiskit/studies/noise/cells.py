@@ -9,13 +9,17 @@ from typing import Any
 import torch
 
 from qvlm_qiskit.backends import Backend, open_backend
+from qvlm_qiskit.blocks import gate_values
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Exam, capture_rows
-from qvlm_qiskit.evaluation.loss import answer_loss
+from qvlm_qiskit.evaluation.loss import exam_loss
+from qvlm_qiskit.models.protocol import AnsweringModel
+from qvlm_qiskit.recipes import HYBRID
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.measure import errors_on, evaluate_on
 from qvlm_qiskit.studies.noise.grid import EXACT, NoiseGrid
 from qvlm_qiskit.studies.noise.models import Cell, StudyModel
-from qvlm_qiskit.training import build_model, check_trainable, train
+from qvlm_qiskit.training import Subject, check_trainable, train
 
 PROMPTS_FOR_ROWS = 32
 
@@ -72,17 +76,18 @@ def evaluate_cell(cell: Cell, grid: NoiseGrid) -> dict[str, Any]:
     questions; expectation values are compared with exact ones for circuits of these questions.
     """
     run = Run.open(cell.model.path)
-    model, processor = run.model(), run.processor()
-    samples = run.samples("test", grid.questions)
+    model, samples = run.answering_model(), run.samples("test", grid.questions)
+    exam = Exam(model, samples)
     noisy = cell.strength is not None
     backend = open_cell(cell, grid) if noisy else open_backend(EXACT)
-    found, record = evaluate_on(Exam(model, processor, samples), backend)
+    found, record = evaluate_on(exam, backend)
     with model.run_on(backend):
-        loss = answer_loss(model, processor, samples)
+        loss = exam_loss(exam)
     errors: list[dict[str, Any]] = []
     if noisy:
-        batch = Exam(model, processor, samples[:PROMPTS_FOR_ROWS]).prompts()
-        errors = errors_on(model, capture_rows(model, batch, grid.rows), backend)
+        inputs = model.inputs(samples[:PROMPTS_FOR_ROWS])
+        rows = capture_rows(model.module, inputs, grid.rows)
+        errors = errors_on(model.module, rows, backend)
     return {
         "run": str(cell.model.path),
         "kind": cell.model.kind,
@@ -97,7 +102,7 @@ def evaluate_cell(cell: Cell, grid: NoiseGrid) -> dict[str, Any]:
         "right": "".join("01"[right] for right in found.correct),
         "loss": loss,
         "expectations": errors,
-        "gates": {name: float(value) for name, value in model.gate_values().items()},
+        "gates": {name: float(value) for name, value in gate_values(model.module).items()},
     }
 
 
@@ -105,13 +110,17 @@ def rehearse(grid: NoiseGrid, cells: Sequence[Cell]) -> None:
     """Run one row of every circuit on every machine, so that a refusal does not cost a training.
 
     Raises:
-        QVLMError: A machine can't be opened, or can't run a circuit.
+        QVLMError: A machine can't be opened, or can't run a circuit; or a model has none, or no
+            loss on the questions.
     """
     machines = {
         (cell.strength, cell.mitigation): cell for cell in cells if cell.strength is not None
     }
     options = dataclasses.replace(cells[0].model.options, blocks="quantum")
-    model, _ = build_model(options)
+    if options.model == HYBRID:
+        model: AnsweringModel = Subject(options).build()
+    else:
+        model = _checked(cells[0].model, grid)
     opened = [open_cell(cell, grid) for cell in machines.values()]
     for strength in grid.trained_at:
         backend = training_backend(grid.device, strength, options.seed, grid.max_age_days)
@@ -122,3 +131,17 @@ def rehearse(grid: NoiseGrid, cells: Sequence[Cell]) -> None:
             for layer in model.quantum_layers.values():
                 with layer.run_on(backend):
                     layer(torch.zeros(1, layer.neural_network.num_inputs))
+
+
+def _checked(given: StudyModel, grid: NoiseGrid) -> AnsweringModel:
+    """A run's model of the user's own, if noise can reach it and its loss is known.
+
+    Raises:
+        InputError: It has no quantum layer, or can't be taught an answer of the questions.
+    """
+    run = Run.open(given.path)
+    model = run.answering_model()
+    if not model.quantum_layers:
+        raise InputError(f"{given.path} has no quantum layer that noise could reach")
+    model.encoded(run.samples("test", grid.questions))
+    return model

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.recipes import HYBRID
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.noise.grid import EXACT, NoiseGrid
 from qvlm_qiskit.training import TrainingOptions
@@ -86,7 +87,8 @@ def study_models(grid: NoiseGrid, runs: Sequence[Run], folder: Path) -> list[Stu
 
     Raises:
         InputError: No runs, a run twice, runs that differ in more than seed, blocks and noise, or
-            that were trained under another noise or by a newer release.
+            that were trained under another noise or by a newer release; or twins of a model that
+            has none.
     """
     if not runs:
         raise InputError("a noise study needs at least one run folder")
@@ -95,6 +97,10 @@ def study_models(grid: NoiseGrid, runs: Sequence[Run], folder: Path) -> list[Stu
     there = {_identity(model) for model in given}
     if len(there) != len(given):
         raise InputError("two of the runs were trained with the same options")
+    if grid.twins and given[0].options.model != HYBRID:
+        raise InputError(
+            f"twins are {HYBRID} with classical blocks, and {given[0].options.model} has none"
+        )
     wanted: list[StudyModel] = []
     for number in range(grid.seeds):
         options = dataclasses.replace(

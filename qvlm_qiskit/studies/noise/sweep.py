@@ -63,6 +63,6 @@ def noise_sweep(
     for scale in sweep.scales:
         machine = open_backend(sweep.backend, shots=sweep.shots, seed=sweep.seed, noise_scale=scale)
         _, record = evaluate_on(exam, machine, track=track, what=f"noise × {scale:g}")
-        expectations = errors_on(exam.model, rows, machine)
+        expectations = errors_on(exam.model.module, rows, machine)
         points.append({"scale": scale, **record, "expectations": expectations})
     return points

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 COLOURS = {
     "exact": "#1b4f9c",
@@ -49,12 +50,25 @@ def listed(label: str, pairs: Iterable[tuple[Any, float]], form: str) -> str:
 
 
 def training_plot(history: Mapping[str, Sequence[float]]) -> str:
-    """Loss and gate values against the training step."""
+    """Losses and gate values against the training step.
+
+    Args:
+        history: Columns of a training; of the losses on validation samples where there are some.
+    """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.0), layout="constrained")
         left, right = figure.subplots(1, 2)
-        left.plot(history["step"], history["loss"], color=COLOURS["exact"])
+        left.plot(history["step"], history["loss"], color=COLOURS["exact"], label="training")
+        if "held_out_loss" in history:
+            left.plot(
+                history["held_out_step"], history["held_out_loss"], color=COLOURS["sampled"],
+                marker="o", markersize=3, label="validation",
+            )  # fmt: skip
+            left.legend(frameon=False)
         left.set(xlabel="training step", ylabel="loss (nats per token)", yscale="log")
+        left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        left.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        left.yaxis.set_minor_formatter(NullFormatter())
         gates = [name for name in history if name.startswith("gate_")]
         for name, colour in zip(gates, ("#1b4f9c", "#c2571a", "#2f7d4f"), strict=False):
             label = name.removeprefix("gate_").upper()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PIL import Image
-
 from qvlm_qiskit.data import Sample
+from qvlm_qiskit.evaluation.confusion import Answered, confusions
 from qvlm_qiskit.studies.noise.noise_report import noise_section
+from qvlm_qiskit.studies.reports.pictures import data_uri
 from qvlm_qiskit.studies.reports.plots import accuracy_plot, sweep_plot, training_plot
 from qvlm_qiskit.studies.reports.templates import template
+
+PICTURES = 12
+"""Examples on a page."""
 
 
 def render_report(
@@ -39,10 +40,11 @@ def render_report(
         accuracy_svg=accuracy_plot(accuracy_rows(results)),
         training_svg=training_plot(history),
         sweep_svg=sweep_plot(sweep, _exact_on_noisy(results)),
-        examples=[
-            {**example, "image": _data_uri(samples[example["index"]].image)}
-            for example in results["examples"]
+        pictures=[
+            {**entry, "image": data_uri(samples[entry["index"]].image)}
+            for entry in _examples(results)
         ],
+        confusions=confusions(_exact_answers(results)),
         study=None if study is None else noise_section(study),
         heading="h3",
     )
@@ -72,7 +74,21 @@ def _exact_on_noisy(results: Mapping[str, Any]) -> float:
     return float(raw["accuracy"] - results["differences"]["raw - exact"]["difference"])
 
 
-def _data_uri(image: Image.Image, size: int = 112) -> str:
-    buffer = io.BytesIO()
-    image.resize((size, size), Image.Resampling.NEAREST).save(buffer, format="PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+def _examples(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The questions that are shown with their pictures; older results have examples alone."""
+    if "questions" in results:
+        names = set(results["examples"][0]["answers"])
+        everywhere = [q for q in results["questions"] if names <= set(q["answers"])]
+        return everywhere[:PICTURES]
+    return [
+        {**one, "wrong": [n for n, given in one["answers"].items() if given != one["expected"]]}
+        for one in results["examples"]
+    ]
+
+
+def _exact_answers(results: Mapping[str, Any]) -> list[Answered]:
+    """What the exact model answered to every question, if the results say it."""
+    return [
+        Answered(q["kind"], q["expected"], q["answers"]["exact"], "exact" not in q["wrong"])
+        for q in results.get("questions", ())
+    ]

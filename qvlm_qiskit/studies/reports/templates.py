@@ -21,6 +21,7 @@ from jinja2 import (
 from markupsafe import Markup
 
 from qvlm_qiskit.backends.backend import installed_versions
+from qvlm_qiskit.evaluation.confusion import OTHERS
 from qvlm_qiskit.studies.intervals import verdict
 from qvlm_qiskit.studies.reports.plots import block_name
 
@@ -44,10 +45,10 @@ def study_page(name: str, title: str, body: str, beside: Path, context: Mapping[
     found = environment.get_template if body.endswith(SUFFIX) else environment.from_string
     shown = Markup(found(body).render(study=context, heading="h2"))
     page = environment.get_template("study.html.j2")
-    return page.render(name=name, title=title, body=shown, made=_made())
+    return page.render(name=name, title=title, body=shown, made=made())
 
 
-def _made() -> dict[str, Any]:
+def made() -> dict[str, Any]:
     """When, with what and by which command a page is written."""
     program, *words = sys.argv or [""]
     return {
@@ -73,6 +74,7 @@ def _environment(*folders: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["others"] = OTHERS
     environment.filters.update(
         percent=lambda value: f"{value:.1%}",
         signed=lambda value: f"{100 * value:+.1f}",

@@ -25,13 +25,13 @@ def interacting():
     ("name", "mitigation", "fractional"),
     [
         ("fake_fractional", "none", True),
-        ("fake_fractional", "resilience-1", True),
-        ("fake_fractional", "resilience-2", False),
         ("fake_fractional", "twirling", False),
         ("noisy:fake_fractional", "readout", True),
-        ("noisy:fake_fractional", "twirling", False),
-        ("noisy:fake_fractional", "zne", False),
         ("noisy:fake_fractional", "pec", False),
+        pytest.param("fake_fractional", "resilience-1", True, marks=pytest.mark.slow),
+        pytest.param("fake_fractional", "resilience-2", False, marks=pytest.mark.slow),
+        pytest.param("noisy:fake_fractional", "twirling", False, marks=pytest.mark.slow),
+        pytest.param("noisy:fake_fractional", "zne", False, marks=pytest.mark.slow),
     ],
 )
 def test_gates_of_any_angle_are_used_where_the_technique_takes_them(name, mitigation, fractional):

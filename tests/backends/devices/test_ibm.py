@@ -11,6 +11,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.ibm import machine
 from qvlm_qiskit.errors import BackendError, CredentialsError, MitigationError
+from tests.parameters import first_by_default
 
 
 class Service:
@@ -51,7 +52,7 @@ def test_the_least_busy_machine_has_its_own_name_and_stays_the_same():
 
 
 @pytest.mark.usefixtures("service")
-@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("level", first_by_default(2, 0, 1))
 def test_what_is_submitted_to_hardware_is_what_the_preflight_said(level, monkeypatch):
     from qiskit_ibm_runtime.executor import Executor
 

@@ -6,6 +6,7 @@ from qiskit import QuantumCircuit
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import CapacityError
+from tests.parameters import first_by_default
 
 OBSERVABLES = [["ZII"], ["IZZ"], ["XIY"], ["IXI"]]
 
@@ -16,12 +17,13 @@ def evs(backend, circuit, observables, values, **options):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "noisy:fake_lagos",
-        "noisy:depolarizing(0.02)",
+    first_by_default(
         "noisy:fake_manila+zz(0.4)+over_rotation(0.1)",
         "noisy:thermal(t1_us=20,t2_us=15)+readout(0.02,0.1)+zz(0.5)",
-    ],
+        "noisy:fake_lagos",
+        "noisy:depolarizing(0.02)",
+        count=2,
+    ),
 )
 @pytest.mark.parametrize("scale", [0.7, pytest.param(1.5, marks=pytest.mark.slow)])
 def test_both_methods_draw_from_the_same_distribution(

@@ -71,7 +71,7 @@ def test_values_are_within_their_bounds(seed):
 
 @installed
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 600))
+@pytest.mark.parametrize("seed", range(100, 300))
 def test_values_of_circuits_up_to_twenty_qubits_are_within_their_bounds(seed):
     assert_within_bounds(seed, 4 + seed % 17, 40)
 

@@ -132,3 +132,14 @@ def test_cocos_published_example_has_the_official_values():
     assert found["CIDEr"].value == pytest.approx(0.627722, abs=5e-7)
     assert found["BLEU-4"].value == pytest.approx(0.198265, abs=5e-7)
     assert found["ROUGE-L"].value == pytest.approx(0.40798, abs=5e-6)
+
+
+def test_each_kind_of_question_has_the_numbers_of_its_samples():
+    answers, texts = ["a cat", "two", "a dog", "three"], ["a cat", "two", "a cow", "four"]
+    metrics, references = Metrics(["exact-match", "rouge-l"], "port"), [[text] for text in texts]
+    found = metrics.measure(Material(answers, references, kinds=["is", "how", "is", "how"]))
+    assert list(found.by_kind) == ["is", "how"]
+    for kind, rows in (("is", (0, 2)), ("how", (1, 3))):
+        alone = Material([answers[i] for i in rows], [references[i] for i in rows])
+        assert found.by_kind[kind] == metrics.measure(alone).values
+    assert metrics.measure(Material(answers, references, kinds=["is"] * 4)).by_kind == {}

@@ -18,6 +18,7 @@ from qvlm_qiskit.noise_models import (
     restricted,
     scaled,
 )
+from tests.parameters import first_by_default
 
 FAMILIES = [
     "depolarizing(0.03,0.01)",
@@ -62,7 +63,7 @@ def test_parametric_channels_are_aers(text):
         np.testing.assert_allclose(own_channel(noise, name, qubits), theirs, atol=1e-12)
 
 
-@pytest.mark.parametrize("device", [FakeManilaV2, FakeLagosV2, FakeSherbrooke])
+@pytest.mark.parametrize("device", first_by_default(FakeLagosV2, FakeManilaV2, FakeSherbrooke))
 @pytest.mark.parametrize("text", [None, pytest.param(TOGETHER, marks=pytest.mark.slow)])
 def test_calibrated_channels_are_aers(device, text):
     target = device().target

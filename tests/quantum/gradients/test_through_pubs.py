@@ -8,6 +8,7 @@ from qiskit_machine_learning.primitives import QMLEstimator
 
 from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
+from tests.parameters import first_by_default
 from tests.quantum.gradients.requests import rows_sent
 
 NETWORK_ESTIMATORS = {
@@ -18,7 +19,7 @@ NETWORK_ESTIMATORS = {
 }
 
 
-@pytest.mark.parametrize("input_gradients", [True, False])
+@pytest.mark.parametrize("input_gradients", first_by_default(True, False))
 @pytest.mark.parametrize("name", NETWORK_ESTIMATORS)
 @pytest.mark.parametrize("method", ["param_shift", "adjoint"])
 def test_the_backward_pass_of_a_network(

@@ -33,6 +33,8 @@ def test_the_same_numbers_are_the_same_svg_and_others_another(name):
 
 def test_a_training_without_gates_and_a_sweep_without_points_are_drawn():
     assert "<svg" in training_plot({"step": [1], "loss": [2.0]})
+    validated = {**HISTORY, "held_out_step": [2, 3], "held_out_loss": [1.2, 0.9]}
+    assert "held_out_loss: first 1.2, last 0.9" in training_plot(validated)
     assert "<svg" in sweep_plot([], 0.5)
 
 

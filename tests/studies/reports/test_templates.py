@@ -16,6 +16,8 @@ def test_everything_that_comes_from_outside_is_escaped(render, results):
     changed["machine"] = {"system": EVIL, "python": EVIL}
     for example in changed["examples"]:
         example |= {"question": EVIL, "expected": EVIL, "answers": {EVIL: EVIL}}
+    for asked in changed["questions"]:
+        asked |= {"question": EVIL, "expected": EVIL, "answers": {EVIL: EVIL, "exact": EVIL}}
     for circuit in changed["circuits"]:
         circuit["block"] = EVIL
     for stage in (*changed["noisy"].values(), *changed["noise_sweep"]):

@@ -1,0 +1,60 @@
+"""A classifier that is told the question, where its data asks more than one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from qvlm_qiskit.data.sample import Sample, Samples
+from qvlm_qiskit.models.classifier import Classifier
+from qvlm_qiskit.models.pixel_tensors import pixels
+
+
+class AskedClassifier(Classifier):
+    """Which training answer fits a picture and the words of a question.
+
+    Left to write are ``__init__`` and ``forward(images, words, labels=None)``; `options_type` has
+    ``side``, that of the pictures in pixels.
+
+    Attributes:
+        words: The words of the training questions; none where all ask the same.
+    """
+
+    def __init__(self, options: Any, classes: Sequence[str], words: Sequence[str]) -> None:
+        """Keep classes and words; to be called first in a subclass's ``__init__``.
+
+        Args:
+            options: Of `options_type`.
+            classes: Answers.
+            words: Of questions.
+        """
+        super().__init__(options, classes)
+        self.learned["words"] = self.words = list(words)
+
+    @classmethod
+    def learn(cls, samples: Samples) -> dict[str, Any]:
+        """The classes, and the words of the questions."""
+        texts = getattr(samples, "texts", None)  # without opening the pictures
+        asked = {q for q, _ in texts()} if texts else {sample.question for sample in samples}
+        words = sorted(set().union(*map(_words, asked))) if len(asked) > 1 else []
+        return {**super().learn(samples), "words": words}
+
+    def inputs(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
+        """``images`` ``(B, 3, side, side)``, and ``words`` ``(B, words)``: 1 for those that occur.
+
+        Words that the training questions lacked count for nothing.
+        """
+        numbers = {word: number for number, word in enumerate(self.words)}
+        words = torch.zeros(len(samples), len(self.words))
+        for row, sample in enumerate(samples):
+            known = [numbers[word] for word in _words(sample.question) if word in numbers]
+            words[row, known] = 1.0
+        return {"images": pixels(samples, self.options.side), "words": words}
+
+
+def _words(question: str) -> Iterable[str]:
+    return set(re.findall(r"\w+", question.lower()))

@@ -1,0 +1,157 @@
+"""The work of one process of a comparison: train a model, or evaluate one on one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from qvlm_qiskit.backends import Backend, open_backend
+from qvlm_qiskit.data import Sample, open_data
+from qvlm_qiskit.evaluation import Evaluation, Exam, Material, Metrics, majority_baseline
+from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.compare.options import CompareOptions
+from qvlm_qiskit.studies.compare.variants import BLOCKS, MAJORITY, WITH_CIRCUITS
+from qvlm_qiskit.studies.measure import evaluate_on, metrics_on
+from qvlm_qiskit.training import Subject, train
+
+EXACT = "statevector"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One evaluation.
+
+    Attributes:
+        variant: Who answers.
+        seed: Of its training, and of the samples.
+        machine: Where its circuits run; for models without circuits `EXACT`.
+    """
+
+    variant: str
+    seed: int
+    machine: str = EXACT
+
+
+def all_cells(options: CompareOptions) -> list[Cell]:
+    """Every variant exactly, and those with circuits on the backend."""
+    machines = [EXACT, *([options.backend] if options.backend else [])]
+    return [
+        Cell(variant, seed, machine)
+        for variant in options.variants
+        for machine in (machines if variant in WITH_CIRCUITS else machines[:1])
+        for seed in range(options.seeds)
+    ]
+
+
+def model_folder(folder: Path, cell: Cell) -> Path:
+    """The run folder of a cell's model."""
+    return folder / "models" / f"{cell.variant}-seed-{cell.seed}"
+
+
+def train_model(options: CompareOptions, cell: Cell, path: Path) -> None:
+    """Train a cell's model; what an interrupted study left of it is trained again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    train(options.training(cell.variant, cell.seed), path, overwrite=True)
+
+
+def open_machine(cell: Cell, options: CompareOptions) -> Backend:
+    """Where a cell's circuits run.
+
+    Raises:
+        QVLMError: It can't be opened with these options.
+    """
+    if cell.machine == EXACT:
+        return open_backend(EXACT)
+    return open_backend(
+        cell.machine, shots=options.shots, mitigation=options.mitigation, seed=cell.seed
+    )
+
+
+def evaluate_cell(options: CompareOptions, cell: Cell, path: Path) -> dict[str, Any]:
+    """One row of the study's table, as plain data.
+
+    Intervals are over questions. Those of one seed are the same for every variant.
+    """
+    metrics = Metrics(options.metric_names, options.caption_tokenizer)
+    if cell.variant == MAJORITY:
+        return {**_head(cell), **_majority(options, cell, metrics)}
+    run = Run.open(path)
+    exam = _exam(run, options, cell.variant)
+    backend = open_machine(cell, options)
+    found, record = evaluate_on(exam, backend)
+    measured = metrics_on(exam, backend, found, metrics)
+    return {
+        **_head(cell),
+        **_numbers(found, measured.as_dict()),
+        "parameters": run.info["parameters"],
+        "quantum_parameters": run.info["quantum_parameters"],
+        "train_samples": run.info["data"]["train_samples"],
+        "seconds_trained": run.info["seconds"],
+        "seconds_evaluated": record["seconds"],
+    }
+
+
+def rehearse(options: CompareOptions, cells: Sequence[Cell]) -> None:
+    """Open data and machines, and run a row of every circuit, before anything is trained.
+
+    Raises:
+        QVLMError: The data can't be read, a metric is not defined for it, or a machine can't run
+            a circuit.
+    """
+    metrics = Metrics(options.metric_names, options.caption_tokenizer)
+    samples = _test_samples(options, 0)
+    metrics.check_references([one.said for one in samples])
+    for cell in {c.machine: c for c in cells if c.machine != EXACT}.values():
+        backend = open_machine(cell, options)
+        model = Subject(options.training(cell.variant, cell.seed)).build()
+        with torch.inference_mode(), model.run_on(backend):
+            for layer in model.quantum_layers.values():
+                layer(torch.zeros(1, layer.neural_network.num_inputs))
+
+
+def _head(cell: Cell) -> dict[str, Any]:
+    return {"variant": cell.variant, "machine": cell.machine, "seed": cell.seed}
+
+
+def _exam(run: Run, options: CompareOptions, variant: str) -> Exam:
+    model = run.answering_model()
+    if variant in BLOCKS:  # the others give their answers at once
+        model = model.limited(options.max_new_tokens)
+    return Exam(model, run.samples("test", options.limit))
+
+
+def _test_samples(options: CompareOptions, seed: int) -> list[Sample]:
+    return list(open_data(options.data_name, "test", options.limit, seed))
+
+
+def _majority(options: CompareOptions, cell: Cell, metrics: Metrics) -> dict[str, Any]:
+    """The most frequent answers of what the seed's models are trained on."""
+    training = open_data(options.data_name, "train", options.train_samples, cell.seed)
+    samples = _test_samples(options, cell.seed)
+    found = majority_baseline(training, samples)
+    references = [one.said for one in samples]
+    given = Material(found.answers, references, found.correct, kinds=found.kinds)
+    return {
+        **_numbers(found, metrics.measure(given).as_dict()),
+        "parameters": 0,
+        "quantum_parameters": 0,
+        "train_samples": len(training),
+        "seconds_trained": 0.0,
+        "seconds_evaluated": 0.0,
+    }
+
+
+def _numbers(found: Evaluation, measured: dict[str, Any]) -> dict[str, Any]:
+    values = measured["metrics"]
+    return {
+        **found.accuracy.as_dict(),
+        "right": "".join("01"[right] for right in found.correct),
+        "by_kind": {kind: part.as_dict() for kind, part in found.by_kind.items()},
+        "values": {one["label"]: one["value"] for one in values},
+        "metrics": values,
+        "tokenizer": measured["tokenizer"],
+    }

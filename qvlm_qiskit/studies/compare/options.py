@@ -1,0 +1,112 @@
+"""The options of a comparison: data, budget, variants, metrics, machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.recipes import MAX_NEW_TOKENS, METRICS, TrainingOptions
+from qvlm_qiskit.studies.compare.variants import VARIANTS, training_options
+from qvlm_qiskit.studies.data_options import DataOptions
+from qvlm_qiskit.studies.grid_study import Option
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every model is trained with.
+
+    Attributes:
+        recipe: Of the quantum model and of those that are like it.
+        steps: Optimiser steps.
+        batch_size: Samples per step.
+        train_samples: Size of the training set, at most what the data has.
+        learning_rate: Its peak.
+    """
+
+    recipe: Annotated[str, Option("Recipe of the quantum model: tiny, small or paper.")] = "small"
+    steps: Annotated[int, Option("Optimiser steps of every model.")] = 300
+    batch_size: Annotated[int, Option("Samples per step.")] = 32
+    train_samples: Annotated[
+        int, Option("Size of the training set, at most what the data has.")
+    ] = 4000
+    learning_rate: Annotated[float, Option("Peak learning rate.")] = 1e-3
+
+
+@dataclass(frozen=True)
+class CompareOptions(Budget, DataOptions):
+    """A comparison.
+
+    Attributes:
+        variants: Names of `VARIANTS`.
+        seeds: How many seeds each is trained with, 0 … seeds - 1.
+        metrics: Names of metrics; several may stand in one text, joined by commas.
+        caption_tokenizer: Of metrics of captions.
+        limit: Held-out questions per evaluation.
+        max_new_tokens: Longest answer in tokens.
+        backend: Where models with circuits are evaluated besides; None = exactly only.
+        shots: Per circuit there.
+        mitigation: Technique there.
+    """
+
+    variants: Annotated[
+        tuple[str, ...],
+        Option(f"Joined by commas: {', '.join(VARIANTS)}."),
+    ] = ("quantum", "classical", "linear", "cnn", "majority")
+    seeds: Annotated[int, Option("Train so many seeds of every model.")] = 3
+    metrics: Annotated[
+        tuple[str, ...], Option("Metrics of generated answers, joined by commas.", "--metric")
+    ] = ("exact-match",)
+    caption_tokenizer: Annotated[str, Option("Of metrics of captions: java, port or auto.")] = (
+        "auto"
+    )
+    limit: Annotated[int, Option("Held-out questions per evaluation.")] = 300
+    max_new_tokens: Annotated[int, Option("Longest answer, in tokens.")] = MAX_NEW_TOKENS
+    backend: Annotated[
+        str | None, Option("Where models with circuits are evaluated besides, such as noisy:….")
+    ] = None
+    shots: Annotated[int, Option("Shots per circuit there.")] = 1000
+    mitigation: Annotated[str, Option("Mitigation there.")] = "none"
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no comparison.
+
+        Raises:
+            InputError: An empty or repeated value, a number out of range.
+            UnknownNameError: An unknown variant or metric.
+        """
+        for name in ("variants", "metrics"):
+            object.__setattr__(self, name, _each(getattr(self, name)))
+        for variant in self.variants:
+            if variant not in VARIANTS:
+                raise UnknownNameError("variant", variant, VARIANTS)
+        if len(set(self.variants)) != len(self.variants) or not self.variants:
+            raise InputError(f"variants must be distinct and not empty, got {list(self.variants)}")
+        for name in self.metric_names:
+            METRICS.check(name)
+        for name, least in (("seeds", 1), ("limit", 2), ("shots", 1), ("max_new_tokens", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        self.training("quantum", 0)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The metrics, with exact match in any case."""
+        return tuple(dict.fromkeys(("exact-match", *self.metrics)))
+
+    def training(self, variant: str, seed: int) -> TrainingOptions:
+        """What a model is trained with."""
+        budget = {
+            "steps": self.steps,
+            "batch_size": self.batch_size,
+            "train_samples": self.train_samples,
+            "learning_rate": self.learning_rate,
+            "seed": seed,
+            "data": self.data_name,
+        }
+        return training_options(variant, self.recipe, self.image_size, budget)
+
+
+def _each(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Names, of which several may stand in one text, joined by commas."""
+    return tuple(name.strip() for text in texts for name in text.split(","))

@@ -1,0 +1,55 @@
+import dataclasses
+
+import pytest
+import torch
+from PIL import Image
+
+from qvlm_qiskit.data import DigitCanvases, Sample
+from qvlm_qiskit.models.cnn import Cnn, CnnOptions
+from qvlm_qiskit.models.linear import Linear, LinearOptions
+
+SAMPLES = list(DigitCanvases("train", 30, 0))
+
+
+@pytest.mark.parametrize(("kind", "options"), [(Linear, LinearOptions()), (Cnn, CnnOptions(20))])
+def test_a_baseline_learns_answers_and_words_and_is_saved_with_them(kind, options, tmp_path):
+    torch.manual_seed(0)
+    model = kind(options, **kind.learn(SAMPLES))
+    assert "left" in model.words
+    assert "7" in model.classes
+    given = model.inputs(SAMPLES[:4])
+    assert given["images"].shape == (4, 3, options.side, options.side)
+    assert given["words"].shape == (4, len(model.words))
+    found = model(**given, labels=model.labels(SAMPLES[:4]))
+    assert found["logits"].shape == (4, len(model.classes))
+    assert found["loss"].requires_grad
+    model.name = "linear" if kind is Linear else "cnn"
+    model.eval().save(tmp_path)
+    assert kind.load(tmp_path).answers(SAMPLES) == model.answers(SAMPLES)
+
+
+def test_where_all_ask_the_same_the_question_is_no_input():
+    asked = [dataclasses.replace(s, question="which?") for s in SAMPLES]
+    assert Linear.learn(asked)["words"] == []
+    model = Linear(LinearOptions(side=4), **Linear.learn(asked))
+    assert model.map.in_features == 48
+
+
+def test_words_that_were_not_trained_on_count_for_nothing():
+    model = Linear(LinearOptions(), **Linear.learn(SAMPLES))
+    one = Sample(Image.new("L", (9, 5)), "x", "Which elephant is LEFT?", "1")
+    (row,) = model.inputs([one])["words"]
+    assert [model.words[i] for i in row.nonzero().flatten()] == ["is", "left", "which"]
+
+
+def test_the_map_is_linear():
+    model = Linear(LinearOptions(), **Linear.learn(SAMPLES)).eval()
+    given = model.inputs(SAMPLES[:2])
+    both = {name: tensor.sum(0, keepdim=True) for name, tensor in given.items()}
+    zero = {name: torch.zeros_like(tensor) for name, tensor in both.items()}
+    with torch.inference_mode():
+        one, two = model(**given)["logits"]
+        torch.testing.assert_close(
+            model(**both)["logits"][0] + model(**zero)["logits"][0], one + two,
+            rtol=1e-4, atol=1e-4,
+        )  # fmt: skip

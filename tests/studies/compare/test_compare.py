@@ -1,0 +1,120 @@
+"""A whole comparison on pictures in a folder, as small as it can be."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.evaluation import evaluate_exam, majority_baseline
+from qvlm_qiskit.evaluation.exam import Exam
+from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.compare.options import CompareOptions
+from qvlm_qiskit.studies.compare.study import CompareStudy, short_name
+from qvlm_qiskit.studies.grid_study import run_study
+from qvlm_qiskit.training import Subject
+from tests.data import miniatures
+
+SMALL = CompareOptions(
+    recipe="tiny", steps=2, batch_size=4, train_samples=8, limit=4, seeds=1, shots=20,
+    variants=("quantum,linear", "majority"), metrics=("rouge-l",), caption_tokenizer="port",
+    max_new_tokens=4, backend="noisy:depolarizing(0.01)", columns="ask=which fruit?",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    place = tmp_path_factory.mktemp("fruit")
+    miniatures.image_folder(place, each=4, splits=("train", "test"))
+    options = replace(SMALL, data=f"folder:{place}")
+    return CompareStudy(options, tmp_path_factory.mktemp("studies") / "fruit")
+
+
+@pytest.fixture(scope="module")
+def results(study):
+    return run_study(study)
+
+
+def test_every_variant_is_there_exactly_and_models_with_circuits_on_the_backend_too(results):
+    places = [(p["variant"], p["machine"]) for p in results["points"]]
+    assert places == [
+        ("quantum", "statevector"), ("quantum", "noisy:depolarizing(0.01)"),
+        ("linear", "statevector"), ("majority", "statevector"),
+    ]  # fmt: skip
+    assert all(list(p["metrics"]) == ["exact match", "ROUGE-L"] for p in results["points"])
+    assert results["grid"]["data"].endswith("(ask=which fruit?)")
+
+
+def test_a_row_is_what_the_run_folder_answers(study, results):
+    run = Run.open(study.folder / "models" / "quantum-seed-0")
+    samples = run.samples("test", 4)
+    found = evaluate_exam(Exam(run.answering_model().limited(4), samples))
+    row, _, linear, majority = results["rows"]
+    assert row["right"] == "".join("01"[right] for right in found.correct)
+    assert row["parameters"] == run.info["parameters"]
+    assert {s.question for s in samples} == {"which fruit?"}
+    most = majority_baseline(run.samples("train", 8), samples)
+    assert majority["accuracy"] == most.accuracy.value
+    assert linear["parameters"] == 2 * (3 * 16 * 16 + 1)
+
+
+def test_it_goes_on_with_what_is_there(study, results):
+    before = [row["seconds_trained"] for row in results["rows"]]
+    again = run_study(study)
+    assert [row["seconds_trained"] for row in again["rows"]] == before
+    assert study.missing_models() == []
+    page = (study.folder / "report.html").read_text(encoding="utf-8")
+    for words in ("Differences", "quantum − linear", "ROUGE-L", "[", "Every seed"):
+        assert words in page
+    assert json.loads((study.folder / "results.json").read_text())["points"] == again["points"]
+
+
+def test_tables_have_all_numbers_and_fit_80_columns(study, results):
+    tables = study.printed(results)
+    assert [table.title.partition(" ")[0] for table in tables[::2]] == ["exact", "ROUGE-L"]
+    assert [row[:2] for row in tables[0].rows][:2] == [
+        ["quantum", "exact"], ["quantum", "noisy:depolarizing(0.01)"],
+    ]  # fmt: skip
+    for table in tables[::2]:
+        cells = [table.columns, *table.rows]
+        widths = [max(len(row[i].lstrip(">")) for row in cells) for i in range(len(table.columns))]
+        assert sum(widths) + 3 * len(widths) + 1 <= 80
+
+
+def test_the_quantum_model_and_its_twin_have_as_many_parameters():
+    digits = replace(SMALL, columns=None)
+    counts = {
+        name: sum(p.numel() for p in Subject(digits.training(name, 0)).build().module.parameters())
+        for name in ("quantum", "classical")
+    }
+    assert counts["quantum"] == counts["classical"]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"variants": ("quantums",)}, UnknownNameError, "did you mean 'quantum'"),
+        ({"variants": ("cnn", "cnn")}, InputError, "distinct"),
+        ({"metrics": ("bleu,blue",)}, UnknownNameError, "did you mean 'bleu'"),
+        ({"seeds": 0}, InputError, "seeds must be at least 1"),
+        ({"steps": 0}, InputError, "steps must be at least 1"),
+        ({"data": "digit"}, UnknownNameError, "did you mean 'digits'"),
+        ({"columns": "photo"}, InputError, "of the form"),
+    ],
+)
+def test_what_makes_no_comparison_is_refused(change, error, says):
+    with pytest.raises(error, match=says):
+        replace(SMALL, **change)
+
+
+def test_data_and_machines_are_looked_at_before_anything_is_written(tmp_path):
+    for change in ({"data": f"folder:{tmp_path / 'nothing'}"}, {"backend": "noisy:fake_none"}):
+        study = CompareStudy(replace(SMALL, columns=None, **change), tmp_path / "study")
+        with pytest.raises((InputError, UnknownNameError)):
+            run_study(study)
+        assert not (tmp_path / "study").exists()
+
+
+def test_data_is_named_without_its_folders():
+    assert short_name("digits") == "digits"
+    assert short_name("folder:/a/b/fruit(ask=which?)") == "folder:fruit"

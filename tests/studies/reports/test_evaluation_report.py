@@ -1,0 +1,50 @@
+import re
+
+import pytest
+
+from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.data import DigitCanvases
+from qvlm_qiskit.evaluation import Exam, Metrics
+from qvlm_qiskit.models import VisionLanguageModel
+from qvlm_qiskit.studies.measure import evaluate_on, metrics_on
+from qvlm_qiskit.studies.reports.evaluation_report import evaluation_page
+from tests.studies.reports.page import FORBIDDEN, Page
+
+
+@pytest.fixture
+def asked(tiny_run, model, processor):
+    kinds = ("larger", "caption")
+    samples = [s for s in DigitCanvases("test", 120, 0) if s.kind in kinds]
+    exam, backend = (
+        Exam(VisionLanguageModel(model, processor), samples),
+        open_backend("statevector"),
+    )
+    found, record = evaluate_on(exam, backend)
+    measured = metrics_on(exam, backend, found, Metrics(["exact-match", "rouge-l"], "port"))
+    return exam, found, record | measured.as_dict()
+
+
+def test_the_page_shows_wrong_answers_first_and_loads_nothing(tiny_run, asked):
+    exam, found, record = asked
+    text = evaluation_page(tiny_run, exam, found, record)
+    page = Page(text)
+    assert not FORBIDDEN & set(page.tags)
+    assert page.open == []
+    assert page.tags.count("img") == len(exam) == 48
+    order = [int(n) for n in re.findall(r'alt="image of question (\d+)"', text)]
+    right = [found.correct[n] for n in order]
+    assert right == sorted(right)
+    assert text.count('class="wrong"') == right.count(False) > 0
+
+
+def test_the_page_has_accuracies_metrics_confusions_and_curves(tiny_run, asked):
+    text = evaluation_page(tiny_run, *asked)
+    record = asked[2]
+    assert f"{record['accuracy']:.1%}" in text
+    for kind, part in record["by_kind"].items():
+        assert f'<td>{kind}</td><td class="n">{part["correct"]} / {part["total"]}</td>' in text
+    assert text.count("<td>ROUGE-L</td>") == 1 + len(record["by_kind"])
+    assert "<figcaption>larger</figcaption>" in text
+    assert "<figcaption>caption</figcaption>" not in text
+    assert 'aria-label="Training.' in text
+    assert "--evaluate-every" in text
