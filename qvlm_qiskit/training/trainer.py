@@ -28,6 +28,7 @@ from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.quantum import SampledGradient, quantum_layers, run_on
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
 from qvlm_qiskit.recipes import TrainingOptions
+from qvlm_qiskit.training.expert_load import ExpertLoad
 from qvlm_qiskit.training.held_out import HeldOut
 from qvlm_qiskit.training.saving import WholeCheckpoints
 
@@ -42,17 +43,20 @@ class StepTrainer(HeldOut, WholeCheckpoints):
         before_step: Called before each step.
         exact: Makes the steps in place of what the layers run on, where that is only asked.
         circuits: What the circuits' gradient was at the last logged step.
+        load: Of the decoder's experts.
     """
 
     before_step: BeforeStep | None = None
     exact: BaseEstimatorV2 | None = None
     circuits: Mapping[str, float] = MappingProxyType({})
+    load: ExpertLoad | None = None
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """What reporters and the history get: with the gates, and the circuits' gradient."""
+        """What reporters and the history get: with gates, experts and the circuits' gradient."""
         if "loss" in logs:
             gates = {f"gate_{name}": value for name, value in gate_values(self.model).items()}
-            logs = {**logs, **gates, **self.circuits}
+            load = {} if self.load is None else self.load.shares()
+            logs = {**logs, **gates, **self.circuits, **load}
         super().log(logs, start_time)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
@@ -133,7 +137,7 @@ def make_trainer(
         data_collator=collate,
         callbacks=callbacks,
     )
-    trainer.circuits = log.circuits
+    trainer.circuits, trainer.load = log.circuits, ExpertLoad(model)
     for callback in list(trainer.callback_handler.callbacks):
         if type(callback).__name__ == "PrinterCallback":  # our bar shows what it would print
             trainer.remove_callback(callback)

@@ -188,11 +188,13 @@ def test_reports_have_losses_gates_and_the_circuits_gradient(tmp_path):
     run = train(options(root, reports="tensorboard", evaluate_every=1), tmp_path / "run")
     events = EventAccumulator(str(run.path / "reports")).Reload()
     names = ("loss", "learning_rate", "grad_norm", "circuit_grad_norm", "circuit_grad_variance")
-    names += ("gate_qcnn", "gate_paqm")
+    names += ("gate_qcnn", "gate_paqm", "load_layer1_expert0", "load_layer1_expert1")
     found = {name: [e.value for e in events.Scalars(f"train/{name}")] for name in names}
     history = run.history()
     for name in ("loss", "gate_qcnn", "gate_paqm"):
         assert found[name] == pytest.approx(history[name], rel=1e-6)
+    loads = zip(found["load_layer1_expert0"], found["load_layer1_expert1"], strict=True)
+    assert all(one + other == pytest.approx(1) for one, other in loads)
     angles = sum(layer.weight.numel() for layer in run.model().quantum_layers.values())
     for norm, variance in zip(
         found["circuit_grad_norm"], found["circuit_grad_variance"], strict=True
