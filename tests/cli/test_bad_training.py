@@ -77,7 +77,6 @@ def birds(place, tmp_path_factory):
         ((LIST, "--image-size", "20"), ["20 pixels are not filled by patches of 8", "such as 16"]),
         ((LIST, "--image-size", "0"), ["0 pixels are not filled by patches of 8"]),
         ((*NAMED, "--image-size", "8000000"), ["this machine's memory is not enough"]),
-        (("digits", "--evaluate-every", "1"), ["no validation split", "train and test"]),
         (("digits", "--report-to", "tensorbord"), ["did you mean 'tensorboard'"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
