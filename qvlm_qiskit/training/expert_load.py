@@ -22,7 +22,7 @@ class ExpertLoad:
         self._counts: dict[str, Tensor] = {}
         for name, module in model.named_modules():
             if isinstance(module, DeepseekV3Experts):
-                layer = next(part for part in name.split(".") if part.isdigit())
+                layer = next((part for part in name.split(".") if part.isdigit()), name)
                 self._counts[layer] = torch.zeros(module.num_experts)
                 module.register_forward_pre_hook(self._listener(layer))
 
