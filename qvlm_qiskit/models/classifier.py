@@ -21,14 +21,15 @@ class Classifier(OwnModel):
         classes: The different answers of the training samples, in the order of the alphabet.
     """
 
-    def __init__(self, options: Any, classes: Sequence[str]) -> None:
+    def __init__(self, options: Any, classes: Sequence[str], **learned: Any) -> None:
         """Keep the classes; to be called first in a subclass's ``__init__``.
 
         Args:
             options: Of `options_type`.
             classes: Answers.
+            learned: What else `learn` has found.
         """
-        super().__init__(options, classes=list(classes))
+        super().__init__(options, classes=list(classes), **learned)
         self.classes = list(classes)
 
     @classmethod

@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from safetensors.numpy import save_file
 
 from qvlm_qiskit.cli import main
 from qvlm_qiskit.cli.common import print_json, say
@@ -117,7 +120,10 @@ def test_an_interrupted_training_says_how_to_go_on(monkeypatch, qvlm, place):
         if options.steps == 3:
             checkpoint = out.with_name("new.partial") / "checkpoints" / "checkpoint-250"
             checkpoint.mkdir(parents=True)
-            (checkpoint / "trainer_state.json").touch()
+            save_file({"weight": np.zeros(1)}, checkpoint / "model.safetensors")
+            for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
+                torch.save({}, checkpoint / name)
+            (checkpoint / "trainer_state.json").write_text('{"global_step": 250}')
             (out.with_name("new.partial") / "options.json").write_text("{}")
         raise KeyboardInterrupt
 

@@ -1,4 +1,6 @@
 import dataclasses
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -169,6 +171,25 @@ def test_options_behind_its_name_are_typed_and_kept(colours, tmp_path):
     model = train(options, tmp_path / "run").answering_model()
     assert dataclasses.asdict(model.options) == {"num_qubits": 2, "side": 4}
     assert model.name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("model.safetensors", b"x", "is damaged: its model can't be loaded"),
+        ("config.json", b"{}", r"is damaged: its model can't be loaded \('format'\)"),
+        ("config.json", b'{"format": "x", "version": 1}', "is of another format or version"),
+        ("config.json", None, "is incomplete: model/config.json is missing"),
+    ],
+)
+def test_a_damaged_run_of_one_is_one_line(trained, tmp_path, name, content, says):
+    copy = Path(shutil.copytree(trained.path, tmp_path / "copy"))
+    (copy / "model" / name).unlink()
+    if content is not None:
+        (copy / "model" / name).write_bytes(content)
+    with pytest.raises(InputError, match=says) as refused:
+        Run.open(copy).answering_model()
+    assert "\n" not in str(refused.value)
 
 
 def test_a_run_of_one_has_no_processor_and_says_so(trained):
