@@ -25,10 +25,11 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
     """What a comparison found.
 
     Returns:
-        ``points``: per variant and machine, every metric's mean over seeds with Student's interval
-        (accuracies never narrower than Wilson's for all questions together), parameters, and mean
-        seconds. ``differences``: of the quantum model from every other one, and on the backend
-        from exactly, paired by seed; of exact match never narrower than paired by question.
+        ``points``: per variant and machine, every metric's mean over seeds with Student's interval,
+        never narrower than over questions (of exact match Wilson's for all of them together, of
+        others the mean of the seeds' bootstrap intervals), parameters, and mean seconds.
+        ``differences``: of the quantum model from every other one, and on the backend from exactly,
+        paired by seed; of exact match never narrower than paired by question.
     """
     groups = grouped(rows, ("variant", "machine"))
     return {
@@ -64,11 +65,13 @@ def _over_seeds(label: str, unit: str, rows: Sequence[Row]) -> Interval:
     if label == ACCURACY:
         return accuracy_interval(rows)
     found = mean_interval([row["values"][label] for row in rows])
-    low, high = found["low"], found["high"]
-    if low is None or high is None:
-        return found
-    most = 1.0 if unit == "share" else math.inf
-    return {**found, "low": max(0.0, low), "high": min(most, high)}  # no metric is negative
+    parts = [one for row in rows for one in row["metrics"] if one["label"] == label]
+    low, high = (sum(one[end] for one in parts) / len(parts) for end in ("low", "high"))
+    if found["low"] is not None and found["high"] is not None:
+        most = 1.0 if unit == "share" else math.inf
+        low = max(0.0, min(low, found["low"]))  # no metric is negative
+        high = min(most, max(high, found["high"]))
+    return {**found, "low": low, "high": high}
 
 
 def _differences(groups: Mapping[tuple[Any, ...], Sequence[Row]]) -> list[dict[str, Any]]:
