@@ -25,10 +25,12 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
     """What a comparison found.
 
     Returns:
-        ``points``: per variant and machine, every metric's mean over seeds with Student's interval
-        (accuracies never narrower than Wilson's for all questions together), parameters, and mean
-        seconds. ``differences``: of the quantum model from every other one, and on the backend
-        from exactly, paired by seed; of exact match never narrower than paired by question.
+        ``points``: per variant and machine, every metric's mean over seeds with Student's interval,
+        never narrower than over questions (of exact match Wilson's for all of them together, of
+        others the mean of the seeds' bootstrap intervals), parameters, and mean seconds.
+        ``differences``: of the quantum model from every other one, and on the backend from exactly,
+        paired by seed; of exact match never narrower than paired by question, of other metrics
+        never narrower than for questions that were drawn apart.
     """
     groups = grouped(rows, ("variant", "machine"))
     return {
@@ -64,11 +66,13 @@ def _over_seeds(label: str, unit: str, rows: Sequence[Row]) -> Interval:
     if label == ACCURACY:
         return accuracy_interval(rows)
     found = mean_interval([row["values"][label] for row in rows])
-    low, high = found["low"], found["high"]
-    if low is None or high is None:
-        return found
-    most = 1.0 if unit == "share" else math.inf
-    return {**found, "low": max(0.0, low), "high": min(most, high)}  # no metric is negative
+    parts = [one for row in rows for one in row["metrics"] if one["label"] == label]
+    low, high = (sum(one[end] for one in parts) / len(parts) for end in ("low", "high"))
+    if found["low"] is not None and found["high"] is not None:
+        most = 1.0 if unit == "share" else math.inf
+        low = max(0.0, min(low, found["low"]))  # no metric is negative
+        high = min(most, max(high, found["high"]))
+    return {**found, "low": low, "high": high}
 
 
 def _differences(groups: Mapping[tuple[Any, ...], Sequence[Row]]) -> list[dict[str, Any]]:
@@ -115,4 +119,23 @@ def _difference(label: str, rows: Sequence[Row], others: Sequence[Row]) -> Inter
         return _accuracy_difference(rows, others)
     plain = [[{"seed": row["seed"], **row["values"]} for row in part] for part in (rows, others)]
     found = paired(plain[0], plain[1], (label,))
-    return None if found is None else found[label]
+    return None if found is None else _widened(found[label], label, rows, others)
+
+
+def _widened(found: Interval, label: str, rows: Sequence[Row], others: Sequence[Row]) -> Interval:
+    """Never narrower than if the questions of both had been drawn apart.
+
+    Two seeds that happen to agree would otherwise claim that no third could differ.
+    """
+    mean = float(found["mean"] or 0.0)
+    reach = math.hypot(_reach(label, rows), _reach(label, others))
+    low, high = mean - reach, mean + reach
+    if found["low"] is not None and found["high"] is not None:
+        low, high = min(low, found["low"]), max(high, found["high"])
+    return {**found, "low": low, "high": high}
+
+
+def _reach(label: str, rows: Sequence[Row]) -> float:
+    """Half of the mean interval over questions."""
+    parts = [one for row in rows for one in row["metrics"] if one["label"] == label]
+    return float(sum(one["high"] - one["low"] for one in parts)) / (2 * len(parts))

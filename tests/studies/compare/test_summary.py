@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from qvlm_qiskit.studies.compare.summary import summarise
@@ -11,7 +13,10 @@ def row(variant, seed, right, cider, machine="statevector"):
     part = {"accuracy": correct / total, "correct": correct, "total": total}
     return {
         "variant": variant, "machine": machine, "seed": seed, "right": right, **part,
-        "values": values, "metrics": [{"label": n, "unit": u} for n, u in UNITS.items()],
+        "values": values, "metrics": [
+            {"label": n, "unit": u, "low": values[n] - 0.1, "high": values[n] + 0.1}
+            for n, u in UNITS.items()
+        ],
         "by_kind": {"caption": part}, "parameters": 7, "quantum_parameters": 1,
         "seconds_trained": 1.0 + seed, "seconds_evaluated": 2.0,
     }  # fmt: skip
@@ -45,17 +50,26 @@ def test_differences_are_paired_by_seed_and_never_without_a_width():
     twin = found["quantum − classical", "exact match"]
     assert twin["mean"] == 0.25
     assert twin["low"] < 0.25 < twin["high"]
-    assert found["quantum − classical", "CIDEr"]["mean"] == pytest.approx(-0.1)
+    cider = found["quantum − classical", "CIDEr"]
+    assert cider["mean"] == pytest.approx(-0.1)
+    reach = math.hypot(0.1, 0.1)  # both seeds' differences are the same
+    assert (cider["low"], cider["high"]) == pytest.approx((-0.1 - reach, -0.1 + reach))
     assert found["noisy:x − exact", "exact match"]["mean"] == -0.25
 
 
 def test_one_seed_has_an_interval_over_questions():
     found = summarise([one for one in ROWS if one["seed"] == 0])
     point = found["points"][0]["metrics"]
-    assert point["CIDEr"]["low"] is None
+    assert (point["CIDEr"]["low"], point["CIDEr"]["high"]) == pytest.approx((0.3, 0.5))
     assert point["exact match"]["low"] < 0.5 < point["exact match"]["high"]
     (first, *_) = found["differences"]
     assert first["low"] is not None
+
+
+def test_seeds_that_agree_have_the_interval_of_their_questions():
+    same = [row("majority", seed, "10", 0.4) for seed in (0, 1)]
+    found = summarise(same)["points"][0]["metrics"]["CIDEr"]
+    assert (found["low"], found["mean"], found["high"]) == pytest.approx((0.3, 0.4, 0.5))
 
 
 def test_without_the_quantum_model_there_are_no_differences():
