@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 HIDDEN = ("BLEU-1", "BLEU-2", "BLEU-3")
-"""Numbers that are in the files and on the page, and not on the terminal."""
+"""Numbers of every seed only, and in the files."""
 COLUMNS: Mapping[str, str] = {
     "key": "string", "variant": "string", "machine": "string", "seed": "int64",
     "correct": "int64", "total": "int64", "accuracy": "float64", "low": "float64",
@@ -131,7 +131,7 @@ class CompareStudy(Study[CompareOptions, "Cell"]):
         points = [{**point, "on": machine_of(point)} for point in results["points"]]
         rows = [{**row, "on": machine_of(row)} for row in results["rows"]]
         data = short_name(results["grid"]["data"])
-        return {**results, "points": points, "rows": rows, "data": data}
+        return {**results, "points": points, "rows": rows, "data": data, "hidden": HIDDEN}
 
     def printed(self, results: Mapping[str, Any]) -> Sequence[Printed]:
         """For every metric its means, and the differences."""
