@@ -191,8 +191,10 @@ class StatevectorEngine:
 
     def _is_small(self, batched: Tensor, *others: Tensor) -> bool:
         """Whether torch's threads would only wait for each other."""
+        if not _may_leave_torch(batched, *others):  # in an exported program no size is a number
+            return False
         numbers = max(1 << self.program.num_qubits, self._hamiltonian_numbers)
-        return len(batched) * numbers <= SMALL_NUMBERS and _may_leave_torch(batched, *others)
+        return len(batched) * numbers <= SMALL_NUMBERS
 
     @cached_property
     def _hamiltonian_numbers(self) -> int:
