@@ -37,7 +37,7 @@ def test_its_commands_lead_to_a_submitted_job(tmp_path, monkeypatch, capfd):
     colour_folder(tmp_path / "colours")
     (tmp_path / EXAMPLE.name).write_text(EXAMPLE.read_text())
     commands = re.findall(r"^qvlm .*$", PAGE, flags=re.MULTILINE)
-    assert len(commands) == 10
+    assert len(commands) == 11
     said = []
     for command in commands:
         program, *words = shlex.split(command)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +13,12 @@ import torch
 
 from qvlm_qiskit.backends import Backend, open_backend
 from qvlm_qiskit.data import Sample, open_data
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Evaluation, Exam, Material, Metrics, majority_baseline
+from qvlm_qiskit.quantum.executors.one_thread import one_thread
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.compare.options import CompareOptions
-from qvlm_qiskit.studies.compare.variants import BLOCKS, MAJORITY, WITH_CIRCUITS
+from qvlm_qiskit.studies.compare.variants import BLOCKS, MAJORITY, has_circuits
 from qvlm_qiskit.studies.measure import evaluate_on, metrics_on
 from qvlm_qiskit.training import Subject, train
 
@@ -42,14 +46,17 @@ def all_cells(options: CompareOptions) -> list[Cell]:
     return [
         Cell(variant, seed, machine)
         for variant in options.variants
-        for machine in (machines if variant in WITH_CIRCUITS else machines[:1])
+        for machine in (machines if has_circuits(variant) else machines[:1])
         for seed in range(options.seeds)
     ]
 
 
 def model_folder(folder: Path, cell: Cell) -> Path:
     """The run folder of a cell's model."""
-    return folder / "models" / f"{cell.variant}-seed-{cell.seed}"
+    name = re.sub(r"[^\w.-]+", "-", cell.variant).strip("-")
+    if name != cell.variant:  # two models of one's own may look alike without their signs
+        name += "-" + hashlib.sha256(cell.variant.encode()).hexdigest()[:8]
+    return folder / "models" / f"{name}-seed-{cell.seed}"
 
 
 def train_model(options: CompareOptions, cell: Cell, path: Path) -> None:
@@ -99,16 +106,21 @@ def rehearse(options: CompareOptions, cells: Sequence[Cell]) -> None:
     """Open data and machines, and run a row of every circuit, before anything is trained.
 
     Raises:
-        QVLMError: The data can't be read, a metric is not defined for it, or a machine can't run
-            a circuit.
+        QVLMError: The data can't be read, a metric is not defined for it, a model of one's own
+            can't be built or has no circuits, or a machine can't run one.
     """
     metrics = Metrics(options.metric_names, options.caption_tokenizer)
     samples = _test_samples(options, 0)
     metrics.check_references([one.said for one in samples])
-    for cell in {c.machine: c for c in cells if c.machine != EXACT}.values():
+    for cell in {(c.machine, c.variant): c for c in cells if c.machine != EXACT}.values():
         backend = open_machine(cell, options)
         model = Subject(options.training(cell.variant, cell.seed)).build()
-        with torch.inference_mode(), model.run_on(backend):
+        if not model.quantum_layers:
+            raise InputError(
+                f"{cell.variant} has no quantum layers that {cell.machine} could run: compare it "
+                "without --backend"
+            )
+        with torch.inference_mode(), one_thread(), model.run_on(backend):
             for layer in model.quantum_layers.values():
                 layer(torch.zeros(1, layer.neural_network.num_inputs))
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.recipes import MAX_NEW_TOKENS, METRICS, TrainingOptions
-from qvlm_qiskit.studies.compare.variants import VARIANTS, training_options
+from qvlm_qiskit.studies.compare.variants import VARIANTS, check_variant, training_options
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
+
+_COMMA = re.compile(r",(?![^()]*\))")
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class CompareOptions(Budget, DataOptions):
     """A comparison.
 
     Attributes:
-        variants: Names of `VARIANTS`.
+        variants: Names of `VARIANTS`, or models as ``--model`` takes them.
         seeds: How many seeds each is trained with, 0 … seeds - 1.
         metrics: Names of metrics; several may stand in one text, joined by commas.
         caption_tokenizer: Of metrics of captions.
@@ -51,7 +54,7 @@ class CompareOptions(Budget, DataOptions):
 
     variants: Annotated[
         tuple[str, ...],
-        Option(f"Joined by commas: {', '.join(VARIANTS)}."),
+        Option(f"Joined by commas: {', '.join(VARIANTS)}, or a --model of yours, MODULE:CLASS."),
     ] = ("quantum", "classical", "linear", "cnn", "majority")
     seeds: Annotated[int, Option("Train so many seeds of every model.")] = 3
     metrics: Annotated[
@@ -78,8 +81,7 @@ class CompareOptions(Budget, DataOptions):
         for name in ("variants", "metrics"):
             object.__setattr__(self, name, _each(getattr(self, name)))
         for variant in self.variants:
-            if variant not in VARIANTS:
-                raise UnknownNameError("variant", variant, VARIANTS)
+            check_variant(variant)
         if len(set(self.variants)) != len(self.variants) or not self.variants:
             raise InputError(f"variants must be distinct and not empty, got {list(self.variants)}")
         for name in self.metric_names:
@@ -108,5 +110,5 @@ class CompareOptions(Budget, DataOptions):
 
 
 def _each(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Names, of which several may stand in one text, joined by commas."""
-    return tuple(name.strip() for text in texts for name in text.split(","))
+    """Names, of which several may stand in one text, joined by commas outside of parentheses."""
+    return tuple(name.strip() for text in texts for name in _COMMA.split(text))

@@ -127,7 +127,8 @@ class CompareStudy(Study[CompareOptions, "Cell"]):
         return flat | {f"accuracy {kind}": p["accuracy"] for kind, p in row["by_kind"].items()}
 
     def context(self, results: Mapping[str, Any]) -> dict[str, Any]:
-        """Results, with a name for every machine."""
+        """Results, with short names of models and of every machine."""
+        results = _shortened(results)
         points = [{**point, "on": machine_of(point)} for point in results["points"]]
         rows = [{**row, "on": machine_of(row)} for row in results["rows"]]
         data = short_name(results["grid"]["data"])
@@ -135,6 +136,7 @@ class CompareStudy(Study[CompareOptions, "Cell"]):
 
     def printed(self, results: Mapping[str, Any]) -> Sequence[Printed]:
         """For every metric its means, and the differences."""
+        results = _shortened(results)
         labels = [label for label in results["points"][0]["metrics"] if label not in HIDDEN]
         tables = []
         for label in labels:
@@ -160,6 +162,28 @@ def _described(results: Mapping[str, Any]) -> str:
         f"{short_name(about['data'])}: {about['seeds']} seeds, {about['steps']} steps of "
         f"{about['batch_size']} of {first['train_samples']:,} samples, {first['total']:,} questions"
     )
+
+
+def short_names(variants: Sequence[str]) -> dict[str, str]:
+    """Models of one's own by the names of their classes, where no two have the same."""
+    classes = {name: name.partition(":")[2].partition("(")[0] or name for name in variants}
+    count = list(classes.values()).count
+    return {name: name if count(short) > 1 else short for name, short in classes.items()}
+
+
+def _shortened(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Results with short names of models."""
+    names = short_names(list(dict.fromkeys(row["variant"] for row in results["rows"])))
+    points, rows = (
+        [{**one, "variant": names[one["variant"]]} for one in results[part]]
+        for part in ("points", "rows")
+    )
+    differences = []
+    for one in results["differences"]:
+        first, sign, other = one["what"].partition(" − ")
+        what = f"{names.get(first, first)}{sign}{names.get(other, other)}"
+        differences.append({**one, "what": what})
+    return {**results, "points": points, "rows": rows, "differences": differences}
 
 
 def short_name(data: str) -> str:

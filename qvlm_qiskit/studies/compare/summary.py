@@ -28,9 +28,10 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
         ``points``: per variant and machine, every metric's mean over seeds with Student's interval,
         never narrower than over questions (of exact match Wilson's for all of them together, of
         others the mean of the seeds' bootstrap intervals), parameters, and mean seconds.
-        ``differences``: of the quantum model from every other one, and on the backend from exactly,
-        paired by seed; of exact match never narrower than paired by question, of other metrics
-        never narrower than for questions that were drawn apart.
+        ``differences``: of the quantum model (without one, of the first variant) from every other
+        one, and on the backend from exactly, paired by seed; of exact match never narrower than
+        paired by question, of other metrics never narrower than for questions that were drawn
+        apart.
     """
     groups = grouped(rows, ("variant", "machine"))
     return {
@@ -76,17 +77,21 @@ def _over_seeds(label: str, unit: str, rows: Sequence[Row]) -> Interval:
 
 
 def _differences(groups: Mapping[tuple[Any, ...], Sequence[Row]]) -> list[dict[str, Any]]:
-    quantum = {machine: rows for (name, machine), rows in groups.items() if name == "quantum"}
-    if EXACT not in quantum:
+    names = [name for name, _ in groups]
+    if not names:
         return []
-    exact = quantum[EXACT]
+    first = "quantum" if "quantum" in names else names[0]
+    own = {machine: rows for (name, machine), rows in groups.items() if name == first}
+    if EXACT not in own:
+        return []
+    exact = own[EXACT]
     pairs = [
-        (f"quantum − {variant}", exact, rows)
+        (f"{first} − {variant}", exact, rows)
         for (variant, machine), rows in groups.items()
-        if machine == EXACT and variant != "quantum"
+        if machine == EXACT and variant != first
     ]
     pairs += [
-        (f"{machine} − exact", rows, exact) for machine, rows in quantum.items() if machine != EXACT
+        (f"{machine} − exact", rows, exact) for machine, rows in own.items() if machine != EXACT
     ]
     return [
         {"what": what, "label": one["label"], "unit": one["unit"], **found}

@@ -1,11 +1,14 @@
-"""Who is compared: models of one recipe with other blocks, and models that are much simpler."""
+"""Who is compared: models of one recipe with other blocks, simpler ones, and a user's own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from qvlm_qiskit.recipes import TrainingOptions
+from qvlm_qiskit.basics.placed_names import PlacedName
+from qvlm_qiskit.errors import UnknownNameError
+from qvlm_qiskit.recipes import HYBRID, TrainingOptions
+from qvlm_qiskit.recipes import MODELS as REGISTERED
 
 BLOCKS = ("quantum", "classical", "frozen", "none")
 """The recipe's model, with its blocks as ``qvlm train --blocks`` has them."""
@@ -14,8 +17,25 @@ MODELS = ("linear", "cnn")
 MAJORITY = "majority"
 """The most frequent training answer of every kind of question; nothing is trained."""
 VARIANTS = (*BLOCKS, *MODELS, MAJORITY)
-WITH_CIRCUITS = ("quantum", "frozen")
-"""Those that a machine's noise reaches."""
+_CLASSICAL = ("classical", "none", *MODELS, MAJORITY)
+
+
+def check_variant(variant: str) -> None:
+    """Refuse what is neither one of `VARIANTS` nor written as ``--model`` takes it.
+
+    Raises:
+        UnknownNameError: It is no name of either.
+        InputError: It is of no such form.
+    """
+    placed = PlacedName.read(variant)
+    own = [name for name in REGISTERED.names() if name != HYBRID]
+    if variant not in VARIANTS and placed.place is None and placed.name not in own:
+        raise UnknownNameError("variant", variant, [*VARIANTS, *(set(own) - set(MODELS))])
+
+
+def has_circuits(variant: str) -> bool:
+    """Whether a machine's noise may reach it; of a model of one's own its `rehearse` finds out."""
+    return variant not in _CLASSICAL
 
 
 def training_options(
@@ -24,7 +44,8 @@ def training_options(
     """What a variant is trained with.
 
     Args:
-        variant: One of `VARIANTS`; the majority's options say what data it looks at.
+        variant: One of `VARIANTS`, or a model as ``--model`` takes it; the majority's options say
+            what data it looks at.
         recipe: Of the models with blocks.
         image_size: Side of the images in pixels; None = the recipe's.
         budget: The other options.
@@ -32,6 +53,8 @@ def training_options(
     if variant in MODELS:
         side = pixels(recipe) if image_size is None else image_size
         return TrainingOptions(model=f"{variant}(side={side})", **budget)
+    if variant not in VARIANTS:
+        return TrainingOptions(model=variant, **budget)
     blocks = variant if variant in BLOCKS else "none"
     return TrainingOptions(recipe=recipe, blocks=blocks, image_size=image_size, **budget)
 

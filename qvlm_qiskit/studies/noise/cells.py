@@ -14,6 +14,7 @@ from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Exam, capture_rows
 from qvlm_qiskit.evaluation.loss import exam_loss
 from qvlm_qiskit.models.protocol import AnsweringModel
+from qvlm_qiskit.quantum.executors.one_thread import one_thread
 from qvlm_qiskit.recipes import HYBRID
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.measure import errors_on, evaluate_on
@@ -126,7 +127,7 @@ def rehearse(grid: NoiseGrid, cells: Sequence[Cell]) -> None:
         backend = training_backend(grid.device, strength, options.seed, grid.max_age_days)
         check_trainable(model, backend)
         opened.append(backend)
-    with torch.inference_mode():
+    with torch.inference_mode(), one_thread():
         for backend in opened:
             for layer in model.quantum_layers.values():
                 with layer.run_on(backend):

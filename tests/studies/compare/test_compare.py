@@ -10,16 +10,26 @@ from qvlm_qiskit.evaluation import evaluate_exam, majority_baseline
 from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.compare.options import CompareOptions
-from qvlm_qiskit.studies.compare.study import CompareStudy, short_name
+from qvlm_qiskit.studies.compare.study import CompareStudy, short_name, short_names
 from qvlm_qiskit.studies.grid_study import run_study
 from qvlm_qiskit.training import Subject
 from tests.data import miniatures
+from tests.models.colours import EXAMPLE, NAME
 
+OWN = f"{NAME}(num_qubits=2,side=4)"
 SMALL = CompareOptions(
     recipe="tiny", steps=2, batch_size=4, train_samples=8, limit=4, seeds=1, shots=20,
-    variants=("quantum,linear", "majority"), metrics=("rouge-l",), caption_tokenizer="port",
+    variants=("quantum,linear", f"majority,{OWN}"), metrics=("rouge-l",), caption_tokenizer="port",
     max_new_tokens=4, backend="noisy:depolarizing(0.01)", columns="ask=which fruit?",
 )  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def example():
+    """The documentation's classifier can be imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLE.parent)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +50,7 @@ def test_every_variant_is_there_exactly_and_models_with_circuits_on_the_backend_
     assert places == [
         ("quantum", "statevector"), ("quantum", "noisy:depolarizing(0.01)"),
         ("linear", "statevector"), ("majority", "statevector"),
+        (OWN, "statevector"), (OWN, "noisy:depolarizing(0.01)"),
     ]  # fmt: skip
     assert all(list(p["metrics"]) == ["exact match", "ROUGE-L"] for p in results["points"])
     assert results["grid"]["data"].endswith("(ask=which fruit?)")
@@ -49,7 +60,12 @@ def test_a_row_is_what_the_run_folder_answers(study, results):
     run = Run.open(study.folder / "models" / "quantum-seed-0")
     samples = run.samples("test", 4)
     found = evaluate_exam(Exam(run.answering_model().limited(4), samples))
-    row, _, linear, majority = results["rows"]
+    row, _, linear, majority, own, _ = results["rows"]
+    assert own["quantum_parameters"] == 4
+    (folder,) = study.folder.glob(
+        "models/picture_classifier-PictureClassifier-num_qubits-2-side-4-*"
+    )
+    assert Run.open(folder).answering_model().name == OWN
     assert row["right"] == "".join("01"[right] for right in found.correct)
     assert row["parameters"] == run.info["parameters"]
     assert {s.question for s in samples} == {"which fruit?"}
@@ -75,8 +91,11 @@ def test_tables_have_all_numbers_and_fit_80_columns(study, results):
     assert [row[:2] for row in tables[0].rows][:2] == [
         ["quantum", "exact"], ["quantum", "noisy:depolarizing(0.01)"],
     ]  # fmt: skip
+    assert tables[0].rows[-1][0] == "PictureClassifier"
+    assert [row[0] for row in tables[1].rows][2] == "quantum − PictureClassifier"
     for table in tables[::2]:
-        cells = [table.columns, *table.rows]
+        # a name of one's own may be longer, and is written on two lines then
+        cells = [table.columns, *(row for row in table.rows if "Classifier" not in row[0])]
         widths = [max(len(row[i].lstrip(">")) for row in cells) for i in range(len(table.columns))]
         assert sum(widths) + 3 * len(widths) + 1 <= 80
 
@@ -95,6 +114,7 @@ def test_the_quantum_model_and_its_twin_have_as_many_parameters():
     [
         ({"variants": ("quantums",)}, UnknownNameError, "did you mean 'quantum'"),
         ({"variants": ("cnn", "cnn")}, InputError, "distinct"),
+        ({"variants": ("hybrid-vlm",)}, UnknownNameError, "unknown variant"),
         ({"metrics": ("bleu,blue",)}, UnknownNameError, "did you mean 'bleu'"),
         ({"seeds": 0}, InputError, "seeds must be at least 1"),
         ({"steps": 0}, InputError, "steps must be at least 1"),
@@ -108,11 +128,22 @@ def test_what_makes_no_comparison_is_refused(change, error, says):
 
 
 def test_data_and_machines_are_looked_at_before_anything_is_written(tmp_path):
-    for change in ({"data": f"folder:{tmp_path / 'nothing'}"}, {"backend": "noisy:fake_none"}):
+    changes = (
+        {"data": f"folder:{tmp_path / 'nothing'}"},
+        {"backend": "noisy:fake_none"},
+        {"variants": (OWN.replace("Picture", "Photo"),)},
+        {"variants": ("no_such_module:Model",), "data": "digits"},
+    )
+    for change in changes:
         study = CompareStudy(replace(SMALL, columns=None, **change), tmp_path / "study")
         with pytest.raises((InputError, UnknownNameError)):
             run_study(study)
         assert not (tmp_path / "study").exists()
+
+
+def test_models_are_named_by_their_classes_where_these_differ():
+    names = ["quantum", "a.b:Deep(n=2)", "a:Net(n=1)", "a:Net(n=2)"]
+    assert list(short_names(names).values()) == ["quantum", "Deep", "a:Net(n=1)", "a:Net(n=2)"]
 
 
 def test_data_is_named_without_its_folders():
