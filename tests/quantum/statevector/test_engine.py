@@ -61,7 +61,7 @@ def test_values_equal_the_slow_twin(problem, twin, engine, executor):
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.slow
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 @given(problem=problems(max_qubits=5, max_gates=20, batches=(1, 5, 40)))
 def test_values_equal_the_slow_twin_on_many_circuits(problem, twin, engine, executor):
     with running_on(executor):
@@ -78,7 +78,7 @@ def test_single_precision_stays_within_1e_5(problem, twin, executor):
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.slow
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 @given(problem=problems(batches=(3, 18)))
 def test_single_precision_stays_within_1e_5_on_many_circuits(problem, twin, executor):
     with running_on(executor):
@@ -95,7 +95,7 @@ def test_jacobians_equal_central_differences_of_the_twin(problem, twin_jacobian,
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.slow
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 @given(problem=problems(max_qubits=4, max_gates=14, batches=(1,)))
 def test_jacobians_equal_central_differences_on_many_circuits(problem, twin_jacobian, executor):
     with running_on(executor):
