@@ -45,6 +45,7 @@ def here(trained, place, monkeypatch):
     """The working folder, with the pictures, the run and the class."""
     elsewhere = [path for path in sys.path if path != str(EXAMPLE.parent)]
     monkeypatch.setattr(sys, "path", elsewhere)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # Python's own file is no command's
     Path("colours").symlink_to(trained / "colours")
     Path("own").symlink_to(trained / "run")
     Path(f"{MODULE}.py").write_text(EXAMPLE.read_text())
