@@ -39,9 +39,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Three workers for two cores: many of these tests wait.
+# Three workers for two cores: many of these tests wait. Files in the order of tests/conftest.py.
 slow: $(READY)
-	$(BIN)/python -m pytest -m slow -n 3 --dist loadscope
+	$(BIN)/python -m pytest -m slow -n 3 --dist loadscope --no-loadscope-reorder
 
 # What shows soon whether other versions of the dependencies do.
 SHORT := tests/quantum/test_layer.py tests/backends/test_catalog.py tests/backends/test_stack.py \

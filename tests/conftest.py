@@ -62,6 +62,18 @@ def make_generator(_):
     """Hypothesis makes its generator, and looks for what refers to it: frozen objects hide that."""
 
 
+LONGEST = ("jobs/test_kill", "test_readme", "jobs/test_promises", "training/test_processes",
+           "training/test_soak", "training/test_saving", "test_plugins")  # fmt: skip
+"""Files whose long tests take minutes one after the other: begun last, they would end last."""
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files come first, so that several workers end at about the same time."""
+    below = Path(__file__).parent
+    first = {below / f"{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: first.get(item.path, len(first)))
+
+
 def pytest_configure():
     """While tests and libraries are imported, there is no garbage to be looked for: 3 s."""
     gc.disable()
