@@ -39,9 +39,9 @@ def require_finite(what: str, values: Tensor) -> None:
         # what torch would do takes a tenth of a small circuit's time
         finite = bool(np.isfinite(memory_view(plain)).all())
     else:
-        # the sum is not finite if any entry is not; huge entries are looked at one by one
-        total = math.isfinite(plain.sum(dtype=torch.float64))
-        finite = total or bool(plain.isfinite().all())
+        # the sum is not finite if any entry is not; entries whose sum is too large for their kind
+        # of number are looked at one by one, which takes ten times as long
+        finite = math.isfinite(plain.sum()) or bool(plain.isfinite().all())
     if not finite:
         raise LayerInputError(
             f"the {what} of a quantum layer hold NaN or infinity: look at the data or, in "
