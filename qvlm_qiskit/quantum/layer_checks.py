@@ -13,6 +13,7 @@ from torch import Tensor
 
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum import transforms
+from qvlm_qiskit.quantum.executors.one_thread import one_thread
 from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 
@@ -41,7 +42,8 @@ def require_finite(what: str, values: Tensor) -> None:
     else:
         # the sum is not finite if any entry is not; entries whose sum is too large for their kind
         # of number are looked at one by one, which takes ten times as long
-        finite = math.isfinite(plain.sum()) or bool(plain.isfinite().all())
+        with one_thread():
+            finite = math.isfinite(plain.sum()) or bool(plain.isfinite().all())
     if not finite:
         raise LayerInputError(
             f"the {what} of a quantum layer hold NaN or infinity: look at the data or, in "

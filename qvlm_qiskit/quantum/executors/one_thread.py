@@ -32,7 +32,11 @@ def on_one_thread(operations: Operations, *given: Tensor | None) -> Tensor:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch uses one thread in here, in the calling thread."""
+    """Torch uses one thread in here, in the calling thread.
+
+    Also for reductions that are followed by compiled sweeps in threads of our own: torch's spin for
+    a while after their work, on the processors that the sweeps need.
+    """
     threads = torch.get_num_threads()
     if threads == 1:
         yield

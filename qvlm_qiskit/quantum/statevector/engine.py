@@ -23,7 +23,7 @@ from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles, of_order_one, shortest_scale
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.executors.node import AffineAngles, GivenAngles, GroupedAngles, Task
-from qvlm_qiskit.quantum.executors.one_thread import on_one_thread
+from qvlm_qiskit.quantum.executors.one_thread import on_one_thread, one_thread
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.fusion import MAX_PLAN_QUBITS, fuse
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
@@ -325,11 +325,12 @@ def _long_enough(features: Tensor) -> Tensor:
     """Features whose length and gradients the compiled sweeps can compute."""
     plain, shortest = features.detach(), shortest_scale(features.dtype)
     # at most √width times the largest entry, which takes torch twenty times as long to find
-    length = torch.linalg.vector_norm(plain, dim=-1)
-    if bool((length >= shortest * math.sqrt(plain.shape[-1])).all()):
-        return features
-    largest = torch.linalg.vector_norm(plain, math.inf, dim=-1)
-    return of_order_one(features) if bool((largest < shortest).any()) else features
+    with one_thread():
+        length = torch.linalg.vector_norm(plain, dim=-1)
+        if bool((length >= shortest * math.sqrt(plain.shape[-1])).all()):
+            return features
+        largest = torch.linalg.vector_norm(plain, math.inf, dim=-1)
+        return of_order_one(features) if bool((largest < shortest).any()) else features
 
 
 def _check_widths(program: Program, observables: Sequence[SparsePauliOp]) -> None:
