@@ -42,7 +42,7 @@ def require_finite(what: str, values: Tensor) -> None:
     else:
         # the sum is not finite if any entry is not; entries whose sum is too large for their kind
         # of number are looked at one by one, which takes ten times as long
-        with one_thread():
+        with one_thread(plain.numel()):
             finite = math.isfinite(plain.sum()) or bool(plain.isfinite().all())
     if not finite:
         raise LayerInputError(

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from qvlm_qiskit.quantum.transforms import differentiable_gradients, require_single
 
+SPREAD = 1 << 15
+"""Numbers that torch leaves to one thread."""
 Operations = Callable[..., Tensor]
 
 
@@ -31,14 +33,17 @@ def on_one_thread(operations: Operations, *given: Tensor | None) -> Tensor:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread(numbers: int = SPREAD + 1) -> Iterator[None]:
     """Torch uses one thread in here, in the calling thread.
 
     Also for reductions that are followed by compiled sweeps in threads of our own: torch's spin for
     a while after their work, on the processors that the sweeps need.
+
+    Args:
+        numbers: Of the largest operation in here; where torch would spread none, nothing is set.
     """
     threads = torch.get_num_threads()
-    if threads == 1:
+    if threads == 1 or numbers <= SPREAD:
         yield
         return
     torch.set_num_threads(1)

@@ -325,7 +325,7 @@ def _long_enough(features: Tensor) -> Tensor:
     """Features whose length and gradients the compiled sweeps can compute."""
     plain, shortest = features.detach(), shortest_scale(features.dtype)
     # at most √width times the largest entry, which takes torch twenty times as long to find
-    with one_thread():
+    with one_thread(plain.numel()):
         length = torch.linalg.vector_norm(plain, dim=-1)
         if bool((length >= shortest * math.sqrt(plain.shape[-1])).all()):
             return features
