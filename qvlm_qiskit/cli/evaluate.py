@@ -46,12 +46,7 @@ def evaluate(
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.evaluation import Exam
     from qvlm_qiskit.evaluation.loss import language_model
-    from qvlm_qiskit.studies.measure import (
-        check_circuits,
-        circuits_on,
-        evaluate_on,
-        metrics_on,
-    )
+    from qvlm_qiskit.studies.measure import check_circuits, circuits_on, evaluate_on, metrics_on
 
     backend = machine.open(opened.seed)
     metrics = judging.metrics(backend, opened)
@@ -68,12 +63,8 @@ def evaluate(
         common.say("qvlm: metrics of tokens take a pass more than qvlm preflight counts", err=True)
     circuits_on(model.module, backend)  # what doesn't fit on the device is refused before it runs
     with common.through_ledger(backend) as kept:
-        found, record = evaluate_on(
-            exam,
-            kept,
-            batch_size=questions.batch,
-            track=on_console(common.console()),
-        )
+        track = on_console(common.console())
+        found, record = evaluate_on(exam, kept, batch_size=questions.batch, track=track)
         measured = metrics_on(exam, kept, found, metrics, batch_size=questions.batch)
     record |= measured.as_dict()
     if report is not None:
@@ -85,7 +76,12 @@ def evaluate(
     if as_json:
         answered = exam.answered({"answer": found.answers})
         common.print_json({**record, "questions": [_flat(entry) for entry in answered]})
-        return
+    else:
+        _print_tables(run, record)
+
+
+def _print_tables(run: Path, record: Mapping[str, Any]) -> None:
+    """What was found, and what a mitigation chose."""
     title = f"{run} on {_described(record['backend'])}"
     if "exact-match" in {entry["metric"] for entry in record["metrics"]}:
         print_accuracies(title, record)

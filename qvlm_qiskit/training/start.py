@@ -111,18 +111,7 @@ def train(
         return _along(subject, out, backend, gradient)
     check_place(out, overwrite=overwrite, resume=resume)
     partial = partial_folder(out)
-    reporters(options)
-    subject.check_held_out()
-    if not subject.data.tracked:
-        check_memory(options)
-    model = subject.build(track)
-    if backend is not None:
-        check_trainable(model, backend, gradient, ledger)
-    check_disk(model.module, options, partial / CHECKPOINTS)
-    if ledger is not None:
-        check_bought(options)
-        if backend is None:
-            raise InputError("a ledger keeps what a machine was asked: give the training a backend")
+    model = _checked(subject, partial, backend, gradient, ledger, track)
     with only_one(partial, out):
         check_folders(out, overwrite, resume)
         asked = _asked(subject, backend, gradient, ledger)
@@ -181,6 +170,31 @@ def train(
             finish(folder)
     wait()
     return Run.open(out)
+
+
+def _checked(
+    subject: Subject,
+    partial: Path,
+    backend: TrainingBackend | None,
+    gradient: SampledGradient | None,
+    ledger: Ledger | None,
+    track: Track,
+) -> AnsweringModel:
+    """The model, once all is refused that can be without looking at the folder or the samples."""
+    options = subject.options
+    reporters(options)
+    subject.check_held_out()
+    if not subject.data.tracked:
+        check_memory(options)
+    model = subject.build(track)
+    if backend is not None:
+        check_trainable(model, backend, gradient, ledger)
+    check_disk(model.module, options, partial / CHECKPOINTS)
+    if ledger is not None:
+        check_bought(options)
+        if backend is None:
+            raise InputError("a ledger keeps what a machine was asked: give the training a backend")
+    return model
 
 
 def _along(
