@@ -15,7 +15,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from qvlm_qiskit.basics.files import write_bytes
+from qvlm_qiskit.basics.files import flush, write_bytes
 from qvlm_qiskit.basics.sizes import check_size
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger.rights import rights_of
@@ -59,7 +59,7 @@ class Blobs:
                 write_bytes(path, content, mode=self.rights.file)
             # Also for a blob that was there: its writer may have died before this.
             for folder in (path.parent, self.folder):
-                _sync_folder(folder)
+                flush(folder)
         except OSError as ex:
             raise LedgerError(f"can't write to {self.folder}: {ex}") from ex
         return name
@@ -115,12 +115,3 @@ class Blobs:
 
 def _sum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _sync_folder(path: Path) -> None:
-    """Flush the folder's list of names, without which a rename can be lost with the power."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -39,6 +39,18 @@ def write_bytes(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         raise
 
 
+def flush(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk.
+
+    Without the list of names a rename can be lost with the power.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text in UTF-8, likewise."""
     write_bytes(path, text.encode("utf-8"))

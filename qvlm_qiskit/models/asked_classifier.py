@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from qvlm_qiskit.data.sample import Sample, Samples
-from qvlm_qiskit.models.classifier import Classifier
+from qvlm_qiskit.models.classifier import Classifier, texts_of
 from qvlm_qiskit.models.pixel_tensors import pixels
 
 
@@ -38,8 +38,7 @@ class AskedClassifier(Classifier):
     @classmethod
     def learn(cls, samples: Samples) -> dict[str, Any]:
         """The classes, and the words of the questions."""
-        texts = getattr(samples, "texts", None)  # without opening the pictures
-        asked = {q for q, _ in texts()} if texts else {sample.question for sample in samples}
+        asked = {question for question, _ in texts_of(samples)}
         words = sorted(set().union(*map(_words, asked))) if len(asked) > 1 else []
         return {**super().learn(samples), "words": words}
 

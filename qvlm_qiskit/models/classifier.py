@@ -35,9 +35,7 @@ class Classifier(OwnModel):
     @classmethod
     def learn(cls, samples: Samples) -> dict[str, Any]:
         """The classes."""
-        texts = getattr(samples, "texts", None)  # without opening the pictures
-        answers = {a for _, a in texts()} if texts else {sample.answer for sample in samples}
-        return {"classes": sorted(answers)}
+        return {"classes": sorted({answer for _, answer in texts_of(samples)})}
 
     def labels(self, samples: Sequence[Sample]) -> Tensor:
         """Indices of classes, ``(B,)``.
@@ -70,3 +68,9 @@ class Classifier(OwnModel):
             f"{len(unknown)} of {len(samples)} samples have an answer that the training samples "
             f"lacked, such as {unknown[0].answer!r}: they are counted as wrong"
         ]
+
+
+def texts_of(samples: Samples) -> list[tuple[str, str]]:
+    """Questions and answers, without opening the pictures where those are read from files."""
+    texts = getattr(samples, "texts", None)
+    return list(texts()) if texts else [(one.question, one.answer) for one in samples]

@@ -27,11 +27,8 @@ from qvlm_qiskit.recipes import MODELS
 
 _Model = TypeVar("_Model", bound=type[Any])
 
-NEEDED = (
-    "build", "load", "save", "module", "quantum_layers", "run_on", "encoded", "inputs", "answers",
-    "limited", "check_questions", "accepts", "notes", "sample", "passes", "described",
-)  # fmt: skip
-"""What `AnsweringModel` has."""
+NEEDED = tuple(n for n in vars(AnsweringModel) if not n.startswith("_") and n != "name")
+"""What the class of an `AnsweringModel` has; its name may be an instance's own."""
 
 
 def register_model(name: str) -> Callable[[_Model], _Model]:

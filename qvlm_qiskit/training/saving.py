@@ -6,7 +6,6 @@ last, is an empty file for a moment: what a killed process leaves there can look
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 from safetensors import SafetensorError
 from transformers import Trainer
 
+from qvlm_qiskit.basics.files import flush
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.training.checkpoints import STATE, checkpoints
 
@@ -60,10 +60,10 @@ class WholeCheckpoints(Trainer):  # type: ignore[misc]
         with told_by_the_disk(f"the checkpoint of step {self.state.global_step}"):
             self.state.save_to_json(str(written / STATE))
             for path in [*written.rglob("*"), written]:
-                _flush(path)
+                flush(path)
             written.rename(place / written.name)
         written.parent.rmdir()
-        _flush(place)
+        flush(place)
         kept = {self.state.global_step, self.state.best_global_step}
         for step, folder in checkpoints(place):
             if step not in kept:
@@ -90,11 +90,3 @@ def told_by_the_disk(what: str) -> Iterator[None]:
             f"can't write {what}: {said or shorten(str(error), 120)}; what was kept before stays, "
             "and the same command goes on from there with --resume"
         ) from error
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

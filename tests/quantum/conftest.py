@@ -143,3 +143,12 @@ WEIGHTS = np.array([0.31, -0.72, 1.13])
 @pytest.fixture
 def weights():
     return WEIGHTS.copy()
+
+
+@pytest.fixture
+def two_threads():
+    """Torch has two threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)

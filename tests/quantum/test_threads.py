@@ -9,14 +9,6 @@ from qvlm_qiskit.quantum import threads
 from qvlm_qiskit.quantum.threads import ThreadCheck, timed
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_threads_that_wait_are_said_once(two_threads, monkeypatch, caplog):
     answers = iter([(1e-4, 1e-4), (5e-3, 1e-4)])
     monkeypatch.setattr(threads, "timed", lambda count: next(answers))

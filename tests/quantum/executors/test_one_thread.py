@@ -10,14 +10,6 @@ from qvlm_qiskit.quantum.executors.one_thread import on_one_thread
 from qvlm_qiskit.quantum.statevector import engine
 
 
-@pytest.fixture
-def two_threads():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(threads)
-
-
 class Watched(torch.autograd.Function):
     """The sine; notes how many threads torch has on the way there and back."""
 
