@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.basics.same_row import GRID, largest_rate, on_grid
@@ -97,12 +97,12 @@ def angles_in_double(model: nn.Module) -> Iterator[None]:
     with ExitStack() as stack:
         for module in model.modules():
             if isinstance(module, nn.Conv2d):
-                stack.enter_context(_hooked(module, _convolution_in_double))
+                stack.enter_context(_hooked(module, _in_double(rounded=True)))
         for module in _linear_outside(model) if layers_outside(model) else ():
-            stack.enter_context(_hooked(module, _linear_rounded_once))
+            stack.enter_context(_hooked(module, _in_double(rounded=True)))
         for block in blocks_in(model).values():
             for name in block.angle_maps:
-                stack.enter_context(_hooked(block.get_submodule(name), _linear_in_double))
+                stack.enter_context(_hooked(block.get_submodule(name), _in_double(rounded=False)))
             for name in block.circuits:
                 stack.enter_context(_hooked(block.get_submodule(name), _in_single))
         yield
@@ -110,7 +110,7 @@ def angles_in_double(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _hooked(module: nn.Module, hook: Any) -> Iterator[None]:
-    handle = module.register_forward_hook(hook)
+    handle = module.register_forward_hook(hook, with_kwargs=True)
     try:
         yield
     finally:
@@ -123,25 +123,38 @@ def _linear_outside(model: nn.Module) -> list[nn.Linear]:
     return [m for m in model.modules() if isinstance(m, nn.Linear) and m not in inside]
 
 
-def _linear_rounded_once(module: nn.Linear, given: tuple[Tensor], out: Tensor) -> Tensor:
-    return _linear_in_double(module, given, out).to(out.dtype)
+def _in_double(rounded: bool) -> Any:
+    """A hook that computes what its module computes, whatever that is, in double precision.
+
+    Args:
+        rounded: To the precision that the module gives; otherwise the result becomes angles, and
+            stays in double.
+    """
+    inside = False
+
+    def hook(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any], out: Tensor) -> Any:
+        nonlocal inside
+        if inside:  # the call below
+            return None
+        own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        inside = True
+        try:
+            exact = functional_call(
+                module,
+                {name: _widened(tensor) for name, tensor in own.items()},
+                tuple(map(_widened, given)),
+                {name: _widened(value) for name, value in named.items()},
+            )
+        finally:
+            inside = False
+        return exact.to(out.dtype) if rounded else exact
+
+    return hook
 
 
-def _linear_in_double(module: nn.Linear, given: tuple[Tensor], _: Tensor) -> Tensor:
-    """Stays in double precision: it becomes angles."""
-    bias = None if module.bias is None else module.bias.double()
-    return F.linear(given[0].double(), module.weight.double(), bias)
+def _widened(value: Any) -> Any:
+    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
-def _convolution_in_double(module: nn.Conv2d, given: tuple[Tensor], out: Tensor) -> Tensor:
-    """Patches of pixels, rounded once at the end."""
-    bias = None if module.bias is None else module.bias.double()
-    exact = F.conv2d(
-        given[0].double(), module.weight.double(), bias, module.stride, module.padding,
-        module.dilation, module.groups,
-    )  # fmt: skip
-    return exact.to(out.dtype)
-
-
-def _in_single(_: nn.Module, __: Any, out: Tensor) -> Tensor:
+def _in_single(_: nn.Module, __: Any, ___: Any, out: Tensor) -> Tensor:
     return out.to(torch.float32)

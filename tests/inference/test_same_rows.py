@@ -189,6 +189,30 @@ def test_what_stands_before_a_layer_in_no_block_is_computed_in_double_and_rounde
         assert model.map(values).dtype == torch.float32
 
 
+class Doubled(nn.Linear):
+    """A linear map that does more than linear maps do."""
+
+    def forward(self, values, *, factor):
+        return factor * super().forward(values)
+
+
+def test_what_a_map_of_ones_own_computes_stays_what_it_computes():
+    model, values = Free(), torch.randn(5, 300)
+    model.map = Doubled(300, 3)
+    with torch.inference_mode(), angles_in_double(model):
+        found = model.map(values, factor=2.0)
+    torch.testing.assert_close(found, model.map(values, factor=2.0).detach())
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_a_convolution_keeps_what_it_pads_with(mode):
+    convolution, pixels = nn.Conv2d(2, 4, 3, padding=1, padding_mode=mode), torch.rand(2, 2, 6, 6)
+    with torch.inference_mode(), angles_in_double(convolution):
+        found = convolution(pixels)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, convolution(pixels).detach())
+
+
 def test_a_layer_in_no_block_is_asked_on_the_grid_and_for_equal_rows_once():
     model, listener = Free(), Listening()
     model.layer.run_on(listener)
