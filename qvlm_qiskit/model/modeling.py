@@ -31,7 +31,7 @@ from qvlm_qiskit.blocks import (
     build_at,
     gate_values,
 )
-from qvlm_qiskit.blocks.core import ClassicalCore
+from qvlm_qiskit.blocks.cores.part import CorePart
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
 from qvlm_qiskit.quantum import QuantumLayer, quantum_layers, run_on
@@ -386,8 +386,10 @@ def _init_block(module: nn.Module) -> bool:
     if isinstance(module, ExpectationReadout):
         init.normal_(module.weight, mean=0.0, std=module.initial_std)
         init.zeros_(module.bias)
-    elif isinstance(module, QuantumLayer | ClassicalCore):
+    elif isinstance(module, QuantumLayer):
         init.uniform_(module.weight, -1.0, 1.0)
+    elif isinstance(module, CorePart):
+        module.reset_parameters(init)
     elif isinstance(module, GatedResidual):
         init.constant_(module.logit, module.initial_logit)
     else:

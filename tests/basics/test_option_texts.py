@@ -2,8 +2,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from qvlm_qiskit.basics.option_texts import read_options
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.models.option_texts import read_options
 
 
 @dataclass(frozen=True)
