@@ -52,14 +52,17 @@ class Subject:
         """Refuse what does not go together.
 
         Raises:
-            InputError: Options that the source contradicts, or circuits of a model without weights.
-            UnknownNameError: Other parameters.
+            InputError: Options that the source contradicts, circuits of a model without weights,
+                or sizes and blocks that no model has.
+            UnknownNameError: Other parameters, or an unknown block.
         """
         if self.trains not in get_args(Trains):
             raise UnknownNameError("set of parameters", self.trains, get_args(Trains))
         if self.source is None:
             if self.trains != "all":
                 raise InputError("a model that starts from nothing is trained as a whole")
+            if self.options.model == HYBRID:
+                configuration(self.options)  # before data is read, which may take minutes
             return
         self.source.check_same_model(vars(self.options))
 
