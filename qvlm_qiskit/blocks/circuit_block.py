@@ -137,10 +137,10 @@ def _check_memory(shape: CoreShape, width: int) -> None:
     Raises:
         InputError: It is.
     """
-    needed, there = 4 * shape.features * (width + 1), memory_bytes()
-    if needed > there:
+    there = memory_bytes()
+    if 4 * shape.features * (width + 1) > there:
         raise InputError(
             f"{shape.num_qubits} qubits have 2^{shape.num_qubits} amplitudes, and a linear map to "
-            f"them from a width of {width} takes {needed / 2**30:,.0f} GiB of {there / 2**30:,.0f} "
-            "here: use fewer qubits, or encoding=angle, re-upload or mps"
+            f"them from a width of {width} takes more than the {there / 2**30:,.0f} GiB here: use "
+            "fewer qubits, or encoding=angle, re-upload or mps"
         )

@@ -29,6 +29,9 @@ from qvlm_qiskit.quantum.matrix_products import check_bond, mps_qubits
 ENCODINGS = ("amplitude", "angle", "re-upload", "mps")
 """How features enter the circuit."""
 
+_RANGES = {"num_qubits": (1, 1000), "num_layers": (1, 1000), "bond": (1, 2**20), "pooling": (0, 10)}
+"""More is a slip of the hand, and would take minutes to be written down."""
+
 
 @dataclass(frozen=True)
 class CoreShape:
@@ -59,10 +62,10 @@ class CoreShape:
         """
         if self.encoding not in ENCODINGS:
             raise UnknownNameError("encoding", str(self.encoding), ENCODINGS)
-        for name, least in {"num_qubits": 1, "num_layers": 1, "bond": 1, "pooling": 0}.items():
+        for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
-            if not is_whole(value) or value < least:
-                raise InputError(f"{name} is a whole number of at least {least}, got {value!r}")
+            if not is_whole(value) or not least <= value <= most:
+                raise InputError(f"{name} is a whole number from {least} to {most}, got {value!r}")
         if self.encoding == "mps":
             check_bond(self.num_qubits, self.bond)
         elif self.bond != 2:
@@ -70,8 +73,8 @@ class CoreShape:
         most = (self.num_qubits - 1).bit_length()
         if self.pooling > most:
             raise InputError(
-                f"{self.num_qubits} qubits can be pooled {most} times until one is left, "
-                f"got pooling={self.pooling}"
+                f"pooling={self.pooling} is more than num_qubits={self.num_qubits} allows: "
+                f"one is left after {most}"
             )
 
     @cached_property
