@@ -18,7 +18,7 @@ from qvlm_qiskit.evaluation import Evaluation, Exam, Material, Metrics, majority
 from qvlm_qiskit.quantum.executors.one_thread import one_thread
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.compare.options import CompareOptions
-from qvlm_qiskit.studies.compare.variants import BLOCKS, MAJORITY, has_circuits
+from qvlm_qiskit.studies.compare.variants import MAJORITY, answers_by_tokens, has_circuits
 from qvlm_qiskit.studies.measure import evaluate_on, metrics_on
 from qvlm_qiskit.training import Subject, train
 
@@ -112,6 +112,8 @@ def rehearse(options: CompareOptions, cells: Sequence[Cell]) -> None:
     metrics = Metrics(options.metric_names, options.caption_tokenizer)
     samples = _test_samples(options, 0)
     metrics.check_references([one.said for one in samples])
+    for variant in {cell.variant for cell in cells} - {MAJORITY}:
+        Subject(options.training(variant, 0))
     for cell in {(c.machine, c.variant): c for c in cells if c.machine != EXACT}.values():
         backend = open_machine(cell, options)
         model = Subject(options.training(cell.variant, cell.seed)).build()
@@ -131,7 +133,7 @@ def _head(cell: Cell) -> dict[str, Any]:
 
 def _exam(run: Run, options: CompareOptions, variant: str) -> Exam:
     model = run.answering_model()
-    if variant in BLOCKS:  # the others give their answers at once
+    if answers_by_tokens(variant):
         model = model.limited(options.max_new_tokens)
     return Exam(model, run.samples("test", options.limit))
 
