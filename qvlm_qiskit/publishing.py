@@ -112,6 +112,11 @@ def _about(run: Run) -> str:
         f"{what}, made with qvlm-qiskit.",
         "",
         *([] if own else [f"- recipe `{options.get('recipe')}`, blocks: {blocks}"]),
+        *(
+            f"- {place} block `{chosen}`"
+            for place in ("vision", "text")
+            if (chosen := options.get(f"{place}_block"))
+        ),
         f"- {info.get('parameters', 0):,} parameters, of which "
         f"{info.get('quantum_parameters', 0):,} are angles of circuits",
         _training(info, options),

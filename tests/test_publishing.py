@@ -15,6 +15,7 @@ from qvlm_qiskit.cli import main
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLM
 from qvlm_qiskit.publishing import model_card, push, read_evaluation
+from qvlm_qiskit.runs import Run
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -108,6 +109,15 @@ def test_a_card_says_what_a_stranger_has_to_know(tiny_run, evaluation):
     assert "seed 0" in card
     assert "None were given" in model_card(tiny_run)
     assert "it is a control" not in card
+
+
+def test_a_card_names_blocks_that_are_not_the_recipes(tiny_run, run_copy):
+    assert "block `" not in model_card(tiny_run)
+    record = run_copy / "run.json"
+    info = json.loads(record.read_text("utf-8"))
+    info["options"]["vision_block"] = "qcnn(encoding=mps)"
+    record.write_text(json.dumps(info), "utf-8")
+    assert "- vision block `qcnn(encoding=mps)`\n" in model_card(Run.open(run_copy))
 
 
 def test_a_model_is_uploaded_with_its_card(tiny_run, evaluation, monkeypatch, capsys, tmp_path):
