@@ -21,6 +21,7 @@ from qvlm_qiskit.quantum import (
     variational_layer,
 )
 from qvlm_qiskit.quantum.encoding import unit_vectors, widened
+from qvlm_qiskit.quantum.single_precision import AtLeastSingle
 
 BLOCK_KINDS = ("quantum", "classical", "frozen")
 """Circuit; classical twin; circuit whose random angles are never trained."""
@@ -95,7 +96,7 @@ def _qnn(n: int, num_layers: int, positional: bool) -> EstimatorQNN:
     return make_qnn(circuit, [*amplitudes, *positions], list(weights))
 
 
-class ClassicalCore(nn.Module):
+class ClassicalCore(AtLeastSingle):
     r"""A small tanh network with the circuit's shape: read-out, neighbours on a ring, n outputs.
 
     The unit vector is first reduced, without parameters, to the n numbers that ⟨Z⟩ would read from

@@ -61,6 +61,6 @@ def training_options(
 
 def pixels(recipe: str) -> int:
     """Side of a recipe's images."""
-    from qvlm_qiskit.model.configuration import RECIPES
+    from qvlm_qiskit.model.recipes import RECIPES
 
     return int(RECIPES[recipe]["vision"]["image_size"])
