@@ -88,7 +88,7 @@ OF_THE_MODEL = (
 
 OF_THE_HYBRID = (
     "recipe", "blocks", "vision_block", "text_block", "tokenizer", "image_size", "streams",
-    "vision_attention", "router_loss",
+    "vision_attention", "router_loss", "recompute",
 )  # fmt: skip
 """Those that are about `HybridVLM` alone."""
 

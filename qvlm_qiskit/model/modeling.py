@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from transformers import Cache, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -334,6 +335,21 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         )
         rows, others = expanded
         return rows, others if pixel_values is None else {**others, "pixel_values": pixel_values}
+
+    def _set_gradient_checkpointing(
+        self, enable: bool = True, gradient_checkpointing_func: Any = checkpoint, **kwargs: Any
+    ) -> None:
+        """Recompute activations in the backward pass; any way of transformers comes by here.
+
+        Raises:
+            InputError: Re-entrant, which loses the load-balance loss's gradient without a word.
+        """
+        if getattr(gradient_checkpointing_func, "keywords", {}).get("use_reentrant"):
+            raise InputError(
+                "activations can't be recomputed with use_reentrant=True: the experts' "
+                "load-balance loss would get no gradient"
+            )
+        super()._set_gradient_checkpointing(enable, gradient_checkpointing_func, **kwargs)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

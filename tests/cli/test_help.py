@@ -22,7 +22,8 @@ OPTIONS = {
         "--store-group", "--budget-seconds", "--budget-executions", "--dry-run",
         "--columns", "--strict", "--tokenizer", "--image-size", "--schedule", "--clip",
         "--accumulate", "--evaluate-every", "--patience", "--report-to", "--json", "--model",
-        "--model-option",
+        "--model-option", "--streams", "--vision-attention", "--router-loss", "--precision",
+        "--recompute",
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
