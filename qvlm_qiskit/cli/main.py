@@ -21,7 +21,7 @@ _INTERRUPTED = 130
 COMMANDS = {
     "demo": "demo", "train": "train", "evaluate": "evaluate", "preflight": "preflight",
     "submit": "submit", "ask": "ask", "caption": "ask", "push": "push", "jobs": "jobs",
-    "backends": "backends", "noise": "noise", "study": "study",
+    "backends": "backends", "noise": "noise", "study": "study", "profile": "profile",
 }  # fmt: skip
 """Command → its module in this package, in the order of work.
 

@@ -87,12 +87,17 @@ OPTIONS = {
         "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
         "--json",
     },
+    "profile": {
+        "--recipe", "--streams", "--vision-attention", "--vision-block", "--text-block", "--data",
+        "--batch-size", "--vocabulary", "--backend", "--shots", "--rounds", "--plot", "--threads",
+        "--json",
+    },
 }  # fmt: skip
 COMMANDS = {
     "": [
         "demo", "train", "evaluate", "preflight", "submit", "ask", "caption", "push", "jobs",
         "backends",
-        "noise", "study",
+        "noise", "study", "profile",
     ]
 }  # fmt: skip
 COMMANDS["backends"] = ["list", "show"]
