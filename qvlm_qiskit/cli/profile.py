@@ -162,10 +162,8 @@ def print_profile(found: Profile, backend: str) -> None:
         columns = ("=part", *(f">{kind}" for kind in KINDS), ">share", ">MiB")
         common.print_table(title, columns[: len(rows[0])], rows)
     counts = ", ".join(f"{c:,} ({k})" for k, c in found.parameters.items())
-    common.say(
-        "share and MiB (how far memory rises) are the quantum model's; parts are measured alone"
-    )
-    common.say("plain positional mixing is the rotary embedding, plain mHC the residual additions")
+    common.say("share and MiB (how far memory rises) are the quantum model's")
+    common.say("plain: positions by rotary embedding; residual additions in place of mHC")
     common.say(f"parameters: {counts}")
     if not about["interleaved"]:
         common.say("the three models were measured one after the other: together they don't fit")

@@ -95,9 +95,10 @@ OPTIONS = {
 }  # fmt: skip
 COMMANDS = {
     "": [
-        "demo", "train", "evaluate", "preflight", "submit", "ask", "caption", "push", "jobs",
+        "demo", "train", "evaluate", "preflight", "submit", "ask", "caption", "push", "profile",
+        "jobs",
         "backends",
-        "noise", "study", "profile",
+        "noise", "study",
     ]
 }  # fmt: skip
 COMMANDS["backends"] = ["list", "show"]

@@ -24,7 +24,9 @@ def test_calls_are_made_in_turn_and_the_first_round_is_not_counted(monkeypatch):
     assert found == pytest.approx({"a": 2000, "b": 3000})
 
 
-@pytest.mark.parametrize("make", [lambda: torch.ones(2**23), lambda: np.ones(2**22)], ids=["torch", "numpy"])
+@pytest.mark.parametrize(
+    "make", [lambda: torch.ones(2**23), lambda: np.ones(2**22)], ids=["torch", "numpy"]
+)
 def test_memory_rises_by_what_is_made(make):
     """32 MiB, of torch or of NumPy."""
     found = peak_bytes(make)
