@@ -76,6 +76,13 @@ OPTIONS = {
     "noise save": {"--max-age-days", "--overwrite"},
     "noise diff": {"--all", "--json"},
     "study": set(),
+    "study ablation": {
+        "--out", "--data", "--columns", "--strict", "--image-size", "--recipe", "--steps",
+        "--batch-size", "--train-samples", "--learning-rate", "--variants", "--seeds", "--metric",
+        "--caption-tokenizer", "--limit", "--max-new-tokens", "--backend", "--shots",
+        "--mitigation", "--processes", "--format", "--json",
+        "--streams", "--vision-attention", "--router-loss", "--rounds",
+    },
     "study compare": {
         "--out", "--data", "--columns", "--strict", "--image-size", "--recipe", "--steps",
         "--batch-size", "--train-samples", "--learning-rate", "--variants", "--seeds", "--metric",
@@ -107,7 +114,7 @@ COMMANDS["jobs"] = [
     "export",
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
-COMMANDS["study"] = ["compare", "noise"]
+COMMANDS["study"] = ["ablation", "compare", "noise"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))

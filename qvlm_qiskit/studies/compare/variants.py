@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from qvlm_qiskit.basics.placed_names import PlacedName
-from qvlm_qiskit.errors import UnknownNameError
-from qvlm_qiskit.recipes import HYBRID, TrainingOptions
+from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.recipes import HYBRID, TrainingOptions, block_kinds
 from qvlm_qiskit.recipes import MODELS as REGISTERED
 
 BLOCKS = ("quantum", "classical", "frozen", "none")
@@ -21,16 +21,36 @@ _CLASSICAL = ("classical", "none", *MODELS, MAJORITY)
 
 
 def check_variant(variant: str) -> None:
-    """Refuse what is neither one of `VARIANTS` nor written as ``--model`` takes it.
+    """Refuse what is no variant: one of `VARIANTS`, "PLACE=KIND", or written as ``--model`` is.
 
     Raises:
         UnknownNameError: It is no name of either.
         InputError: It is of no such form.
     """
+    if "=" in variant.partition("(")[0]:
+        _check_place(variant)
+        return
     placed = PlacedName.read(variant)
     own = [name for name in REGISTERED.names() if name != HYBRID]
     if variant not in VARIANTS and placed.place is None and placed.name not in own:
         raise UnknownNameError("variant", variant, [*VARIANTS, *(set(own) - set(MODELS))])
+
+
+def _check_place(variant: str) -> None:
+    """Refuse what does not say what one block is, as in "vision=none".
+
+    Raises:
+        UnknownNameError: No such place or kind.
+        InputError: It says what several are.
+    """
+    if "," in variant:
+        raise InputError(f"a variant changes one block, got {variant}")
+    block_kinds(variant)
+
+
+def has_blocks(variant: str) -> bool:
+    """Whether it is a model of the recipe, with or without its blocks."""
+    return variant in BLOCKS or "=" in variant.partition("(")[0]
 
 
 def has_circuits(variant: str) -> bool:
@@ -44,8 +64,8 @@ def training_options(
     """What a variant is trained with.
 
     Args:
-        variant: One of `VARIANTS`, or a model as ``--model`` takes it; the majority's options say
-            what data it looks at.
+        variant: One of `VARIANTS`, "PLACE=KIND" for a model of which one block is not quantum, or
+            a model as ``--model`` takes it; the majority's options say what data it looks at.
         recipe: Of the models with blocks.
         image_size: Side of the images in pixels; None = the recipe's.
         budget: The other options.
@@ -53,9 +73,9 @@ def training_options(
     if variant in MODELS:
         side = pixels(recipe) if image_size is None else image_size
         return TrainingOptions(model=f"{variant}(side={side})", **budget)
-    if variant not in VARIANTS:
+    if variant != MAJORITY and not has_blocks(variant):
         return TrainingOptions(model=variant, **budget)
-    blocks = variant if variant in BLOCKS else "none"
+    blocks = "none" if variant == MAJORITY else variant
     return TrainingOptions(recipe=recipe, blocks=blocks, image_size=image_size, **budget)
 
 
