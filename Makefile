@@ -82,6 +82,7 @@ newest-tests: newest
 docs: $(READY)
 	$(BIN)/python docs/make_cli_reference.py
 	$(BIN)/python docs/make_mitigation_table.py
+	$(BIN)/python docs/make_vision_block_table.py
 	$(BIN)/python docs/make_faults_table.py
 	$(BIN)/python docs/make_noise_study.py
 # The benchmark's peers live in an environment of their own.

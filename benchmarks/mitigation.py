@@ -71,9 +71,9 @@ class Case:
         import numpy as np
 
         from qvlm_qiskit.backends import open_backend
-        from qvlm_qiskit.blocks.core import QuantumCore
+        from qvlm_qiskit.blocks import build_core
 
-        self.network = QuantumCore(num_qubits, 2, positional=True).layer.neural_network
+        self.network = build_core("quantum", num_qubits, 2, positional=True).layer.neural_network
         self.observables = [[observable] for observable in self.network.observables]
         rng = np.random.default_rng(0)
         self.values = rng.uniform(-np.pi, np.pi, (rows, self.network.circuit.num_parameters))

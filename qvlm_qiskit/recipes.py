@@ -29,7 +29,7 @@ BLOCKS: Registry[Any] = Registry(
     "block",
     "qvlm_qiskit.blocks",
     "blocks",
-    besides={"block", "circuit_block", "core", "gate", "insert", "registry"},
+    besides={"block", "circuit_block", "core", "cores", "gate", "insert", "registry"},
 )
 """Names of blocks; `qvlm_qiskit.blocks.registry` says what a block is."""
 DATA_SETS: Registry[Any] = Registry(
@@ -47,8 +47,8 @@ MODELS: Registry[Any] = Registry(
     "qvlm_qiskit.models",
     "models",
     besides={
-        "asked_classifier", "classifier", "encoded_rows", "generate", "option_texts", "own_model",
-        "pixel_tensors", "protocol", "registry",
+        "asked_classifier", "classifier", "encoded_rows", "generate", "own_model", "pixel_tensors",
+        "protocol", "registry",
     },
     first=(HYBRID,),
 )  # fmt: skip
@@ -165,6 +165,22 @@ def _kind(name: str) -> str:
     return name
 
 
+def read_block_name(text: str) -> PlacedName:
+    """A block's name and the texts of its options, of ``NAME`` or ``NAME(option=value,…)``.
+
+    Which options it has, the block itself says later (`qvlm_qiskit.blocks.registry.read_block`).
+
+    Raises:
+        InputError: It is of another form, or says the block's kind.
+        UnknownNameError: There is no such block.
+    """
+    placed = PlacedName.read(text)
+    if placed.place is not None:
+        raise InputError(f"a block is written as NAME or NAME(option=value,…), got {text!r}")
+    BLOCKS.check(placed.name)
+    return placed
+
+
 def check_model(name: str) -> None:
     """Refuse an unknown name of a model; a class of the user's own is looked for later.
 
@@ -200,8 +216,9 @@ class TrainingOptions:
         checkpoint_every: Steps between checkpoints for ``--resume``.
         seed: Of the weights, the data and the order of batches.
         data: Name of the data set, with its place if it lies somewhere: "folder:/home/me/pictures".
-        vision_block: Name of the block behind the patch embeddings; by default the recipe's.
-        text_block: Name of the block behind the token embeddings; by default the recipe's.
+        vision_block: The block behind the patch embeddings, by its name or with options,
+            "qcnn(encoding=mps,pooling=1)"; by default the recipe's.
+        text_block: The block behind the token embeddings; by default the recipe's.
         tokenizer: Folder or Hub name of a pretrained tokenizer; by default each word of the
             training data is a token.
         image_size: Side of the images in pixels; by default the recipe's.
@@ -284,8 +301,8 @@ class TrainingOptions:
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed must be in 0 … 2³²-1, got {self.seed}")
         DATA_SETS.check(PlacedName.read(self.data).name)
-        for name in self.chosen_blocks.values():
-            BLOCKS.check(name)
+        for block in self.chosen_blocks.values():
+            read_block_name(block)
         check_model(self.model)
         if self.model != HYBRID:
             self._check_own()
@@ -312,7 +329,7 @@ class TrainingOptions:
 
     @property
     def chosen_blocks(self) -> dict[str, str]:
-        """Place → name of the block that stands there instead of the recipe's."""
+        """Place → the block that stands there instead of the recipe's, with its options."""
         chosen = {"vision": self.vision_block, "text": self.text_block}
         return {place: name for place, name in chosen.items() if name is not None}
 

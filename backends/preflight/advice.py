@@ -43,10 +43,14 @@ def advice(circuit: QuantumCircuit, compiled: CompiledCircuit) -> list[str]:
     if largest is not None and largest > 1:
         said.append(
             f"use at most {largest} qubits here (the block's num_qubits; {2**largest - 2:,} CX), "
-            f"estimated from this circuit to keep a success probability of {LOW_SUCCESS}"
+            f"estimated from this circuit to keep a success probability of {LOW_SUCCESS}, or an "
+            "encoding whose CX grow with the qubits (the block's encoding: angle, re-upload, mps)"
         )
     elif width > 1:
-        said.append("no amplitude encoding is small enough here: use a machine with lower errors")
+        said.append(
+            "no amplitude encoding is small enough here: use a machine with lower errors, or the "
+            "block's encoding angle, re-upload or mps"
+        )
     else:
         said.append("use fewer qubits or layers, or a machine with lower errors")
     return said

@@ -15,7 +15,9 @@ from qvlm_qiskit.errors import InputError
 _FORM = re.compile(
     r"(?P<name>[^:()]+)(:(?P<place>.*?))?(?P<options>\(\s*[a-z_]\w*\s*=.*\))?", re.DOTALL
 )
-_OPTION = re.compile(r"\s*([a-z_]\w*)\s*=(.*?)(?=,\s*[a-z_]\w*\s*=|$)", re.DOTALL)
+_OPTION = re.compile(
+    r"\s*([a-z_]\w*)\s*=((?:[^()]|\([^()]*\)|[()])*?)(?=,\s*[a-z_]\w*\s*=|$)", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class PlacedName:
         name: What stands before the colon.
         place: What stands behind it; None where there is no colon.
         options: Key → value of the parenthesis at the end. A value holds commas, unless what
-            follows looks like the next key.
+            follows looks like the next key and stands in no parenthesis of the value.
     """
 
     name: str
@@ -56,3 +58,15 @@ class PlacedName:
         place = "" if self.place is None else f":{self.place}"
         inside = ",".join(f"{key}={value}" for key, value in self.options.items())
         return f"{self.name}{place}" + (f"({inside})" if inside else "")
+
+
+def listed(text: str) -> list[str]:
+    """Names that are joined by commas outside of parentheses."""
+    parts, depth = [""], 0
+    for sign in text:
+        depth = max(0, depth + (sign == "(") - (sign == ")"))
+        if sign == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return [part.strip() for part in parts]

@@ -3,6 +3,7 @@
 from qvlm_qiskit.blocks.block import PLACES, Block, Place, blocks_in, layers_outside
 from qvlm_qiskit.blocks.circuit_block import CircuitBlock, CircuitConfig
 from qvlm_qiskit.blocks.core import BLOCK_KINDS, build_core
+from qvlm_qiskit.blocks.cores.shape import ENCODINGS
 from qvlm_qiskit.blocks.gate import ExpectationReadout, GatedResidual, gate_values
 from qvlm_qiskit.blocks.insert import insert_block, inserted_blocks, load_blocks, save_blocks
 from qvlm_qiskit.blocks.paqm import PAQM, PAQMConfig
@@ -13,6 +14,7 @@ from qvlm_qiskit.recipes import BLOCKS
 __all__ = [
     "BLOCKS",
     "BLOCK_KINDS",
+    "ENCODINGS",
     "PAQM",
     "PLACES",
     "QCNN",

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from qvlm_qiskit.basics.same_row import GRID
+from qvlm_qiskit.blocks.cores.angles import UploadedAngles
 from qvlm_qiskit.quantum import QuantumLayer, quantum_layers
 
 
@@ -78,11 +79,17 @@ class Block(nn.Module):
         """Its quantum layers by their names inside it; a classical twin has none."""
         return quantum_layers(self)
 
+    def circuit_parameters(self) -> list[Tensor]:
+        """What belongs to its circuits: their weights, scales and offsets of their angles."""
+        uploads = [part for part in self.modules() if isinstance(part, UploadedAngles)]
+        weights = [layer.weight for layer in self.layers.values()]
+        return [*weights, *(own for part in uploads for own in part.parameters())]
+
     def freeze(self) -> None:
         """Take a frozen block's angles out of training (again, after loading weights)."""
         if self.config.kind == "frozen":
-            for layer in self.layers.values():
-                layer.weight.requires_grad_(False)
+            for parameter in self.circuit_parameters():
+                parameter.requires_grad_(False)
 
     def rounds(self, tokens: int) -> int:
         """How often a generation waits for its circuits.

@@ -71,8 +71,13 @@ class GatedResidual(AtLeastSingle):
 
     def forward(self, quantum: Tensor, classical: Tensor) -> Tensor:
         """Blend two tensors ``(…, width)``."""
-        gamma, width = self.value.to(classical.dtype), classical.shape[-1:]
-        return gamma * quantum + (1 - gamma) * F.layer_norm(_of_moderate_size(classical), width)
+        gamma = self.value.to(classical.dtype)
+        return gamma * quantum + (1 - gamma) * normalised(classical)
+
+
+def normalised(values: Tensor) -> Tensor:
+    """Rows of any size, ``(…, width)``, brought to zero mean and unit variance."""
+    return F.layer_norm(_of_moderate_size(values), values.shape[-1:])
 
 
 def gate_values(module: nn.Module) -> dict[str, float]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from qvlm_qiskit.basics.files import write_json
 from qvlm_qiskit.blocks.block import PLACES, Block
-from qvlm_qiskit.blocks.registry import build_block
+from qvlm_qiskit.blocks.registry import build_block, read_block
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
 RECORD, WEIGHTS = "quantum_blocks.json", "quantum_blocks.safetensors"
@@ -99,7 +99,7 @@ def insert_block(
     Args:
         model: Any.
         path: The module's name in it, as in ``named_modules``.
-        block: Registered name.
+        block: Registered name, or one with options, "qcnn(encoding=mps)".
         width: Channels of what the module returns.
         axis: Of the channels: 1 for feature maps ``(B, C, H, W)``.
         options: Of the block, such as ``num_qubits``, ``num_layers``, ``kind``.
@@ -109,18 +109,20 @@ def insert_block(
 
     Raises:
         UnknownNameError: No such module, block or option; the message has the nearest.
-        InputError: The path is the model itself, or a block stands there already.
+        InputError: The path is the model itself, a block stands there already, or an option has a
+            value that the block does not take.
     """
     owner, name = _owner(model, path)
     module = owner.get_submodule(name)
     if isinstance(module, WithBlock):
         raise InputError(f"a block stands behind {path!r} already")
-    built = build_block(block, width, options)
+    known, said = read_block(block)
+    built = build_block(known, width, {**said, **options})
     tensor = next(module.parameters(), None)
     tensor = next(model.parameters(), None) if tensor is None else tensor
     if tensor is not None and tensor.device.type != "meta":
         built.to(tensor.device)
-    owner.add_module(name, WithBlock(module, built, block, axis))
+    owner.add_module(name, WithBlock(module, built, known, axis))
     return built
 
 

@@ -3,7 +3,8 @@
 After the Hybrid-QVLM README, which gives 12 qubits, amplitude encoding (4096 amplitudes), 2
 variational layers and an image width of 768. Our reading where it is silent: per patch
 Linear(width → 2ⁿ), the variational layer of PAQM without its positional gates, ⟨Z⟩ of all qubits,
-Linear(n → width), gated residual. QCNN pooling is not part of it.
+Linear(n → width), gated residual. Other encodings, and QCNN pooling, are options
+(docs/vision-block.md).
 """
 
 from __future__ import annotations

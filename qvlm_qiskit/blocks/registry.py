@@ -10,10 +10,11 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from qvlm_qiskit.basics.option_texts import read_values
 from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.blocks.block import PLACES, Block
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.recipes import BLOCKS
+from qvlm_qiskit.recipes import BLOCKS, read_block_name
 
 _Block = TypeVar("_Block", bound=type[Block])
 
@@ -61,16 +62,63 @@ def build_block(name: str, width: int, options: Mapping[str, Any]) -> Block:
 
     Raises:
         UnknownNameError: An unknown block or option.
+        InputError: A value that the block's configuration refuses.
         RegistryError: The block can't be imported.
     """
     block = find_block(name)
+    built = block(_configured(name, block, options), width)
+    built.freeze()
+    return built
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse options with which a block can't be built.
+
+    Args:
+        name: A registered name.
+        options: Fields of its config dataclass; the others have their defaults.
+
+    Raises:
+        UnknownNameError: An unknown block or option.
+        InputError: A value that the block's configuration refuses.
+        RegistryError: The block can't be imported.
+    """
+    _configured(name, find_block(name), options)
+
+
+def _configured(name: str, block: type[Block], options: Mapping[str, Any]) -> Any:
+    """A block's configuration.
+
+    Raises:
+        UnknownNameError: An unknown option.
+        InputError: A value that is refused, or one that is missing.
+    """
     known = options_of(block)
     for option in options:
         if option not in known:
             raise UnknownNameError(f"option of block {name}", option, known)
-    built = block(block.config_class(**options), width)
-    built.freeze()
-    return built
+    try:
+        return block.config_class(**options)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, UnknownNameError):
+            raise
+        raise InputError(f"block {name}: {error}") from error
+
+
+def read_block(text: str) -> tuple[str, dict[str, Any]]:
+    """A block as a user writes it, ``NAME`` or ``NAME(option=value,…)``, and its typed options.
+
+    Args:
+        text: Such as "qcnn(encoding=mps,pooling=1)".
+
+    Raises:
+        InputError: Another form, or a value of another type than the option's.
+        UnknownNameError: An unknown block or option.
+        RegistryError: The block can't be imported.
+    """
+    placed = read_block_name(text)
+    config = find_block(placed.name).config_class
+    return placed.name, read_values(config, placed.options, f"block {placed.name}")
 
 
 def build_at(place: str, width: int, options: Mapping[str, Any]) -> Block:

@@ -36,14 +36,16 @@ class Recipe:
     vision_block: Annotated[
         str | None,
         typer.Option(
-            help="Name of the block behind the patch embeddings; by default the recipe's.",
+            help="The block behind the patch embeddings, NAME or NAME(option=value,…), such as "
+            "qcnn(encoding=mps,pooling=1); by default the recipe's (docs/vision-block.md).",
             show_default=False,
         ),
     ] = None
     text_block: Annotated[
         str | None,
         typer.Option(
-            help="Name of the block behind the token embeddings; by default the recipe's.",
+            help="The block behind the token embeddings, NAME or NAME(option=value,…), such as "
+            "paqm(encoding=angle); by default the recipe's (docs/vision-block.md).",
             show_default=False,
         ),
     ] = None

@@ -12,7 +12,7 @@ from transformers.models.auto.configuration_auto import AutoConfig
 
 from qvlm_qiskit.basics.numbers import plain_number
 from qvlm_qiskit.blocks import PLACES
-from qvlm_qiskit.blocks.registry import find_block, options_of
+from qvlm_qiskit.blocks.registry import check_options, find_block, options_of, read_block
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model.recipes import RECIPES, TEXT_DEFAULTS
 from qvlm_qiskit.model.text_configuration import HybridVLMTextConfig
@@ -103,8 +103,9 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
             vocab_size: Of the tokenizer.
             blocks: ``"quantum"``, ``"classical"``, ``"frozen"``, or ``"none"`` to leave the blocks
                 out; or one for each place, ``"vision=quantum,text=none"``.
-            chosen: Place → name of the block that stands there instead of the recipe's. It gets
-                those of the recipe's sizes for the place that it has options for.
+            chosen: Place → the block that stands there instead of the recipe's, by its name or
+                with options, ``"qcnn(encoding=mps)"``. It gets those of the recipe's sizes for the
+                place that it has options for and that are not said.
             image_size: Side of the images in pixels, which the recipe's patches fill; the decoder
                 reads as many tokens more as there are patches more.
             streams: Residual streams of mHC, 1 for none; by default the recipe's.
@@ -112,8 +113,9 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
             router_loss: Weight of the experts' load-balance loss; by default the recipe's.
 
         Raises:
-            UnknownNameError: An unknown recipe, kind of block, place or block.
-            InputError: A block of another place, or patches that don't fill the image.
+            UnknownNameError: An unknown recipe, kind of block, place, block or option of it.
+            InputError: A block of another place, a value that it does not take, or patches that
+                don't fill the image.
         """
         check_recipe(name, blocks)
         recipe = RECIPES[name]
@@ -179,13 +181,17 @@ def _blocks(
             raise UnknownNameError("place", place, sizes)
     found = {}
     for place, own in sizes.items():
-        name = chosen.get(place, own["name"])
+        name, said = read_block(chosen.get(place, own["name"]))
         block = find_block(name)
         if block.place != place:
             raise InputError(f"block {name!r} stands at {block.place!r}, not at {place!r}")
+        if "kind" in said:
+            raise InputError("--blocks says of which kind all blocks are: leave kind= out")
         known = {key: size for key, size in own.items() if key in options_of(block)}
+        options = {**known, **said}
+        check_options(name, options)
         if kinds[place] != "none":
-            found[place] = {"name": name, **known, "kind": kinds[place]}
+            found[place] = {"name": name, **options, "kind": kinds[place]}
     return found
 
 

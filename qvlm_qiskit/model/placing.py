@@ -8,7 +8,7 @@ from torch import nn
 from transformers import initialization as init
 
 from qvlm_qiskit.blocks import ExpectationReadout, GatedResidual, build_at
-from qvlm_qiskit.blocks.core import ClassicalCore
+from qvlm_qiskit.blocks.cores.part import CorePart
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum import QuantumLayer
 
@@ -41,8 +41,10 @@ def init_block(module: nn.Module) -> bool:
     if isinstance(module, ExpectationReadout):
         init.normal_(module.weight, mean=0.0, std=module.initial_std)
         init.zeros_(module.bias)
-    elif isinstance(module, QuantumLayer | ClassicalCore):
+    elif isinstance(module, QuantumLayer):
         init.uniform_(module.weight, -1.0, 1.0)
+    elif isinstance(module, CorePart):
+        module.reset_parameters(init)
     elif isinstance(module, GatedResidual):
         init.constant_(module.logit, module.initial_logit)
     else:

@@ -24,13 +24,13 @@ from torch import Tensor, nn
 from transformers import set_seed
 
 from qvlm_qiskit.basics.files import write_json
+from qvlm_qiskit.basics.option_texts import read_options
 from qvlm_qiskit.basics.placed_names import PlacedName
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.data.registry import DataSet
 from qvlm_qiskit.data.sample import Sample, Samples
 from qvlm_qiskit.errors import InputError, QVLMError
 from qvlm_qiskit.models.encoded_rows import EncodedRows
-from qvlm_qiskit.models.option_texts import read_options
 from qvlm_qiskit.quantum import QuantumLayer, SampledGradient, quantum_layers, run_on
 from qvlm_qiskit.quantum.machines import EstimatorSource
 from qvlm_qiskit.recipes import MAX_NEW_TOKENS, TrainingOptions

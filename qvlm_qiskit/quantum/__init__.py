@@ -13,7 +13,12 @@ Under noise: :mod:`noise` (what a noise description has to answer) and :mod:`den
 and noise → real matrices → states of Pauli components → bases, readout error, shots).
 """
 
-from qvlm_qiskit.quantum.circuits import make_qnn, variational_layer, z_observables
+from qvlm_qiskit.quantum.circuits import (
+    make_qnn,
+    pooling_layer,
+    variational_layer,
+    z_observables,
+)
 from qvlm_qiskit.quantum.cuts.layer import CutLayer, CutOverhead, cut_layer
 from qvlm_qiskit.quantum.encoding import (
     AmplitudeEncoding,
@@ -25,6 +30,7 @@ from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import SampledGradient
 from qvlm_qiskit.quantum.layer import QuantumLayer, quantum_layers, run_on
+from qvlm_qiskit.quantum.matrix_products import mps_encoding
 from qvlm_qiskit.quantum.readings.fidelity import FidelityKernel, KernelMatrix, fidelity_kernel
 from qvlm_qiskit.quantum.readings.final_states import states
 
@@ -44,6 +50,8 @@ __all__ = [
     "cut_layer",
     "fidelity_kernel",
     "make_qnn",
+    "mps_encoding",
+    "pooling_layer",
     "quantum_layers",
     "run_on",
     "states",

@@ -27,23 +27,52 @@ from qvlm_qiskit.quantum.readings.probabilities import (
 READS = ("expectations", "probabilities")
 
 
-def variational_layer(circuit: QuantumCircuit, weights: Sequence[Angle]) -> None:
+def variational_layer(
+    circuit: QuantumCircuit, weights: Sequence[Angle], qubits: Sequence[int] | None = None
+) -> None:
     """Append RY → RZ → RX on every qubit and a CNOT chain with wrap-around, in place.
 
     Args:
-        circuit: The circuit to extend; n qubits.
+        circuit: The circuit to extend.
         weights: 3n angles in radians, ordered by qubit, then RY, RZ, RX.
+        qubits: Which n it acts on, in this order; by default all.
     """
-    n = circuit.num_qubits
-    for qubit in range(n):
-        ry, rz, rx = weights[3 * qubit : 3 * qubit + 3]
+    chosen = range(circuit.num_qubits) if qubits is None else qubits
+    n = len(chosen)
+    for index, qubit in enumerate(chosen):
+        ry, rz, rx = weights[3 * index : 3 * index + 3]
         circuit.ry(ry, qubit)
         circuit.rz(rz, qubit)
         circuit.rx(rx, qubit)
     if n > 1:
-        for qubit in range(n):
+        for index, qubit in enumerate(chosen):
             # for two qubits the wrap-around is the second of two opposite CNOTs
-            circuit.cx(qubit, (qubit + 1) % n)
+            circuit.cx(qubit, chosen[(index + 1) % n])
+
+
+def pooling_layer(
+    circuit: QuantumCircuit, weights: Sequence[Angle], qubits: Sequence[int]
+) -> list[int]:
+    """Append one step of QCNN pooling, in place: of every two qubits one goes on.
+
+    A QCNN (Cong et al., arXiv:1810.03787) measures the second qubit of a pair and rotates the first
+    by what was found. Here the rotation is a RY by a + b where 0 is found and by a - b where 1 is,
+    written without the measurement: RY(a), CX, RY(b), CX, with the second qubit in control. As
+    nothing acts on that qubit afterwards, measured or not makes no difference to the others.
+
+    Args:
+        circuit: The circuit to extend.
+        weights: a and b of every pair, in radians; ``2 * (len(qubits) // 2)``.
+        qubits: Pairs are the first two, the next two, …; an odd one at the end goes on by itself.
+
+    Returns:
+        The qubits that go on, half of them rounded up.
+    """
+    for index, (kept, found) in enumerate(zip(qubits[::2], qubits[1::2], strict=False)):
+        for angle in weights[2 * index : 2 * index + 2]:
+            circuit.ry(angle, kept)
+            circuit.cx(found, kept)
+    return list(qubits[::2])
 
 
 def z_observables(num_qubits: int) -> list[SparsePauliOp]:

@@ -14,6 +14,7 @@ from transformers import set_seed
 
 from qvlm_qiskit.basics.memory import memory_bytes
 from qvlm_qiskit.basics.progress import Track, silent
+from qvlm_qiskit.blocks import blocks_in, layers_outside
 from qvlm_qiskit.data.batch import EncodedSamples
 from qvlm_qiskit.data.reading.samples import ReadSamples
 from qvlm_qiskit.data.registry import DataSet, find_data
@@ -51,14 +52,17 @@ class Subject:
         """Refuse what does not go together.
 
         Raises:
-            InputError: Options that the source contradicts, or circuits of a model without weights.
-            UnknownNameError: Other parameters.
+            InputError: Options that the source contradicts, circuits of a model without weights,
+                or sizes and blocks that no model has.
+            UnknownNameError: Other parameters, or an unknown block.
         """
         if self.trains not in get_args(Trains):
             raise UnknownNameError("set of parameters", self.trains, get_args(Trains))
         if self.source is None:
             if self.trains != "all":
                 raise InputError("a model that starts from nothing is trained as a whole")
+            if self.options.model == HYBRID:
+                configuration(self.options)  # before data is read, which may take minutes
             return
         self.source.check_same_model(vars(self.options))
 
@@ -174,10 +178,14 @@ def options_from(source: Run, **others: Any) -> TrainingOptions:
 
 def _only_circuits(model: AnsweringModel, source: Run) -> None:
     """Take everything but the angles of circuits that train out of training."""
-    angles = [q.weight for q in model.quantum_layers.values() if q.weight.requires_grad]
+    module = model.module
+    found = [layer.weight for layer in layers_outside(module).values()]
+    for block in blocks_in(module).values():
+        found += block.circuit_parameters() if block.layers else []
+    angles = [parameter for parameter in found if parameter.requires_grad]
     if not angles:
         raise InputError(f"{source.path} has no circuits that train: train all of it")
-    model.module.requires_grad_(False)
+    module.requires_grad_(False)
     for weight in angles:
         weight.requires_grad_(True)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qvlm_qiskit.basics.placed_names import PlacedName
+from qvlm_qiskit.basics.placed_names import PlacedName, listed
 from qvlm_qiskit.errors import InputError
 
 
@@ -20,6 +20,8 @@ from qvlm_qiskit.errors import InputError
         ("hub:me/mine(rows=3)", "hub", "me/mine", {"rows": "3"}),
         ("folder:C:\\pictures", "folder", "C:\\pictures", {}),
         ("x(a=b)", "x", None, {"a": "b"}),
+        ("x(a=y(b=1,c=2),d=z(e=3))", "x", None, {"a": "y(b=1,c=2)", "d": "z(e=3)"}),
+        ("x(a=1),b=2)", "x", None, {"a": "1)", "b": "2"}),
     ],
 )  # fmt: skip
 def test_a_name_is_taken_apart_and_put_together(text, name, place, options):
@@ -37,3 +39,18 @@ def test_what_is_of_another_form_is_refused(text):
 def test_a_key_stands_once():
     with pytest.raises(InputError, match="says a= twice"):
         PlacedName.read("x:/y(a=1,a=2)")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a", ["a"]),
+        ("a, b,c ", ["a", "b", "c"]),
+        ("a,,b", ["a", "", "b"]),
+        ("a(b=1,c=2),d", ["a(b=1,c=2)", "d"]),
+        ("a(b=c(d=1,e=2),f=3),g(h=4)", ["a(b=c(d=1,e=2),f=3)", "g(h=4)"]),
+        ("a),b", ["a)", "b"]),
+    ],
+)
+def test_names_are_listed_by_commas_outside_of_parentheses(text, names):
+    assert listed(text) == names

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qvlm_qiskit.blocks import PAQM, PLACES, QCNN, build_block
+from qvlm_qiskit.blocks import ENCODINGS, PAQM, PLACES, QCNN, build_block
 
 SMALL = {"num_qubits": 2, "num_layers": 1}
 
@@ -26,9 +26,18 @@ def test_text_blocks_are_asked_again_for_every_token(name, kind, rounds):
     assert build_block(name, 8, {**SMALL, "kind": kind}).rounds(7) == rounds
 
 
-def test_a_frozen_block_stays_frozen_when_asked_again():
-    block = build_block("paqm", 8, {**SMALL, "kind": "frozen"})
-    (layer,) = block.layers.values()
-    layer.weight.requires_grad_(True)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_frozen_block_stays_frozen_when_asked_again(encoding):
+    block = build_block("paqm", 8, {**SMALL, "kind": "frozen", "encoding": encoding})
+    circuit = {id(parameter) for parameter in block.circuit_parameters()}
+    block.requires_grad_(True)
     block.freeze()
-    assert not layer.weight.requires_grad
+    left = {id(parameter) for parameter in block.parameters() if not parameter.requires_grad}
+    assert left == circuit
+
+
+def test_scales_and_offsets_belong_to_the_circuit():
+    block = build_block("qcnn", 8, {**SMALL, "encoding": "re-upload"})
+    names = {id(parameter): name for name, parameter in block.named_parameters()}
+    found = [names[id(parameter)] for parameter in block.circuit_parameters()]
+    assert found == ["core.layer.weight", "core.angles.scale", "core.angles.offset"]

@@ -7,7 +7,9 @@ from qiskit.primitives import StatevectorEstimator
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.blocks import BLOCK_KINDS, build_core
-from qvlm_qiskit.blocks.core import ClassicalCore, QuantumCore
+from qvlm_qiskit.blocks.cores.classical import ClassicalCore
+from qvlm_qiskit.blocks.cores.quantum import QuantumCore
+from qvlm_qiskit.blocks.cores.shape import CoreShape
 from qvlm_qiskit.errors import UnknownNameError
 from qvlm_qiskit.quantum import AmplitudeEncoding, TorchEstimator
 
@@ -139,7 +141,7 @@ def test_every_trainable_number_can_matter(kind):
 
 
 def test_the_twin_reads_what_the_circuit_would_read_without_gates():
-    core = ClassicalCore(2, 1, positional=False)
+    core = ClassicalCore(CoreShape(2, 1))
     with torch.no_grad():
         core.weight.zero_()
         core.weight[0, 0] = 1.0
@@ -152,7 +154,7 @@ def test_the_twin_reads_what_the_circuit_would_read_without_gates():
 
 def test_the_twins_layers_are_the_documented_formula():
     torch.manual_seed(5)
-    core = ClassicalCore(3, 2, positional=True)
+    core = ClassicalCore(CoreShape(3, 2, positional=True))
     features, positions = torch.randn(8).double(), torch.randn(3).double()
     core.double()
     weights = (features**2 / (features**2).sum()).tolist()

@@ -53,6 +53,17 @@ def test_blocks_are_saved_beside_a_model_and_loaded_into_another(images, tmp_pat
     assert inserted_blocks(other)["0"].block.config.initial_gate == 0.3
 
 
+def test_options_may_stand_behind_the_name(images, tmp_path):
+    model, text = net(), "qcnn(encoding=re-upload,pooling=1)"
+    built = insert_block(model, "3", text, width=3, **SMALL)
+    assert (built.config.encoding, built.config.pooling) == ("re-upload", 1)
+    torch.nn.init.normal_(built.core.angles.scale)
+    save_blocks(model, tmp_path / "blocks")
+    other = net()
+    load_blocks(other, tmp_path / "blocks")
+    assert torch.equal(model(images), other(images))
+
+
 def test_the_circuits_run_where_they_are_sent(images):
     model = net()
     insert_block(model, "3", "qcnn", width=3, **SMALL)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from qiskit.primitives import StatevectorEstimator
 
-from qvlm_qiskit.blocks import BLOCK_KINDS, QCNN, QCNNConfig
+from qvlm_qiskit.blocks import BLOCK_KINDS, QCNN, QCNNConfig, build_block
 
 WIDTH = 6
 
@@ -89,3 +89,24 @@ def test_the_sources_size_runs_and_trains():
     qcnn(patches).square().sum().backward()
     assert torch.isfinite(patches.grad).all()
     assert qcnn.core.layer.weight.grad.any()
+
+
+def test_options_stored_before_there_were_encodings_are_those_of_amplitudes():
+    stored = {"num_qubits": 3, "num_layers": 1, "kind": "quantum", "gate": "scalar"}
+    config = build_block("qcnn", WIDTH, stored).config
+    assert (config.encoding, config.bond, config.pooling) == ("amplitude", 2, 0)
+
+
+def test_pooling_reads_the_qubits_that_are_left():
+    qcnn = block(n=5, layers=2, pooling=2)
+    read = [
+        str(one.paulis[0])[::-1].index("Z") for one in qcnn.core.layer.neural_network.observables
+    ]
+    assert read == [0, 4]
+    assert qcnn.expand.in_features == 2
+
+
+def test_pooling_takes_two_gates_for_each_pair_and_a_layer_between():
+    plain, pooled = block(n=4), block(n=4, pooling=2)
+    gates = [one.core.layer.neural_network.circuit.count_ops()["cx"] for one in (plain, pooled)]
+    assert gates == [4, 4 + 2 * 2 + 2 + 2 * 1]  # pairs, a ring of the two that are left, a pair

@@ -13,6 +13,7 @@ from qvlm_qiskit.blocks import (
     build_block,
     register_block,
 )
+from qvlm_qiskit.blocks.registry import check_options, read_block
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from tests.conftest import forgetting
 
@@ -117,3 +118,43 @@ def test_what_is_no_block_is_refused(apart):
     BLOCKS.enter("other", dict)
     with pytest.raises(RegistryError, match="'other' leads to no block"):
         build_block("other", 8, {})
+
+
+def test_options_stand_behind_a_name_and_have_their_fields_types():
+    text = "qcnn(encoding=re-upload, pooling=1, initial_gate=0.25, gate=channel)"
+    options = {"encoding": "re-upload", "pooling": 1, "initial_gate": 0.25, "gate": "channel"}
+    assert read_block(text) == ("qcnn", options)
+    assert read_block("paqm") == ("paqm", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("qcn(pooling=1)", "unknown block 'qcn': did you mean 'qcnn'"),
+        ("qcnn(poling=1)", "unknown option of block qcnn 'poling': did you mean 'pooling'"),
+        ("qcnn(pooling=one)", r"block qcnn: pooling is a number \(int\), not 'one'"),
+        ("qcnn(pooling=1.5)", r"pooling is a number \(int\), not '1.5'"),
+        ("qcnn(pooling=1,pooling=2)", "says pooling= twice"),
+        ("qcnn:here", r"a block is written as NAME or NAME\(option=value,…\), got 'qcnn:here'"),
+        ("qcnn(pooling", "is not of the form NAME"),
+        ("", "is not of the form NAME"),
+    ],
+)
+def test_what_stands_behind_a_name_is_refused_in_one_line(text, says):
+    with pytest.raises(InputError, match=says) as error:
+        read_block(text)
+    assert "\n" not in str(error.value)
+
+
+def test_options_of_a_block_of_ones_own_are_typed_by_its_configuration(apart):
+    facts = {"place": "text", "config_class": Config}
+    register_block("mine")(type("Mine", (Block,), facts))
+    assert read_block("mine(size=5)") == ("mine", {"size": 5})
+
+
+def test_values_that_a_configuration_refuses_name_the_block():
+    check_options("qcnn", {"num_qubits": 4, "pooling": 2})
+    with pytest.raises(InputError, match="block qcnn: pooling=3 is more than num_qubits=4 allows"):
+        check_options("qcnn", {"num_qubits": 4, "pooling": 3})
+    with pytest.raises(UnknownNameError, match="unknown encoding 'msp': did you mean 'mps'"):
+        build_block("qcnn", 8, {"num_qubits": 2, "encoding": "msp"})

@@ -74,6 +74,8 @@ REFUSALS = {
         "evaluate run --backend noisy:fake_manila --method exact": "unknown method 'exact'",
         "train --out new --recipe smal": "unknown recipe 'smal': did you mean 'small'?",
         "train --out new --blocks quantun": "unknown kind of block 'quantun'",
+        "train --out new --vision-block qcn(bond=2)": "unknown block 'qcn': did you mean 'qcnn'?",
+        "train --out new --text-block paqm:here": "a block is written as NAME or NAME(option=",
         "train --out new --backend noisy:fake_manilla": "did you mean 'noisy:fake_manila'?",
         "demo --out new --device fake_manilla": "fake_manila",
         "demo --out new --mitigation magic": "unknown mitigation 'magic'",

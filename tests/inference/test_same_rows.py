@@ -1,5 +1,7 @@
 """The rows of an evaluation: each asked once, and the same numbers however it is computed."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from torch import nn
 
 from qvlm_qiskit.basics.same_row import GRID, on_grid
+from qvlm_qiskit.blocks import ENCODINGS, build_block
 from qvlm_qiskit.data import encode_prompts
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import evaluate
@@ -162,6 +165,33 @@ def test_prefetch_asks_for_prompts_and_every_word_at_every_later_place(model, pr
     prompt = {(int(t), p) for p, t in enumerate(batch.input_ids[0]) if t != image}
     words = set(range(model.config.text_config.vocab_size)) - {image}
     assert set(needed) == prompt | {(w, length + k) for w in words for k in range(3)}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("name", ["qcnn", "paqm"])
+def test_every_encoding_asks_for_the_same_rows_whatever_the_batches_are(name, encoding):
+    torch.manual_seed(1)
+    options = {"num_qubits": 3, "num_layers": 2, "encoding": encoding, "pooling": 1}
+    block, listener = build_block(name, 96, options), Listening()
+    for parameter in block.circuit_parameters():
+        nn.init.normal_(parameter)
+    tokens, positions = torch.randn(1, 24, 96), torch.arange(24)[None]
+    (layer,) = block.layers.values()
+    layer.run_on(listener)
+
+    def rows(size, once=asked_once):
+        listener.calls.clear()
+        with torch.inference_mode(), once(nn.ModuleList([block])):
+            for start in range(0, 24, size):
+                part = slice(start, start + size)
+                block(tokens[:, part], *([positions[:, part]] if name == "paqm" else []))
+        return sorted(listener.rows)
+
+    assert rows(24) == rows(1) == rows(7)
+    values = np.stack([np.frombuffer(row) for row in listener.rows])
+    assert np.array_equal(on_grid(values, 1.0, GRID), values)
+    assert len(set(listener.rows)) == 24
+    assert rows(24, nullcontext) != rows(1, nullcontext)  # the control: single precision
 
 
 class Free(nn.Module):

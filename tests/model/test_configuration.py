@@ -190,3 +190,31 @@ def test_a_recipe_takes_another_block_at_its_place_only():
         HybridVLMConfig.recipe("tiny", chosen={"text": "qcnn"})
     with pytest.raises(UnknownNameError, match="did you mean 'paqm'"):
         HybridVLMConfig.recipe("tiny", chosen={"text": "pacm"})
+
+
+def test_a_chosen_block_has_the_recipes_sizes_and_what_is_said_of_it():
+    chosen = {"vision": "qcnn(encoding=mps,pooling=1)", "text": "paqm(num_layers=3)"}
+    config = HybridVLMConfig.recipe("tiny", blocks="classical", chosen=chosen)
+    assert config.blocks == {
+        "vision": {
+            "name": "qcnn", "num_qubits": 2, "num_layers": 1, "encoding": "mps", "pooling": 1,
+            "kind": "classical",
+        },
+        "text": {"name": "paqm", "num_qubits": 2, "num_layers": 3, "kind": "classical"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("qcnn(encoding=msp)", "did you mean 'mps'"),
+        ("qcnn(pooling=2)", "pooling=2 is more than num_qubits=2 allows"),
+        ("qcnn(encoding=mps,bond=4)", "bond dimension of 4 needs at least 4 qubits, got 2"),
+        ("qcnn(kind=frozen)", "--blocks says of which kind all blocks are"),
+        ("qcnn(nam=x)", "unknown option of block qcnn 'nam'"),
+        ("qcnn(name=x)", "unknown option of block qcnn 'name'"),
+    ],
+)
+def test_options_of_a_chosen_block_are_refused_with_the_recipes_sizes(text, says):
+    with pytest.raises(InputError, match=says):
+        HybridVLMConfig.recipe("tiny", chosen={"vision": text})

@@ -9,7 +9,7 @@ from transformers import AutoModelForImageTextToText
 
 from qvlm_qiskit.data.batch import IGNORED
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.model import HybridVLM
+from qvlm_qiskit.model import HybridVLM, HybridVLMConfig
 from qvlm_qiskit.model.modeling import CACHE
 from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator
 
@@ -302,6 +302,38 @@ def test_blocks_that_a_stored_model_lacks_start_like_new_ones(make_model, tmp_pa
         assert 0.3 < float(weight.std()) < 0.9
     assert float(loaded.paqm.expand.weight.detach().std()) > 1
     assert not loaded.paqm.expand.bias.any()
+
+
+FORMS = {"vision": "qcnn(encoding=re-upload,pooling=1)", "text": "paqm(encoding=mps)"}
+
+
+@pytest.mark.parametrize("blocks", ["quantum", "classical", "frozen"])
+def test_a_model_of_other_encodings_is_stored_and_loaded(tmp_path, batch, blocks):
+    torch.manual_seed(3)
+    model = HybridVLM(HybridVLMConfig.recipe("tiny", blocks=blocks, chosen=FORMS)).eval()
+    qcnn = model.block_at("vision")
+    assert torch.equal(qcnn.core.angles.scale, torch.ones(1, 2))
+    torch.nn.init.normal_(qcnn.core.angles.scale)
+    model.save_pretrained(tmp_path)
+    loaded = HybridVLM.from_pretrained(tmp_path)
+    assert loaded.config.blocks == model.config.blocks
+    for (name, own), other in zip(model.named_parameters(), loaded.parameters(), strict=True):
+        assert torch.equal(own, other), name
+        assert own.requires_grad == other.requires_grad, name
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(**batch).logits, model(**batch).logits)
+
+
+@pytest.mark.parametrize("blocks", ["quantum", "classical"])
+def test_encodings_that_a_stored_model_lacks_start_like_new_ones(make_model, tmp_path, blocks):
+    make_model("none").save_pretrained(tmp_path)
+    config = HybridVLMConfig.recipe("tiny", blocks=blocks, chosen=FORMS)
+    loaded = HybridVLM.from_pretrained(tmp_path, config=config)
+    core = loaded.block_at("vision").core
+    assert torch.equal(core.angles.scale.detach(), torch.ones(1, 2))
+    assert not core.angles.offset.any()
+    drawn = core.layer.weight if blocks == "quantum" else core.pooled.weight
+    assert 0 < float(drawn.detach().abs().max()) <= 1
 
 
 def test_pixels_reach_the_answer_and_text_does_not_reach_back(model, batch):

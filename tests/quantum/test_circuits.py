@@ -4,12 +4,19 @@ import torch
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.primitives import StatevectorEstimator
-from qiskit.quantum_info import SparsePauliOp
+from qiskit.quantum_info import (
+    DensityMatrix,
+    SparsePauliOp,
+    Statevector,
+    partial_trace,
+    random_statevector,
+)
 
 from qvlm_qiskit.quantum import (
     QuantumLayer,
     TorchEstimator,
     make_qnn,
+    pooling_layer,
     variational_layer,
     z_observables,
 )
@@ -48,6 +55,44 @@ def test_the_ring_has_as_many_cnots_as_qubits(n):
     variational_layer(circuit, list(ParameterVector("w", 3 * n)))
     pairs = [qubits for name, qubits, *_ in instructions(circuit) if name == "cx"]
     assert pairs == [(q, (q + 1) % n) for q in range(n)]
+
+
+def test_a_layer_on_some_qubits_is_that_layer_on_them():
+    w, chosen = ParameterVector("w", 9), [3, 0, 2]
+    alone, circuit, expected = QuantumCircuit(3), QuantumCircuit(4), QuantumCircuit(4)
+    variational_layer(alone, list(w))
+    variational_layer(circuit, list(w), chosen)
+    expected.compose(alone, chosen, inplace=True)
+    assert circuit == expected
+
+
+def test_pooling_is_a_measurement_and_a_rotation_by_what_was_found():
+    """The deferred circuit against the channel, on a random state of three qubits."""
+    a, b, state = 0.7, -1.9, random_statevector(8, seed=3)
+    circuit = QuantumCircuit(3)
+    assert pooling_layer(circuit, [a, b], [2, 0, 1]) == [2, 1]
+    deferred = partial_trace(state.evolve(circuit), [0]).data  # of qubits 1 and 2
+    measured = np.zeros((4, 4), dtype=complex)
+    for outcome, angle in ((0, a + b), (1, a - b)):
+        rotation = QuantumCircuit(3)
+        rotation.ry(angle, 2)
+        seen = Statevector(projector(outcome) @ state.data).evolve(rotation)
+        measured += partial_trace(DensityMatrix(seen), [0]).data
+    np.testing.assert_allclose(deferred, measured, atol=1e-12)
+
+
+def projector(outcome):
+    """On one outcome of qubit 0 of three."""
+    return np.kron(np.eye(4), np.diag([1 - outcome, outcome]))
+
+
+@pytest.mark.parametrize(("n", "left"), [(1, [0]), (2, [0]), (3, [0, 2]), (6, [0, 2, 4])])
+def test_of_every_two_qubits_one_goes_on(n, left):
+    w = ParameterVector("w", 2 * (n // 2))
+    circuit = QuantumCircuit(n)
+    assert pooling_layer(circuit, list(w), range(n)) == left
+    assert set(circuit.parameters) == set(w)
+    assert circuit.num_nonlocal_gates() == len(w)
 
 
 def test_one_qubit_has_no_ring():

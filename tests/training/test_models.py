@@ -71,6 +71,28 @@ def test_a_run_without_circuits_that_train_is_refused(tmp_path):
         Subject(options, frozen, "circuits").build()
 
 
+def test_scales_and_offsets_train_with_the_circuits(tmp_path):
+    options = TrainingOptions(
+        recipe="tiny", vision_block="qcnn(encoding=re-upload)", steps=1, train_samples=8
+    )
+    run = train(options, tmp_path / "run")
+    model = Subject(options, run, "circuits").build().module
+    trained = [
+        name.rpartition("qcnn.")[2] for name, p in model.named_parameters() if p.requires_grad
+    ]
+    assert trained == [
+        "core.layer.weight", "core.angles.scale", "core.angles.offset", "paqm.core.layer.weight",
+    ]  # fmt: skip
+
+
+def test_blocks_that_can_not_be_are_refused_before_data_is_looked_for():
+    options = TrainingOptions(
+        recipe="tiny", vision_block="qcnn(encoding=msp)", data="folder:/nowhere", steps=1
+    )
+    with pytest.raises(UnknownNameError, match="did you mean 'mps'"):
+        Subject(options)
+
+
 def test_a_run_whose_record_lacks_an_option_is_damaged(run_copy):
     from qvlm_qiskit.runs import Run
 

@@ -112,6 +112,8 @@ def rehearse(options: CompareOptions, cells: Sequence[Cell]) -> None:
     metrics = Metrics(options.metric_names, options.caption_tokenizer)
     samples = _test_samples(options, 0)
     metrics.check_references([one.said for one in samples])
+    for variant in {cell.variant for cell in cells} - {MAJORITY}:
+        Subject(options.training(variant, 0))
     for cell in {(c.machine, c.variant): c for c in cells if c.machine != EXACT}.values():
         backend = open_machine(cell, options)
         model = Subject(options.training(cell.variant, cell.seed)).build()

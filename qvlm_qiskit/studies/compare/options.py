@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Annotated
 
+from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.recipes import MAX_NEW_TOKENS, METRICS, TrainingOptions
 from qvlm_qiskit.studies.compare.variants import VARIANTS, check_variant, training_options
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
-
-_COMMA = re.compile(r",(?![^()]*\))")
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,8 @@ class CompareOptions(Budget, DataOptions):
     """A comparison.
 
     Attributes:
-        variants: Names of `VARIANTS`, or models as ``--model`` takes them.
+        variants: Names of `VARIANTS`, those of models with blocks also as
+            "quantum(vision=qcnn(encoding=mps))", or models as ``--model`` takes them.
         seeds: How many seeds each is trained with, 0 … seeds - 1.
         metrics: Names of metrics; several may stand in one text, joined by commas.
         caption_tokenizer: Of metrics of captions.
@@ -54,7 +53,10 @@ class CompareOptions(Budget, DataOptions):
 
     variants: Annotated[
         tuple[str, ...],
-        Option(f"Joined by commas: {', '.join(VARIANTS)}, or a --model of yours, MODULE:CLASS."),
+        Option(
+            f"Joined by commas: {', '.join(VARIANTS)}, or a --model of yours, MODULE:CLASS. The "
+            "first four with other blocks: quantum(vision=qcnn(encoding=mps))."
+        ),
     ] = ("quantum", "classical", "linear", "cnn", "majority")
     seeds: Annotated[int, Option("Train so many seeds of every model.")] = 3
     metrics: Annotated[
@@ -110,5 +112,5 @@ class CompareOptions(Budget, DataOptions):
 
 
 def _each(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Names, of which several may stand in one text, joined by commas outside of parentheses."""
-    return tuple(name.strip() for text in texts for name in _COMMA.split(text))
+    """Names, of which several may stand in one text."""
+    return tuple(name for text in texts for name in listed(text))

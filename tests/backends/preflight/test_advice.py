@@ -5,12 +5,12 @@ from qiskit import QuantumCircuit
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.preflight.advice import advice, largest_encoding
-from qvlm_qiskit.blocks.core import QuantumCore
+from qvlm_qiskit.blocks import build_core
 
 
 @pytest.mark.parametrize("qubits", [8, pytest.param(12, marks=pytest.mark.slow)])
 def test_amplitude_encoding_is_called_what_it_is(qubits):
-    core = QuantumCore(qubits, 1, positional=False)
+    core = build_core("quantum", qubits, 1)
     backend = open_backend("noisy:fake_torino", optimization_level=0, layout_trials=1)
     network = core.layer.neural_network
     compiled = backend.compile(network.circuit, "Z" * qubits)
@@ -27,7 +27,7 @@ def test_the_extrapolated_size_is_about_right():
     backend = open_backend("noisy:fake_torino", optimization_level=0)
 
     def compiled(qubits):
-        network = QuantumCore(qubits, 1, positional=False).layer.neural_network
+        network = build_core("quantum", qubits, 1).layer.neural_network
         return network.circuit, backend.compile(network.circuit, "Z" * qubits)
 
     fitting = largest_encoding(*compiled(8))

@@ -5,7 +5,7 @@ import pytest
 from qiskit import QuantumCircuit
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.blocks.core import QuantumCore
+from qvlm_qiskit.blocks import build_core
 from qvlm_qiskit.errors import InputError
 
 
@@ -25,7 +25,7 @@ def test_what_cannot_be_understood_is_named(subject, batch, says):
 
 
 def test_a_layer_is_rehearsed_with_its_own_inputs():
-    core = QuantumCore(2, 1, positional=False)
+    core = build_core("quantum", 2, 1)
     backend = open_backend("noisy:fake_manila", shots=10)
     rows = np.zeros((5, 3), dtype=np.float32)
     rows[3:] = 0.5

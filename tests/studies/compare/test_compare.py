@@ -115,6 +115,9 @@ def test_the_quantum_model_and_its_twin_have_as_many_parameters():
         ({"variants": ("quantums",)}, UnknownNameError, "did you mean 'quantum'"),
         ({"variants": ("cnn", "cnn")}, InputError, "distinct"),
         ({"variants": ("hybrid-vlm",)}, UnknownNameError, "unknown variant"),
+        ({"variants": ("quantum(visio=qcnn)",)}, UnknownNameError, "did you mean 'vision'"),
+        ({"variants": ("quantum(vision=qcn(bond=2))",)}, UnknownNameError, "did you mean 'qcnn'"),
+        ({"variants": ("linear(vision=qcnn)", "cnn(x")}, InputError, "not of the form"),
         ({"metrics": ("bleu,blue",)}, UnknownNameError, "did you mean 'bleu'"),
         ({"seeds": 0}, InputError, "seeds must be at least 1"),
         ({"steps": 0}, InputError, "steps must be at least 1"),
@@ -133,6 +136,7 @@ def test_data_and_machines_are_looked_at_before_anything_is_written(tmp_path):
         {"backend": "noisy:fake_none"},
         {"variants": (OWN.replace("Picture", "Photo"),)},
         {"variants": ("no_such_module:Model",), "data": "digits"},
+        {"variants": ("classical(vision=qcnn(encoding=msp))",), "data": "digits", "backend": None},
     )
     for change in changes:
         study = CompareStudy(replace(SMALL, columns=None, **change), tmp_path / "study")

@@ -2,8 +2,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from qvlm_qiskit.basics.option_texts import read_options, read_values
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.models.option_texts import read_options
 
 
 @dataclass(frozen=True)
@@ -39,3 +39,10 @@ def test_texts_become_what_the_fields_are():
 def test_what_is_no_option_is_refused_in_one_line(texts, says):
     with pytest.raises(InputError, match=says):
         read_options(Options, texts, "m")
+
+
+def test_values_are_typed_before_an_object_is_made_of_them():
+    """Others may come from elsewhere: only together they have to fit."""
+    assert read_values(Options, {"size": "0", "deep": "no"}, "m") == {"size": 0, "deep": False}
+    with pytest.raises(InputError, match="unknown option of m 'deap': did you mean 'deep'"):
+        read_values(Options, {"deap": "no"}, "m")

@@ -1,4 +1,4 @@
-"""Options of a model, typed by its dataclass: ``num_qubits=4`` on a command line."""
+"""Options of a model or a block, typed by a dataclass: ``num_qubits=4`` on a command line."""
 
 from __future__ import annotations
 
@@ -24,18 +24,33 @@ def read_options(kind: type[Any], texts: Mapping[str, str], whose: str) -> Any:
         UnknownNameError: No such field.
         InputError: A value is of another type, or one is missing or refused by the dataclass.
     """
-    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
-    types = get_type_hints(kind)
-    for name in texts:
-        if name not in fields:
-            raise UnknownNameError(f"option of {whose}", name, fields)
-    values = {name: _read(text, types[name], f"{whose}: {name}") for name, text in texts.items()}
+    values = read_values(kind, texts, whose)
     try:
         return kind(**values)
     except (TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{whose}: {error}") from error
+
+
+def read_values(kind: type[Any], texts: Mapping[str, str], whose: str) -> dict[str, Any]:
+    """What `texts` say, of the types of a dataclass's fields.
+
+    Args:
+        kind: As in `read_options`.
+        texts: Values by field.
+        whose: The model or block, for messages.
+
+    Raises:
+        UnknownNameError: No such field.
+        InputError: A value is of another type.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
+    types = get_type_hints(kind)
+    for name in texts:
+        if name not in fields:
+            raise UnknownNameError(f"option of {whose}", name, fields)
+    return {name: _read(text, types[name], f"{whose}: {name}") for name, text in texts.items()}
 
 
 def _read(text: str, wanted: Any, what: str) -> Any:
