@@ -19,6 +19,12 @@ RECIPE_NAMES = ("tiny", "small", "paper")
 """Names of the recipes of `HybridVLMConfig.recipe`."""
 KINDS_OF_BLOCKS = ("quantum", "classical", "frozen", "none")
 """What the blocks of a model can be; "none" leaves them out."""
+BLOCK_PLACES = ("vision", "text")
+"""Where blocks stand in `HybridVLM`; `qvlm_qiskit.blocks.PLACES` says what they are given there."""
+VISION_ATTENTIONS = ("full", "latent")
+"""What its vision tower attends with: ViT's own, or MLA."""
+PRECISIONS = ("float32", "bf16", "fp16")
+"""What a training computes in; circuits, gates, routers and hyper-connections stay in single."""
 BLOCKS: Registry[Any] = Registry(
     "block",
     "qvlm_qiskit.blocks",
@@ -63,20 +69,27 @@ MAX_NEW_TOKENS = 16
 """Of a generated answer, unless another length is asked for."""
 MOST_STEPS, MOST_SAMPLES = 10**9, 10**6
 """More is a slip of the hand; a million samples are made and encoded in an hour."""
+MOST_STREAMS = 64
+"""More residual streams than that are a slip of the hand; the source has 4."""
 LATER = {
     "data": "digits", "vision_block": None, "text_block": None, "tokenizer": None,
     "image_size": None, "schedule": "cosine", "clip": 1.0, "accumulate": 1,
     "evaluate_every": None, "patience": None, "reports": "", "model": HYBRID,
+    "streams": None, "vision_attention": None, "router_loss": None, "precision": "float32",
+    "recompute": False,
 }  # fmt: skip
 """Training options that version 0.1.0 did not have → what it did."""
 
 OF_THE_MODEL = (
     "recipe", "blocks", "vision_block", "text_block", "data", "train_samples", "seed", "tokenizer",
-    "image_size", "model",
+    "image_size", "model", "streams", "vision_attention",
 )  # fmt: skip
 """Training options that a training which starts from a run has from there."""
 
-OF_THE_HYBRID = ("recipe", "blocks", "vision_block", "text_block", "tokenizer", "image_size")
+OF_THE_HYBRID = (
+    "recipe", "blocks", "vision_block", "text_block", "tokenizer", "image_size", "streams",
+    "vision_attention", "router_loss", "recompute",
+)  # fmt: skip
 """Those that are about `HybridVLM` alone."""
 
 
@@ -120,8 +133,36 @@ def check_recipe(name: str, blocks: str = "quantum") -> None:
     """
     if name not in RECIPE_NAMES:
         raise UnknownNameError("recipe", name, RECIPE_NAMES)
-    if blocks not in KINDS_OF_BLOCKS:
-        raise UnknownNameError("kind of block", blocks, KINDS_OF_BLOCKS)
+    block_kinds(blocks)
+
+
+def block_kinds(blocks: str) -> dict[str, str]:
+    """Place → kind of its block, from one key for all or "vision=quantum,text=none".
+
+    Args:
+        blocks: A kind for every place, or kinds of some; the others are quantum.
+
+    Raises:
+        UnknownNameError: No such kind or place.
+        InputError: A place that is named twice.
+    """
+    if "=" not in blocks:
+        return dict.fromkeys(BLOCK_PLACES, _kind(blocks))
+    found: dict[str, str] = {}
+    for part in blocks.split(","):
+        place, _, kind = (word.strip() for word in part.partition("="))
+        if place not in BLOCK_PLACES:
+            raise UnknownNameError("place", place, BLOCK_PLACES)
+        if place in found:
+            raise InputError(f"blocks={blocks} names {place} twice")
+        found[place] = _kind(kind)
+    return {place: found.get(place, KINDS_OF_BLOCKS[0]) for place in BLOCK_PLACES}
+
+
+def _kind(name: str) -> str:
+    if name not in KINDS_OF_BLOCKS:
+        raise UnknownNameError("kind of block", name, KINDS_OF_BLOCKS)
+    return name
 
 
 def read_block_name(text: str) -> PlacedName:
@@ -164,7 +205,8 @@ class TrainingOptions:
 
     Attributes:
         recipe: Model recipe.
-        blocks: ``"quantum"``, ``"classical"``, ``"frozen"`` or ``"none"``.
+        blocks: ``"quantum"``, ``"classical"``, ``"frozen"`` or ``"none"``, or one for each place:
+            ``"vision=quantum,text=none"``.
         steps: Optimiser steps.
         batch_size: Samples per step.
         learning_rate: Peak of the cosine schedule.
@@ -189,6 +231,13 @@ class TrainingOptions:
         reports: Names of transformers' reporters, joined by commas, such as "tensorboard".
         model: Name of the model: an entry point's, or "my_module:MyModel(num_qubits=4)". What is
             said of recipes, blocks, tokenizers and image sizes is about the default one.
+        streams: Residual streams of the decoder's hyper-connections (mHC), 1 for plain residuals;
+            by default the recipe's.
+        vision_attention: Of the vision tower, one of `VISION_ATTENTIONS`; by default the recipe's.
+        router_loss: Weight of the experts' load-balance loss; by default the recipe's.
+        precision: What it computes in by autocast, one of `PRECISIONS`.
+        recompute: Whether a layer's activations are computed again in the backward pass instead of
+            being kept.
     """
 
     recipe: str = "small"
@@ -213,6 +262,11 @@ class TrainingOptions:
     patience: int | None = None
     reports: str = ""
     model: str = HYBRID
+    streams: int | None = None
+    vision_attention: str | None = None
+    router_loss: float | None = None
+    precision: str = "float32"
+    recompute: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what can't be trained with.
@@ -243,6 +297,7 @@ class TrainingOptions:
         if self.schedule not in SCHEDULES:
             raise UnknownNameError("schedule", self.schedule, SCHEDULES)
         check_recipe(self.recipe, self.blocks)
+        self._check_decoder()
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed must be in 0 … 2³²-1, got {self.seed}")
         DATA_SETS.check(PlacedName.read(self.data).name)
@@ -251,6 +306,17 @@ class TrainingOptions:
         check_model(self.model)
         if self.model != HYBRID:
             self._check_own()
+
+    def _check_decoder(self) -> None:
+        """Refuse what no recipe can be changed to, and an unknown precision."""
+        if self.streams is not None and not 1 <= self.streams <= MOST_STREAMS:
+            raise InputError(f"streams must be 1 … {MOST_STREAMS}, got {self.streams}")
+        if self.router_loss is not None and not 0 <= self.router_loss < math.inf:
+            raise InputError(f"router_loss must be at least 0, got {self.router_loss}")
+        if self.vision_attention not in (None, *VISION_ATTENTIONS):
+            raise UnknownNameError("vision attention", self.vision_attention, VISION_ATTENTIONS)
+        if self.precision not in PRECISIONS:
+            raise UnknownNameError("precision", self.precision, PRECISIONS)
 
     def _check_own(self) -> None:
         """Refuse options of another model than the one that is chosen."""

@@ -32,6 +32,7 @@ CHAINS = {
     "data": {"errors", "basics", "recipes", "quantum", "blocks", "model"},
     "models": {"errors", "basics", "recipes", "quantum", "blocks", "model", "data"},
     "runs": {"errors", "basics", "recipes", "model", "data", "models"},
+    "profiling": {"errors", "basics", "recipes", "quantum", "blocks", "model", "data", "models"},
     "publishing": {"errors", "recipes", "runs"},
     "evaluation": {"errors", "basics", "recipes", "quantum", "blocks", "model", "data", "models"},
 }  # fmt: skip
@@ -40,7 +41,7 @@ CHAINS["training"] = {*CHAINS, "__version__"}
 CHAINS["studies"] = {*CHAINS, "__version__"} - {"studies"}
 CHAINS["cli"] = {*CHAINS, "__version__"} - {"cli"}
 CHAINS["__main__"] = {"cli"}
-CHAINS["__init__"] = set(CHAINS) - {"cli", "inference", "studies", "__main__"}
+CHAINS["__init__"] = set(CHAINS) - {"cli", "profiling", "inference", "studies", "__main__"}
 
 # (part, imported part) → the files that may do so, inside a function only.
 LAZY = {

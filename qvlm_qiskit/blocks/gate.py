@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.quantum.single_precision import AtLeastSingle
 
 GATES = ("scalar", "channel")
 HUGE = 1e9
@@ -33,7 +34,7 @@ class ExpectationReadout(nn.Linear):
         nn.init.zeros_(self.bias)
 
 
-class GatedResidual(nn.Module):
+class GatedResidual(AtLeastSingle):
     r"""γ·q + (1-γ)·norm(x) with γ = σ(a), *a* learned: one number per block, or one per channel.
 
     After the "adaptive quantum routing" of the Hybrid-QVLM README. Our reading: one scalar per

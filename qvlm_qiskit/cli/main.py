@@ -20,7 +20,8 @@ _INTERRUPTED = 130
 
 COMMANDS = {
     "demo": "demo", "train": "train", "evaluate": "evaluate", "preflight": "preflight",
-    "submit": "submit", "ask": "ask", "caption": "ask", "push": "push", "jobs": "jobs",
+    "submit": "submit", "ask": "ask", "caption": "ask", "push": "push", "profile": "profile",
+    "jobs": "jobs",
     "backends": "backends", "noise": "noise", "study": "study",
 }  # fmt: skip
 """Command → its module in this package, in the order of work.

@@ -20,7 +20,7 @@ from qvlm_qiskit.blocks import blocks_in, layers_outside
 from qvlm_qiskit.errors import BackendError, QVLMError
 from qvlm_qiskit.evaluation import Exam, evaluate_exam
 from qvlm_qiskit.model import HybridVLM
-from qvlm_qiskit.model.configuration import RECIPES
+from qvlm_qiskit.model.recipes import RECIPES
 from qvlm_qiskit.models.protocol import AnsweringModel
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
-from transformers import PretrainedConfig
+from transformers import DeepseekV3Config, PretrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 from transformers.models.auto.configuration_auto import AutoConfig
 
@@ -14,7 +14,9 @@ from qvlm_qiskit.basics.numbers import plain_number
 from qvlm_qiskit.blocks import PLACES
 from qvlm_qiskit.blocks.registry import check_options, find_block, options_of, read_block
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.recipes import check_recipe
+from qvlm_qiskit.model.recipes import RECIPES, TEXT_DEFAULTS
+from qvlm_qiskit.model.text_configuration import HybridVLMTextConfig
+from qvlm_qiskit.recipes import VISION_ATTENTIONS, block_kinds, check_recipe
 
 
 @strict
@@ -23,12 +25,14 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
 
     Attributes:
         vision_config: A ``ViTConfig`` (or its dictionary).
-        text_config: A ``DeepseekV3Config``: MLA attention, and MoE from layer
-            ``first_k_dense_replace`` on.
+        text_config: A :class:`.HybridVLMTextConfig`: MLA attention, experts from layer
+            ``first_k_dense_replace`` on, ``hc_mult`` residual streams. A ``DeepseekV3Config``,
+            which version 0.1.0 stored, is read too.
         blocks: Place (a key of ``PLACES``) → ``{"name": …}`` and options of the block of that
             name; a place that is not there has no block. ``qcnn`` and ``paqm``, which version
             0.1.0 wrote instead, are read too.
         image_token_id: The token that stands for one image patch in ``input_ids``.
+        vision_attention: ``"full"``, ViT's own, or ``"latent"``: MLA in the vision tower.
     """
 
     model_type = "hybrid_vlm"
@@ -37,21 +41,26 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
     ]  # fmt: skip
     sub_configs_defaults: ClassVar[dict[str, SubConfigSpec]] = {
         "vision_config": SubConfigSpec(config_class=AutoConfig, model_type="vit"),
-        "text_config": SubConfigSpec(config_class=AutoConfig, model_type="deepseek_v3"),
+        "text_config": SubConfigSpec(config_class=HybridVLMTextConfig),
     }
 
     vision_config: dict[str, Any] | PretrainedConfig | None = None
     text_config: dict[str, Any] | PretrainedConfig | None = None
     blocks: dict[str, dict[str, Any]] | None = None
     image_token_id: int = 3
+    vision_attention: str = "full"
     tie_word_embeddings: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
         """Bring what version 0.1.0 stored into today's form.
 
         Raises:
-            UnknownNameError: Blocks at an unknown place.
+            UnknownNameError: Blocks at an unknown place, or an unknown attention.
+            InputError: Sizes that don't fit each other.
         """
+        self.text_config = _text_config(self.text_config)
+        if self.vision_attention not in VISION_ATTENTIONS:
+            raise UnknownNameError("vision attention", self.vision_attention, VISION_ATTENTIONS)
         blocks = dict(self.blocks or {})
         for place, name in _BEFORE_PLACES.items():
             if (options := kwargs.pop(name, None)) is not None:
@@ -64,6 +73,7 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
             for place, options in blocks.items()
         }
         super().__post_init__(**kwargs)
+        _check_vision(self.vision_config)
 
     @property
     def num_image_tokens(self) -> int:
@@ -81,20 +91,26 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
         chosen: Mapping[str, str] | None = None,
         *,
         image_size: int | None = None,
+        streams: int | None = None,
+        vision_attention: str | None = None,
+        router_loss: float | None = None,
     ) -> HybridVLMConfig:
         """A named configuration.
 
         Args:
-            name: ``"tiny"`` (tests), ``"small"`` (the demo) or ``"paper"`` (the sizes of the
-                Hybrid-QVLM README where it gives them; MLA ranks are ours, mHC is not included).
+            name: ``"tiny"`` (tests), ``"small"`` (the demo) or ``"paper"``; see
+                :data:`~qvlm_qiskit.model.recipes.RECIPES` for what is assumed in the last.
             vocab_size: Of the tokenizer.
             blocks: ``"quantum"``, ``"classical"``, ``"frozen"``, or ``"none"`` to leave the blocks
-                out.
+                out; or one for each place, ``"vision=quantum,text=none"``.
             chosen: Place → the block that stands there instead of the recipe's, by its name or
                 with options, ``"qcnn(encoding=mps)"``. It gets those of the recipe's sizes for the
                 place that it has options for and that are not said.
             image_size: Side of the images in pixels, which the recipe's patches fill; the decoder
                 reads as many tokens more as there are patches more.
+            streams: Residual streams of mHC, 1 for none; by default the recipe's.
+            vision_attention: One of ``VISION_ATTENTIONS``; by default the recipe's.
+            router_loss: Weight of the experts' load-balance loss; by default the recipe's.
 
         Raises:
             UnknownNameError: An unknown recipe, kind of block, place, block or option of it.
@@ -103,15 +119,43 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
         """
         check_recipe(name, blocks)
         recipe = RECIPES[name]
-        text = {**_TEXT_DEFAULTS, **recipe["text"], "vocab_size": vocab_size}
-        placed = _blocks(recipe["blocks"], blocks, chosen or {})
+        text = {**TEXT_DEFAULTS, **recipe["text"], "vocab_size": vocab_size}
+        text |= {} if streams is None else {"hc_mult": streams}
+        text |= {} if router_loss is None else {"router_aux_loss_coef": router_loss}
+        placed = _blocks(recipe["blocks"], block_kinds(blocks), chosen or {})
         vision, more = _sized(recipe["vision"], image_size)
         text["max_position_embeddings"] += more
         return cls(
             vision_config={"model_type": "vit", **vision},
-            text_config={"model_type": "deepseek_v3", **text},
-            blocks={} if blocks == "none" else placed,
+            text_config=text,
+            blocks=placed,
+            vision_attention=vision_attention or recipe.get("vision_attention", "full"),
         )
+
+
+def _text_config(given: Any) -> Any:
+    """The decoder's configuration in today's form; DeepSeek-V3's is one without mHC."""
+    if isinstance(given, DeepseekV3Config) and not isinstance(given, HybridVLMTextConfig):
+        given = given.to_dict()
+    if isinstance(given, Mapping) and given.get("model_type", "deepseek_v3") == "deepseek_v3":
+        return {**given, "model_type": HybridVLMTextConfig.model_type}
+    return given
+
+
+def _check_vision(config: Any) -> None:
+    """Refuse sizes of a vision tower that don't fit each other.
+
+    Raises:
+        InputError: Such sizes.
+    """
+    if config.hidden_size % config.num_attention_heads:
+        raise InputError(
+            f"the vision tower's {config.hidden_size} channels can't be divided among "
+            f"{config.num_attention_heads} heads"
+        )
+    size, patch = config.image_size, config.patch_size
+    if size < patch or size % patch:
+        raise InputError(f"images of {size} pixels are not filled by patches of {patch}")
 
 
 def _sized(vision: Mapping[str, Any], image_size: int | None) -> tuple[dict[str, Any], int]:
@@ -129,9 +173,9 @@ def _sized(vision: Mapping[str, Any], image_size: int | None) -> tuple[dict[str,
 
 
 def _blocks(
-    sizes: Mapping[str, Mapping[str, Any]], kind: str, chosen: Mapping[str, str]
+    sizes: Mapping[str, Mapping[str, Any]], kinds: Mapping[str, str], chosen: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """A recipe's blocks by place, of one kind."""
+    """A recipe's blocks by place, each of its kind; "none" is left out."""
     for place in chosen:
         if place not in sizes:
             raise UnknownNameError("place", place, sizes)
@@ -144,114 +188,12 @@ def _blocks(
         if "kind" in said:
             raise InputError("--blocks says of which kind all blocks are: leave kind= out")
         known = {key: size for key, size in own.items() if key in options_of(block)}
-        found[place] = {"name": name, **known, **said, "kind": kind}
-        check_options(name, {k: v for k, v in found[place].items() if k not in ("name", "kind")})
+        options = {**known, **said}
+        check_options(name, options)
+        if kinds[place] != "none":
+            found[place] = {"name": name, **options, "kind": kinds[place]}
     return found
 
 
 _BEFORE_PLACES = {"vision": "qcnn", "text": "paqm"}
 """Version 0.1.0 knew one block for each place, by its name."""
-
-_TEXT_DEFAULTS: dict[str, Any] = {
-    "n_group": 1,
-    "topk_group": 1,
-    "num_experts_per_tok": 1,
-    # with one expert per token, normalised weights are all 1 and the router would get no gradient
-    "norm_topk_prob": False,
-    "routed_scaling_factor": 1.0,
-    "first_k_dense_replace": 1,
-    "q_lora_rank": None,
-    "num_mtp_layers": 0,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
-
-RECIPES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "vision": {
-            "image_size": 16,
-            "patch_size": 8,
-            "hidden_size": 16,
-            "intermediate_size": 32,
-            "num_hidden_layers": 1,
-            "num_attention_heads": 2,
-        },
-        "text": {
-            "hidden_size": 16,
-            "intermediate_size": 32,
-            "moe_intermediate_size": 16,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 2,
-            "kv_lora_rank": 8,
-            "qk_rope_head_dim": 4,
-            "qk_nope_head_dim": 4,
-            "v_head_dim": 8,
-            "n_routed_experts": 2,
-            "max_position_embeddings": 64,
-        },
-        "blocks": {
-            "vision": {"name": "qcnn", "num_qubits": 2, "num_layers": 1},
-            "text": {"name": "paqm", "num_qubits": 2, "num_layers": 1},
-        },
-    },
-    "small": {
-        "vision": {
-            "image_size": 16,
-            "patch_size": 8,
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "initializer_range": 0.1,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 4,
-        },
-        "text": {
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "initializer_range": 0.1,
-            "moe_intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 4,
-            "kv_lora_rank": 32,
-            "qk_rope_head_dim": 8,
-            "qk_nope_head_dim": 8,
-            "v_head_dim": 16,
-            "n_routed_experts": 4,
-            "max_position_embeddings": 128,
-        },
-        "blocks": {
-            "vision": {"name": "qcnn", "num_qubits": 4, "num_layers": 2},
-            "text": {"name": "paqm", "num_qubits": 4, "num_layers": 2},
-        },
-    },
-    "paper": {
-        "vision": {
-            "image_size": 224,
-            "patch_size": 16,
-            "hidden_size": 768,
-            "intermediate_size": 3072,
-            "num_hidden_layers": 8,
-            "num_attention_heads": 8,
-        },
-        "text": {
-            "hidden_size": 1024,
-            "intermediate_size": 4096,
-            "moe_intermediate_size": 4096,
-            "num_hidden_layers": 8,
-            "num_attention_heads": 8,
-            "num_key_value_heads": 8,
-            "kv_lora_rank": 256,
-            "qk_rope_head_dim": 64,
-            "qk_nope_head_dim": 64,
-            "v_head_dim": 128,
-            "n_routed_experts": 4,
-            "max_position_embeddings": 1024,
-        },
-        "blocks": {
-            "vision": {"name": "qcnn", "num_qubits": 12, "num_layers": 2},
-            "text": {"name": "paqm", "num_qubits": 6, "num_layers": 2},
-        },
-    },
-}

@@ -11,32 +11,23 @@ from typing import Any
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from transformers import Cache, GenerationMixin, PreTrainedModel
-from transformers import initialization as init
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-from transformers.models.deepseek_v3.modeling_deepseek_v3 import (
-    DeepseekV3Experts,
-    DeepseekV3Model,
-    DeepseekV3TopkRouter,
-)
-from transformers.models.vit.modeling_vit import ViTModel, ViTPatchEmbeddings
 from transformers.utils.generic import can_return_tuple
 
-from qvlm_qiskit.blocks import (
-    Block,
-    ExpectationReadout,
-    GatedResidual,
-    blocks_in,
-    build_at,
-    gate_values,
-)
-from qvlm_qiskit.blocks.cores.part import CorePart
+from qvlm_qiskit.blocks import Block, blocks_in, gate_values
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
+from qvlm_qiskit.model.decoder import Decoder
+from qvlm_qiskit.model.placing import add_block, init_block
+from qvlm_qiskit.model.text_mixing import KnownRows, exact_state, mix_tokens
+from qvlm_qiskit.model.vision import VisionTower
 from qvlm_qiskit.quantum import QuantumLayer, quantum_layers, run_on
 from qvlm_qiskit.quantum.gradients.sampled import SampledGradient
 from qvlm_qiskit.quantum.machines import EstimatorSource
+from qvlm_qiskit.quantum.single_precision import AtLeastSingle
 from qvlm_qiskit.quantum.threads import check_threads
 from qvlm_qiskit.sampled_gradients import SampledMethod
 
@@ -46,7 +37,8 @@ class HybridVLMOutput(CausalLMOutputWithPast):  # type: ignore[misc]
     """What a forward pass returns; its first five fields are transformers' own.
 
     Attributes:
-        loss: Mean next-token cross entropy over the labels that are not -100.
+        loss: Mean next-token cross entropy over the labels that are not -100; while the model
+            trains, with the experts' weighted load-balance loss.
         logits: ``(B, T, vocab_size)``, or the last ``logits_to_keep`` positions of it.
         cache: The decoder's cache; named ``past_key_values`` before transformers 5.24.
         hidden_states: The decoder's, ``(B, T, width)`` before each layer and behind the last, if
@@ -66,52 +58,22 @@ CACHE = next(f.name for f in fields(HybridVLMOutput) if f.name in ("cache", "pas
 _RECORDED = ("hidden_states", "attentions", "router_logits")
 
 
-class QuantumPatchEmbeddings(ViTPatchEmbeddings):  # type: ignore[misc]
-    """ViT's patch embeddings with a vision block behind them."""
-
-    def __init__(self, config: Any, options: dict[str, Any]) -> None:
-        """Create ViT's own projection and the block."""
-        super().__init__(config)
-        self.block_name = _add_block(self, "vision", config.hidden_size, options)
-
-    def forward(self, pixel_values: Tensor) -> Tensor:
-        """``(B, C, H, W)`` → ``(B, P, width)``."""
-        block = self.get_submodule(self.block_name)
-        embedded: Tensor = block(super().forward(pixel_values))
-        return embedded
-
-
-class VisionTower(ViTModel):  # type: ignore[misc]
-    """transformers' ViT with a vision block in its patch embedding."""
-
-    def __init__(self, config: Any, options: dict[str, Any] | None) -> None:
-        """Create the tower; without a block's options it is a plain ViT."""
-        super().__init__(config, add_pooling_layer=False)
-        if options is not None:
-            self.embeddings.patch_embeddings = QuantumPatchEmbeddings(config, options)
-            self.post_init()
-
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        if not _init_block(module):
-            super()._init_weights(module)
-
-
 class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
-    """A small LLaVA-like model whose vision embedding and token mixing are quantum blocks.
+    """A LLaVA-like model whose vision embedding and token mixing are quantum blocks.
 
     One ``state_dict`` runs everywhere: :meth:`run_on` moves every quantum layer to another
-    estimator and changes nothing else. After the Hybrid-QVLM README; its mHC is not included.
+    estimator and changes nothing else. After the Hybrid-QVLM README: quantum vision embedding,
+    positional mixing and gates, and a decoder of MLA, sparse experts and mHC.
     """
 
     config_class = HybridVLMConfig
     base_model_prefix = ""
     main_input_name = "input_ids"
     input_modalities = ("image", "text")
-    _no_split_modules = ("ViTLayer", "DeepseekV3DecoderLayer")
+    _no_split_modules = ("ViTLayer", "DecoderLayer")
+    supports_gradient_checkpointing = True
     _supports_sdpa = True
     _tied_weights_keys = {"lm_head.weight": "decoder.embed_tokens.weight"}  # noqa: RUF012
-    _keep_in_fp32_modules_strict = ("e_score_correction_bias",)
 
     def __init__(self, config: HybridVLMConfig) -> None:
         """Create a model with random weights."""
@@ -119,17 +81,25 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         vision: Any = config.vision_config
         text: Any = config.text_config
         blocks = config.blocks or {}
-        self.vision = VisionTower(vision, blocks.get("vision"))
+        self.vision = VisionTower(vision, blocks.get("vision"), config.vision_attention)
         self.projector = nn.Sequential(
             nn.Linear(vision.hidden_size, text.hidden_size),
             nn.GELU(),
             nn.Linear(text.hidden_size, text.hidden_size),
         )
-        self.decoder = DeepseekV3Model(text)
+        self.decoder = Decoder(text)
         if "text" in blocks:
-            _add_block(self, "text", text.hidden_size, blocks["text"])
+            add_block(self, "text", text.hidden_size, blocks["text"])
         self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
         self.loss_type = "ForCausalLM"
+        self._known_rows = KnownRows()
+        # in half precision, what is loaded there stays in single
+        self._keep_in_fp32_modules_strict = {
+            f"{name}.{parameter}"
+            for name, module in self.named_modules()
+            if isinstance(module, AtLeastSingle | QuantumLayer)
+            for parameter, _ in module.named_parameters()
+        }
         self.post_init()
         self.generation_config.update(
             bos_token_id=text.bos_token_id,
@@ -161,7 +131,7 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         module: nn.Module = self.decoder.embed_tokens
         return module
 
-    def set_input_embeddings(self, value: nn.Module) -> None:
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
         """Replace the decoder's token embedding."""
         self.decoder.embed_tokens = value
 
@@ -257,6 +227,9 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         embeddings, image_features = self._embed(input_ids, pixel_values, position_ids)
         items = kwargs.pop("num_items_in_batch", None)
         recorded = _recording(kwargs, self.config)
+        asked = recorded["output_router_logits"]
+        balanced = self.training and labels is not None and self.decoder.balances
+        recorded["output_router_logits"] = asked or balanced
         outputs = self.decoder(
             inputs_embeds=embeddings,
             attention_mask=attention_mask,
@@ -268,12 +241,13 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         if recorded["output_attentions"] and None in (outputs.get("attentions") or (None,)):
             raise InputError("attentions are known after model.set_attn_implementation('eager')")
         logits = self.lm_head(_kept(outputs.last_hidden_state, logits_to_keep))
-        return HybridVLMOutput(
-            loss=None if labels is None else self._loss(logits, labels, items),
-            logits=logits,
-            image_features=image_features,
-            **{name: outputs.get(name) for name in (CACHE, *_RECORDED)},
-        )
+        loss = None if labels is None else self._loss(logits, labels, items)
+        if loss is not None and balanced:
+            loss = loss + self.decoder.balance_loss(outputs.router_logits, attention_mask)
+        found = {name: outputs.get(name) for name in (CACHE, *_RECORDED)}
+        if not asked:
+            found["router_logits"] = None
+        return HybridVLMOutput(loss=loss, logits=logits, image_features=image_features, **found)
 
     def _embed(
         self, input_ids: Tensor, pixel_values: Tensor | None, position_ids: Tensor
@@ -303,7 +277,16 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         """The block on text tokens; image tokens get no circuit, their features are the tower's."""
         text = input_ids != self.config.image_token_id
         positions = position_ids.expand_as(input_ids)
-        mixed = block(embeddings[text][None], positions[text][None])[0]
+        state = exact_state(block)
+        if state is not None:
+            self._known_rows.keep_for(state)
+        mixed = mix_tokens(
+            block,
+            embeddings[text],
+            input_ids[text],
+            positions[text],
+            None if state is None else self._known_rows,
+        )
         return embeddings.masked_scatter(text[..., None], mixed.to(embeddings.dtype))
 
     def _place_images(
@@ -353,48 +336,26 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         rows, others = expanded
         return rows, others if pixel_values is None else {**others, "pixel_values": pixel_values}
 
+    def _set_gradient_checkpointing(
+        self, enable: bool = True, gradient_checkpointing_func: Any = checkpoint, **kwargs: Any
+    ) -> None:
+        """Recompute activations in the backward pass; any way of transformers comes by here.
+
+        Raises:
+            InputError: Re-entrant, which loses the load-balance loss's gradient without a word.
+        """
+        if getattr(gradient_checkpointing_func, "keywords", {}).get("use_reentrant"):
+            raise InputError(
+                "activations can't be recomputed with use_reentrant=True: the experts' "
+                "load-balance loss would get no gradient"
+            )
+        super()._set_gradient_checkpointing(enable, gradient_checkpointing_func, **kwargs)
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """Initialise one module; the vision tower below initialises its own."""
-        std = self.config.text_config.initializer_range
-        if isinstance(module, DeepseekV3TopkRouter):
-            init.normal_(module.weight, mean=0.0, std=std)
-            init.zeros_(module.e_score_correction_bias)
-        elif isinstance(module, DeepseekV3Experts):
-            init.normal_(module.gate_up_proj, mean=0.0, std=std)
-            init.normal_(module.down_proj, mean=0.0, std=std)
-        elif not _init_block(module):
+        """Initialise one module; tower and decoder below initialise their own."""
+        if not init_block(module):
             super()._init_weights(module)
-
-
-def _add_block(owner: nn.Module, place: str, width: int, options: dict[str, Any]) -> str:
-    """Give a module the block of a place under the block's own name, which weights are stored by.
-
-    Returns:
-        The block's name in the owner.
-    """
-    block = build_at(place, width, options)
-    name = str(options["name"]).replace("-", "_")
-    if hasattr(owner, name):
-        raise InputError(f"a {place} block can't be called {name!r}: the model has that part")
-    owner.add_module(name, block)
-    return name
-
-
-def _init_block(module: nn.Module) -> bool:
-    """Initialise a part of a quantum block; False if the module is none."""
-    if isinstance(module, ExpectationReadout):
-        init.normal_(module.weight, mean=0.0, std=module.initial_std)
-        init.zeros_(module.bias)
-    elif isinstance(module, QuantumLayer):
-        init.uniform_(module.weight, -1.0, 1.0)
-    elif isinstance(module, CorePart):
-        module.reset_parameters(init)
-    elif isinstance(module, GatedResidual):
-        init.constant_(module.logit, module.initial_logit)
-    else:
-        return False
-    return True
 
 
 def _shift_labels(model: type[HybridVLM]) -> None:

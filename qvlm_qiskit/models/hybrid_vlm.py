@@ -201,6 +201,9 @@ def configuration(options: TrainingOptions, tokenizer: Any = None) -> HybridVLMC
         options.blocks,
         options.chosen_blocks,
         image_size=options.image_size,
+        streams=options.streams,
+        vision_attention=options.vision_attention,
+        router_loss=options.router_loss,
     )
     if tokenizer is not None:
         text: Any = config.text_config

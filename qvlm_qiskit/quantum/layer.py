@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, cast
@@ -48,6 +49,7 @@ from qvlm_qiskit.quantum.row_weights import (
     require_finite_rows,
     rows_of,
 )
+from qvlm_qiskit.quantum.single_precision import at_least_single
 from qvlm_qiskit.quantum.statevector.readings import ProbabilityEngine
 from qvlm_qiskit.quantum.threads import check_threads
 from qvlm_qiskit.sampled_gradients import SampledMethod
@@ -81,7 +83,8 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
 
     The trainable parameter is ``weight``, as in ``TorchConnector``; the second name ``_weights``
     that ``TorchConnector`` stores for the same tensor is accepted when loading and not written,
-    because safetensors refuses two names for one tensor.
+    because safetensors refuses two names for one tensor. It is never in half precision: ``.half``
+    and ``.to`` leave angles in single.
 
     With ``groups=G``, ``weight`` is ``(G, n_weights)`` and inputs are ``(…, G, n_inputs)``: G
     circuits side by side, each with weights of its own, in the time of one batch. A call can bring
@@ -399,6 +402,10 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         chosen = self._differentiator
         gradient = None if chosen is None else chosen.gradient
         return Primitive(self.neural_network, self.active_estimator, gradient, True, self.skipped)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """Torch's way to every tensor: angles are not narrowed."""
+        return super()._apply(at_least_single(fn), recurse)
 
     def __getstate__(self) -> dict[str, Any]:
         """What differentiates is made again on demand."""

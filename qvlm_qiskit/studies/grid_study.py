@@ -208,7 +208,9 @@ class Study(ABC, Generic[Options, Cell]):
         from qvlm_qiskit.studies.reports.templates import study_page
 
         title = self.title or (inspect.getdoc(type(self)) or self.name).partition("\n")[0]
-        beside = Path(inspect.getfile(type(self))).parent
+        # a study that derives from another one may include its template
+        kinds = [one for one in type(self).__mro__ if issubclass(one, Study) and one is not Study]
+        beside = [Path(inspect.getfile(one)).parent for one in kinds]
         return study_page(self.name, title, self.template, beside, self.context(results))
 
 

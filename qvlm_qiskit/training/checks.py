@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from qvlm_qiskit.data.batch import EncodedSamples
@@ -44,6 +45,16 @@ def check_words(rows: EncodedSamples, samples: Samples, processor: HybridVLMProc
         f"the vocabulary lacks {', '.join(lacking) or 'words'} of the answer "
         f"{sample.answer[:60]!r}{where}: choose another --tokenizer"
     )
+
+
+def check_precision(options: TrainingOptions) -> None:
+    """Refuse what only a GPU computes in.
+
+    Raises:
+        InputError: fp16, and there is none.
+    """
+    if options.precision == "fp16" and not torch.cuda.is_available():
+        raise InputError("fp16 needs a GPU, whose gradients it scales: take bf16")
 
 
 def check_disk(model: nn.Module, options: TrainingOptions, checkpoints_in: Path) -> None:

@@ -201,6 +201,11 @@ def check_bought(options: TrainingOptions) -> None:
             "a ledger has one job for each batch that is trained on: neither accumulate nor "
             "evaluate_every goes with it"
         )
+    if options.precision != "float32":
+        raise InputError(
+            f"rows are bought of angles in float32, and precision is {options.precision}: leave "
+            "it out"
+        )
 
 
 def check_memory(options: TrainingOptions) -> None:

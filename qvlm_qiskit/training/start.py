@@ -27,7 +27,7 @@ from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.runs import CONTENTS, Run, no_transformers_bars, write_run
 from qvlm_qiskit.training.checkpoints import last_checkpoint
-from qvlm_qiskit.training.checks import check_disk
+from qvlm_qiskit.training.checks import check_disk, check_precision
 from qvlm_qiskit.training.machine import TrainingBackend, check_trainable, gradient_facts
 from qvlm_qiskit.training.models import (
     Subject,
@@ -183,6 +183,7 @@ def _checked(
     """The model, once all is refused that can be without looking at the folder or the samples."""
     options = subject.options
     reporters(options)
+    check_precision(options)
     subject.check_held_out()
     if not subject.data.tracked:
         check_memory(options)

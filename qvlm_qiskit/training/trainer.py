@@ -124,6 +124,9 @@ def make_trainer(
         dataloader_pin_memory=torch.cuda.is_available(),
         use_cpu=not torch.cuda.is_available(),
         log_level="error",
+        bf16=options.precision == "bf16",
+        fp16=options.precision == "fp16",
+        **_recomputed(options),
         **{"save_steps": options.checkpoint_every, **_evaluated(options, held_out, saves)},
     )
     callbacks: list[TrainerCallback] = [log]
@@ -163,6 +166,15 @@ def reporters(options: TrainingOptions) -> list[str]:
         said = " ".join(str(error).split())
         raise InputError(f"can't report to {', '.join(names)}: {said[:160]}") from error
     return names
+
+
+def _recomputed(options: TrainingOptions) -> dict[str, Any]:
+    """Arguments of activation checkpointing, by the names of this version of transformers."""
+    if not options.recompute:
+        return {}
+    new = "activation_checkpointing" in TrainingArguments.__dataclass_fields__
+    name = "activation_checkpointing" if new else "gradient_checkpointing"
+    return {name: True, f"{name}_kwargs": {"use_reentrant": False}}
 
 
 def _evaluated(
@@ -254,7 +266,7 @@ class Log(TrainerCallback):  # type: ignore[misc]
         rows = [row for row in trainer.state.log_history if "loss" in row]
         names = ["step", "loss", "learning_rate"]
         names += [name for name in ("skipped",) if any(name in row for row in rows)]
-        names += sorted({key for row in rows for key in row if key.startswith("gate_")})
+        names += sorted({key for row in rows for key in row if key.startswith(("gate_", "load_"))})
         columns = {name: [float(row[name]) for row in rows] for name in names}
         held_out = [row for row in trainer.state.log_history if "eval_loss" in row]
         if held_out:

@@ -22,7 +22,8 @@ OPTIONS = {
         "--store-group", "--budget-seconds", "--budget-executions", "--dry-run",
         "--columns", "--strict", "--tokenizer", "--image-size", "--schedule", "--clip",
         "--accumulate", "--evaluate-every", "--patience", "--report-to", "--json", "--model",
-        "--model-option",
+        "--model-option", "--streams", "--vision-attention", "--router-loss", "--precision",
+        "--recompute",
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
@@ -75,6 +76,13 @@ OPTIONS = {
     "noise save": {"--max-age-days", "--overwrite"},
     "noise diff": {"--all", "--json"},
     "study": set(),
+    "study ablation": {
+        "--out", "--data", "--columns", "--strict", "--image-size", "--recipe", "--steps",
+        "--batch-size", "--train-samples", "--learning-rate", "--variants", "--seeds", "--metric",
+        "--caption-tokenizer", "--limit", "--max-new-tokens", "--backend", "--shots",
+        "--mitigation", "--processes", "--format", "--json",
+        "--streams", "--vision-attention", "--router-loss", "--rounds",
+    },
     "study compare": {
         "--out", "--data", "--columns", "--strict", "--image-size", "--recipe", "--steps",
         "--batch-size", "--train-samples", "--learning-rate", "--variants", "--seeds", "--metric",
@@ -86,10 +94,16 @@ OPTIONS = {
         "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
         "--json",
     },
+    "profile": {
+        "--recipe", "--streams", "--vision-attention", "--vision-block", "--text-block", "--data",
+        "--batch-size", "--vocabulary", "--backend", "--shots", "--rounds", "--plot", "--threads",
+        "--json",
+    },
 }  # fmt: skip
 COMMANDS = {
     "": [
-        "demo", "train", "evaluate", "preflight", "submit", "ask", "caption", "push", "jobs",
+        "demo", "train", "evaluate", "preflight", "submit", "ask", "caption", "push", "profile",
+        "jobs",
         "backends",
         "noise", "study",
     ]
@@ -100,7 +114,7 @@ COMMANDS["jobs"] = [
     "export",
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
-COMMANDS["study"] = ["compare", "noise"]
+COMMANDS["study"] = ["ablation", "compare", "noise"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))

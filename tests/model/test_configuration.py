@@ -42,6 +42,67 @@ def test_the_paper_recipe_has_the_sources_sizes():
     assert config.num_image_tokens == 196
 
 
+def test_the_paper_recipe_has_the_published_number_of_parameters():
+    """571.33M and 288.06M active ones, with GPT-2's tokens and five more; see `RECIPES`."""
+    config = HybridVLMConfig.recipe("paper", vocab_size=50_262)
+    with torch.device("meta"):
+        model = HybridVLM(config)
+    sizes = {name: p.numel() for name, p in model.named_parameters()}
+    total = sum(sizes.values())
+    idle = sum(size for name, size in sizes.items() if ".experts." in name) * 3 // 4
+    assert (total, total - idle) == (572_370_031, 289_254_511)
+    assert abs(total / 571.33e6 - 1) < 0.002
+    assert abs((total - idle) / 288.06e6 - 1) < 0.0045
+    assert config.text_config.hc_mult == 4
+    streams = sum(size for name, size in sizes.items() if "hc" in name)
+    assert streams == 1_589_685
+
+
+@pytest.mark.parametrize(
+    ("blocks", "kinds"),
+    [
+        ("frozen", {"vision": "frozen", "text": "frozen"}),
+        ("vision=none", {"text": "quantum"}),
+        ("text=classical, vision=frozen", {"vision": "frozen", "text": "classical"}),
+        ("vision=none,text=none", {}),
+    ],
+)
+def test_one_key_says_what_every_block_is(blocks, kinds):
+    config = HybridVLMConfig.recipe("tiny", blocks=blocks)
+    assert {place: options["kind"] for place, options in config.blocks.items()} == kinds
+    assert HybridVLM(config).blocks.keys() == {
+        {"vision": "vision.embeddings.patch_embeddings.qcnn", "text": "paqm"}[place]
+        for place in kinds
+    }
+
+
+@pytest.mark.parametrize(
+    ("blocks", "error", "said"),
+    [
+        ("vision=frozn", UnknownNameError, "unknown kind of block 'frozn': did you mean 'frozen'"),
+        ("txt=none", UnknownNameError, "unknown place 'txt': did you mean 'text'"),
+        ("text=none,text=frozen", InputError, "names text twice"),
+    ],
+)
+def test_kinds_of_no_block_are_refused(blocks, error, said):
+    with pytest.raises(error, match=said):
+        HybridVLMConfig.recipe("tiny", blocks=blocks)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ({"num_attention_heads": 3}, "16 channels can't be divided among 3 heads"),
+        ({"image_size": 20}, "20 pixels are not filled by patches of 8"),
+    ],
+)
+def test_a_tower_whose_sizes_do_not_fit_is_refused(sizes, said):
+    given = HybridVLMConfig.recipe("tiny").to_dict()
+    given["vision_config"] |= sizes
+    with pytest.raises(InputError, match=said):
+        HybridVLMConfig(**given)
+
+
 def test_the_config_is_made_of_transformers_own():
     config = HybridVLMConfig.recipe("tiny")
     assert isinstance(config.vision_config, ViTConfig)

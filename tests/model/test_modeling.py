@@ -253,10 +253,11 @@ def test_image_tokens_get_no_circuit(model, batch):
     model(**batch)
     ((embeddings, positions),) = seen
     text = batch["input_ids"] != model.config.image_token_id
-    expected = model.decoder.embed_tokens(batch["input_ids"][text])
-    torch.testing.assert_close(embeddings.reshape(-1, 16), expected)
     counted = (batch["attention_mask"].cumsum(-1) - 1)[text]
-    assert positions.reshape(-1).tolist() == counted.tolist()
+    pairs = torch.stack([batch["input_ids"][text], counted], dim=1).unique(dim=0)
+    assert len(pairs) < len(counted) / 2, "each pair of a token and a position is asked once"
+    torch.testing.assert_close(embeddings[0], model.decoder.embed_tokens(pairs[:, 0]))
+    torch.testing.assert_close(positions[0], pairs[:, 1])
 
 
 def test_text_embeddings_are_mixed_and_image_embeddings_replaced(model, batch):
@@ -407,7 +408,11 @@ def test_bfloat16_and_autocast_run_forward_and_backward(make_model, batch, block
 def test_a_stored_model_opens_in_half_precision(model, batch, tmp_path):
     model.save_pretrained(tmp_path)
     half = HybridVLM.from_pretrained(tmp_path, dtype=torch.bfloat16)
-    assert half.paqm.core.layer.weight.dtype == torch.bfloat16
+    # angles, gates and the router are not rounded; the rest is
+    for name in ("paqm.core.layer.weight", "paqm.gate.logit", "decoder.layers.1.mlp.gate.weight"):
+        for kept in (half, HybridVLM.from_pretrained(tmp_path).bfloat16()):
+            torch.testing.assert_close(kept.get_parameter(name), model.get_parameter(name))
+    assert half.lm_head.weight.dtype == torch.bfloat16
     torch.testing.assert_close(half(**batch).loss.float(), model(**batch).loss, atol=0.2, rtol=0)
 
 

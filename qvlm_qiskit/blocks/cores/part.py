@@ -7,8 +7,10 @@ from typing import Any
 
 from torch import nn
 
+from qvlm_qiskit.quantum.single_precision import AtLeastSingle
 
-class CorePart(nn.Module, ABC):
+
+class CorePart(AtLeastSingle, ABC):
     """A part of a core whose parameters are not a quantum layer's."""
 
     @abstractmethod

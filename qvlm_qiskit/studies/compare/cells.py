@@ -18,7 +18,7 @@ from qvlm_qiskit.evaluation import Evaluation, Exam, Material, Metrics, majority
 from qvlm_qiskit.quantum.executors.one_thread import one_thread
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.compare.options import CompareOptions
-from qvlm_qiskit.studies.compare.variants import MAJORITY, answers_by_tokens, has_circuits
+from qvlm_qiskit.studies.compare.variants import MAJORITY, has_blocks, has_circuits
 from qvlm_qiskit.studies.measure import evaluate_on, metrics_on
 from qvlm_qiskit.training import Subject, train
 
@@ -133,7 +133,7 @@ def _head(cell: Cell) -> dict[str, Any]:
 
 def _exam(run: Run, options: CompareOptions, variant: str) -> Exam:
     model = run.answering_model()
-    if answers_by_tokens(variant):
+    if has_blocks(variant):  # the others give their answers at once
         model = model.limited(options.max_new_tokens)
     return Exam(model, run.samples("test", options.limit))
 

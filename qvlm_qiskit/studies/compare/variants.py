@@ -6,14 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from qvlm_qiskit.basics.placed_names import PlacedName
-from qvlm_qiskit.errors import UnknownNameError
-from qvlm_qiskit.recipes import HYBRID, TrainingOptions, read_block_name
+from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.recipes import (
+    BLOCK_PLACES,
+    HYBRID,
+    KINDS_OF_BLOCKS,
+    TrainingOptions,
+    block_kinds,
+    read_block_name,
+)
 from qvlm_qiskit.recipes import MODELS as REGISTERED
 
-BLOCKS = ("quantum", "classical", "frozen", "none")
-"""The recipe's model, with its blocks as ``qvlm train --blocks`` has them. Other blocks stand
-behind, by the names of their places: ``quantum(vision=qcnn(encoding=mps))``."""
-PLACES = ("vision", "text")
+BLOCKS = KINDS_OF_BLOCKS
+"""The recipe's model with blocks of one kind, as ``qvlm train --blocks`` has them. Other blocks may
+stand behind, by their places: ``quantum(vision=qcnn(encoding=mps))``; ``vision=none`` is the model
+of which one block is of another kind, and the others are quantum."""
 MODELS = ("linear", "cnn")
 """Models of `qvlm_qiskit.models`, on pictures of the recipe's size."""
 MAJORITY = "majority"
@@ -23,37 +30,51 @@ _CLASSICAL = ("classical", "none", *MODELS, MAJORITY)
 
 
 def check_variant(variant: str) -> None:
-    """Refuse what is neither one of `VARIANTS`, with blocks, nor written as ``--model`` takes it.
+    """Refuse what is neither of the recipe, nor a baseline, nor written as ``--model`` takes it.
 
     Raises:
         UnknownNameError: It is no name of either.
         InputError: It is of no such form.
     """
-    placed = PlacedName.read(variant)
-    if _with_blocks(placed) and placed.options:
-        for place, block in placed.options.items():
-            if place not in PLACES:
-                raise UnknownNameError(f"place of a block in {variant}:", place, PLACES)
-            read_block_name(block)
+    if has_blocks(variant):
+        _of_recipe(variant)
         return
+    placed = PlacedName.read(variant)
     own = [name for name in REGISTERED.names() if name != HYBRID]
     if variant not in VARIANTS and placed.place is None and placed.name not in own:
         raise UnknownNameError("variant", variant, [*VARIANTS, *(set(own) - set(MODELS))])
 
 
+def has_blocks(variant: str) -> bool:
+    """Whether it is a model of the recipe, with or without its blocks; it answers by tokens."""
+    name = variant.partition("(")[0]
+    return name in BLOCKS or "=" in name
+
+
 def has_circuits(variant: str) -> bool:
     """Whether a machine's noise may reach it; of a model of one's own its `rehearse` finds out."""
+    kinds = _of_recipe(variant)[0] if has_blocks(variant) else variant
+    return kinds not in _CLASSICAL
+
+
+def _of_recipe(variant: str) -> tuple[str, dict[str, str]]:
+    """The kinds of its blocks, and the blocks that are not the recipe's, by place.
+
+    Raises:
+        UnknownNameError: No such kind, place or block.
+        InputError: It names the kind of several blocks.
+    """
+    if "=" in variant.partition("(")[0]:
+        if "," in variant:
+            raise InputError(f"a variant changes one block, got {variant}")
+        block_kinds(variant)
+        return variant, {}
     placed = PlacedName.read(variant)
-    return (placed.name if _with_blocks(placed) else variant) not in _CLASSICAL
-
-
-def answers_by_tokens(variant: str) -> bool:
-    """Whether it is the recipe's model; the others give their answers at once."""
-    return _with_blocks(PlacedName.read(variant))
-
-
-def _with_blocks(placed: PlacedName) -> bool:
-    return placed.name in BLOCKS and placed.place is None
+    for place, block in placed.options.items():
+        if place not in BLOCK_PLACES:
+            raise UnknownNameError(f"place of a block in {variant}:", place, BLOCK_PLACES)
+        read_block_name(block)
+    return placed.name, dict(placed.options)
 
 
 def training_options(
@@ -62,8 +83,9 @@ def training_options(
     """What a variant is trained with.
 
     Args:
-        variant: One of `VARIANTS`, with other blocks perhaps, or a model as ``--model`` takes
-            it; the majority's options say what data it looks at.
+        variant: One of `VARIANTS`, with other blocks perhaps, "PLACE=KIND" for a model of which
+            one block is not quantum, or a model as ``--model`` takes it; the majority's options
+            say what data it looks at.
         recipe: Of the models with blocks.
         image_size: Side of the images in pixels; None = the recipe's.
         budget: The other options.
@@ -71,16 +93,15 @@ def training_options(
     if variant in MODELS:
         side = pixels(recipe) if image_size is None else image_size
         return TrainingOptions(model=f"{variant}(side={side})", **budget)
-    placed = PlacedName.read(variant)
-    if not _with_blocks(placed) and variant not in VARIANTS:
+    if not has_blocks(variant) and variant != MAJORITY:
         return TrainingOptions(model=variant, **budget)
-    blocks = placed.name if _with_blocks(placed) else "none"
-    chosen: dict[str, Any] = {f"{place}_block": text for place, text in placed.options.items()}
-    return TrainingOptions(recipe=recipe, blocks=blocks, image_size=image_size, **chosen, **budget)
+    kinds, blocks = ("none", {}) if variant == MAJORITY else _of_recipe(variant)
+    chosen: dict[str, Any] = {f"{place}_block": text for place, text in blocks.items()}
+    return TrainingOptions(recipe=recipe, blocks=kinds, image_size=image_size, **chosen, **budget)
 
 
 def pixels(recipe: str) -> int:
     """Side of a recipe's images."""
-    from qvlm_qiskit.model.configuration import RECIPES
+    from qvlm_qiskit.model.recipes import RECIPES
 
     return int(RECIPES[recipe]["vision"]["image_size"])

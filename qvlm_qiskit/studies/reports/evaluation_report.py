@@ -9,7 +9,7 @@ from qvlm_qiskit.evaluation import Evaluation, Exam
 from qvlm_qiskit.evaluation.confusion import LARGEST, Answered, confusions
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.reports.pictures import data_uri
-from qvlm_qiskit.studies.reports.plots import training_plot
+from qvlm_qiskit.studies.reports.plots import experts_plot, training_plot
 from qvlm_qiskit.studies.reports.templates import made, template
 
 PICTURES = 48
@@ -38,6 +38,7 @@ def evaluation_page(run: Run, exam: Exam, found: Evaluation, record: Mapping[str
         largest=LARGEST,
         pictures=[{**q, "image": data_uri(exam.samples[q["index"]].image)} for q in answered],
         training_svg=training_plot(history),
+        experts_svg=experts_plot(history),
         made=made(),
     )
 

@@ -84,6 +84,37 @@ def training_plot(history: Mapping[str, Sequence[float]]) -> str:
         return as_svg(figure, f"Training. {'; '.join(ends)}.")
 
 
+def experts_plot(history: Mapping[str, Sequence[float]]) -> str:
+    """Each expert's share of its layer's tokens against the training step, a panel for each layer.
+
+    Args:
+        history: Columns of a training, with ``load_layer<l>_expert<e>``.
+
+    Returns:
+        SVG; nothing for a model without experts.
+    """
+    layers: dict[str, list[str]] = {}
+    for name in history:
+        if name.startswith("load_"):
+            layer, _, expert = name.removeprefix("load_").partition("_")
+            layers.setdefault(layer, []).append(expert)
+    if not layers:
+        return ""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8.4, 2.6), layout="constrained")
+        panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
+        ends = []
+        for axes, (layer, experts) in zip(panels, layers.items(), strict=True):
+            columns = [history[f"load_{layer}_{expert}"] for expert in experts]
+            names = [expert.replace("expert", "expert ") for expert in experts]
+            axes.stackplot(history["step"], columns, labels=names, alpha=0.8)
+            axes.set(xlabel="training step", title=layer.replace("layer", "layer "), ylim=(0, 1))
+            ends += [(f"{layer} {e}", c[-1]) for e, c in zip(experts, columns, strict=True)]
+        panels[0].set_ylabel("share of tokens")
+        panels[-1].legend(frameon=False, fontsize=7, loc="upper right")
+        return as_svg(figure, listed("Share of tokens at the last step", ends, ".1%"))
+
+
 def accuracy_plot(bars: Sequence[tuple[str, Mapping[str, Any], str]]) -> str:
     """Accuracies with 95 % intervals: (label, record, colour name) from top to bottom."""
     with matplotlib.rc_context(STYLE):

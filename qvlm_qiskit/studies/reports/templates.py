@@ -6,7 +6,7 @@ import datetime
 import platform
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -28,20 +28,22 @@ from qvlm_qiskit.studies.reports.plots import block_name
 SUFFIX = ".j2"
 
 
-def study_page(name: str, title: str, body: str, beside: Path, context: Mapping[str, Any]) -> str:
+def study_page(
+    name: str, title: str, body: str, beside: Sequence[Path], context: Mapping[str, Any]
+) -> str:
     """The page of a study: a heading, and what its template shows.
 
     Args:
         name: The study's.
         title: The heading.
         body: Jinja2 text, or the name of a file ``*.j2``.
-        beside: Where this file and those that it includes are looked for first.
+        beside: Folders in which this file and those that it includes are looked for first.
         context: What the template knows as ``study``.
 
     Returns:
         HTML without references to other files.
     """
-    environment = _environment(beside)
+    environment = _environment(*beside)
     found = environment.get_template if body.endswith(SUFFIX) else environment.from_string
     shown = Markup(found(body).render(study=context, heading="h2"))
     page = environment.get_template("study.html.j2")

@@ -2,7 +2,7 @@ import pytest
 
 from qvlm_qiskit.models.hybrid_vlm import build_model
 from qvlm_qiskit.studies.compare.options import CompareOptions
-from qvlm_qiskit.studies.compare.variants import answers_by_tokens, has_circuits
+from qvlm_qiskit.studies.compare.variants import has_blocks, has_circuits
 
 FORM = "vision=qcnn(encoding=mps,pooling=1),text=paqm(encoding=angle)"
 
@@ -22,6 +22,6 @@ def test_a_variant_with_other_blocks_is_trained_with_them(kind):
 def test_what_stands_behind_a_variant_does_not_change_what_it_is():
     circuits = {kind: has_circuits(f"{kind}({FORM})") for kind in ("quantum", "classical", "none")}
     assert circuits == {"quantum": True, "classical": False, "none": False}
-    assert answers_by_tokens(f"quantum({FORM})")
-    assert not answers_by_tokens("linear")
-    assert not answers_by_tokens("quantum:Model(a=1)")
+    assert has_blocks(f"quantum({FORM})")
+    assert not has_blocks("linear")
+    assert not has_blocks("quantum:Model(a=1)")

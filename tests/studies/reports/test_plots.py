@@ -5,6 +5,7 @@ import pytest
 from qvlm_qiskit.studies.reports.plots import (
     accuracy_plot,
     block_name,
+    experts_plot,
     sweep_plot,
     training_plot,
 )
@@ -36,6 +37,13 @@ def test_a_training_without_gates_and_a_sweep_without_points_are_drawn():
     validated = {**HISTORY, "held_out_step": [2, 3], "held_out_loss": [1.2, 0.9]}
     assert "held_out_loss: first 1.2, last 0.9" in training_plot(validated)
     assert "<svg" in sweep_plot([], 0.5)
+
+
+def test_experts_are_shown_by_layer_where_there_are_any():
+    shares = {"load_layer1_expert0": [0.5, 0.75], "load_layer1_expert1": [0.5, 0.25]}
+    text = experts_plot({"step": [1, 2], **shares})
+    assert "layer1 expert0 75.0%, layer1 expert1 25.0%" in text
+    assert experts_plot(HISTORY) == ""
 
 
 @pytest.mark.parametrize(
