@@ -77,6 +77,9 @@ def test_samples_are_never_kept(model, prompts):
 
 CHANGES = {
     "an angle": lambda model: model.paqm.core.layer.weight.data.add_(0.3),
+    "an order": lambda model: model.paqm.core.layer.weight.data.copy_(
+        model.paqm.core.layer.weight.data.flip(0)
+    ),
     "a map": lambda model: model.paqm.reduce.weight.data.mul_(1.5),
     "a gate": lambda model: model.paqm.gate.logit.data.fill_(1.0),
     "an embedding": lambda model: model.decoder.embed_tokens.weight.data.add_(0.1),
