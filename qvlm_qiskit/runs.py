@@ -19,6 +19,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from qvlm_qiskit.basics.bars import no_transformers_bars as no_transformers_bars
 from qvlm_qiskit.basics.files import Contents, new_folder, write_json
 from qvlm_qiskit.errors import InputError, QVLMError, RunFolderError
 from qvlm_qiskit.recipes import HYBRID, LATER, OF_THE_MODEL, TrainingOptions
@@ -312,18 +313,6 @@ def model_digests(run: Run) -> dict[str, str]:
     if (source := run.class_file()) is not None:
         named[f"class {source.name}"] = source
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()}
-
-
-@contextmanager
-def no_transformers_bars() -> Iterator[None]:
-    """Keeps transformers' own bars for writing and loading small files off the screen."""
-    from transformers.utils.logging import disable_progress_bar, enable_progress_bar
-
-    disable_progress_bar()
-    try:
-        yield
-    finally:
-        enable_progress_bar()
 
 
 def keep_model(

@@ -29,8 +29,9 @@ CHAINS = {
     "quantum": {"errors", "basics", "sampled_gradients"},
     "blocks": {"errors", "basics", "recipes", "quantum"},
     "model": {"errors", "basics", "recipes", "sampled_gradients", "quantum", "blocks"},
+    "adapter": {"errors", "basics", "recipes", "sampled_gradients", "quantum", "blocks"},
     "data": {"errors", "basics", "recipes", "quantum", "blocks", "model"},
-    "models": {"errors", "basics", "recipes", "quantum", "blocks", "model", "data"},
+    "models": {"errors", "basics", "recipes", "quantum", "blocks", "model", "adapter", "data"},
     "runs": {"errors", "basics", "recipes", "model", "data", "models"},
     "profiling": {"errors", "basics", "recipes", "quantum", "blocks", "model", "data", "models"},
     "publishing": {"errors", "recipes", "runs"},
@@ -41,7 +42,9 @@ CHAINS["training"] = {*CHAINS, "__version__"}
 CHAINS["studies"] = {*CHAINS, "__version__"} - {"studies"}
 CHAINS["cli"] = {*CHAINS, "__version__"} - {"cli"}
 CHAINS["__main__"] = {"cli"}
-CHAINS["__init__"] = set(CHAINS) - {"cli", "profiling", "inference", "studies", "__main__"}
+CHAINS["__init__"] = set(CHAINS) - {
+    "adapter", "cli", "inference", "profiling", "studies", "__main__",
+}  # fmt: skip
 
 # (part, imported part) → the files that may do so, inside a function only.
 LAZY = {

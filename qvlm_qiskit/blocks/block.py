@@ -36,9 +36,11 @@ PLACES = {
     for place in (
         Place("vision", "patch embeddings (B, P, width)", every_token=False),
         Place("text", "token embeddings (B, T, width), position ids (B, T)", every_token=True),
+        Place("adapter", "features of pictures (B, width), and returns tokens", every_token=False),
     )
 }
-"""The places of :class:`~qvlm_qiskit.model.HybridVLM`. What a block returns for a patch or a token
+"""The places of :class:`~qvlm_qiskit.model.HybridVLM`, and that of an adapter between two
+pretrained models. What a block returns for a patch or a token
 may depend on that one, and its position, alone."""
 
 

@@ -11,12 +11,11 @@ from transformers.configuration_utils import SubConfigSpec
 from transformers.models.auto.configuration_auto import AutoConfig
 
 from qvlm_qiskit.basics.numbers import plain_number
-from qvlm_qiskit.blocks import PLACES
 from qvlm_qiskit.blocks.registry import check_options, find_block, options_of, read_block
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model.recipes import RECIPES, TEXT_DEFAULTS
 from qvlm_qiskit.model.text_configuration import HybridVLMTextConfig
-from qvlm_qiskit.recipes import VISION_ATTENTIONS, block_kinds, check_recipe
+from qvlm_qiskit.recipes import BLOCK_PLACES, VISION_ATTENTIONS, block_kinds, check_recipe
 
 
 @strict
@@ -66,8 +65,8 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
             if (options := kwargs.pop(name, None)) is not None:
                 blocks[place] = {"name": name, **options}
         for place in blocks:
-            if place not in PLACES:
-                raise UnknownNameError("place", place, PLACES)
+            if place not in BLOCK_PLACES:
+                raise UnknownNameError("place", place, BLOCK_PLACES)
         self.blocks = {
             place: {key: plain_number(value) for key, value in options.items()}
             for place, options in blocks.items()

@@ -1,0 +1,172 @@
+"""Pretrained language models: any causal one of transformers, frozen, with an adapter of peft."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.pytorch_utils import Conv1D
+
+from qvlm_qiskit.basics.bars import no_transformers_bars
+from qvlm_qiskit.basics.option_texts import read_options
+from qvlm_qiskit.basics.placed_names import PlacedName
+from qvlm_qiskit.errors import InputError, MissingDependencyError, UnknownNameError
+
+LORA = {"r": "8", "lora_alpha": "16", "lora_dropout": "0.1"}
+"""The source's low-rank adapter, on queries and values."""
+_ATTENTION = (["q_proj", "v_proj"], ["c_attn"], ["query_key_value"], ["qkv_proj"])
+
+
+def open_decoder(name: str) -> nn.Module:
+    """A causal language model in the precision that it is stored in, frozen.
+
+    Args:
+        name: Folder, Hub name, or a ``.gguf`` file, which is opened with its folder's tokenizer.
+
+    Raises:
+        InputError: It can't be opened.
+    """
+    where, more = _gguf(name)
+    model: nn.Module = _opened(where, "language model", AutoModelForCausalLM, dtype="auto", **more)
+    return model.eval().requires_grad_(False)
+
+
+def open_tokenizer(name: str) -> Any:
+    """The tokenizer of a language model, with a token to pad with and one that ends texts.
+
+    Raises:
+        InputError: It can't be opened, or has no token that ends texts.
+    """
+    where, more = _gguf(name)
+    tokenizer = _opened(where, "tokenizer", AutoTokenizer, **more)
+    if tokenizer.eos_token_id is None:
+        raise InputError(
+            f"the tokenizer of {name} has no token that ends a text: no model could learn to stop"
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _gguf(name: str) -> tuple[str, dict[str, str]]:
+    if not name.endswith(".gguf"):
+        return name, {}
+    path = Path(name)
+    return str(path.parent), {"gguf_file": path.name}
+
+
+def _opened(name: str, what: str, kind: Any, **more: Any) -> Any:
+    try:
+        with no_transformers_bars():
+            return kind.from_pretrained(name, **more)
+    except Exception as error:  # transformers raises what it likes
+        said = shorten(" ".join(str(error).split()), 160, placeholder=" …")
+        raise InputError(f"no {what} can be opened from {name}: {said}") from error
+
+
+def with_adapter(decoder: nn.Module, adapter: str) -> nn.Module:
+    """The same decoder inside a ``PeftModel``, whose adapter alone trains.
+
+    Args:
+        decoder: Of :func:`open_decoder`.
+        adapter: The name of a method of peft, perhaps with options: ``lora(r=8,lora_alpha=16)``.
+            ``target_modules`` are joined by ``+``; by default queries and values.
+
+    Raises:
+        MissingDependencyError: peft is not installed.
+        UnknownNameError: There is no such method or option, or no such module in the decoder.
+        InputError: A value of another type, or an adapter that peft refuses.
+    """
+    config = adapter_config(decoder, adapter)
+    try:
+        from peft import get_peft_model
+
+        with warnings.catch_warnings():
+            # peft 0.21 asks transformers by a name of before 5.23
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+            made: nn.Module = get_peft_model(decoder, config)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        said = shorten(" ".join(str(error).split()), 200, placeholder=" …")
+        raise InputError(f"peft refuses {adapter} on this decoder: {said}") from error
+    return made
+
+
+def adapter_config(decoder: nn.Module, adapter: str) -> Any:
+    """Peft's configuration of an adapter; see :func:`with_adapter`."""
+    try:
+        from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError("peft", "lora", "a quantum adapter") from error
+
+    placed = PlacedName.read(adapter)
+    known = {_plain(kind.value): kind for kind in PEFT_TYPE_TO_CONFIG_MAPPING}
+    name = _plain(placed.name)
+    if placed.place is not None or name not in known:
+        raise UnknownNameError("adapter", placed.name, known)
+    given = dict(placed.options)
+    targets = _targets(decoder, given.pop("target_modules", None))
+    if name == "lora":
+        given = {**LORA, **given}
+    kind = PEFT_TYPE_TO_CONFIG_MAPPING[known[name]]
+    config = read_options(kind, given, adapter)
+    config.target_modules = set(targets)
+    config.task_type = "CAUSAL_LM"
+    if hasattr(config, "fan_in_fan_out"):
+        config.fan_in_fan_out = any(isinstance(m, Conv1D) for m in decoder.modules())
+    return config
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _targets(decoder: nn.Module, asked: str | None) -> list[str]:
+    """Last parts of the names of linear maps: those that were asked for, or the usual ones."""
+    known = sorted(
+        {
+            name.rsplit(".", 1)[-1]
+            for name, module in decoder.named_modules()
+            if isinstance(module, nn.Linear | Conv1D)
+        }
+        - {"lm_head"}
+    )
+    if asked is None:
+        found = next((names for names in _ATTENTION if set(names) <= set(known)), None)
+        if found is None:
+            raise InputError(
+                f"no queries and values were found in this decoder: say target_modules=, of "
+                f"{', '.join(known)}"
+            )
+        return found
+    names = [name.strip() for name in asked.split("+")]
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("target module", name, known)
+    return names
+
+
+def embedding_deviation(decoder: nn.Module) -> float:
+    """Standard deviation of the entries of a decoder's embeddings."""
+    table: Any = decoder.get_input_embeddings()  # type: ignore[operator]
+    with torch.no_grad():
+        return float(table.weight.float().std())
+
+
+def embedding_width(decoder: nn.Module) -> int:
+    """Channels of a decoder's embeddings."""
+    table: Any = decoder.get_input_embeddings()  # type: ignore[operator]
+    return int(table.embedding_dim)
+
+
+def adapter_weights(model: nn.Module) -> Mapping[str, torch.Tensor]:
+    """The adapter's own tensors, by peft's names."""
+    from peft import get_peft_model_state_dict
+
+    found = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return dict(found)

@@ -1,0 +1,102 @@
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from qiskit.quantum_info import SparsePauliOp, Statevector
+
+from qvlm_qiskit.adapter.projection import ProjectionConfig, build_projection
+from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.quantum import quantum_layers
+
+SMALL = ProjectionConfig(num_qubits=3, num_layers=2)
+
+
+def projection(**changes):
+    torch.manual_seed(0)
+    return build_projection(replace(SMALL, **changes), 10, 12, 0.05)
+
+
+def parameters(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize(("ansatz", "read"), list(product(["mixed", "source"], ["zz", "z"])))
+def test_values_are_those_of_the_circuit(ansatz, read):
+    """Against Qiskit's statevector, from features to tokens."""
+    made = projection(ansatz=ansatz, read=read)
+    features = torch.randn(2, 10)
+    normed = torch.nn.functional.layer_norm(features, (10,))
+    angles = np.pi / 2 * torch.tanh(made.reduce.weight @ normed.T + made.reduce.bias[:, None]).T
+    network = made.core.layer.neural_network
+    circuit = network.circuit
+    order = [*network.input_params, *network.weight_params]
+    for row, angle in enumerate(angles.detach().numpy()):
+        values = [*angle, *made.core.layer.weight.detach().numpy()]
+        state = Statevector(circuit.assign_parameters(dict(zip(order, values, strict=True))))
+        read_out = [state.expectation_value(SparsePauliOp(o)).real for o in network.observables]
+        expected = 0.05 * (made.expand.weight.detach().numpy() @ read_out)
+        found = made(features)[row].detach().numpy().ravel()
+        np.testing.assert_allclose(
+            found, expected + 0.05 * made.expand.bias.detach().numpy(), atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_a_twin_has_the_same_bottleneck_and_number_of_parameters(n):
+    for ansatz, read, tokens, keep in product(("mixed", "source"), ("zz", "z"), (1, 2), (None, 6)):
+        options = {"num_qubits": n, "ansatz": ansatz, "read": read, "tokens": tokens, "keep": keep}
+        both = [projection(kind=kind, **options) for kind in ("quantum", "classical", "frozen")]
+        assert len({parameters(one) for one in both}) == 1
+        tokens_made = [one(torch.randn(4, 10)) for one in both]
+        assert all(made.shape == (4, tokens, 12) for made in tokens_made)
+        assert both[0].expand.in_features == (n * (n + 1) // 2 if read == "zz" else n)
+
+
+def test_a_frozen_circuit_is_not_trained_and_what_stands_around_it_is():
+    frozen = projection(kind="frozen")
+    frozen(torch.randn(3, 10)).sum().backward()
+    (layer,) = quantum_layers(frozen).values()
+    assert layer.weight.grad is None
+    assert frozen.reduce.weight.grad.abs().max() > 0
+    assert not quantum_layers(projection(kind="classical"))
+
+
+def test_tokens_have_the_deviation_of_the_embeddings():
+    tokens = projection()(torch.randn(2000, 10))
+    assert 0.5 < float(tokens.detach().std()) / 0.05 < 2
+
+
+@pytest.mark.parametrize("kind", ["quantum", "classical", "linear"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_features_of_any_precision_become_tokens_in_single(kind, dtype):
+    made = projection(kind=kind)
+    features = torch.randn(2, 10)
+    tokens = made(features.to(dtype))
+    assert tokens.dtype == torch.float32
+    torch.testing.assert_close(tokens, made(features), atol=0.05, rtol=0.1)
+
+
+def test_huge_features_are_as_good_as_others_and_none_are_taken_for_numbers():
+    made = projection()
+    huge = 1e30 * torch.randn(2, 10)
+    torch.testing.assert_close(made(huge), made(huge / 1e29), atol=1e-4, rtol=1e-3)
+    with pytest.raises(InputError, match="NaN or infinity"):
+        made(torch.full((1, 10), torch.nan))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"kind": "quantums"}, UnknownNameError, "did you mean 'quantum'"),
+        ({"ansatz": "sorce"}, UnknownNameError, "did you mean 'source'"),
+        ({"read": "zzz"}, UnknownNameError, "read of a projection"),
+        ({"num_qubits": 0}, InputError, "num_qubits is a whole number"),
+        ({"tokens": 1.5}, InputError, "tokens is a whole number"),
+        ({"keep": 0}, InputError, "keep is a whole number"),
+    ],
+)
+def test_what_can_not_be_built_is_refused(change, error, says):
+    with pytest.raises(error, match=says):
+        replace(SMALL, **change)

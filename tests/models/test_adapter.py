@@ -1,0 +1,132 @@
+"""A tower and a language model as a run's model: trained, asked, moved to other machines."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.basics.bars import no_transformers_bars
+from qvlm_qiskit.errors import InputError, QVLMError, UnknownNameError
+from qvlm_qiskit.runs import Run
+from qvlm_qiskit.training import TrainingOptions, train
+from tests.adapter import hubs
+from tests.data import miniatures
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with no_transformers_bars():
+        return hubs.write(tmp_path_factory.mktemp("hub"))
+
+
+def name(hub, **changes):
+    options = {"vision": hub / "clip", "language": hub / "llama", "num_qubits": 2, "beams": 1,
+               **changes}  # fmt: skip
+    return f"adapter({','.join(f'{k}={v}' for k, v in options.items())})"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    place = tmp_path_factory.mktemp("fruit")
+    miniatures.image_folder(place, each=4, splits=("train", "test"))
+    return f"folder:{place}(ask=which fruit?)"
+
+
+def options(hub, data, **changes):
+    steps = {"steps": 4, "batch_size": 4, "train_samples": 8, "checkpoint_every": 2}
+    return TrainingOptions(model=name(hub, **changes), data=data, **steps)
+
+
+@pytest.fixture(scope="module")
+def run(hub, data, tmp_path_factory):
+    return train(options(hub, data), tmp_path_factory.mktemp("runs") / "run")
+
+
+def test_a_run_folder_holds_the_adapter_alone(run):
+    sizes = {file.name: file.stat().st_size for file in (run.path / "model").iterdir()}
+    assert set(sizes) == {
+        "adapter_config.json", "adapter_model.safetensors", "config.json", "model.safetensors",
+        "tower.json",
+    }  # fmt: skip
+    assert sum(sizes.values()) < 50_000
+    assert run.info["quantum_parameters"] == 18
+    assert run.info["trained_parameters"] < run.info["parameters"]
+
+
+def test_its_answers_are_the_same_after_it_is_opened_again(run):
+    model, samples = run.answering_model(), run.samples("test", 3)
+    answers = model.limited(4).answers(samples)
+    assert answers == Run.open(run.path).answering_model().limited(4).answers(samples)
+    assert len(answers) == 3
+    with model.run_on(open_backend("noisy:depolarizing(0.1)", shots=20)):
+        assert len(model.limited(2).answers(samples)) == 3
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(
+    hub, data, run, tmp_path, stop_at, stopped
+):
+    with pytest.raises(stopped):
+        train(options(hub, data), tmp_path / "run", track=stop_at("training", 3))
+    again = train(options(hub, data), tmp_path / "run", resume=True)
+    for file in ("adapter_model.safetensors", "model.safetensors"):
+        assert (again.path / "model" / file).read_bytes() == (
+            run.path / "model" / file
+        ).read_bytes()
+
+
+def test_other_weights_at_the_same_place_are_refused(hub, data, tmp_path):
+    own = tmp_path / "llama"
+    shutil.copytree(hub / "llama", own)
+    trained = train(options(hub, data, language=own), tmp_path / "run")
+    shutil.rmtree(own)
+    shutil.copytree(hub / "llama-bf16", own)
+    with pytest.raises(QVLMError, match=r"language at .* has other weights"):
+        trained.answering_model()
+
+
+def test_twins_have_as_many_parameters(hub, data, tmp_path):
+    counts = set()
+    for kind in ("quantum", "classical", "frozen"):
+        found = train(options(hub, data, projection=kind), tmp_path / kind)
+        counts.add(found.info["parameters"])
+        assert (found.info["quantum_parameters"] == 0) == (kind == "classical")
+    assert len(counts) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        ({"vision": "nowhere"}, InputError, "can be opened from nowhere"),
+        ({"projection": "quant"}, UnknownNameError, "did you mean 'quantum'"),
+        ({"beams": 0}, InputError, "beams must be at least 1"),
+        ({"num_qubits": 99}, InputError, "num_qubits is a whole number from 1 to 24"),
+        ({"qubits": 2}, UnknownNameError, "did you mean 'num_qubits'"),
+        ({"language": "HUB/endless"}, InputError, "no token that ends a text"),
+    ],
+)
+def test_what_can_not_be_trained_is_refused_before_anything_is_written(
+    hub, data, tmp_path, changes, error, says
+):
+    changes = {k: str(v).replace("HUB", str(hub)) for k, v in changes.items()}
+    with pytest.raises(error, match=says):
+        train(options(hub, data, **changes), tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
+def test_records_say_which_weights_it_stands_between(run):
+    about = json.loads((run.path / "run.json").read_text())["model"]
+    assert about["name"].startswith("adapter(vision=")
+    assert set(about["digests"]) == {"vision", "language"}
+    assert all(len(one) == 64 for one in about["digests"].values())
+
+
+def test_a_prompt_of_somebody_is_read_as_it_is(run):
+    from PIL import Image
+
+    model = run.answering_model()
+    picture = Image.new("L", (9, 7))
+    assert model.sample(picture, "what?", {}).question == "what?"
+    assert model.sample(picture, None, {"label": "which fruit?"}).question == "which fruit?"
+    assert torch.isfinite(model.inputs([model.sample(picture, None, {})])["features"]).all()
