@@ -13,7 +13,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.pytorch_utils import Conv1D
 
-from qvlm_qiskit.basics.bars import no_transformers_bars
+from qvlm_qiskit.adapter.pretrained import opened
 from qvlm_qiskit.basics.option_texts import read_options
 from qvlm_qiskit.basics.placed_names import PlacedName
 from qvlm_qiskit.errors import InputError, MissingDependencyError, UnknownNameError
@@ -33,7 +33,7 @@ def open_decoder(name: str) -> nn.Module:
         InputError: It can't be opened.
     """
     where, more = _gguf(name)
-    model: nn.Module = _opened(where, "language model", AutoModelForCausalLM, dtype="auto", **more)
+    model: nn.Module = opened(where, "language model", AutoModelForCausalLM, dtype="auto", **more)
     return model.eval().requires_grad_(False)
 
 
@@ -44,7 +44,7 @@ def open_tokenizer(name: str) -> Any:
         InputError: It can't be opened, or has no token that ends texts.
     """
     where, more = _gguf(name)
-    tokenizer = _opened(where, "tokenizer", AutoTokenizer, **more)
+    tokenizer = opened(where, "tokenizer", AutoTokenizer, **more)
     if tokenizer.eos_token_id is None:
         raise InputError(
             f"the tokenizer of {name} has no token that ends a text: no model could learn to stop"
@@ -59,15 +59,6 @@ def _gguf(name: str) -> tuple[str, dict[str, str]]:
         return name, {}
     path = Path(name)
     return str(path.parent), {"gguf_file": path.name}
-
-
-def _opened(name: str, what: str, kind: Any, **more: Any) -> Any:
-    try:
-        with no_transformers_bars():
-            return kind.from_pretrained(name, **more)
-    except Exception as error:  # transformers raises what it likes
-        said = shorten(" ".join(str(error).split()), 160, placeholder=" …")
-        raise InputError(f"no {what} can be opened from {name}: {said}") from error
 
 
 def with_adapter(decoder: nn.Module, adapter: str) -> nn.Module:

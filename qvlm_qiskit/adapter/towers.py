@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoImageProcessor, AutoModel
 
-from qvlm_qiskit.basics.bars import no_transformers_bars
+from qvlm_qiskit.adapter.pretrained import opened
 from qvlm_qiskit.basics.files import write_bytes
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
@@ -51,7 +50,7 @@ class VisionTower:
         if pool not in POOLS:
             raise UnknownNameError("pooling of a vision tower", pool, POOLS)
         self.name, self.cache = name, cache
-        self.processor = _opened(name, "image processor", AutoImageProcessor)
+        self.processor = opened(name, "image processor", AutoImageProcessor)
         self.module = _module(name)
         self.pool = _pool(self.module, pool)
         self.width = int(self._features(self._pixels([_blank()])).shape[-1])
@@ -112,23 +111,14 @@ class VisionTower:
 
 
 def _module(name: str) -> nn.Module:
-    config = _opened(name, "configuration", AutoConfig)
+    config = opened(name, "configuration", AutoConfig)
     config = getattr(config, "vision_config", config)
     if not hasattr(config, "hidden_size") and not hasattr(config, "hidden_sizes"):
         raise InputError(f"{name} is no vision tower: its configuration has no hidden_size")
     # a classifier's checkpoint has no pooler, and would get a random one
     more = {"add_pooling_layer": False} if config.model_type == "vit" else {}
-    module: nn.Module = _opened(name, "vision tower", AutoModel, config=config, **more)
+    module: nn.Module = opened(name, "vision tower", AutoModel, config=config, **more)
     return module.eval().requires_grad_(False)
-
-
-def _opened(name: str, what: str, kind: Any, **more: Any) -> Any:
-    try:
-        with no_transformers_bars():
-            return kind.from_pretrained(name, **more)
-    except Exception as error:  # transformers raises what it likes
-        said = shorten(" ".join(str(error).split()), 160, placeholder=" …")
-        raise InputError(f"no {what} can be opened from {name}: {said}") from error
 
 
 def _pool(module: nn.Module, asked: str) -> str:

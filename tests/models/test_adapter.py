@@ -98,7 +98,7 @@ def test_twins_have_as_many_parameters(hub, data, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "error", "says"),
     [
-        ({"vision": "nowhere"}, InputError, "can be opened from nowhere"),
+        ({"vision": "/no/where"}, InputError, "can be opened from /no/where: nothing is there"),
         ({"projection": "quant"}, UnknownNameError, "did you mean 'quantum'"),
         ({"beams": 0}, InputError, "beams must be at least 1"),
         ({"num_qubits": 99}, InputError, "num_qubits is a whole number from 1 to 24"),
