@@ -43,22 +43,29 @@ def ask(
     ] = None,
 ) -> None:
     """Ask a trained model a question about an image."""
-    _answer(image, lambda known: question, machine, answered)
+    ask_about(image, lambda known: question, machine, answered)
 
 
 @grouped
 def caption(image: ImagePath, machine: Machine, answered: Answered) -> None:
     """Let a trained model describe an image."""
-    _answer(image, _caption, machine, answered)
+    ask_about(image, _caption, machine, answered)
 
 
-def _answer(
+def ask_about(
     image: Path,
     question: Callable[[Mapping[str, str]], str | None],
     machine: MachineOptions,
     answered: Answered,
 ) -> None:
-    """Print the answer to a question that is chosen among those of the data, or given."""
+    """Print the answer to a question that is chosen among those of the data, or given.
+
+    Args:
+        image: A picture's file.
+        question: The questions of the run's data by kind → what is asked.
+        machine: Where circuits run.
+        answered: Who answers.
+    """
     from qvlm_qiskit.data.images import open_image
     from qvlm_qiskit.runs import Run
 

@@ -22,7 +22,7 @@ COMMANDS = {
     "demo": "demo", "train": "train", "evaluate": "evaluate", "preflight": "preflight",
     "submit": "submit", "ask": "ask", "caption": "ask", "push": "push", "profile": "profile",
     "jobs": "jobs",
-    "backends": "backends", "noise": "noise", "study": "study",
+    "backends": "backends", "noise": "noise", "study": "study", "adapter": "adapter",
 }  # fmt: skip
 """Command → its module in this package, in the order of work.
 

@@ -96,11 +96,42 @@ def train(
     With --json what run.json says is printed in the end, and the history of losses; with --dry-run
     the plan.
     """
+    common.check_threads(threads)
+    options, start = _options(recipe, data, source, given(context))
+    run_training(
+        context, options, folder, machine, kept, start=start, trains=source.trains,
+        threads=threads, as_json=as_json,
+    )  # fmt: skip
+
+
+def run_training(
+    context: typer.Context,
+    options: Any,
+    folder: Folder,
+    machine: TrainingMachine,
+    kept: Kept,
+    *,
+    start: Any = None,
+    trains: Any = None,
+    threads: int = 1,
+    as_json: bool = False,
+) -> None:
+    """Train what options say, and say what was trained.
+
+    Args:
+        context: The command's, by which an interrupted paid training says how to go on.
+        options: A `TrainingOptions`.
+        folder: Where it leaves its run folder.
+        machine: Where its circuits run.
+        kept: The ledger, if it goes through one.
+        start: The run that it starts from.
+        trains: Which of its parameters.
+        threads: Of torch.
+        as_json: Print what run.json says.
+    """
     from qvlm_qiskit.basics.files import check_new_folder
     from qvlm_qiskit.runs import CONTENTS
 
-    common.check_threads(threads)
-    options, start = _options(recipe, data, source, _given(context))
     machine.check()
     kept.check(machine)
     check_new_folder(folder.out, folder.overwrite, CONTENTS)
@@ -112,7 +143,6 @@ def train(
     screen = common.console()
     if is_first():
         training.check_place(folder.out, overwrite=folder.overwrite, resume=folder.resume)
-    trains: Any = source.trains  # checked by then
     backend, gradient = machine.open(options.seed), machine.sampled()
     ledger = None
     if (store := kept.open(backend)) is not None:
@@ -190,7 +220,7 @@ def _planned(subject: Any, backend: Any, gradient: Any, store: Any, kept: Kept, 
     return Ledger(store, recording, plan)
 
 
-def _given(context: typer.Context) -> list[str]:
+def given(context: typer.Context) -> list[str]:
     """The options that stand on the command line, by their names in Python."""
     sources = {p.name: context.get_parameter_source(str(p.name)) for p in context.command.params}
     return [str(name) for name, where in sources.items() if where and where.name == "COMMANDLINE"]
@@ -198,10 +228,10 @@ def _given(context: typer.Context) -> list[str]:
 
 def _command(context: typer.Context, model: str) -> str:
     """The command that goes on with this one, from any folder."""
-    words, given = ["qvlm", "train"], _given(context)
+    words, said = context.command_path.split(), given(context)
     for parameter in context.command.params:
         value = context.params.get(str(parameter.name))
-        if parameter.name not in given or parameter.name in ONCE:
+        if parameter.name not in said or parameter.name in ONCE:
             continue
         option = max(parameter.opts, key=len)
         if isinstance(value, bool):

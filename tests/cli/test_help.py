@@ -94,18 +94,33 @@ OPTIONS = {
         "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
         "--json",
     },
+    "adapter train": {
+        "--vision", "--language", "--projection", "--n-qubits", "--layers", "--ansatz", "--read",
+        "--tokens", "--keep", "--pool", "--adapter", "--beams", "--cache", "--prompt",
+        "--out", "--resume", "--overwrite", "--steps", "--batch-size", "--learning-rate",
+        "--schedule", "--clip", "--accumulate", "--evaluate-every", "--patience", "--report-to",
+        "--train-samples", "--seed", "--data", "--columns", "--strict", "--backend", "--shots",
+        "--gradient", "--prune", "--directions", "--noise-scale", "--max-age-days",
+        "--budget-seconds", "--budget-executions", "--store", "--blobs", "--store-group",
+        "--dry-run", "--threads", "--json",
+    },
+    "adapter caption": {
+        "--run", "--prompt", "--backend", "--shots", "--mitigation", "--seed", "--max-new-tokens",
+        "--json",
+    },
     "profile": {
         "--recipe", "--streams", "--vision-attention", "--vision-block", "--text-block", "--data",
         "--batch-size", "--vocabulary", "--backend", "--shots", "--rounds", "--plot", "--threads",
         "--json",
     },
 }  # fmt: skip
+OPTIONS |= {f"adapter {name}": OPTIONS[name] for name in ("evaluate", "submit")}
 COMMANDS = {
     "": [
         "demo", "train", "evaluate", "preflight", "submit", "ask", "caption", "push", "profile",
         "jobs",
         "backends",
-        "noise", "study",
+        "noise", "study", "adapter",
     ]
 }  # fmt: skip
 COMMANDS["backends"] = ["list", "show"]
@@ -114,6 +129,7 @@ COMMANDS["jobs"] = [
     "export",
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
+COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit"]
 COMMANDS["study"] = ["ablation", "compare", "noise"]
 
 

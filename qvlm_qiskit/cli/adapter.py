@@ -1,0 +1,147 @@
+"""``qvlm adapter``: a quantum adapter between a pretrained vision tower and a language model."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qvlm_qiskit.cli import ask, common, evaluate, submit
+from qvlm_qiskit.cli.grouped import Takes, grouped
+from qvlm_qiskit.cli.options import DataOptions
+from qvlm_qiskit.cli.train import Folder, run_training
+from qvlm_qiskit.cli.training_machine import Kept, TrainingMachine
+from qvlm_qiskit.cli.training_recipe import Recipe
+
+PROMPT = "Describe the image:"
+STEPS = (
+    "steps", "batch_size", "learning_rate", "schedule", "clip", "accumulate", "evaluate_every",
+    "patience", "report_to", "train_samples", "seed",
+)  # fmt: skip
+OPTIONS = {"n_qubits": "num_qubits", "layers": "num_layers"}
+"""What the command calls otherwise than ``--model 'adapter(…)'``."""
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    help="Put a circuit between a pretrained vision tower and a language model, and train that "
+    "and low-rank adapters alone. What it leaves is a run folder like every other.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrained:
+    """The two models, and what stands between them."""
+
+    vision: Annotated[str, typer.Option(help="Vision tower: a folder, or a name of the Hub.")]
+    language: Annotated[
+        str, typer.Option(help="Language model: a folder, a name of the Hub, or a .gguf file.")
+    ]
+    projection: Annotated[
+        str,
+        typer.Option(
+            help="quantum, classical (its twin), frozen (a random circuit), or linear (the two "
+            "maps of the classical source)."
+        ),
+    ] = "quantum"
+    n_qubits: Annotated[int, typer.Option(help="Qubits of the circuit.")] = 4
+    layers: Annotated[int, typer.Option(help="Variational layers of the circuit.")] = 3
+    ansatz: Annotated[
+        str, typer.Option(help="mixed (RY, RZ, RX), or source (RX alone, as published).")
+    ] = "mixed"
+    read: Annotated[str, typer.Option(help="What is read: zz (Z and ZZ), or z.")] = "zz"
+    tokens: Annotated[int, typer.Option(help="Vision tokens of a picture.")] = 1
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            help="Keep a linear map of this width in front: the circuit takes the gate's place.",
+            show_default=False,
+        ),
+    ] = None
+    pool: Annotated[str, typer.Option(help="Of the tower's tokens: auto, cls, pooled or mean.")] = (
+        "auto"
+    )
+    adapter: Annotated[
+        str,
+        typer.Option(help="A method of peft, NAME or NAME(option=value,…), such as lora(r=8)."),
+    ] = "lora"
+    beams: Annotated[int, typer.Option(help="Beams of the search for an answer.")] = 3
+    cache: Annotated[
+        str | None,
+        typer.Option(help="Folder that keeps features of pictures.", show_default=False),
+    ] = None
+
+    def name(self) -> str:
+        """The same as ``--model`` takes it."""
+        own = {OPTIONS.get(k, k): v for k, v in asdict(self).items() if v is not None}
+        for place in ("vision", "language", "cache"):
+            if place in own and Path(own[place]).expanduser().exists():
+                own[place] = str(Path(own[place]).expanduser().resolve())
+        return f"adapter({','.join(f'{key}={value}' for key, value in own.items())})"
+
+
+@app.command()
+@grouped
+def train(
+    context: typer.Context,
+    folder: Folder,
+    pretrained: Pretrained,
+    recipe: Annotated[Recipe, Takes(only=STEPS, defaults={"batch_size": 16, "steps": 300})],
+    data: DataOptions,
+    machine: TrainingMachine,
+    kept: Kept,
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            help="In front of every answer, where the data has no questions of its own "
+            "(ask= of --columns).",
+            show_default=False,
+        ),
+    ] = None,
+    threads: common.Threads = 1,
+    as_json: common.AsJson = False,
+) -> None:
+    """Train the circuit and the low-rank adapters; the pretrained weights stay as they are."""
+    from qvlm_qiskit.recipes import TrainingOptions
+
+    common.check_threads(threads)
+    chosen: dict[str, Any] = {**recipe.chosen(), "model": pretrained.name()}
+    if (name := data.name()) is not None:
+        chosen["data"] = _with_prompt(name, prompt)
+    run_training(
+        context, TrainingOptions(**chosen), folder, machine, kept, threads=threads, as_json=as_json
+    )
+
+
+def _with_prompt(data: str, prompt: str | None) -> str:
+    """A data set whose every question is the prompt.
+
+    Raises:
+        InputError: It has another one.
+    """
+    from qvlm_qiskit.basics.placed_names import PlacedName
+    from qvlm_qiskit.errors import InputError
+
+    if prompt is None:
+        return data
+    placed = PlacedName.read(data)
+    if "ask" in placed.options:
+        raise InputError("--prompt and ask= of the data are one thing: say it once")
+    return str(PlacedName(placed.name, placed.place, {**placed.options, "ask": prompt}))
+
+
+@app.command()
+@grouped
+def caption(
+    image: ask.ImagePath,
+    machine: ask.Machine,
+    answered: ask.Answered,
+    prompt: Annotated[str, typer.Option(help="What stands in front of the caption.")] = PROMPT,
+) -> None:
+    """Describe an image; the circuit runs once, whatever the length of the text."""
+    ask.ask_about(image, lambda known: prompt, machine, answered)
+
+
+app.command("evaluate")(evaluate.evaluate)
+app.command("submit")(submit.submit)

@@ -1,0 +1,84 @@
+"""``qvlm adapter`` from two folders of pretrained models to a submitted job."""
+
+import json
+
+import pytest
+
+from qvlm_qiskit.basics.bars import no_transformers_bars
+from qvlm_qiskit.runs import Run
+from tests.adapter import hubs
+from tests.data import miniatures
+
+QUICK = (
+    "--steps",
+    "2",
+    "--batch-size",
+    "4",
+    "--train-samples",
+    "8",
+    "--n-qubits",
+    "2",
+    "--beams",
+    "1",
+)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with no_transformers_bars():
+        return hubs.write(tmp_path_factory.mktemp("hub"))
+
+
+@pytest.fixture
+def fruit(place):
+    miniatures.image_folder(place / "fruit", each=4, splits=("train", "test"))
+    return ("--data", "folder:fruit", "--prompt", "Describe the image:")
+
+
+def test_from_two_models_to_a_caption_and_a_job(qvlm, hub, fruit, place):
+    words = ("--vision", hub / "clip", "--language", hub / "llama", "--cache", "seen", *fruit)
+    (place / "seen").mkdir()
+    trained = qvlm("adapter", "train", *words, *QUICK, "--out", "captions")
+    assert trained.status == 0, trained.err
+    assert "(18 circuit angles)" in trained.err
+    assert len(list((place / "seen").iterdir())) == 8
+    run = Run.open(place / "captions")
+    assert {one.question for one in run.samples("test", 3)} == {"Describe the image:"}
+
+    said = qvlm("adapter", "caption", "image.png", "--run", "captions", "--max-new-tokens", "4",
+                "--json")  # fmt: skip
+    assert json.loads(said.out)["question"] == "Describe the image:"
+
+    noisy = (
+        "--backend",
+        "noisy:fake_manila",
+        "--shots",
+        "20",
+        "--limit",
+        "3",
+        "--max-new-tokens",
+        "2",
+    )
+    assert qvlm("adapter", "evaluate", "captions", *noisy).status == 0
+    sent = qvlm("adapter", "submit", "captions", *noisy, "--store", "ledger")
+    assert sent.status == 0, sent.err
+    assert "3 rows by 1 jobs" in sent.out, "the circuit runs once for each picture"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--n-qubits", "0"), "num_qubits is a whole number"),
+        (("--projection", "quant"), "did you mean 'quantum'"),
+        (("--vision", "/no/where"), "can be opened from /no/where: nothing is there"),
+        (("--adapter", "lorra"), "unknown adapter 'lorra'"),
+        (("--pool", "max"), "unknown pooling"),
+        (("--columns", "ask=what?", "--prompt", "that"), "say it once"),
+    ],
+)
+def test_a_wrong_word_is_one_line(qvlm, hub, fruit, tree, place, words, says):
+    before = tree(place)
+    given = ("--vision", hub / "clip", "--language", hub / "llama", *fruit[:2], *QUICK)
+    found = qvlm("adapter", "train", *given, *words, "--out", "captions")
+    assert (found.status, found.out, tree(place)) == (2, "", before)
+    assert says in found.err.splitlines()[-1]
