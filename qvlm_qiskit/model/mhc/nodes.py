@@ -267,10 +267,11 @@ def _by_formula(
     ctx: Any, inputs: Sequence[Tensor], grads: Sequence[Tensor], beside: Tensor | None = None
 ) -> list[Tensor | None]:
     """Gradients by the twin; ``beside`` is added to the first."""
-    create = torch.is_grad_enabled()
+    create, needed = torch.is_grad_enabled(), ctx.needs_input_grad
     with torch.enable_grad():
+        # an input may have been made of another one, such as a block's output
+        inputs = [x.view_as(x) for x in inputs]
         values = ctx.formula.twin(*inputs)
-    needed = ctx.needs_input_grad
     wanted = [x for x, need in zip(inputs, needed, strict=False) if need]
     found = iter(
         torch.autograd.grad(values, wanted, list(grads), create_graph=create, allow_unused=True)

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import math
+
 from numba import uint64
 
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit_into_callers
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit_for_any_number, jit_into_callers
 
 TWO, THREE, FOUR, FIVE, SIX, SEVEN = (uint64(i) for i in range(2, 8))
 
@@ -74,10 +76,10 @@ def add_eight_rows(out, to, p, q, r, s, a, b, c, d, x, at, size):
         out[to + k] += (first + second) + (third + fourth)
 
 
-@jit_into_callers
+@jit_for_any_number
 def vanished(x, at, count):
-    """The sum of 0 times each number of a row."""
-    total = x.dtype.type(0)
+    """0, or NaN where a number of a row is not finite: the row times 0."""
     for k in range(at, at + count):
-        total += x.dtype.type(0) * x[k]
-    return total
+        if not math.isfinite(x[k]):
+            return x.dtype.type(math.nan)
+    return x.dtype.type(0)
