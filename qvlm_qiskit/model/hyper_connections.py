@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -83,11 +82,12 @@ class HyperConnection(DeepseekV4HyperConnection):
         self, streams: Tensor, fn: Tensor, base: Tensor, scale: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         n, eps = self.hc_mult, self._constants.eps
-        kinds = _projected(streams, fn, self._constants.norm_eps).split([n, n, n * n], -1)
-        bases = base.to(kinds[0].dtype).split([n, n, n * n])
+        parts = [n, n, n * n]
+        kinds = torch.split(_projected(streams, fn, self._constants.norm_eps), parts, -1)
+        bases = torch.split(base.to(kinds[0].dtype), parts)
         scales = scale.to(kinds[0].dtype).unbind(0)
         pre, post, comb = (w * s + b for w, s, b in zip(kinds, scales, bases, strict=True))
-        comb = torch.softmax(comb.unflatten(-1, (n, n)), -1) + eps
+        comb = torch.softmax(comb.reshape(*comb.shape[:-1], n, n), -1) + eps
         for step in range(self._constants.steps):
             comb = comb / (comb.sum(-1 if step % 2 else -2, keepdim=True) + eps)
         weights = torch.sigmoid(pre) + eps

@@ -176,7 +176,18 @@ def enter_back(
         for start in range(begin, end, WIDTH):
             width, own = min(WIDTH, end - start), (start - begin) * rows
             for k in range(rows):
-                weigh(d_z, own + k * WIDTH, ONE, ZERO, x, start * whole, d_fn, (chunk * rows + k) * whole, width, whole)
+                weigh(
+                    d_z,
+                    own + k * WIDTH,
+                    ONE,
+                    ZERO,
+                    x,
+                    start * whole,
+                    d_fn,
+                    (chunk * rows + k) * whole,
+                    width,
+                    whole,
+                )
         spread_back(x, fn, d_streams, d_collapsed, pre, shrink, d_z, begin, end, streams, size, d_x)
 
 
@@ -221,7 +232,8 @@ def norm(x, at, count, raw, to, rows, eps):
     """
     mean = dot(x, at, x, at, count) / x.dtype.type(count)
     factor = x.dtype.type(1) / math.sqrt(mean + eps)
-    if factor == 0:
+    if math.isinf(mean):  # the root of infinity is estimated, as NaN
+        factor = x.dtype.type(0)
         left = vanished(x, at, count)
         for k in range(to, to + rows):
             raw[k] = left

@@ -25,7 +25,10 @@ from qvlm_qiskit.quantum.transforms import is_batched, is_transformed
 
 Array = npt.NDArray[Any]
 Tensors = tuple[Tensor, ...]
-_NUMBERS = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+_NUMBERS: dict[torch.dtype, np.dtype[Any]] = {
+    torch.float32: np.dtype(np.float32),
+    torch.float64: np.dtype(np.float64),
+}
 _PLAIN = (Tensor, torch.nn.Parameter)
 THREAD_NUMBERS = 1 << 17
 """Numbers of streams that are worth a thread of their own."""
@@ -69,8 +72,8 @@ def is_compiled(*tensors: Tensor) -> bool:
         dtype in _NUMBERS
         and all(type(t) in _PLAIN and t.dtype == dtype and t.is_cpu for t in tensors)
         and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
-        and not torch._C._len_torch_dispatch_stack()  # noqa: SLF001  (no public name for it)
+        and torch._C._get_tracing_state() is None  # noqa: SLF001
+        and not torch._C._len_torch_dispatch_stack()  # noqa: SLF001
         and not is_transformed(*tensors)
     )
 
@@ -112,7 +115,9 @@ def collapse(x: Tensor, fn: Tensor, base: Tensor, scale: Tensor, formula: Formul
 
 class _Enter(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, fn: Tensor, base: Tensor, scale: Tensor, formula: Formula) -> Any:
+    def forward(
+        ctx: Any, x: Tensor, fn: Tensor, base: Tensor, scale: Tensor, formula: Formula
+    ) -> Any:
         tokens = _Tokens(x)
         keep = any(ctx.needs_input_grad)
         n, rows = tokens.n, len(base)
@@ -183,7 +188,9 @@ class _Leave(torch.autograd.Function):
 
 class _Collapse(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, fn: Tensor, base: Tensor, scale: Tensor, formula: Formula) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, fn: Tensor, base: Tensor, scale: Tensor, formula: Formula
+    ) -> Tensor:
         tokens = _Tokens(x)
         factors, kept, out = tokens.made(), tokens.made(2, tokens.n), tokens.made(tokens.size)
         given = (
@@ -231,7 +238,7 @@ class _Tokens:
 
     def array(self, shape: tuple[int, ...]) -> Array:
         """Room for numbers."""
-        return torch.empty(shape, dtype=self.torch_dtype).numpy()
+        return torch.empty(shape, dtype=self.torch_dtype, device="cpu").numpy()
 
     def numbers(self, constants: Constants) -> Array:
         """Constants for kernels."""
