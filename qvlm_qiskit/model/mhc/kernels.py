@@ -19,10 +19,10 @@ from qvlm_qiskit.model.mhc.rows import (
     add_eight_rows,
     add_four_rows,
     add_row,
+    add_two_rows,
     dot,
     four_dots,
     put_row,
-    sum_rows,
     vanished,
 )
 from qvlm_qiskit.model.mhc.sinkhorn import (
@@ -145,14 +145,14 @@ def hand_out(tile, found, start, width, streams, post, comb):
 
 @jit_for_any_number
 def enter_back(
-    x, fn, scale, constants, steps, streams, size, factors, kept, d_collapsed, d_post, d_comb,
-    d_streams, d_x, d_fn, d_base, d_scale, first, last,
+    x, fn, scale, constants, steps, streams, size, factors, kept, d_post, d_comb, d_collapsed,
+    d_x, d_fn, d_base, d_scale, first, last,
 ):  # fmt: skip
     """Gradients of the chunks first, …, last - 1.
 
-    ``d_x`` gets ``d_streams``, the gradient of what the streams do elsewhere, and that of what they
-    do here. ``d_fn``, ``d_base`` and ``d_scale`` are chunk by chunk, so that they are summed in one
-    order whatever the number of threads.
+    ``d_x`` comes with the gradient of what the streams do behind the block, and gets that of what
+    they do here. ``d_fn``, ``d_base`` and ``d_scale`` are chunk by chunk, so that they are summed
+    in one order whatever the number of threads.
     """
     count, rows = uint64(len(factors)), rows_of(streams)
     whole = uint64(len(streams)) * uint64(size)
@@ -173,34 +173,30 @@ def enter_back(
             put_row(d_z, own * rows, x.dtype.type(1), tile, TWO * rows * WIDTH, rows * WIDTH)
             for t in range(WIDTH):
                 load_pre(tile, constants[0], t, streams, pre, (own + t) * uint64(len(streams)))
-        for start in range(begin, end, WIDTH):
-            width, own = min(WIDTH, end - start), (start - begin) * rows
-            for k in range(rows):
-                weigh(
-                    d_z,
-                    own + k * WIDTH,
-                    ONE,
-                    ZERO,
-                    x,
-                    start * whole,
-                    d_fn,
-                    (chunk * rows + k) * whole,
-                    width,
-                    whole,
-                )
-        spread_back(x, fn, d_streams, d_collapsed, pre, shrink, d_z, begin, end, streams, size, d_x)
+        collect(x, d_z, begin, end, chunk, rows, whole, d_fn)
+        spread_back(x, fn, d_collapsed, pre, shrink, d_z, begin, end, streams, size, d_x)
 
 
 @jit_for_any_number
-def spread_back(x, fn, d_streams, d_collapsed, pre, shrink, d_z, begin, end, streams, size, d_x):
-    """Gradients of some tokens' streams."""
+def collect(x, d_z, begin, end, chunk, rows, whole, d_fn):
+    """The gradient of the projection's matrix, of one chunk."""
+    for start in range(begin, end, WIDTH):
+        width, own = min(WIDTH, end - start), (start - begin) * rows
+        for k in range(rows):
+            at, to = start * whole, (chunk * rows + k) * whole
+            weigh(d_z, own + k * WIDTH, ONE, ZERO, x, at, d_fn, to, width, whole)
+
+
+@jit_for_any_number
+def spread_back(x, fn, d_collapsed, pre, shrink, d_z, begin, end, streams, size, d_x):
+    """Gradients of some tokens' streams are added to what there is."""
     n, size, rows = uint64(len(streams)), uint64(size), rows_of(streams)
     for token in range(begin, end):
         t = token - begin
         shrunk = -shrink[t] / x.dtype.type(n * size)
         for i in range(n):
             at = (token * n + i) * size
-            sum_rows(d_x, d_streams, at, pre[t * n + i], d_collapsed, token * size, shrunk, x, size)
+            add_two_rows(d_x, at, pre[t * n + i], d_collapsed, token * size, shrunk, x, size)
         own = (t // WIDTH) * WIDTH * rows + t % WIDTH
         weigh(d_z, own, WIDTH, ZERO, fn, ZERO, d_x, token * n * size, rows, n * size)
 

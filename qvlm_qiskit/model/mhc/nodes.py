@@ -141,17 +141,16 @@ class _Enter(torch.autograd.Function):
             return *_by_formula(ctx, inputs, grads[:3], grads[3]), None
         x, fn, _, scale = inputs
         tokens, constants = _Tokens(x), ctx.formula.constants
-        d_x = tokens.array(x.shape)
+        # only `leave` has made the streams' gradient, and nobody else has it
+        d_x = grads[3].contiguous().resolve_neg()
         parts = [x.new_zeros(tokens.chunks, *p.shape) for p in inputs[1:]]
-        d_post, d_comb, d_collapsed, d_streams = map(flat, grads)
         given = (
             flat(x), _parameter(fn), _parameter(scale), tokens.numbers(constants), constants.steps,
-            (0,) * tokens.n, tokens.size, flat(factors), flat(kept), d_collapsed, d_post, d_comb,
-            d_streams,
+            (0,) * tokens.n, tokens.size, flat(factors), flat(kept), *map(flat, grads[:3]),
         )  # fmt: skip
-        results = [d_x.reshape(-1), *map(flat, parts)]
+        results = [flat(d_x), *map(flat, parts)]
         tokens.spread(lambda first, last: kernels.enter_back(*given, *results, first, last))
-        return *_wanted(ctx, torch.from_numpy(d_x), *(part.sum(0) for part in parts)), None
+        return *_wanted(ctx, d_x, *(part.sum(0) for part in parts)), None
 
 
 class _Leave(torch.autograd.Function):
@@ -253,7 +252,11 @@ class _Tokens:
 
 def flat(tensor: Tensor) -> Array:
     """The numbers of an activation or a gradient, in order."""
-    return tensor.detach().contiguous().resolve_neg().numpy().reshape(-1)
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    if tensor.is_neg() or not tensor.is_contiguous():
+        tensor = tensor.resolve_neg().contiguous()
+    return tensor.numpy().reshape(-1)
 
 
 def _parameter(tensor: Tensor) -> Array:

@@ -51,10 +51,10 @@ def add_row(out, to, weight, x, at, size):
 
 
 @jit_into_callers
-def sum_rows(out, x, at, p, y, to, q, z, size):
-    """A row becomes the sum of others; those of ``x`` and ``z`` begin where it does."""
+def add_two_rows(out, at, p, x, to, q, y, size):
+    """Two rows, weighted, are added to another; that of ``y`` begins where it does."""
     for k in range(size):
-        out[at + k] = x[at + k] + p * y[to + k] + q * z[at + k]
+        out[at + k] += p * x[to + k] + q * y[at + k]
 
 
 @jit_into_callers
