@@ -54,12 +54,13 @@ class HyperConnection(DeepseekV4HyperConnection):
             ``post[..., None] * block(collapsed)[..., None, :] + comb.mT @ streams``, of the
             streams' shape and dtype, with the weights of :meth:`forward`.
         """
-        if not is_compiled(streams, self.fn, self.base, self.scale):
+        parameters = self.fn, self.base, self.scale
+        if not (_fit(streams, self.hc_mult, self.fn) and is_compiled(streams, *parameters)):
             post, comb, collapsed = self(streams)
             return mixed(post, comb, streams, block(collapsed))
         given = streams.contiguous()
         formula = Formula(self._constants, self._weights)
-        post, comb, collapsed, given = enter(given, self.fn, self.base, self.scale, formula)
+        post, comb, collapsed, given = enter(given, *parameters, formula)
         out = block(collapsed).to(streams.dtype)
         if out.shape != collapsed.shape or not is_compiled(post, comb, given, out):
             return mixed(post, comb, given, out)
@@ -109,7 +110,7 @@ class HyperHead(DeepseekV4HyperHead):
     def forward(self, x: Tensor) -> Tensor:
         """From streams ``(B, T, n, D)`` to their weighted sum ``(B, T, D)``, of the same dtype."""
         parameters = self.hc_fn, self.hc_base, self.hc_scale
-        if is_compiled(x, *parameters):
+        if _fit(x, self.hc_mult, self.hc_fn) and is_compiled(x, *parameters):
             constants = Constants(self.eps, self.input_norm.eps)
             return collapse(x.contiguous(), *parameters, Formula(constants, self._twin))
         with full_precision(x):
@@ -133,6 +134,11 @@ def mixed(post: Tensor, comb: Tensor, streams: Tensor, out: Tensor) -> Tensor:
 def _mixed(post: Tensor, comb: Tensor, streams: Tensor, out: Tensor) -> tuple[Tensor]:
     both = post[..., None] * out.to(post.dtype)[..., None, :] + comb.mT @ streams.to(comb.dtype)
     return (both.to(streams.dtype),)
+
+
+def _fit(streams: Tensor, n: int, fn: Tensor) -> bool:
+    """Whether there are as many streams as the module has; torch refuses others in its words."""
+    return streams.shape[-2] == n and n * streams.shape[-1] == fn.shape[-1]
 
 
 def _projected(streams: Tensor, fn: Tensor, eps: float) -> Tensor:

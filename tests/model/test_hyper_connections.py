@@ -489,6 +489,14 @@ def test_a_block_of_another_shape_is_broadcast_or_refused():
         one.around(streams, lambda x: x[..., :4])
 
 
+@pytest.mark.parametrize(("n", "size"), [(3, SIZE), (2, 2 * SIZE), (4, SIZE + 1)])
+def test_streams_of_another_number_or_size_are_refused(n, size):
+    streams = torch.ones(1, 2, n, size, dtype=F64)
+    for call in (made(HyperHead), lambda x: made(HyperConnection).around(x, block)):
+        with pytest.raises(RuntimeError):
+            call(streams)
+
+
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled here")
 def test_warming_up_compiles_what_the_recipes_need():
     from qvlm_qiskit.model.mhc import head, kernels

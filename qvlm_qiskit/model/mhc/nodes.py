@@ -2,7 +2,8 @@
 
 The node before a block hands the streams on to the one after it, and so gets the gradient of what
 they do there: all that the streams' gradient is made of is added up in one pass. Kept for the way
-back are the streams, which both share, the block's output, and 3n(n + 2) + 1 numbers per token.
+back are the streams, which both share, the block's output, and fewer than 3n(n + 2) numbers per
+token more; Sinkhorn's iterations are computed again.
 """
 
 from __future__ import annotations
