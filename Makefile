@@ -25,6 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "== 3 of 3: compiling the engine's kernels (one or two minutes, once)"
 	$(BIN)/python -c 'from qvlm_qiskit.quantum.statevector.cpu.warm_up import warm_up; warm_up()'
 	$(BIN)/python -c 'from qvlm_qiskit.quantum.density.cpu.warm_up import warm_up; warm_up()'
+	$(BIN)/python -c 'from qvlm_qiskit.model.mhc.warm_up import warm_up; warm_up()'
 	touch $@
 	@echo "== $(VENV) is ready: $(BIN)/qvlm --help"
 

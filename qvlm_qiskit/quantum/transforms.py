@@ -47,11 +47,16 @@ def require_single(derivative: Tensor) -> None:
     Raises:
         InputError: It is one of ``is_grads_batched=True`` or ``jacobian(…, vectorize=True)``.
     """
-    if torch._C._functorch.is_legacy_batchedtensor(derivative):  # noqa: SLF001
+    if is_batched(derivative):
         raise InputError(
             "a quantum layer takes one gradient at a time from torch.autograd: leave out "
             "vectorize=True or is_grads_batched=True, or use torch.func.jacrev or jacfwd"
         )
+
+
+def is_batched(derivative: Tensor) -> bool:
+    """Whether a gradient or tangent is a batch of them under torch's older vmap."""
+    return bool(torch._C._functorch.is_legacy_batchedtensor(derivative))  # noqa: SLF001
 
 
 def differentiable_gradients(

@@ -47,7 +47,28 @@ def jit(function: Callable[..., Any]) -> Any:
     folder. Where none of these can be written to, every process compiles anew. With
     ``NUMBA_DISABLE_JIT`` it is the Python function.
     """
-    kernel = njit(**_OPTIONS)(function)
+    return _kept(function, _OPTIONS)
+
+
+def jit_for_any_number(function: Callable[..., Any]) -> Any:
+    """As :func:`jit`, for values that may be infinite or NaN: a NaN stays one.
+
+    ``fastmath`` as a whole promises the compiler that there are none.
+    """
+    return _kept(function, {**_OPTIONS, "fastmath": {"reassoc", "contract", "arcp", "nsz"}})
+
+
+def jit_into_callers(function: Callable[..., Any]) -> Any:
+    """As :func:`jit_for_any_number`, and part of whatever kernel calls it.
+
+    A call hands over seven numbers per array, which takes longer than a short loop.
+    """
+    options = {**_OPTIONS, "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
+    return _kept(function, {**options, "inline": "always"})
+
+
+def _kept(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    kernel = njit(**options)(function)
     if kernel is not function:
         try:
             kernel._cache = _KernelCache(function)  # noqa: SLF001  (as its enable_caching does)
