@@ -91,7 +91,7 @@ class AtOnce:
         Returns:
             None where the call is left to the general way.
         """
-        if not (_is_plain(weight) and _is_plain(rows) and may_leave_torch(weight, rows)):
+        if not (may_leave_torch(rows, weight) and _is_plain(rows) and _is_plain(weight)):
             return None
         layout = self._layout(rows.shape[0])
         if layout is None or weight.shape != layout.weights or rows.shape != layout.rows:

@@ -161,8 +161,10 @@ class StatevectorEngine:
     def _whole_calls(self, dtype: torch.dtype) -> AtOnce | None:
         if self.plan.has_evolutions or self.program.num_qubits > MAX_SWEEP_QUBITS:
             return None
-        task = self._affine_task(0, dtype, False)
-        return None if task is None else AtOnce(self.cpu_executor, task)
+        task, executor = self._affine_task(0, dtype, False), self.cpu_executor
+        if task is None or not isinstance(executor, CpuExecutor):  # but one that reads states
+            return None
+        return AtOnce(executor, task)
 
     def in_groups(
         self, rows: Tensor, weight: Tensor, dtype: torch.dtype, per_row: StatevectorEngine

@@ -21,13 +21,13 @@ from qvlm_qiskit.quantum.statevector.cpu import (
     sweeps,
     sweeps_at_once,
 )
-from qvlm_qiskit.quantum.statevector.cpu.arrays import PlanArrays
+from qvlm_qiskit.quantum.statevector.cpu.arrays import STRIDE, PlanArrays
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
 from qvlm_qiskit.quantum.statevector.cpu.parameters import table_of
 
 TILE_BYTES = 1 << 19
 """One tile of states: it has to stay in the second-level cache with λ and a scratch buffer."""
-MAX_LANES = 64
+MAX_LANES = int(STRIDE)
 MIN_LANES = 8
 """Fewer samples side by side leave the vector units idle on the low qubits; a tile that is too
 large for the cache costs less (measured, docs/log.md)."""

@@ -17,7 +17,14 @@ from numba import uint64
 from qvlm_qiskit.quantum.statevector.cpu import blocks, one_qubit, readout
 from qvlm_qiskit.quantum.statevector.cpu import initial_states as initial
 from qvlm_qiskit.quantum.statevector.cpu import kernels as k
-from qvlm_qiskit.quantum.statevector.cpu.arrays import work_space, zero
+from qvlm_qiskit.quantum.statevector.cpu.arrays import (
+    STRIDE,
+    borrowed_plan,
+    borrowed_space,
+    work_space,
+    zero,
+)
+from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 from qvlm_qiskit.quantum.statevector.cpu.sweeps import dense_block
 
@@ -33,7 +40,7 @@ def all_matrices(plan, shared, angles, work, out):
         if plan.gate_batched[g]:
             m = one_qubit.gate_products(plan, g, shared, angles, work)
             for e in range(8):
-                out[g, e] = m[e, 0]
+                out[g, e] = m[uint64(e) * STRIDE]
 
 
 @jit
@@ -243,11 +250,16 @@ def gates_of(plan, first, last, matrices):
 @jit
 def forward(plan, trig, num_shared, amplitudes, scales, state, out, first_tile, last_tile, keep):
     """Run samples first_tile … last_tile; arguments as those of the sweeps, with L = 1."""
-    scratch = np.empty((2, state.shape[2]), state.dtype)
-    columns = np.empty((2, 1 << blocks.BLOCK_BITS), state.dtype)
-    work = work_space(plan.gate_factors, np.int64(1), state)
+    plan, trig, state, out = borrowed_plan(plan), borrow(trig), borrow(state), borrow(out)
+    memory = (
+        np.empty((2, state.shape[2]), state.dtype),
+        np.empty((2, 1 << blocks.BLOCK_BITS), state.dtype),
+        np.zeros((plan.gate_batched.size, 8), state.dtype),
+        work_space(plan.gate_factors, np.int64(1), state),
+    )
+    scratch, columns, matrices = borrow(memory[0]), borrow(memory[1]), borrow(memory[2])
+    work = borrowed_space(memory[3])
     shared = trig[0, :num_shared], trig[1, :num_shared]
-    matrices = np.zeros((plan.gate_batched.size, 8), state.dtype)
     one_qubit.shared_matrices(plan, shared, matrices)
     for tile in range(first_tile, last_tile):
         slot = tile if keep else 0
@@ -291,6 +303,7 @@ def forward(plan, trig, num_shared, amplitudes, scales, state, out, first_tile, 
                 odd ^= plan.passes[p, 0] == 2
             if odd:
                 k.copy(re, im, state[slot, 0], state[slot, 1])
+    hold(memory)
 
 
 @jit
@@ -300,7 +313,7 @@ def add_gate_gradients(plan, total, shared, angles, work, totals, d_shared, d_an
         if plan.gate_batched[g]:
             one_qubit.gate_products(plan, g, shared, angles, work)
             for e in range(8):
-                work.k[e, 0] = total[g, e]
+                work.k[uint64(e) * STRIDE] = total[g, e]
             one_qubit.gate_gradients(plan, g, shared, angles, work, d_shared, d_angles)
         else:
             for e in range(8):
@@ -313,15 +326,22 @@ def backward(
     d_amplitudes, first_tile, last_tile,
 ):  # fmt: skip
     """The vector-Jacobian product of samples first_tile … last_tile; as that of the sweeps."""
-    size = state.shape[2]
-    scratch, lam = np.empty((2, size), state.dtype), np.empty((2, size), state.dtype)
-    columns = np.empty((4, 1 << blocks.BLOCK_BITS), state.dtype)
-    work = work_space(plan.gate_factors, np.int64(1), state)
+    size, gates = state.shape[2], plan.gate_batched.size
+    plan, trig, state, grad = borrowed_plan(plan), borrow(trig), borrow(state), borrow(grad)
+    d_shared, d_batched = borrow(d_shared), borrow(d_batched)
+    memory = (
+        np.empty((2, size), state.dtype),
+        np.empty((2, size), state.dtype),
+        np.empty((4, 1 << blocks.BLOCK_BITS), state.dtype),
+        np.zeros((2, gates, 8), state.dtype),
+        np.zeros((2, gates, 8)),
+        work_space(plan.gate_factors, np.int64(1), state),
+    )
+    scratch, lam, columns = borrow(memory[0]), borrow(memory[1]), borrow(memory[2])
+    both, sums, work = borrow(memory[3]), borrow(memory[4]), borrowed_space(memory[5])
+    matrices, inverse, totals, total = both[0], both[1], sums[0], sums[1]
     shared = trig[0, :num_shared], trig[1, :num_shared]
-    gates = plan.gate_batched.size
-    matrices, inverse = np.zeros((gates, 8), state.dtype), np.zeros((gates, 8), state.dtype)
     one_qubit.shared_matrices(plan, shared, matrices)
-    totals, total = np.zeros((gates, 8)), np.zeros((gates, 8))
     alone = first_with_angles(plan)
     for tile in range(first_tile, last_tile):
         pr, pi = state[tile, 0], state[tile, 1]
@@ -381,3 +401,4 @@ def backward(
             prepare_back(plan, matrices, lr, li, sr, si, total)
         add_gate_gradients(plan, total, shared, angles, work, totals, d_shared, d_angles)
     one_qubit.shared_gradients(plan, shared, totals, d_shared)
+    hold(memory)

@@ -42,9 +42,7 @@ def forward(
     trig, states = parts(kept, count + tiles * own.offset.size * lanes, tiles)
     values = np.zeros((tiles, out.shape[1], lanes), out.dtype)
     nothing, scales = np.empty((0, 0), out.dtype), np.empty((0, 2))
-    single.forward(
-        plan_of(table), trig, count, nothing, scales, states, values, 0, tiles, True
-    )
+    single.forward(plan_of(table), trig, count, nothing, scales, states, values, 0, tiles, True)
     rows_of_tiles(values, out)
     return True
 
