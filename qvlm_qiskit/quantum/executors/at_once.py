@@ -9,7 +9,7 @@ the general way, which says what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from qvlm_qiskit.quantum.executors.node import Task, differentiable, gradients_again
+from qvlm_qiskit.quantum.executors.node import AffineAngles, Task, differentiable, gradients_again
 from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.transforms import may_leave_torch, require_single
 
@@ -135,6 +135,24 @@ class AtOnce:
             layout.table, grad.data_ptr(), row_step, column_step, grad.shape[1],
             *_target(weight), *_target(rows), layout.lanes, grad.shape[0], kept,
         )  # fmt: skip
+
+
+def table_of(
+    plan: Iterable[Array], angles: AffineAngles
+) -> tuple[npt.NDArray[np.int64], tuple[Array, ...]]:
+    """What a kernel reads of a plan, and the arrays that have to be kept as long.
+
+    Returns:
+        Address and three sizes of every array, of the plan and then of its angles; at the end how
+        many weights and inputs there are.
+    """
+    given = (*plan, *angles.shared.entries(), *angles.batched.entries())
+    arrays = tuple(np.ascontiguousarray(array) for array in given)
+    fields = [
+        number for array in arrays for number in (array.ctypes.data, *array.shape, 1, 1, 1)[:4]
+    ]
+    sizes = angles.batched.num_weights, angles.batched.num_inputs
+    return np.array([*fields, *sizes], dtype=np.int64), arrays
 
 
 def worth_one_kernel(angles: int, threads: int) -> bool:

@@ -152,14 +152,15 @@ class StatevectorEngine:
 
         None too where some number is not finite; nothing is refused or warned of.
         """
-        try:
-            calls = self._calls[dtype]
-        except KeyError:
-            calls = self._calls[dtype] = self._whole_calls(dtype)
+        if self.program.num_qubits > MAX_SWEEP_QUBITS:
+            return None
+        if dtype not in self._calls:
+            self._calls[dtype] = self._whole_calls(dtype)
+        calls = self._calls[dtype]
         return None if calls is None else calls.values(shared, batched)
 
     def _whole_calls(self, dtype: torch.dtype) -> AtOnce | None:
-        if self.plan.has_evolutions or self.program.num_qubits > MAX_SWEEP_QUBITS:
+        if self.plan.has_evolutions:
             return None
         task, executor = self._affine_task(0, dtype, False), self.cpu_executor
         if task is None or not isinstance(executor, CpuExecutor):  # but one that reads states

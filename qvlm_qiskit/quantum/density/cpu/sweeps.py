@@ -13,7 +13,15 @@ from numba import uint64
 
 from qvlm_qiskit.quantum.density.cpu import chains, rows
 from qvlm_qiskit.quantum.density.cpu import kernels as k
-from qvlm_qiskit.quantum.density.cpu.arrays import DENSE, ENTER, LEAVE, work_space
+from qvlm_qiskit.quantum.density.cpu.arrays import (
+    DENSE,
+    ENTER,
+    LEAVE,
+    borrowed_space,
+    borrowed_units,
+    work_space,
+)
+from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 
@@ -50,8 +58,11 @@ def forward(plan, shared, batched, products, states, out, first_tile, last_tile,
     states before every pass and the last one if ``keep`` (else it is scratch, (1, 2·4**n·L) for up
     to n qubits), ``out`` (n_tiles, n_observables, L) the values.
     """
+    plan, shared, batched = borrowed_units(plan), borrow(shared), borrow(batched)
+    products, states, out = borrow(products), borrow(states), borrow(out)
     lanes, count = out.shape[2], plan.passes.shape[0]
-    work = work_space(plan, lanes, states)
+    memory = work_space(plan, lanes, states)
+    work = borrowed_space(memory)
     for tile in range(first_tile, last_tile):
         own = states[tile if keep else 0]
         chains.products(plan, shared, batched[tile], lanes, work, products[tile])
@@ -70,6 +81,7 @@ def forward(plan, shared, batched, products, states, out, first_tile, last_tile,
             row, factor = plan.read_index[t] * lanes, plan.read_factor[t]
             column = out[tile, plan.read_column[t]]
             rows.add(column, factor, last[row : row + lanes])
+    hold(memory)
 
 
 @jit
@@ -108,13 +120,20 @@ def backward(
     ``grad`` is (n_tiles, n_observables, L); adds to ``d_shared`` (n_shared,) and ``d_batched``
     (n_tiles, n_batched, L).
     """
+    plan, shared, batched = borrowed_units(plan), borrow(shared), borrow(batched)
+    products, states, grad = borrow(products), borrow(states), borrow(grad)
+    d_shared, d_batched = borrow(d_shared), borrow(d_batched)
     lanes, count = grad.shape[2], plan.passes.shape[0]
-    work = work_space(plan, lanes, states)
     most = 0
     for u in range(count + 1):
         most = max(most, plan.first[u + 1] - plan.first[u])
-    lam, spare = np.empty(most * lanes, states.dtype), np.empty(most * lanes, states.dtype)
-    slopes = np.empty(products.shape[1:], states.dtype)
+    memory = (
+        work_space(plan, lanes, states),
+        np.empty((2, most * lanes), states.dtype),
+        np.empty(products.shape[1:], states.dtype),
+    )
+    work, both, slopes = borrowed_space(memory[0]), borrow(memory[1]), borrow(memory[2])
+    lam, spare = both[0], both[1]
     for tile in range(first_tile, last_tile):
         rows.fill(lam, 0)
         rows.fill(slopes.ravel(), 0)
@@ -137,6 +156,7 @@ def backward(
         chains.gradients(
             plan, shared, batched[tile], lanes, work, slopes, d_shared, d_batched[tile]
         )
+    hold(memory)
 
 
 @jit

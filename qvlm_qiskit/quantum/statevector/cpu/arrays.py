@@ -10,11 +10,12 @@ import numpy as np
 from numba import uint64
 
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
-
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
 
 STRIDE = uint64(64)
 """Numbers from one row of a gate's matrices to the next: at most so many samples side by side."""
+SECOND, LOWER = uint64(2) * STRIDE, uint64(4) * STRIDE
+"""Where such a matrix has its second column, and its second row."""
 MATRIX = uint64(8) * STRIDE
 """Numbers from one such matrix to the next."""
 
@@ -77,6 +78,18 @@ class Scratch(NamedTuple):
     cos: Any
     sin: Any
     total: Any
+
+
+@inlined
+def column(m, at):
+    """The first column of a gate's matrix for the sample at a place; `SECOND` on, the other."""
+    return m[at], m[at + STRIDE], m[at + LOWER], m[at + LOWER + STRIDE]
+
+
+@inlined
+def set_column(m, at, numbers):
+    """Write it."""
+    m[at], m[at + STRIDE], m[at + LOWER], m[at + LOWER + STRIDE] = numbers
 
 
 @jit

@@ -13,10 +13,16 @@ import math
 
 import numpy as np
 
-from qvlm_qiskit.quantum.statevector.cpu import parameters
 from qvlm_qiskit.quantum.statevector.cpu.arrays import PlanArrays
+from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
-from qvlm_qiskit.quantum.statevector.cpu.parameters import cube, matrix, vector
+from qvlm_qiskit.quantum.statevector.cpu.parameters import (
+    angles_of,
+    bound,
+    cube,
+    matrix,
+    vector,
+)
 
 FIELDS = len(PlanArrays._fields)
 """Arrays of a plan; behind them in a table are its angles, shared and not."""
@@ -46,14 +52,6 @@ def plan_of(table):
 
 
 @jit
-def angles_of(table):
-    """The shared angles of a table, the others, and how many weights and inputs there are."""
-    shared = parameters.affine(table, FIELDS)
-    own = parameters.affine(table, FIELDS + 7)
-    return shared, own, table[table.size - 2], table[table.size - 1]
-
-
-@jit
 def parts(kept, count, tiles):
     """Cosines and sines of so many angles, and the final states, of what is kept."""
     trig = kept[: 2 * count].reshape(2, count)
@@ -62,29 +60,17 @@ def parts(kept, count, tiles):
 
 @jit
 def begin(table, given, batch, lanes, kept):
-    """Cosines and sines of all angles, into what is kept; whether all are of moderate size."""
-    shared, own, num_weights, num_inputs = angles_of(table)
-    tiles, count = -(-batch // lanes), shared.offset.size
-    angles = np.empty(count + tiles * own.offset.size * lanes)
-    weights, rows = np.empty(num_weights), np.empty((batch, num_inputs))
-    varying = angles[count:].reshape(tiles, own.offset.size, lanes)
-    if not parameters.bind(shared, own, given, weights, rows, angles[:count], varying):
+    """Cosines and sines of half the angles, into what is kept; whether all are moderate."""
+    shared, own, _, _ = angles_of(table, FIELDS)
+    tiles = -(-batch // lanes)
+    memory = np.empty(shared.offset.size + tiles * own.offset.size * lanes)
+    angles = borrow(memory)
+    if not bound(table, FIELDS, given, batch, lanes, angles):
         return False
     trig, _ = parts(kept, angles.size, tiles)
     for i in range(angles.size):
         half = 0.5 * angles[i]
         trig[0, i] = math.cos(half)
         trig[1, i] = math.sin(half)
+    hold(memory)
     return True
-
-
-@jit
-def end(table, batch, d_shared, d_own, weights_at, weights_single, rows_at, rows_single):
-    """Gradients by weights and rows to their addresses; 0 for what is not wanted."""
-    shared, own, num_weights, num_inputs = angles_of(table)
-    by_weights, by_rows = np.empty(num_weights), np.empty((batch, num_inputs))
-    parameters.pull(shared, own, d_shared, d_own, by_weights, by_rows)
-    if weights_at:
-        parameters.write(by_weights, weights_at, weights_single)
-    if rows_at:
-        parameters.write(by_rows.ravel(), rows_at, rows_single)

@@ -2,8 +2,8 @@
 
 Numba counts who holds an array whenever it is handed on, cut or put into a tuple, with an operation
 that all processors agree on. Of a small circuit nine tenths of the time went into that (measured,
-docs/log.md). A kernel that is called from Python works on what it borrows instead: of arguments, which
-their caller holds, and of scratch space of its own, which it has to :func:`hold` to its end.
+docs/log.md). A kernel that is called from Python works on what it borrows instead: of arguments,
+which their caller holds, and of scratch space of its own, which it has to `hold` to its end.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -22,7 +22,8 @@ def _borrow(typing, array):
         made = context.make_array(array)(context, builder, arguments[0])
         made.meminfo = get_null_value(made.meminfo.type)
         made.parent = get_null_value(made.parent.type)
-        return impl_ret_borrowed(context, builder, array, made._getvalue())
+        value = made._getvalue()  # noqa: SLF001  (as Numba's own modules do)
+        return impl_ret_borrowed(context, builder, array, value)
 
     return array(array), write
 

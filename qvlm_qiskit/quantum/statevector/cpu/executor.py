@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from qvlm_qiskit.quantum.executors.at_once import Layout, worth_one_kernel
+from qvlm_qiskit.quantum.executors.at_once import Layout, table_of, worth_one_kernel
 from qvlm_qiskit.quantum.executors.call import Call
-from qvlm_qiskit.quantum.executors.node import AffineAngles, Angles, Task
+from qvlm_qiskit.quantum.executors.node import AffineAngles, Task
 from qvlm_qiskit.quantum.executors.tiles import padded, spread, tiled, untiled
 from qvlm_qiskit.quantum.program.fusion import DENSE, ROTATION, Plan
 from qvlm_qiskit.quantum.statevector.cpu import (
@@ -23,7 +23,6 @@ from qvlm_qiskit.quantum.statevector.cpu import (
 )
 from qvlm_qiskit.quantum.statevector.cpu.arrays import STRIDE, PlanArrays
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
-from qvlm_qiskit.quantum.statevector.cpu.parameters import table_of
 
 TILE_BYTES = 1 << 19
 """One tile of states: it has to stay in the second-level cache with λ and a scratch buffer."""
@@ -58,7 +57,7 @@ class CpuExecutor:
             plan.passes, plan.start, plan.gate_factors, plan.gate_batched, plan.factors,
             plan.constants, plan.tables, plan.phases, dense, offsets, dense_start, *terms,
         )  # fmt: skip
-        self._tables: dict[Angles, tuple[Array, tuple[Array, ...]]] = {}
+        self._tables: dict[AffineAngles, tuple[Array, tuple[Array, ...]]] = {}
 
     def lanes(self, dtype: np.dtype[Any], batch: int) -> int:
         """Samples per tile; one where amplitudes of one sample fill the vectors better."""
@@ -120,11 +119,9 @@ class CpuExecutor:
         )
 
     def _table(self, angles: AffineAngles) -> Array:
-        """Addresses of the plan, of its angles and how many weights and inputs they have."""
+        """Addresses of the plan and of its angles, and how many weights and inputs there are."""
         if angles not in self._tables:
-            arrays = (*self.arrays, *angles.shared.entries(), *angles.batched.entries())
-            sizes = np.array([angles.batched.num_weights, angles.batched.num_inputs])
-            self._tables[angles] = np.concatenate([table_of(arrays), sizes]), arrays
+            self._tables[angles] = table_of(self.arrays, angles)
         return self._tables[angles][0]
 
     def run(

@@ -16,7 +16,7 @@ import math
 from numba import uint64
 
 from qvlm_qiskit.quantum.statevector.cpu import one_qubit
-from qvlm_qiskit.quantum.statevector.cpu.arrays import STRIDE, zero
+from qvlm_qiskit.quantum.statevector.cpu.arrays import LOWER, STRIDE, column, zero
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 
@@ -54,10 +54,11 @@ def append_qubit(re, im, rows, to_re, to_im, lanes, m):
         for lane in range(uint64(0), lanes):
             t = row + lane
             xr, xi = re[t], im[t]
-            to_re[t + half] = m[uint64(4) * STRIDE + lane] * xr - m[uint64(5) * STRIDE + lane] * xi
-            to_im[t + half] = m[uint64(4) * STRIDE + lane] * xi + m[uint64(5) * STRIDE + lane] * xr
-            to_re[t] = m[lane] * xr - m[STRIDE + lane] * xi
-            to_im[t] = m[lane] * xi + m[STRIDE + lane] * xr
+            ar, ai, br, bi = column(m, lane)
+            to_re[t + half] = br * xr - bi * xi
+            to_im[t + half] = br * xi + bi * xr
+            to_re[t] = ar * xr - ai * xi
+            to_im[t] = ar * xi + ai * xr
 
 
 @jit
@@ -82,20 +83,11 @@ def remove_qubit(lr, li, pr, pi, lanes, m, k):
             xr, xi = pr[t], pi[t]
             k[lane] += ar * xr + ai * xi
             k[STRIDE + lane] += ar * xi - ai * xr
-            k[uint64(4) * STRIDE + lane] += br * xr + bi * xi
-            k[uint64(5) * STRIDE + lane] += br * xi - bi * xr
-            lr[t] = (
-                m[lane] * ar
-                + m[STRIDE + lane] * ai
-                + m[uint64(4) * STRIDE + lane] * br
-                + m[uint64(5) * STRIDE + lane] * bi
-            )
-            li[t] = (
-                m[lane] * ai
-                - m[STRIDE + lane] * ar
-                + m[uint64(4) * STRIDE + lane] * bi
-                - m[uint64(5) * STRIDE + lane] * br
-            )
+            k[LOWER + lane] += br * xr + bi * xi
+            k[LOWER + STRIDE + lane] += br * xi - bi * xr
+            cr, ci, dr, di = column(m, lane)
+            lr[t] = cr * ar + ci * ai + dr * br + di * bi
+            li[t] = cr * ai - ci * ar + dr * bi - di * br
 
 
 @jit

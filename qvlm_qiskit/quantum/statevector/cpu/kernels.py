@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numba import uint64
 
-from qvlm_qiskit.quantum.statevector.cpu.arrays import STRIDE
+from qvlm_qiskit.quantum.statevector.cpu.arrays import SECOND, STRIDE, column
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 CHUNK = 512
@@ -72,30 +72,12 @@ def apply_one_batched(re, im, step, lanes, m):
             for lane in range(uint64(0), lanes):
                 t = row + lane
                 xr, xi, yr, yi = re[t], im[t], re[t + step], im[t + step]
-                re[t] = (
-                    m[lane] * xr
-                    - m[STRIDE + lane] * xi
-                    + m[uint64(2) * STRIDE + lane] * yr
-                    - m[uint64(3) * STRIDE + lane] * yi
-                )
-                im[t] = (
-                    m[lane] * xi
-                    + m[STRIDE + lane] * xr
-                    + m[uint64(2) * STRIDE + lane] * yi
-                    + m[uint64(3) * STRIDE + lane] * yr
-                )
-                re[t + step] = (
-                    m[uint64(4) * STRIDE + lane] * xr
-                    - m[uint64(5) * STRIDE + lane] * xi
-                    + m[uint64(6) * STRIDE + lane] * yr
-                    - m[uint64(7) * STRIDE + lane] * yi
-                )
-                im[t + step] = (
-                    m[uint64(4) * STRIDE + lane] * xi
-                    + m[uint64(5) * STRIDE + lane] * xr
-                    + m[uint64(6) * STRIDE + lane] * yi
-                    + m[uint64(7) * STRIDE + lane] * yr
-                )
+                ar, ai, cr, ci = column(m, lane)
+                br, bi, dr, di = column(m, lane + SECOND)
+                re[t] = ar * xr - ai * xi + br * yr - bi * yi
+                im[t] = ar * xi + ai * xr + br * yi + bi * yr
+                re[t + step] = cr * xr - ci * xi + dr * yr - di * yi
+                im[t + step] = cr * xi + ci * xr + dr * yi + di * yr
 
 
 @jit

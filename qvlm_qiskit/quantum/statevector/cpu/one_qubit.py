@@ -15,12 +15,17 @@ from __future__ import annotations
 import numpy as np
 from numba import uint64
 
-from qvlm_qiskit.quantum.statevector.cpu.arrays import MATRIX, STRIDE, borrowed_space, work_space
+from qvlm_qiskit.quantum.statevector.cpu.arrays import (
+    MATRIX,
+    SECOND,
+    STRIDE,
+    borrowed_space,
+    column,
+    set_column,
+    work_space,
+)
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
 from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
-
-SECOND, LOWER = uint64(2) * STRIDE, uint64(4) * STRIDE
-"""Where the second column begins, and the second row."""
 
 
 @inlined
@@ -39,18 +44,6 @@ def turn_y(c, s, ar, ai, br, bi):
 def turn_z(c, s, ar, ai, br, bi):
     """The column (a, b) times exp(-iθZ/2)."""
     return c * ar + s * ai, c * ai - s * ar, c * br - s * bi, c * bi + s * br
-
-
-@inlined
-def column(m, at):
-    """The first column of a matrix from a place on; the second is two rows behind."""
-    return m[at], m[at + STRIDE], m[at + LOWER], m[at + LOWER + STRIDE]
-
-
-@inlined
-def set_column(m, at, numbers):
-    """Write it."""
-    m[at], m[at + STRIDE], m[at + LOWER], m[at + LOWER + STRIDE] = numbers
 
 
 @inlined

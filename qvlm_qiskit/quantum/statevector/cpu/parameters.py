@@ -2,30 +2,27 @@
 
 Tensors come as addresses, strides and whether their numbers are single: what Numba does with an
 array that it is given costs as much as a small circuit. A plan comes as one array of integers, the
-addresses and shapes of its arrays (:func:`table_of`).
+addresses and shapes of its arrays (`executors.at_once.table_of` makes it).
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
+from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 MODERATE = 40
 """Numbers below 2 to this power are looked at no further: no angle of them is too large."""
 _SINGLE = (127 + MODERATE) << 23
 _DOUBLE = (1023 + MODERATE) << 52
-_FIELD = 4
-"""Integers of one array in a table: its address, and up to three sizes."""
 
 
 class Affine(NamedTuple):
@@ -70,15 +67,6 @@ class Given(NamedTuple):
     row_step: int
     column_step: int
     rows_single: bool
-
-
-def table_of(arrays: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
-    """Addresses and shapes of C-contiguous arrays, which have to be kept as long as the table."""
-    fields = []
-    for array in arrays:
-        assert array.flags.c_contiguous
-        fields.append([array.ctypes.data, *array.shape, *[1] * (_FIELD - 1 - array.ndim)])
-    return np.array(fields, dtype=np.int64).ravel()
 
 
 @intrinsic
@@ -126,6 +114,43 @@ def affine(table, field):
 
 
 @jit
+def angles_of(table, field):
+    """The shared angles of a table, the others, and how many weights and inputs there are.
+
+    Their arrays begin at a field, the numbers stand at the end.
+    """
+    shared, own = affine(table, field), affine(table, field + 7)
+    return shared, own, table[table.size - 2], table[table.size - 1]
+
+
+@jit
+def bound(table, field, given, batch, lanes, angles):
+    """Angles from parameters: the shared ones, then tile by tile; whether all are moderate."""
+    shared, own, num_weights, num_inputs = angles_of(table, field)
+    count, tiles = shared.offset.size, -(-batch // lanes)
+    memory = np.empty(num_weights), np.empty((batch, num_inputs)), np.empty(own.offset.size)
+    weights, rows, for_all = borrow(memory[0]), borrow(memory[1]), borrow(memory[2])
+    varying = angles[count:].reshape(tiles, own.offset.size, lanes)
+    fine = bind(shared, own, given, weights, rows, angles[:count], varying, for_all)
+    hold(memory)
+    return fine
+
+
+@jit
+def pulled(table, field, batch, d_shared, d_own, weights, weights_single, rows, rows_single):
+    """Gradients by weights and rows to their addresses, from those by angles; 0: not wanted."""
+    shared, own, num_weights, num_inputs = angles_of(table, field)
+    memory = np.empty(num_weights), np.empty((batch, num_inputs))
+    by_weights, by_rows = borrow(memory[0]), borrow(memory[1])
+    pull(shared, own, d_shared, d_own, by_weights, by_rows)
+    if weights:
+        write(by_weights, weights, weights_single)
+    if rows:
+        write(by_rows.ravel(), rows, rows_single)
+    hold(memory)
+
+
+@jit
 def read(address, step, single, out):
     """Numbers in memory as doubles; whether all are finite and of moderate size."""
     count = out.size
@@ -159,7 +184,7 @@ def write(numbers, address, single):
 
 
 @jit
-def bind(shared, own, given, weights, rows, common, varying):
+def bind(shared, own, given, weights, rows, common, varying, for_all):
     """Read weights and rows, and compute their angles; whether all are of moderate size.
 
     Args:
@@ -170,6 +195,7 @@ def bind(shared, own, given, weights, rows, common, varying):
         rows: Receives the rows.
         common: Receives the shared angles.
         varying: Receives the others, (n_tiles, n, L); what a last tile lacks is 0.
+        for_all: Scratch, (n,).
     """
     fine = read(given.weights, given.weight_step, given.weights_single, weights)
     size = 4 if given.rows_single else 8
@@ -179,7 +205,6 @@ def bind(shared, own, given, weights, rows, common, varying):
     if not fine:
         return False
     with_weights(shared, weights, common)
-    for_all = np.empty(own.offset.size)
     with_weights(own, weights, for_all)
     lanes = varying.shape[2]
     for tile in range(varying.shape[0]):

@@ -7,9 +7,16 @@ from __future__ import annotations
 import numpy as np
 
 from qvlm_qiskit.quantum.statevector.cpu import sweeps
-from qvlm_qiskit.quantum.statevector.cpu.at_once import angles_of, begin, end, parts, plan_of
+from qvlm_qiskit.quantum.statevector.cpu.at_once import FIELDS, begin, parts, plan_of
+from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
-from qvlm_qiskit.quantum.statevector.cpu.parameters import Given, read_seeds, rows_of_tiles
+from qvlm_qiskit.quantum.statevector.cpu.parameters import (
+    Given,
+    angles_of,
+    pulled,
+    read_seeds,
+    rows_of_tiles,
+)
 
 
 @jit
@@ -33,11 +40,11 @@ def forward(
         out: Receives the values.
     """
     given = Given(weights, weight_step, weights_single, rows, row_step, column_step, rows_single)
-    batch = out.shape[0]
+    batch, kept, out = out.shape[0], borrow(kept), borrow(out)
     tiles = -(-batch // lanes)
     if not begin(table, given, batch, lanes, kept):
         return False
-    shared, own, _, _ = angles_of(table)
+    shared, own, _, _ = angles_of(table, FIELDS)
     count = shared.offset.size
     trig, states = parts(kept, count + tiles * own.offset.size * lanes, tiles)
     values = np.zeros((tiles, out.shape[1], lanes), out.dtype)
@@ -68,7 +75,7 @@ def backward(
         batch: Samples.
         kept: From there; is left as it is.
     """
-    shared, own, _, _ = angles_of(table)
+    kept, (shared, own, _, _) = borrow(kept), angles_of(table, FIELDS)
     count, tiles = shared.offset.size, -(-batch // lanes)
     trig, states = parts(kept, count + tiles * own.offset.size * lanes, tiles)
     grad = np.empty((tiles, observables, lanes), kept.dtype)
@@ -80,4 +87,4 @@ def backward(
         plan_of(table), trig, count, nothing, scales, states.copy(), grad, no_lambdas, d_shared,
         d_own, nothing, 0, tiles,
     )  # fmt: skip
-    end(table, batch, d_shared, d_own, weights, weights_single, rows, rows_single)
+    pulled(table, FIELDS, batch, d_shared, d_own, weights, weights_single, rows, rows_single)
