@@ -219,32 +219,12 @@ def slope_of(lr, li, pr, pi, x, z):
 
 
 @jit
-def run_of(plan, first, step):
-    """The end of the one-qubit passes from pass ``first`` on, in steps of 1 or -1."""
-    p = first
-    while 0 <= p < plan.passes.shape[0] and plan.passes[p, 0] == 0:
-        p += step
-    return p
-
-
-@jit
 def first_with_angles(plan):
     """The first pass that may have angles: before it, the way back needs λ alone."""
     p = 0
     while p < plan.passes.shape[0] and plan.passes[p, 0] > 1:
         p += 1
     return p
-
-
-@jit
-def gates_of(plan, first, last, matrices):
-    """Qubits and matrices of the passes first … last."""
-    qubits, chosen = np.empty(last - first, np.int64), np.empty((last - first, 8), matrices.dtype)
-    for p in range(first, last):
-        qubits[p - first] = plan.passes[p, 1]
-        for e in range(8):
-            chosen[p - first, e] = matrices[plan.passes[p, 2], e]
-    return qubits, chosen
 
 
 @jit
@@ -275,8 +255,8 @@ def forward(plan, trig, num_shared, amplitudes, scales, state, out, first_tile, 
         while p < plan.passes.shape[0]:
             kind, a, b = plan.passes[p, 0], plan.passes[p, 1], plan.passes[p, 2]
             if kind == 0:
-                last = run_of(plan, p, 1)
-                qubits, chosen = gates_of(plan, p, last, matrices)
+                last = blocks.run_of(plan, p, 1)
+                qubits, chosen = blocks.gates_of(plan, p, last, matrices)
                 blocks.run(re, im, qubits, chosen, columns)
                 p = last
                 continue
@@ -360,8 +340,8 @@ def backward(
         while p >= 0:
             kind, a, b = plan.passes[p, 0], plan.passes[p, 1], plan.passes[p, 2]
             if kind == 0:
-                first = run_of(plan, p, -1) + 1
-                qubits, chosen = gates_of(plan, first, p + 1, inverse)
+                first = blocks.run_of(plan, p, -1) + 1
+                qubits, chosen = blocks.gates_of(plan, first, p + 1, inverse)
                 found = np.zeros((p + 1 - first, 8))
                 blocks.run_back(pr, pi, lr, li, qubits, chosen, columns, found)
                 for q in range(first, p + 1):
