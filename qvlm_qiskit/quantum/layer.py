@@ -311,7 +311,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         if features is None and not per_row:
             found = self._at_once(rows, weight)
             if found is not None:
-                return found if found.dtype == dtype else found.to(dtype)
+                return self._read(found, False, dtype)
         if isinstance(estimator := self.active_estimator, AskedAhead) and estimator.awaits(
             rows, features, weight if per_row else None
         ):
@@ -333,10 +333,13 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         else:
             estimator = cast(DifferentiableEstimator, self.active_estimator)
             values = self._engines.values(engine, estimator.real_dtype, rows, weight, start)
+        return self._read(values, isinstance(engine, ProbabilityEngine), dtype)
+
+    def _read(self, values: Tensor, probabilities: bool, dtype: torch.dtype) -> Tensor:
+        """What the network makes of an engine's values: probabilities, or those of Z strings."""
         if isinstance(self.neural_network, ProbabilityQNN):
             read = self.neural_network.read
-            exact = isinstance(engine, ProbabilityEngine)
-            values = read.outputs(values) if exact else read.of_strings(values)
+            values = read.outputs(values) if probabilities else read.of_strings(values)
         return values if values.dtype == dtype else values.to(dtype)
 
     def _at_once(self, rows: Tensor, weight: Tensor) -> Tensor | None:

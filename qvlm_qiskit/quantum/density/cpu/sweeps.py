@@ -22,10 +22,10 @@ from qvlm_qiskit.quantum.density.cpu.arrays import (
     work_space,
 )
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
 
 
-@jit
+@inlined
 def widen(matrix, lanes, width, out, transposed):
     """A chain's product, (16, lanes), for every column of a block."""
     for e in range(16):
@@ -35,13 +35,13 @@ def widen(matrix, lanes, width, out, transposed):
             rows.copy(out[to : to + uint64(lanes)], source)
 
 
-@jit
+@inlined
 def width_of(lanes, size):
     """Columns of a block: as many as there is room for, or as a unit has."""
     return uint64(max(min(k.STRIDE, uint64(size) >> uint64(4)), uint64(lanes)))
 
 
-@jit
+@inlined
 def state_of(plan, states, u, lanes, keep):
     """The state before pass u; scratch for two of them where they are not kept."""
     size = (plan.first[u + 1] - plan.first[u]) * lanes
@@ -84,7 +84,7 @@ def forward(plan, shared, batched, products, states, out, first_tile, last_tile,
     hold(memory)
 
 
-@jit
+@inlined
 def unit(plan, u, products, lanes, work, state, after):
     """One unit: its chains and its matrix."""
     kind, index = plan.passes[u, 4], plan.passes[u, 5]
@@ -159,7 +159,7 @@ def backward(
     hold(memory)
 
 
-@jit
+@inlined
 def unit_back(plan, u, products, lanes, work, state, lam, slopes):
     """One unit back: λ in place, and K of its chains from the states before it."""
     kind, index = plan.passes[u, 4], plan.passes[u, 5]

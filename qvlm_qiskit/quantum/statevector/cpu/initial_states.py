@@ -17,10 +17,10 @@ from numba import uint64
 
 from qvlm_qiskit.quantum.statevector.cpu import one_qubit
 from qvlm_qiskit.quantum.statevector.cpu.arrays import LOWER, STRIDE, column, zero
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
 
 
-@jit
+@inlined
 def start_matrix(plan, qubit, matrices, shared, batched, work):
     """The matrix of the gate that opens the circuit on a qubit, for every sample."""
     g = plan.start[qubit]
@@ -35,14 +35,14 @@ def start_matrix(plan, qubit, matrices, shared, batched, work):
     return out
 
 
-@jit
+@inlined
 def ground_state(re, im, first, last):
     """Write the only amplitude of no qubits."""
     for t in range(first, last):
         re[t], im[t] = 1, 0
 
 
-@jit
+@inlined
 def append_qubit(re, im, rows, to_re, to_im, lanes, m):
     """Write ``rows`` rows times the first column of ``m``: twice as many rows.
 
@@ -61,7 +61,7 @@ def append_qubit(re, im, rows, to_re, to_im, lanes, m):
             to_im[t] = ar * xi + ai * xr
 
 
-@jit
+@inlined
 def remove_qubit(lr, li, pr, pi, lanes, m, k):
     """Undo :func:`append_qubit` for λ, whose lower half stays, and add to the first column of K.
 
@@ -90,7 +90,7 @@ def remove_qubit(lr, li, pr, pi, lanes, m, k):
             li[t] = cr * ai - ci * ar + dr * bi - di * br
 
 
-@jit
+@inlined
 def prepare(plan, matrices, shared, batched, work, re, im, lanes):
     """Write the product state of the gates that open the circuit."""
     ground_state(re, im, 0, lanes)
@@ -99,7 +99,7 @@ def prepare(plan, matrices, shared, batched, work, re, im, lanes):
         append_qubit(re, im, 1 << qubit, re, im, lanes, m)
 
 
-@jit
+@inlined
 def prepare_back(
     plan, matrices, shared, batched, work, lr, li, sr, si, lanes, totals, d_shared,
     d_batched,

@@ -17,7 +17,7 @@ from numba import carray, types
 from numba.extending import intrinsic
 
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined
 
 MODERATE = 40
 """Numbers below 2 to this power are looked at no further: no angle of them is too large."""
@@ -79,27 +79,27 @@ def pointer(typing, address):
     return types.voidptr(types.int64), write
 
 
-@jit
+@inlined
 def vector(table, field, dtype):
     """An array of a table, with one axis."""
     return carray(pointer(table[4 * field]), (table[4 * field + 1],), dtype)
 
 
-@jit
+@inlined
 def matrix(table, field, dtype):
     """An array of a table, with two axes."""
     at = 4 * field
     return carray(pointer(table[at]), (table[at + 1], table[at + 2]), dtype)
 
 
-@jit
+@inlined
 def cube(table, field, dtype):
     """An array of a table, with three axes."""
     at = 4 * field
     return carray(pointer(table[at]), (table[at + 1], table[at + 2], table[at + 3]), dtype)
 
 
-@jit
+@inlined
 def affine(table, field):
     """The angles whose arrays begin at a field of a table."""
     return Affine(
@@ -113,7 +113,7 @@ def affine(table, field):
     )
 
 
-@jit
+@inlined
 def angles_of(table, field):
     """The shared angles of a table, the others, and how many weights and inputs there are.
 
@@ -123,7 +123,7 @@ def angles_of(table, field):
     return shared, own, table[table.size - 2], table[table.size - 1]
 
 
-@jit
+@inlined
 def bound(table, field, given, batch, lanes, angles):
     """Angles from parameters: the shared ones, then tile by tile; whether all are moderate."""
     shared, own, num_weights, num_inputs = angles_of(table, field)
@@ -136,7 +136,7 @@ def bound(table, field, given, batch, lanes, angles):
     return fine
 
 
-@jit
+@inlined
 def pulled(table, field, batch, d_shared, d_own, weights, weights_single, rows, rows_single):
     """Gradients by weights and rows to their addresses, from those by angles; 0: not wanted."""
     shared, own, num_weights, num_inputs = angles_of(table, field)
@@ -150,7 +150,7 @@ def pulled(table, field, batch, d_shared, d_own, weights, weights_single, rows, 
     hold(memory)
 
 
-@jit
+@inlined
 def read(address, step, single, out):
     """Numbers in memory as doubles; whether all are finite and of moderate size."""
     count = out.size
@@ -170,7 +170,7 @@ def read(address, step, single, out):
     return largest < np.uint64(_DOUBLE)
 
 
-@jit
+@inlined
 def write(numbers, address, single):
     """Doubles to memory, one behind the other."""
     if single:
@@ -183,7 +183,7 @@ def write(numbers, address, single):
             doubles[i] = numbers[i]
 
 
-@jit
+@inlined
 def bind(shared, own, given, weights, rows, common, varying, for_all):
     """Read weights and rows, and compute their angles; whether all are of moderate size.
 
@@ -219,7 +219,7 @@ def bind(shared, own, given, weights, rows, common, varying, for_all):
     return True
 
 
-@jit
+@inlined
 def with_weights(angles, weights, out):
     """Offsets, and what weights add to them."""
     for angle in range(angles.offset.size):
@@ -228,7 +228,7 @@ def with_weights(angles, weights, out):
         out[angles.weight_row[e]] += angles.weight_slope[e] * weights[angles.weight_column[e]]
 
 
-@jit
+@inlined
 def read_seeds(address, row_step, column_step, out, batch):
     """The gradient by values ``(B, n_observables)``, of the precision of ``out``, in its tiles."""
     tiles, columns, lanes = out.shape
@@ -244,7 +244,7 @@ def read_seeds(address, row_step, column_step, out, batch):
                     out[tile, column, lane] = 0
 
 
-@jit
+@inlined
 def rows_of_tiles(tiles, out):
     """(n_tiles, n, L) as rows ``(B, n)``."""
     lanes = tiles.shape[2]
@@ -254,7 +254,7 @@ def rows_of_tiles(tiles, out):
             out[sample, column] = tiles[tile, column, lane]
 
 
-@jit
+@inlined
 def pull(shared, own, common, varying, weights, rows):
     """Gradients by parameters from those by angles.
 

@@ -18,7 +18,7 @@ from qvlm_qiskit.quantum.statevector.cpu.arrays import (
     zero,
 )
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
 
 
 @jit
@@ -106,7 +106,7 @@ def read_out(plan, state, out, first_tile, last_tile):
             )  # fmt: skip
 
 
-@jit
+@inlined
 def batched_gate_back(plan, g, qubit, shared, batched, work, pr, pi, lr, li, lanes, d_s, d_b):
     """Un-apply a gate that differs from sample to sample, and add its gradients."""
     m = one_qubit.gate_products(plan, g, shared, batched, work)
@@ -124,7 +124,7 @@ def batched_gate_back(plan, g, qubit, shared, batched, work, pr, pi, lr, li, lan
     one_qubit.gate_gradients(plan, g, shared, batched, work, d_s, d_b)
 
 
-@jit
+@inlined
 def rotation_back(plan, p, shared, batched, work, pr, pi, lr, li, lanes, d_shared, d_batched):
     """Un-apply a rotation about a Pauli string of several qubits, and add its gradient."""
     x, z, angle, varies = plan.passes[p, 1], plan.passes[p, 2], plan.passes[p, 3], plan.passes[p, 4]
