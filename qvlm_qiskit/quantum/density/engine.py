@@ -77,6 +77,10 @@ class DensityEngine:
         self._tensors: dict[tuple[Any, ...], Tensor] = {}
         self._calls: dict[torch.dtype, AtOnce | None] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Kernels are found again on demand: they know where arrays lie."""
+        return {**self.__dict__, "_calls": {}}
+
     def expectations(
         self, batched: Tensor, shared: Tensor, dtype: torch.dtype | None = None
     ) -> Tensor:

@@ -41,6 +41,7 @@ class Layout:
         forward: The kernel of the way forward.
         backward: That of the way back.
         table: Addresses of what they read.
+        arrays: What lies there.
         lanes: Samples side by side.
         kept: How many numbers the way back needs of the way forward.
         values: The shape of the values.
@@ -52,6 +53,7 @@ class Layout:
     forward: Callable[..., bool]
     backward: Callable[..., None]
     table: Array
+    arrays: tuple[Array, ...]
     lanes: int
     kept: int
     values: tuple[int, int]
@@ -80,6 +82,10 @@ class AtOnce:
         self.task = task
         self._executor = executor
         self._layouts: dict[int, Layout | None] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy the arrays lie elsewhere."""
+        return {**self.__dict__, "_layouts": {}}
 
     def values(self, weight: Tensor, rows: Tensor) -> Tensor | None:
         """Values ``(B, n_observables)``, in the graph of both.

@@ -79,6 +79,10 @@ class StatevectorEngine:
         self._reads = self._find_reads()
         self._constants = DeviceConstants()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Kernels are found again on demand: they know where arrays lie."""
+        return {**self.__dict__, "_calls": {}}
+
     def loads_inputs(self, count: int) -> bool:
         """Whether the first ``count`` inputs, in order, are the angles of the amplitude load."""
         load = self.plan.load

@@ -1,5 +1,6 @@
 """Whole calls by one kernel: the same as by the general way, which is the twin here."""
 
+import copy
 import threading
 
 import numba
@@ -153,6 +154,17 @@ def test_results_belong_to_their_call(noisy):
         plain = engine.at_once(rows, weights, torch.float64)
         again = engine.at_once(others[0], weights, torch.float64)
     assert torch.equal(plain, kept) and not torch.equal(plain, again)
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_a_copy_reads_its_own_arrays(noisy):
+    engine, (rows, weights) = engine_of(3, noisy), made(4)
+    values = engine.at_once(rows, weights, torch.float64)
+    copied = copy.deepcopy(engine)
+    assert torch.equal(copied.at_once(rows, weights, torch.float64), values)
+    tables = [next(iter(e._calls.values()))._layouts[4].table for e in (engine, copied)]
+    addresses = [set(table[:-2:4].tolist()) for table in tables]
+    assert not addresses[0] & addresses[1]
 
 
 @pytest.mark.parametrize("noisy", [False, True])

@@ -64,6 +64,10 @@ class DensityExecutor:
         self._arrays: dict[Any, UnitArrays] = {}
         self._tables: dict[tuple[Any, AffineAngles], tuple[Array, tuple[Array, ...]]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy the arrays lie elsewhere."""
+        return {**self.__dict__, "_tables": {}}
+
     def numbers(self) -> int:
         """How many numbers per sample a gradient keeps: its states."""
         return int(self._first[-1])
@@ -84,7 +88,7 @@ class DensityExecutor:
         return Layout(
             at_once.forward,
             at_once.backward,
-            self._table(angles, numbers),
+            *self._table(angles, numbers),
             lanes,
             kept=2 * angles.shared.size + samples * per_sample,
             values=(batch, self.num_observables),
@@ -93,12 +97,12 @@ class DensityExecutor:
             numbers=numbers,
         )
 
-    def _table(self, angles: AffineAngles, dtype: Any) -> Array:
+    def _table(self, angles: AffineAngles, dtype: Any) -> tuple[Array, tuple[Array, ...]]:
         """Addresses of the units and their angles, and how many weights and inputs there are."""
         key = dtype, angles
         if key not in self._tables:
             self._tables[key] = table_of(self._in(dtype), angles)
-        return self._tables[key][0]
+        return self._tables[key]
 
     def run(
         self, shared: Array, batched: Array, amplitudes: Array | None, call: Call, keep: bool

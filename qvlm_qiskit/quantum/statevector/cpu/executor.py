@@ -59,6 +59,10 @@ class CpuExecutor:
         )  # fmt: skip
         self._tables: dict[AffineAngles, tuple[Array, tuple[Array, ...]]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy the arrays lie elsewhere."""
+        return {**self.__dict__, "_tables": {}}
+
     def lanes(self, dtype: np.dtype[Any], batch: int) -> int:
         """Samples per tile; one where amplitudes of one sample fill the vectors better."""
         fit = max(MIN_LANES, TILE_BYTES // (2 * dtype.itemsize << self.plan.num_qubits))
@@ -109,7 +113,7 @@ class CpuExecutor:
         return Layout(
             kernels.forward,
             kernels.backward,
-            self._table(angles),
+            *self._table(angles),
             lanes,
             kept=2 * count + (2 * tiles * lanes << self.plan.num_qubits),
             values=(batch, self.num_observables),
@@ -118,11 +122,11 @@ class CpuExecutor:
             numbers=call.numbers,
         )
 
-    def _table(self, angles: AffineAngles) -> Array:
+    def _table(self, angles: AffineAngles) -> tuple[Array, tuple[Array, ...]]:
         """Addresses of the plan and of its angles, and how many weights and inputs there are."""
         if angles not in self._tables:
             self._tables[angles] = table_of(self.arrays, angles)
-        return self._tables[angles][0]
+        return self._tables[angles]
 
     def run(
         self, shared: Array, batched: Array, amplitudes: Array | None, call: Call, keep: bool
