@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
@@ -64,8 +64,10 @@ class Engines:
             if estimator.noise is None:
                 return self.exact(per_row)
             return self._made(estimator, estimator.engine, per_row)
-        if isinstance(estimator, DifferentiableEstimator):
-            return self._made(estimator, estimator.differentiable, per_row)
+        # once known, what is asked of every method is not asked again
+        known_one = self._elsewhere is not None and self._elsewhere[0] is estimator
+        if known_one or isinstance(estimator, DifferentiableEstimator):
+            return self._made(estimator, cast(Any, estimator).differentiable, per_row)
         return None
 
     def exact(self, per_row: bool) -> StatevectorEngine | SplitEngine:

@@ -39,7 +39,12 @@ from qvlm_qiskit.quantum.layer_checks import (
     reads_unmapped_qubits,
     require_finite,
 )
-from qvlm_qiskit.quantum.machines import DifferentiableEstimator, Engine, EstimatorSource
+from qvlm_qiskit.quantum.machines import (
+    WITH_ONE_KERNEL,
+    DifferentiableEstimator,
+    Engine,
+    EstimatorSource,
+)
 from qvlm_qiskit.quantum.operators import enrol, layer_values
 from qvlm_qiskit.quantum.readings.probabilities import ProbabilityQNN
 from qvlm_qiskit.quantum.readings.sampler import network_of_layer
@@ -306,6 +311,10 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         """
         dtype = rows.dtype if features is None else features.dtype
         per_row = weight.dim() == 2
+        if features is None and not per_row:
+            found = self._at_once(rows, weight)
+            if found is not None:
+                return self._read(found, False, dtype)
         if isinstance(estimator := self.active_estimator, AskedAhead) and estimator.awaits(
             rows, features, weight if per_row else None
         ):
@@ -327,11 +336,24 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         else:
             estimator = cast(DifferentiableEstimator, self.active_estimator)
             values = self._engines.values(engine, estimator.real_dtype, rows, weight, start)
+        return self._read(values, isinstance(engine, ProbabilityEngine), dtype)
+
+    def _read(self, values: Tensor, probabilities: bool, dtype: torch.dtype) -> Tensor:
+        """What the network makes of an engine's values: probabilities, or those of Z strings."""
         if isinstance(self.neural_network, ProbabilityQNN):
             read = self.neural_network.read
-            exact = isinstance(engine, ProbabilityEngine)
-            values = read.outputs(values) if exact else read.of_strings(values)
+            values = read.outputs(values) if probabilities else read.of_strings(values)
         return values if values.dtype == dtype else values.to(dtype)
+
+    def _at_once(self, rows: Tensor, weight: Tensor) -> Tensor | None:
+        """Values of a small circuit by one kernel; None where there is none, or a closer look."""
+        engine = self.differentiable_engine(False)
+        cut = rows.requires_grad and not self.passes_gradients
+        if cut or not isinstance(engine, WITH_ONE_KERNEL):
+            return None
+        estimator = cast(DifferentiableEstimator, self.active_estimator)
+        single = rows.dtype != torch.float64
+        return engine.at_once(rows, weight, estimator.real_dtype if single else torch.float64)
 
     def _loads(self, engine: Engine | None, loaded: int, per_row: bool) -> bool:
         """Whether the engine takes features as its initial states.

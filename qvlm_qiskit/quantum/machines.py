@@ -14,6 +14,8 @@ from qvlm_qiskit.quantum.split import SplitEngine
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
 Engine = StatevectorEngine | DensityEngine | SplitEngine
+WITH_ONE_KERNEL = (StatevectorEngine, DensityEngine)
+"""Engines with ``at_once``: small circuits from parameters to expectation values by one kernel."""
 
 
 @runtime_checkable

@@ -34,11 +34,26 @@ def is_transformed(*tensors: Tensor) -> bool:
     Raises:
         InputError: The tangent is a batch of them, as in ``jacobian(…, strategy="forward-mode")``.
     """
+    if forward_ad._current_level < 0:  # noqa: SLF001  (nobody differentiates forwards)
+        return torch._C._are_functorch_transforms_active()  # noqa: SLF001
     unpacked = (forward_ad.unpack_dual(tensor) for tensor in tensors)  # type: ignore[no-untyped-call]
     tangents = [dual.tangent for dual in unpacked if dual.tangent is not None]
     for tangent in tangents:
         require_single(tangent)
     return bool(tangents) or torch._C._are_functorch_transforms_active()  # noqa: SLF001
+
+
+def may_leave_torch(*given: Tensor) -> bool:
+    """Whether tensors can be computed with in a node of the graph that torch does not see into.
+
+    Raises:
+        InputError: As :func:`is_transformed`.
+    """
+    return (
+        given[0].device.type == "cpu"
+        and not is_transformed(*given)
+        and not torch.compiler.is_exporting()
+    )
 
 
 def require_single(derivative: Tensor) -> None:

@@ -17,6 +17,7 @@ from qvlm_qiskit.quantum.density.readout import (
     qubits_read,
     read_components,
 )
+from qvlm_qiskit.quantum.executors.at_once import AtOnce
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.executors.node import AffineAngles, GivenAngles, Task
 from qvlm_qiskit.quantum.program.binding import AngleMap
@@ -70,6 +71,18 @@ class CompiledUnits:
         here = all(tensor.device.type == "cpu" for tensor in tensors)
         return here and not torch.compiler.is_compiling() and not is_transformed(*tensors)
 
+    def whole_calls(self, dtype: torch.dtype, engine: ByTensors) -> AtOnce | None:
+        """Small calls by one kernel; None where some angle is no affine function."""
+        if self._angles is None:
+            return None
+        return AtOnce(self.executor, self._of_parameters(self._angles, Call(dtype), engine))
+
+    def _of_parameters(self, angles: AffineAngles, call: Call, engine: ByTensors) -> Task:
+        def twin(s: Tensor, b: Tensor, _: Tensor | None, call: Call) -> Tensor:
+            return engine.values(engine.bind(b, s), len(b), call.dtype)
+
+        return Task(self.executor, angles, call, twin)
+
     def expectations(
         self, batched: Tensor, shared: Tensor, call: Call, engine: ByTensors
     ) -> Tensor:
@@ -82,12 +95,7 @@ class CompiledUnits:
             engine: Computes the same in torch operations, for second derivatives.
         """
         if self._angles is not None and {batched.dtype, shared.dtype} <= _PLAIN:
-
-            def of_parameters(s: Tensor, b: Tensor, _: Tensor | None, call: Call) -> Tensor:
-                return engine.values(engine.bind(b, s), len(b), call.dtype)
-
-            task = Task(self.executor, self._angles, call, of_parameters)
-            return task.values(shared, batched, None)
+            return self._of_parameters(self._angles, call, engine).values(shared, batched, None)
 
         def of_angles(s: Tensor, b: Tensor, _: Tensor | None, call: Call) -> Tensor:
             return engine.values(self._lookup(s, b), len(b), call.dtype)

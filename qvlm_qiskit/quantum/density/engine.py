@@ -23,6 +23,7 @@ from qvlm_qiskit.quantum.density.compiled import Angles, compiled_units
 from qvlm_qiskit.quantum.density.noisy_program import NoisyProgram, narrowed
 from qvlm_qiskit.quantum.density.plan import Chain, Unit, plan_density
 from qvlm_qiskit.quantum.density.readout import measured_groups, qubits_read
+from qvlm_qiskit.quantum.executors.at_once import AtOnce
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.outcomes import walsh
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
@@ -74,6 +75,11 @@ class DensityEngine:
         self._reads_weights = any(angles.reads_weights for angles in maps)
         self._units = compiled_units(program, num_batched, self.groups, self.num_observables)
         self._tensors: dict[tuple[Any, ...], Tensor] = {}
+        self._calls: dict[torch.dtype, AtOnce | None] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Kernels are found again on demand: they know where arrays lie."""
+        return {**self.__dict__, "_calls": {}}
 
     def expectations(
         self, batched: Tensor, shared: Tensor, dtype: torch.dtype | None = None
@@ -92,6 +98,9 @@ class DensityEngine:
             CapacityError: The gradient of a single sample doesn't fit into memory.
         """
         dtype = batched.dtype if dtype is None else dtype
+        found = self.at_once(batched, shared, dtype)
+        if found is not None:
+            return found
         if len(batched) == 0:
             # part of the graph, as any other batch: its gradients are zero
             nothing = batched.new_zeros(0, self.num_observables, dtype=dtype)
@@ -112,6 +121,17 @@ class DensityEngine:
             for portion in portions
         ]
         return torch.cat(values)
+
+    def at_once(self, batched: Tensor, shared: Tensor, dtype: torch.dtype) -> Tensor | None:
+        """:meth:`expectations` of a small call by one kernel, if it is one and its numbers usual.
+
+        None too where some number is not finite; nothing is refused or warned of.
+        """
+        if dtype not in self._calls:
+            units = self._units
+            self._calls[dtype] = None if units is None else units.whole_calls(dtype, self)
+        calls = self._calls[dtype]
+        return None if calls is None else calls.values(shared, batched)
 
     def outcomes(
         self, batched: Tensor, shared: Tensor, dtype: torch.dtype | None = None

@@ -181,26 +181,49 @@ class _Sweep(torch.autograd.Function):
         require_single(grad)
         task, needed = ctx.task, ctx.needs_input_grad
         if torch.is_grad_enabled():  # create_graph=True: the sweep itself has no derivative
-            return (*_differentiable(task, ctx.saved_tensors, needed, grad), None)
+            return (*differentiable(task, ctx.saved_tensors, needed, grad), None)
         if ctx.states is None:  # not kept, or used up by an earlier pass (retain_graph=True)
-            _, ctx.states, ctx.saved = task.run(*ctx.saved_tensors, keep=True)
+            return (*gradients_again(task, ctx.saved_tensors, needed, grad), None)
         states, ctx.states = ctx.states, None
-        seeds = memory_view(grad)
-        by_weights, by_rows, start = task.executor.gradient(seeds, states, ctx.saved, needed[2])
-        gradients = (*task.angles.pull(by_weights, by_rows), start)
-        wanted = zip(gradients, ctx.dtypes, needed, strict=False)
-        found = [
-            torch.from_numpy(g.astype(_NUMBERS[dtype], copy=False))
-            if need and g is not None
-            else None
-            for g, dtype, need in wanted
-        ]
-        return (*found, None)
+        return (*_gradients(task, states, ctx.saved, ctx.dtypes, needed, grad), None)
 
 
-def _differentiable(
+def gradients_again(
     task: Task, inputs: Sequence[Tensor | None], needed: Sequence[bool], grad: Tensor
 ) -> list[Tensor | None]:
+    """The gradients of a task's values by what it was given, from states computed anew.
+
+    None for what needs none.
+    """
+    shared, batched, amplitudes = inputs
+    assert shared is not None
+    assert batched is not None
+    _, states, saved = task.run(shared, batched, amplitudes, keep=True)
+    dtypes = shared.dtype, batched.dtype, task.call.dtype
+    return _gradients(task, states, saved, dtypes, needed, grad)
+
+
+def _gradients(
+    task: Task,
+    states: Array,
+    saved: tuple[Any, ...],
+    dtypes: Sequence[torch.dtype],
+    needed: Sequence[bool],
+    grad: Tensor,
+) -> list[Tensor | None]:
+    seeds = memory_view(grad)
+    by_weights, by_rows, start = task.executor.gradient(seeds, states, saved, needed[2])
+    gradients = (*task.angles.pull(by_weights, by_rows), start)
+    return [
+        torch.from_numpy(g.astype(_NUMBERS[dtype], copy=False)) if need and g is not None else None
+        for g, dtype, need in zip(gradients, dtypes, needed, strict=False)
+    ]
+
+
+def differentiable(
+    task: Task, inputs: Sequence[Tensor | None], needed: Sequence[bool], grad: Tensor
+) -> list[Tensor | None]:
+    """The same as parts of the graph themselves, by torch operations."""
     shared, batched, amplitudes = inputs
     assert shared is not None
     assert batched is not None

@@ -43,6 +43,8 @@ class AngleMap:
 
     Attributes:
         size: How many rows.
+        num_inputs: How many parameters are given per sample.
+        num_weights: How many are given once.
         reads_inputs: Whether any of them depends on a parameter that is given per sample.
         reads_weights: Whether any depends on one that is given once.
     """
@@ -59,6 +61,8 @@ class AngleMap:
             skipped: How many of those are left out of what is given, because no row needs them.
         """
         self.size = len(rows)
+        self.num_inputs = num_batched - skipped
+        self.num_weights = table.num_parameters - num_batched
         entries = [
             (place, column, slope)
             for place, row in enumerate(rows)
@@ -94,6 +98,15 @@ class AngleMap:
     def is_affine(self) -> bool:
         """Whether no row is any other expression."""
         return not self._groups
+
+    def entries(self) -> tuple[Numbers, ...]:
+        """An affine map, entry by entry: doubles and 64-bit integers.
+
+        Returns:
+            Offsets ``(n_rows,)``; rows, columns and slopes of what depends on what is given per
+            sample; and of what depends on the rest.
+        """
+        return (self._offset.astype(np.float64), *self._inputs.entries, *self._weights.entries)
 
     def numbers(self, batched: Numbers | None, shared: Numbers) -> Numbers:
         """What calling an affine map gives, for arrays; float64 where anything is computed.
@@ -217,6 +230,11 @@ class _Linear:
             return terms
         rows = self._get("rows", lambda: self._rows, vectors, torch.int64)
         return vectors.new_zeros(*vectors.shape[:-1], self._size).index_add(-1, rows, terms)
+
+    @property
+    def entries(self) -> tuple[Numbers, Numbers, Numbers]:
+        """Rows, columns and slopes."""
+        return self._rows.astype(np.int64), self._columns.astype(np.int64), self._slopes
 
     def of(self, vectors: Numbers) -> Numbers:
         """The same for arrays; in their own precision where rows are parameters as they are."""

@@ -21,6 +21,7 @@ from torch import Tensor
 from qvlm_qiskit.errors import CircuitError
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles, of_order_one, shortest_scale
+from qvlm_qiskit.quantum.executors.at_once import AtOnce
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.executors.node import AffineAngles, GivenAngles, GroupedAngles, Task
 from qvlm_qiskit.quantum.executors.one_thread import on_one_thread, one_thread
@@ -33,7 +34,7 @@ from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
 from qvlm_qiskit.quantum.statevector.cpu.grouped import GroupedExecutor
 from qvlm_qiskit.quantum.statevector.tensors.executor import TensorExecutor
 from qvlm_qiskit.quantum.statevector.tensors.readout import Readout, Term
-from qvlm_qiskit.quantum.transforms import is_transformed
+from qvlm_qiskit.quantum.transforms import may_leave_torch
 
 MAX_SWEEP_QUBITS = MAX_PLAN_QUBITS
 """Above this, the index tables of the CPU sweeps would take more memory than the state."""
@@ -74,8 +75,13 @@ class StatevectorEngine:
         self._shared_angles = AngleMap(program.angles, self.plan.shared_rows.tolist(), num_batched)
         self._batched_angles: dict[int, AngleMap] = {}
         self._tasks: dict[tuple[int, torch.dtype, bool], Task | None] = {}
+        self._calls: dict[torch.dtype, AtOnce | None] = {}
         self._reads = self._find_reads()
         self._constants = DeviceConstants()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Kernels are found again on demand: they know where arrays lie."""
+        return {**self.__dict__, "_calls": {}}
 
     def loads_inputs(self, count: int) -> bool:
         """Whether the first ``count`` inputs, in order, are the angles of the amplitude load."""
@@ -113,6 +119,9 @@ class StatevectorEngine:
             ``(B, n_observables)`` real, of that dtype; exact up to rounding.
         """
         dtype = batched.dtype if dtype is None else dtype
+        found = self.at_once(batched, shared, dtype) if features is None else None
+        if found is not None:
+            return found
         if batched.shape[0] == 0:
             # part of the graph, as any other batch: its gradients are zero
             nothing = batched.new_zeros(0, self.num_observables, dtype=dtype)
@@ -141,6 +150,26 @@ class StatevectorEngine:
             values = by_tensors(*angles, start, call)
         tensors = zip((batched, shared), self._reads, strict=True)
         return kept_in_graph(values, *(tensor for tensor, read in tensors if not read))
+
+    def at_once(self, batched: Tensor, shared: Tensor, dtype: torch.dtype) -> Tensor | None:
+        """:meth:`expectations` of a small call by one kernel, if it is one and its numbers usual.
+
+        None too where some number is not finite; nothing is refused or warned of.
+        """
+        if self.program.num_qubits > MAX_SWEEP_QUBITS:
+            return None
+        if dtype not in self._calls:
+            self._calls[dtype] = self._whole_calls(dtype)
+        calls = self._calls[dtype]
+        return None if calls is None else calls.values(shared, batched)
+
+    def _whole_calls(self, dtype: torch.dtype) -> AtOnce | None:
+        if self.plan.has_evolutions:
+            return None
+        task, executor = self._affine_task(0, dtype, False), self.cpu_executor
+        if task is None or not isinstance(executor, CpuExecutor):  # but one that reads states
+            return None
+        return AtOnce(executor, task)
 
     def in_groups(
         self, rows: Tensor, weight: Tensor, dtype: torch.dtype, per_row: StatevectorEngine
@@ -184,14 +213,14 @@ class StatevectorEngine:
     def _sweeps(self, *given: Tensor) -> bool:
         """Whether the compiled sweeps take these tensors."""
         return (
-            _may_leave_torch(*given)
+            may_leave_torch(*given)
             and self.program.num_qubits <= MAX_SWEEP_QUBITS
             and not self.plan.has_evolutions
         )
 
     def _is_small(self, batched: Tensor, *others: Tensor) -> bool:
         """Whether torch's threads would only wait for each other."""
-        if not _may_leave_torch(batched, *others):  # in an exported program no size is a number
+        if not may_leave_torch(batched, *others):  # in an exported program no size is a number
             return False
         numbers = max(1 << self.program.num_qubits, self._hamiltonian_numbers)
         return len(batched) * numbers <= SMALL_NUMBERS
@@ -310,15 +339,6 @@ class StatevectorEngine:
 
     def _index(self, name: str, make: Callable[[], npt.NDArray[np.intp]], like: Tensor) -> Tensor:
         return self._constants.get(name, make, like.device, torch.int64)
-
-
-def _may_leave_torch(*given: Tensor) -> bool:
-    """Whether tensors can be computed with in a node of the graph that torch does not see into."""
-    return (
-        given[0].device.type == "cpu"
-        and not is_transformed(*given)
-        and not torch.compiler.is_exporting()
-    )
 
 
 def _long_enough(features: Tensor) -> Tensor:

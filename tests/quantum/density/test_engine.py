@@ -159,11 +159,12 @@ def test_what_does_not_fit_into_memory_is_refused(monkeypatch):
     program = compile_noisy(isa, parse_parametric(TOGETHER).channels(), parameters)
     engine = DensityEngine(program, [SparsePauliOp("ZII")], 6)
     monkeypatch.setattr("qvlm_qiskit.quantum.density.engine.memory_bytes", lambda: 10_000)
-    batched, shared = torch.rand(2, 6, requires_grad=True), torch.rand(6)
+    # more than one kernel does, which keeps little
+    batched, shared = torch.rand(200, 6, requires_grad=True), torch.rand(6)
     with pytest.raises(CapacityError, match=r"gradient of one sample .* trajectories"):
         engine.expectations(batched, shared)
     with torch.no_grad():
-        assert engine.expectations(batched, shared).shape == (2, 1)
+        assert engine.expectations(batched, shared).shape == (200, 1)
 
 
 def test_rows_are_run_in_one_batch_and_engines_are_kept():

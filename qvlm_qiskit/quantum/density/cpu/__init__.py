@@ -1,5 +1,5 @@
 """Compiled passes for noisy states on CPUs.
 
 `units` cuts a noisy program into passes, `kernels` and `sweeps` run them (Numba), `executor` is
-their autograd function.
+their autograd function; `at_once` makes a whole call of a small circuit in one kernel.
 """

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 WIDTH = 64
@@ -88,6 +89,47 @@ class Scratch(NamedTuple):
     back_wide: Any
     sums: Any
     turns: Any
+
+
+@jit
+def borrowed_units(plan):
+    """The arrays of units without their owners."""
+    return UnitArrays(
+        borrow(plan.passes),
+        borrow(plan.first),
+        borrow(plan.sources),
+        borrow(plan.factors),
+        borrow(plan.dense),
+        borrow(plan.chain_start),
+        borrow(plan.chain_first),
+        borrow(plan.rotation_parts),
+        borrow(plan.rotation_angle),
+        borrow(plan.rotation_varies),
+        borrow(plan.read_index),
+        borrow(plan.read_factor),
+        borrow(plan.read_column),
+    )
+
+
+@jit
+def borrowed_space(work):
+    """Scratch space without its owners."""
+    return Scratch(
+        borrow(work.prefixes),
+        borrow(work.rotation),
+        borrow(work.turn),
+        borrow(work.slope),
+        borrow(work.turned),
+        borrow(work.dot),
+        borrow(work.back),
+        borrow(work.block),
+        borrow(work.other),
+        borrow(work.lam),
+        borrow(work.wide),
+        borrow(work.back_wide),
+        borrow(work.sums),
+        borrow(work.turns),
+    )
 
 
 @jit

@@ -9,10 +9,10 @@ side.
 from __future__ import annotations
 
 from qvlm_qiskit.quantum.density.cpu import rows
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
 
 
-@jit
+@inlined
 def rotation(plan, r, shared, batched, lanes, out, turn):
     """Rotation r, (16, lanes), and cos and sin of its angle, (2, lanes)."""
     angle, varies = plan.rotation_angle[r], plan.rotation_varies[r]
@@ -26,7 +26,7 @@ def rotation(plan, r, shared, batched, lanes, out, turn):
         rows.add(out[e], parts[2, e], turn[1])
 
 
-@jit
+@inlined
 def matrix_product(left, right, out, transposed):
     """``left @ right`` of 4×4 matrices, (16, lanes) each; leftᵀ if ``transposed``."""
     row, column = (1, 4) if transposed else (4, 1)
@@ -38,7 +38,7 @@ def matrix_product(left, right, out, transposed):
         )  # fmt: skip
 
 
-@jit
+@inlined
 def prefixes(plan, chain, shared, batched, lanes, work):
     """A chain's products up to every rotation, into ``work.prefixes``; how many rotations."""
     start, first = plan.chain_start[chain], plan.chain_first[chain]
@@ -85,7 +85,7 @@ def gradients(plan, shared, batched, lanes, work, k, d_shared, d_batched):
                 rows.copy(k[chain, e], work.back[e])
 
 
-@jit
+@inlined
 def slopes(plan, r, before, k, lanes, work):
     """Σ ∂R/∂θ ∘ (k beforeᵀ) of rotation r, (lanes,), into ``work.slope``."""
     parts, slope = plan.rotation_parts[r], work.slope

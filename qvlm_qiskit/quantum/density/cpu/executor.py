@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from qvlm_qiskit.quantum.density.cpu import sweeps
+from qvlm_qiskit.quantum.density.cpu import at_once, sweeps
 from qvlm_qiskit.quantum.density.cpu.arrays import (
     DENSE,
     ENTER,
@@ -20,7 +20,9 @@ from qvlm_qiskit.quantum.density.cpu.arrays import (
 )
 from qvlm_qiskit.quantum.density.cpu.units import Leave, Unit, UnitPlan
 from qvlm_qiskit.quantum.density.readout import Components
+from qvlm_qiskit.quantum.executors.at_once import Layout, table_of, worth_one_kernel
 from qvlm_qiskit.quantum.executors.call import Call
+from qvlm_qiskit.quantum.executors.node import AffineAngles, Task
 from qvlm_qiskit.quantum.executors.tiles import spread, tiled, untiled
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
 
@@ -60,10 +62,47 @@ class DensityExecutor:
         self._read = _on_digits(read, plan.order)
         self._angles = angles
         self._arrays: dict[Any, UnitArrays] = {}
+        self._tables: dict[tuple[Any, AffineAngles], tuple[Array, tuple[Array, ...]]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy the arrays lie elsewhere."""
+        return {**self.__dict__, "_tables": {}}
 
     def numbers(self) -> int:
         """How many numbers per sample a gradient keeps: its states."""
         return int(self._first[-1])
+
+    def layout(self, task: Task, batch: int) -> Layout | None:
+        """How a whole call of so many samples is one kernel; None where it is not."""
+        angles, numbers = task.angles, task.call.numbers
+        if batch == 0 or not isinstance(angles, AffineAngles):
+            return None
+        lanes = self._lanes(numbers, batch)
+        tiles = -(-batch // lanes)
+        varying, samples = angles.batched.size, tiles * lanes
+        worth = 3 * samples * self.numbers() // THREAD_WORK
+        if not worth_one_kernel(angles.shared.size + samples * varying, worth):
+            return None
+        announce(at_once)
+        per_sample = 2 * varying + 16 * len(self.plan.chains) + self.numbers()
+        return Layout(
+            at_once.forward,
+            at_once.backward,
+            *self._table(angles, numbers),
+            lanes,
+            kept=2 * angles.shared.size + samples * per_sample,
+            values=(batch, self.num_observables),
+            weights=(angles.batched.num_weights,),
+            rows=(batch, angles.batched.num_inputs),
+            numbers=numbers,
+        )
+
+    def _table(self, angles: AffineAngles, dtype: Any) -> tuple[Array, tuple[Array, ...]]:
+        """Addresses of the units and their angles, and how many weights and inputs there are."""
+        key = dtype, angles
+        if key not in self._tables:
+            self._tables[key] = table_of(self._in(dtype), angles)
+        return self._tables[key]
 
     def run(
         self, shared: Array, batched: Array, amplitudes: Array | None, call: Call, keep: bool

@@ -18,7 +18,7 @@ from numba import uint64
 
 from qvlm_qiskit.quantum.density.cpu import rows
 from qvlm_qiskit.quantum.density.cpu.arrays import WIDTH
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined
 
 STRIDE = uint64(WIDTH)
 (S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13, S14, S15) = (
@@ -26,7 +26,7 @@ STRIDE = uint64(WIDTH)
 )
 
 
-@jit
+@inlined
 def place_of(rest, low_step, high_step):
     """Where the rest-th column of a unit's blocks begins in the tile, both digits 0."""
     inner = rest & (low_step - uint64(1))
@@ -36,7 +36,7 @@ def place_of(rest, low_step, high_step):
     return ((outer - middle) << uint64(4)) + (middle << uint64(2)) + inner
 
 
-@jit
+@inlined
 def load(state, block, rest, low_step, high_step, width):
     """Columns from ``rest`` on of the unit's rows into a block."""
     run = min(width, low_step)
@@ -49,7 +49,7 @@ def load(state, block, rest, low_step, high_step, width):
                 block[to + t] = state[at + t]
 
 
-@jit
+@inlined
 def store(block, state, rest, low_step, high_step, width, sources, factors):
     """A block's rows into the unit's: row r is factors[r] times the block's row sources[r]."""
     run = min(width, low_step)
@@ -62,7 +62,7 @@ def store(block, state, rest, low_step, high_step, width, sources, factors):
                 state[at + t] = factor * block[source + column + t]
 
 
-@jit
+@inlined
 def apply(block, digit, m, out, width):
     """``out`` = a 4×4 matrix per column, ``m``, on one digit of a block's rows."""
     for group in range(uint64(0), uint64(4)):
@@ -72,7 +72,7 @@ def apply(block, digit, m, out, width):
             turn_low(block[group * S4 :], m, out[group * S4 :], width)
 
 
-@jit
+@inlined
 def turn_low(x, m, out, width):
     """Four neighbouring rows through a matrix per column."""
     for t in range(width):
@@ -83,7 +83,7 @@ def turn_low(x, m, out, width):
         out[S3 + t] = m[S12 + t] * a + m[S13 + t] * b + m[S14 + t] * c + m[S15 + t] * d
 
 
-@jit
+@inlined
 def turn_high(x, m, out, width):
     """Every fourth row, four of them, through a matrix per column."""
     for t in range(width):
@@ -94,7 +94,7 @@ def turn_high(x, m, out, width):
         out[S12 + t] = m[S12 + t] * a + m[S13 + t] * b + m[S14 + t] * c + m[S15 + t] * d
 
 
-@jit
+@inlined
 def collect(after, before, digit, k, width):
     """Add Σ after_i before_j over the other digit to row 4i + j of k."""
     for i in range(uint64(0), uint64(4)):
@@ -104,7 +104,7 @@ def collect(after, before, digit, k, width):
             collect_low(after[i * STRIDE :], before, k[i * S4 :], width)
 
 
-@jit
+@inlined
 def collect_low(x, y, k, width):
     """Rows i + 4g of one block by rows j + 4g of the other, for one i and all j, over g."""
     for t in range(width):
@@ -115,7 +115,7 @@ def collect_low(x, y, k, width):
         k[S3 + t] += a * y[S3 + t] + b * y[S7 + t] + c * y[S11 + t] + d * y[S15 + t]
 
 
-@jit
+@inlined
 def collect_high(x, y, k, width):
     """Rows 4i + g of one block by rows 4j + g of the other, for one i and all j, over g."""
     for t in range(width):
@@ -126,7 +126,7 @@ def collect_high(x, y, k, width):
         k[S3 + t] += a * y[S12 + t] + b * y[S13 + t] + c * y[S14 + t] + d * y[S15 + t]
 
 
-@jit
+@inlined
 def multiply(matrix, block, out, width):
     """``out = matrix @ block`` for a dense 16×16 matrix."""
     for row in range(uint64(0), uint64(16)):
@@ -138,7 +138,7 @@ def multiply(matrix, block, out, width):
                 rows.add(target, matrix[row, column], source)
 
 
-@jit
+@inlined
 def scatter(block, out, width, sources, factors):
     """The transpose of what `store` does: row r goes to row sources[r]."""
     for row in range(uint64(0), uint64(16)):
@@ -149,7 +149,7 @@ def scatter(block, out, width, sources, factors):
         rows.add(out[to : to + width], factors[row], source)
 
 
-@jit
+@inlined
 def enter(state, out):
     """Append the digit of a qubit in |0⟩: 1 at I and Z."""
     size = state.size
@@ -158,7 +158,7 @@ def enter(state, out):
     rows.copy(out[3 * size :], state)
 
 
-@jit
+@inlined
 def leave(state, out, step):
     """Keep what is I on the digit of ``step``."""
     for at in range(uint64(0), uint64(out.size), step):
@@ -166,7 +166,7 @@ def leave(state, out, step):
         rows.copy(out[at : at + step], state[source : source + step])
 
 
-@jit
+@inlined
 def return_to(out, state, step):
     """The transpose of `leave`, from ``out`` to ``state``."""
     rows.fill(state, 0)

@@ -13,11 +13,19 @@ from numba import uint64
 
 from qvlm_qiskit.quantum.density.cpu import chains, rows
 from qvlm_qiskit.quantum.density.cpu import kernels as k
-from qvlm_qiskit.quantum.density.cpu.arrays import DENSE, ENTER, LEAVE, work_space
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.density.cpu.arrays import (
+    DENSE,
+    ENTER,
+    LEAVE,
+    borrowed_space,
+    borrowed_units,
+    work_space,
+)
+from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
 
 
-@jit
+@inlined
 def widen(matrix, lanes, width, out, transposed):
     """A chain's product, (16, lanes), for every column of a block."""
     for e in range(16):
@@ -27,13 +35,13 @@ def widen(matrix, lanes, width, out, transposed):
             rows.copy(out[to : to + uint64(lanes)], source)
 
 
-@jit
+@inlined
 def width_of(lanes, size):
     """Columns of a block: as many as there is room for, or as a unit has."""
     return uint64(max(min(k.STRIDE, uint64(size) >> uint64(4)), uint64(lanes)))
 
 
-@jit
+@inlined
 def state_of(plan, states, u, lanes, keep):
     """The state before pass u; scratch for two of them where they are not kept."""
     size = (plan.first[u + 1] - plan.first[u]) * lanes
@@ -50,8 +58,11 @@ def forward(plan, shared, batched, products, states, out, first_tile, last_tile,
     states before every pass and the last one if ``keep`` (else it is scratch, (1, 2·4**n·L) for up
     to n qubits), ``out`` (n_tiles, n_observables, L) the values.
     """
+    plan, shared, batched = borrowed_units(plan), borrow(shared), borrow(batched)
+    products, states, out = borrow(products), borrow(states), borrow(out)
     lanes, count = out.shape[2], plan.passes.shape[0]
-    work = work_space(plan, lanes, states)
+    memory = work_space(plan, lanes, states)
+    work = borrowed_space(memory)
     for tile in range(first_tile, last_tile):
         own = states[tile if keep else 0]
         chains.products(plan, shared, batched[tile], lanes, work, products[tile])
@@ -70,9 +81,10 @@ def forward(plan, shared, batched, products, states, out, first_tile, last_tile,
             row, factor = plan.read_index[t] * lanes, plan.read_factor[t]
             column = out[tile, plan.read_column[t]]
             rows.add(column, factor, last[row : row + lanes])
+    hold(memory)
 
 
-@jit
+@inlined
 def unit(plan, u, products, lanes, work, state, after):
     """One unit: its chains and its matrix."""
     kind, index = plan.passes[u, 4], plan.passes[u, 5]
@@ -108,13 +120,20 @@ def backward(
     ``grad`` is (n_tiles, n_observables, L); adds to ``d_shared`` (n_shared,) and ``d_batched``
     (n_tiles, n_batched, L).
     """
+    plan, shared, batched = borrowed_units(plan), borrow(shared), borrow(batched)
+    products, states, grad = borrow(products), borrow(states), borrow(grad)
+    d_shared, d_batched = borrow(d_shared), borrow(d_batched)
     lanes, count = grad.shape[2], plan.passes.shape[0]
-    work = work_space(plan, lanes, states)
     most = 0
     for u in range(count + 1):
         most = max(most, plan.first[u + 1] - plan.first[u])
-    lam, spare = np.empty(most * lanes, states.dtype), np.empty(most * lanes, states.dtype)
-    slopes = np.empty(products.shape[1:], states.dtype)
+    memory = (
+        work_space(plan, lanes, states),
+        np.empty((2, most * lanes), states.dtype),
+        np.empty(products.shape[1:], states.dtype),
+    )
+    work, both, slopes = borrowed_space(memory[0]), borrow(memory[1]), borrow(memory[2])
+    lam, spare = both[0], both[1]
     for tile in range(first_tile, last_tile):
         rows.fill(lam, 0)
         rows.fill(slopes.ravel(), 0)
@@ -137,9 +156,10 @@ def backward(
         chains.gradients(
             plan, shared, batched[tile], lanes, work, slopes, d_shared, d_batched[tile]
         )
+    hold(memory)
 
 
-@jit
+@inlined
 def unit_back(plan, u, products, lanes, work, state, lam, slopes):
     """One unit back: λ in place, and K of its chains from the states before it."""
     kind, index = plan.passes[u, 4], plan.passes[u, 5]

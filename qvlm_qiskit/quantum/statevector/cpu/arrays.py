@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import uint64
 
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
+
+STRIDE = uint64(64)
+"""Numbers from one row of a gate's matrices to the next: at most so many samples side by side."""
+SECOND, LOWER = uint64(2) * STRIDE, uint64(4) * STRIDE
+"""Where such a matrix has its second column, and its second row."""
+MATRIX = uint64(8) * STRIDE
+"""Numbers from one such matrix to the next."""
 
 
 class PlanArrays(NamedTuple):
@@ -56,10 +64,9 @@ class Scratch(NamedTuple):
     """Scratch space for gates of one tile.
 
     Attributes:
-        prefix: ``(longest gate + 1, 8, L)`` products of factors.
-        inverse: ``(8, L)``, also the matrix of a gate that all samples share.
-        k: ``(8, L)``.
-        other: ``(8, L)``.
+        prefix: Products of factors, a matrix for each and one more.
+        inverse: A matrix.
+        k: As many as ``prefix``.
         cos: ``(L,)``.
         sin: ``(L,)``.
         total: ``(L,)``.
@@ -68,10 +75,57 @@ class Scratch(NamedTuple):
     prefix: Any
     inverse: Any
     k: Any
-    other: Any
     cos: Any
     sin: Any
     total: Any
+
+
+@inlined
+def column(m, at):
+    """The first column of a gate's matrix for the sample at a place; `SECOND` on, the other."""
+    return m[at], m[at + STRIDE], m[at + LOWER], m[at + LOWER + STRIDE]
+
+
+@inlined
+def set_column(m, at, numbers):
+    """Write it."""
+    m[at], m[at + STRIDE], m[at + LOWER], m[at + LOWER + STRIDE] = numbers
+
+
+@jit
+def borrowed_plan(plan):
+    """The arrays of a plan without their owners."""
+    return PlanArrays(
+        borrow(plan.passes),
+        borrow(plan.start),
+        borrow(plan.gate_factors),
+        borrow(plan.gate_batched),
+        borrow(plan.factors),
+        borrow(plan.constants),
+        borrow(plan.tables),
+        borrow(plan.phases),
+        borrow(plan.dense),
+        borrow(plan.offsets),
+        borrow(plan.dense_start),
+        borrow(plan.term_start),
+        borrow(plan.term_x),
+        borrow(plan.term_z),
+        borrow(plan.term_c),
+        borrow(plan.term_o),
+    )
+
+
+@jit
+def borrowed_space(work):
+    """Scratch space without its owners."""
+    return Scratch(
+        borrow(work.prefix),
+        borrow(work.inverse),
+        borrow(work.k),
+        borrow(work.cos),
+        borrow(work.sin),
+        borrow(work.total),
+    )
 
 
 @jit
@@ -81,10 +135,9 @@ def work_space(gate_factors, lanes, like):
     for g in range(gate_factors.size - 1):
         longest = max(longest, gate_factors[g + 1] - gate_factors[g])
     return Scratch(
-        np.empty((longest + 1, 8, lanes), like.dtype),
-        np.empty((8, lanes), like.dtype),
-        np.empty((8, lanes), like.dtype),
-        np.empty((8, lanes), like.dtype),
+        np.empty(uint64(longest + 1) * MATRIX, like.dtype),
+        np.empty(MATRIX, like.dtype),
+        np.empty(uint64(longest + 1) * MATRIX, like.dtype),
         np.empty(lanes, like.dtype),
         np.empty(lanes, like.dtype),
         np.empty(lanes, like.dtype),

@@ -35,6 +35,26 @@ CHUNK = 512
 
 
 @jit
+def run_of(plan, first, step):
+    """The end of the one-qubit passes from pass ``first`` on, in steps of 1 or -1."""
+    p = first
+    while 0 <= p < plan.passes.shape[0] and plan.passes[p, 0] == 0:
+        p += step
+    return p
+
+
+@jit
+def gates_of(plan, first, last, matrices):
+    """Qubits and matrices of the passes first … last."""
+    qubits, chosen = np.empty(last - first, np.int64), np.empty((last - first, 8), matrices.dtype)
+    for p in range(first, last):
+        qubits[p - first] = plan.passes[p, 1]
+        for e in range(8):
+            chosen[p - first, e] = matrices[plan.passes[p, 2], e]
+    return qubits, chosen
+
+
+@jit
 def turn_back(pr, pi, lr, li, first, last, step, m, k):
     """Un-apply a gate from amplitudes first … last of ψ and λ, and add Σ conj(λ_a) ψ_b to K.
 

@@ -10,16 +10,23 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from qvlm_qiskit.quantum.executors.at_once import Layout, table_of, worth_one_kernel
 from qvlm_qiskit.quantum.executors.call import Call
+from qvlm_qiskit.quantum.executors.node import AffineAngles, Task
 from qvlm_qiskit.quantum.executors.tiles import padded, spread, tiled, untiled
 from qvlm_qiskit.quantum.program.fusion import DENSE, ROTATION, Plan
-from qvlm_qiskit.quantum.statevector.cpu import single, sweeps
-from qvlm_qiskit.quantum.statevector.cpu.arrays import PlanArrays
+from qvlm_qiskit.quantum.statevector.cpu import (
+    single,
+    single_at_once,
+    sweeps,
+    sweeps_at_once,
+)
+from qvlm_qiskit.quantum.statevector.cpu.arrays import STRIDE, PlanArrays
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
 
 TILE_BYTES = 1 << 19
 """One tile of states: it has to stay in the second-level cache with λ and a scratch buffer."""
-MAX_LANES = 64
+MAX_LANES = int(STRIDE)
 MIN_LANES = 8
 """Fewer samples side by side leave the vector units idle on the low qubits; a tile that is too
 large for the cache costs less (measured, docs/log.md)."""
@@ -50,6 +57,11 @@ class CpuExecutor:
             plan.passes, plan.start, plan.gate_factors, plan.gate_batched, plan.factors,
             plan.constants, plan.tables, plan.phases, dense, offsets, dense_start, *terms,
         )  # fmt: skip
+        self._tables: dict[AffineAngles, tuple[Array, tuple[Array, ...]]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy the arrays lie elsewhere."""
+        return {**self.__dict__, "_tables": {}}
 
     def lanes(self, dtype: np.dtype[Any], batch: int) -> int:
         """Samples per tile; one where amplitudes of one sample fill the vectors better."""
@@ -85,6 +97,36 @@ class CpuExecutor:
     def driver(self, lanes: int) -> Any:
         """What runs tiles of so many samples."""
         return single if lanes == 1 and self._has_single else sweeps
+
+    def layout(self, task: Task, batch: int) -> Layout | None:
+        """How a whole call of so many samples is one kernel; None where it is not."""
+        angles, call = task.angles, task.call
+        if not isinstance(angles, AffineAngles) or self.plan.load is not None:
+            return None
+        lanes = self.lanes(call.numbers, batch) if batch else 1
+        tiles = -(-batch // lanes)
+        count = angles.shared.size + tiles * lanes * angles.batched.size
+        if batch == 0 or not worth_one_kernel(count, self._worth(batch)):
+            return None
+        kernels = single_at_once if self.driver(lanes) is single else sweeps_at_once
+        announce(kernels)
+        return Layout(
+            kernels.forward,
+            kernels.backward,
+            *self._table(angles),
+            lanes,
+            kept=2 * count + (2 * tiles * lanes << self.plan.num_qubits),
+            values=(batch, self.num_observables),
+            weights=(angles.batched.num_weights,),
+            rows=(batch, angles.batched.num_inputs),
+            numbers=call.numbers,
+        )
+
+    def _table(self, angles: AffineAngles) -> tuple[Array, tuple[Array, ...]]:
+        """Addresses of the plan and of its angles, and how many weights and inputs there are."""
+        if angles not in self._tables:
+            self._tables[angles] = table_of(self.arrays, angles)
+        return self._tables[angles]
 
     def run(
         self, shared: Array, batched: Array, amplitudes: Array | None, call: Call, keep: bool
@@ -205,10 +247,12 @@ class CpuExecutor:
     def threads(self, batch: int) -> int:
         """Threads that so many samples are worth, at most torch's."""
         most = torch.get_num_threads()
-        if most == 1:
-            return 1
+        return 1 if most == 1 else min(most, batch, max(1, self._worth(batch)))
+
+    def _worth(self, batch: int) -> int:
+        """Threads that so many samples are worth, however many there are; 0 is less than one."""
         amount = (batch << self.plan.num_qubits) * (len(self.plan.passes) + 1)
-        return min(most, batch, max(1, amount // THREAD_WORK))
+        return amount // THREAD_WORK
 
 
 def _first(

@@ -16,35 +16,35 @@ import math
 from numba import uint64
 
 from qvlm_qiskit.quantum.statevector.cpu import one_qubit
-from qvlm_qiskit.quantum.statevector.cpu.arrays import zero
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.arrays import LOWER, STRIDE, column, zero
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
 
 
-@jit
+@inlined
 def start_matrix(plan, qubit, matrices, shared, batched, work):
-    """The matrix of the gate that opens the circuit on a qubit, for every sample: (8, L)."""
+    """The matrix of the gate that opens the circuit on a qubit, for every sample."""
     g = plan.start[qubit]
     if g >= 0 and plan.gate_batched[g]:
         return one_qubit.gate_products(plan, g, shared, batched, work)
-    out = work.inverse
-    one_qubit.identity(out)
+    out, lanes = work.inverse, uint64(work.cos.size)
+    one_qubit.constant(out, lanes, 1)
     if g >= 0:
-        for e in range(8):
-            for lane in range(out.shape[1]):
-                out[e, lane] = matrices[g, e]
+        for e in range(uint64(8)):
+            for lane in range(uint64(0), lanes):
+                out[e * STRIDE + lane] = matrices[g, e]
     return out
 
 
-@jit
+@inlined
 def ground_state(re, im, first, last):
     """Write the only amplitude of no qubits."""
     for t in range(first, last):
         re[t], im[t] = 1, 0
 
 
-@jit
+@inlined
 def append_qubit(re, im, rows, to_re, to_im, lanes, m):
-    """Write ``rows`` rows times the first column of ``m``, (8, L): twice as many rows.
+    """Write ``rows`` rows times the first column of ``m``: twice as many rows.
 
     ``to_re`` and ``to_im`` may be ``re`` and ``im``.
     """
@@ -54,13 +54,14 @@ def append_qubit(re, im, rows, to_re, to_im, lanes, m):
         for lane in range(uint64(0), lanes):
             t = row + lane
             xr, xi = re[t], im[t]
-            to_re[t + half] = m[4, lane] * xr - m[5, lane] * xi
-            to_im[t + half] = m[4, lane] * xi + m[5, lane] * xr
-            to_re[t] = m[0, lane] * xr - m[1, lane] * xi
-            to_im[t] = m[0, lane] * xi + m[1, lane] * xr
+            ar, ai, br, bi = column(m, lane)
+            to_re[t + half] = br * xr - bi * xi
+            to_im[t + half] = br * xi + bi * xr
+            to_re[t] = ar * xr - ai * xi
+            to_im[t] = ar * xi + ai * xr
 
 
-@jit
+@inlined
 def remove_qubit(lr, li, pr, pi, lanes, m, k):
     """Undo :func:`append_qubit` for λ, whose lower half stays, and add to the first column of K.
 
@@ -70,8 +71,8 @@ def remove_qubit(lr, li, pr, pi, lanes, m, k):
         pr: ψ before the gate.
         pi: Its imaginary part.
         lanes: L.
-        m: The gate, (8, L).
-        k: (8, L), gets Σ conj(λ_a) ψ at [a, 0].
+        m: The gate, a matrix per sample.
+        k: Likewise, gets Σ conj(λ_a) ψ at [a, 0].
     """
     half = uint64(pr.size)
     lanes = uint64(lanes)
@@ -80,15 +81,16 @@ def remove_qubit(lr, li, pr, pi, lanes, m, k):
             t = row + lane
             ar, ai, br, bi = lr[t], li[t], lr[t + half], li[t + half]
             xr, xi = pr[t], pi[t]
-            k[0, lane] += ar * xr + ai * xi
-            k[1, lane] += ar * xi - ai * xr
-            k[4, lane] += br * xr + bi * xi
-            k[5, lane] += br * xi - bi * xr
-            lr[t] = m[0, lane] * ar + m[1, lane] * ai + m[4, lane] * br + m[5, lane] * bi
-            li[t] = m[0, lane] * ai - m[1, lane] * ar + m[4, lane] * bi - m[5, lane] * br
+            k[lane] += ar * xr + ai * xi
+            k[STRIDE + lane] += ar * xi - ai * xr
+            k[LOWER + lane] += br * xr + bi * xi
+            k[LOWER + STRIDE + lane] += br * xi - bi * xr
+            cr, ci, dr, di = column(m, lane)
+            lr[t] = cr * ar + ci * ai + dr * br + di * bi
+            li[t] = cr * ai - ci * ar + dr * bi - di * br
 
 
-@jit
+@inlined
 def prepare(plan, matrices, shared, batched, work, re, im, lanes):
     """Write the product state of the gates that open the circuit."""
     ground_state(re, im, 0, lanes)
@@ -97,7 +99,7 @@ def prepare(plan, matrices, shared, batched, work, re, im, lanes):
         append_qubit(re, im, 1 << qubit, re, im, lanes, m)
 
 
-@jit
+@inlined
 def prepare_back(
     plan, matrices, shared, batched, work, lr, li, sr, si, lanes, totals, d_shared,
     d_batched,
@@ -113,15 +115,15 @@ def prepare_back(
     for qubit in range(last, -1, -1):
         m = start_matrix(plan, qubit, matrices, shared, batched, work)
         here, there = lanes << qubit, lanes << (qubit + 1)
-        zero(work.k)
+        one_qubit.constant(work.k, work.cos.size, 0)
         remove_qubit(lr, li, sr[here:there], si[here:there], lanes, m, work.k)
         g = plan.start[qubit]
         if g >= 0 and plan.gate_batched[g]:
             one_qubit.gate_gradients(plan, g, shared, batched, work, d_shared, d_batched)
         elif g >= 0:
-            for e in range(8):
-                for lane in range(lanes):
-                    totals[g, e] += work.k[e, lane]
+            for e in range(uint64(8)):
+                for lane in range(uint64(0), uint64(lanes)):
+                    totals[g, e] += work.k[e * STRIDE + lane]
 
 
 @jit

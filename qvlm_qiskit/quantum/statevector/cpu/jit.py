@@ -27,15 +27,21 @@ _OPTIONS = {
     "no_cfunc_wrapper": True,
 }
 
+_SHARED = ("jit.py", "borrowed.py", "parameters.py")
+
 
 @cache
 def kernels_digest(folder: Path = Path(__file__).parent) -> str:
-    """The SHA-256 (hex) of a folder's sources that hold kernels, and of this file, with names."""
+    """The SHA-256 (hex) of a folder's sources that hold kernels, with names.
+
+    Besides of those here that other folders' kernels are made with, of which this file is one.
+    """
     digest = hashlib.sha256()
-    sources = {source.name: source for source in (Path(__file__), *folder.glob("*.py"))}
+    shared = (source for source in Path(__file__).parent.glob("*.py") if source.name in _SHARED)
+    sources = {source.name: source for source in (*shared, *folder.glob("*.py"))}
     for name, source in sorted(sources.items()):
         text = source.read_bytes()
-        if b"\n@jit" in text or name == "jit.py":
+        if b"\n@jit" in text or b"\n@inlined" in text or name in _SHARED:
             digest.update(f"{name} {len(text)}\n".encode() + text)
     return digest.hexdigest()
 
@@ -65,6 +71,14 @@ def jit_into_callers(function: Callable[..., Any]) -> Any:
     """
     options = {**_OPTIONS, "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
     return _kept(function, {**options, "inline": "always"})
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """A kernel that becomes a part of every kernel that calls it, once that is compiled.
+
+    Handing a plan over, some hundred words on the stack, takes longer than what a small one does.
+    """
+    return _kept(function, {**_OPTIONS, "forceinline": True})
 
 
 def _kept(function: Callable[..., Any], options: dict[str, Any]) -> Any:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numba import uint64
 
+from qvlm_qiskit.quantum.statevector.cpu.arrays import SECOND, STRIDE, column
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 CHUNK = 512
@@ -63,7 +64,7 @@ def apply_one(re, im, first, last, step, m):
 
 @jit
 def apply_one_batched(re, im, step, lanes, m):
-    """A 2×2 matrix per sample: m is (8, lanes)."""
+    """A 2×2 matrix per sample, whose rows lie `STRIDE` numbers apart."""
     step = uint64(step)
     lanes = uint64(lanes)
     for base in range(uint64(0), uint64(re.size), step + step):
@@ -71,10 +72,12 @@ def apply_one_batched(re, im, step, lanes, m):
             for lane in range(uint64(0), lanes):
                 t = row + lane
                 xr, xi, yr, yi = re[t], im[t], re[t + step], im[t + step]
-                re[t] = m[0, lane] * xr - m[1, lane] * xi + m[2, lane] * yr - m[3, lane] * yi
-                im[t] = m[0, lane] * xi + m[1, lane] * xr + m[2, lane] * yi + m[3, lane] * yr
-                re[t + step] = m[4, lane] * xr - m[5, lane] * xi + m[6, lane] * yr - m[7, lane] * yi
-                im[t + step] = m[4, lane] * xi + m[5, lane] * xr + m[6, lane] * yi + m[7, lane] * yr
+                ar, ai, cr, ci = column(m, lane)
+                br, bi, dr, di = column(m, lane + SECOND)
+                re[t] = ar * xr - ai * xi + br * yr - bi * yi
+                im[t] = ar * xi + ai * xr + br * yi + bi * yr
+                re[t + step] = cr * xr - ci * xi + dr * yr - di * yi
+                im[t + step] = cr * xi + ci * xr + dr * yi + di * yr
 
 
 @jit
@@ -110,7 +113,7 @@ def collect_one(lr, li, pr, pi, step, k):
 
 @jit
 def collect_one_batched(lr, li, pr, pi, step, lanes, k):
-    """The same per sample: k is (8, lanes)."""
+    """The same per sample; the rows of K lie `STRIDE` numbers apart."""
     step = uint64(step)
     lanes = uint64(lanes)
     for base in range(uint64(0), uint64(lr.size), step + step):
@@ -119,14 +122,14 @@ def collect_one_batched(lr, li, pr, pi, step, lanes, k):
                 t = row + lane
                 ar, ai, br, bi = lr[t], li[t], lr[t + step], li[t + step]
                 xr, xi, yr, yi = pr[t], pi[t], pr[t + step], pi[t + step]
-                k[0, lane] += ar * xr + ai * xi
-                k[1, lane] += ar * xi - ai * xr
-                k[2, lane] += ar * yr + ai * yi
-                k[3, lane] += ar * yi - ai * yr
-                k[4, lane] += br * xr + bi * xi
-                k[5, lane] += br * xi - bi * xr
-                k[6, lane] += br * yr + bi * yi
-                k[7, lane] += br * yi - bi * yr
+                k[lane] += ar * xr + ai * xi
+                k[STRIDE + lane] += ar * xi - ai * xr
+                k[uint64(2) * STRIDE + lane] += ar * yr + ai * yi
+                k[uint64(3) * STRIDE + lane] += ar * yi - ai * yr
+                k[uint64(4) * STRIDE + lane] += br * xr + bi * xi
+                k[uint64(5) * STRIDE + lane] += br * xi - bi * xr
+                k[uint64(6) * STRIDE + lane] += br * yr + bi * yi
+                k[uint64(7) * STRIDE + lane] += br * yi - bi * yr
 
 
 @jit

@@ -7,14 +7,14 @@ from __future__ import annotations
 import numpy as np
 from numba import uint64
 
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined
 from qvlm_qiskit.quantum.statevector.cpu.kernels import parity_sign, unit_phase
 
 BLOCK = 64
 """Rows of a read-out block: one Walsh–Hadamard transform each."""
 
 
-@jit
+@inlined
 def walsh(v):
     """Walsh–Hadamard transform of the rows, in place: row z becomes Σ_j (-1)^|j ∧ z| v_j."""
     rows, lanes = uint64(v.shape[0]), uint64(v.shape[1])
@@ -29,7 +29,7 @@ def walsh(v):
         step += step
 
 
-@jit
+@inlined
 def measure(re, im, lanes, x, first, last, z, coefficient, column, out):
     """Add c ⟨P⟩ to out[column] for the terms first … last, which share the mask x.
 
@@ -69,7 +69,7 @@ def measure(re, im, lanes, x, first, last, z, coefficient, column, out):
                     out[o, lane] += a * vi[j, lane]
 
 
-@jit
+@inlined
 def weigh(re, im, lanes, x, first, last, z, coefficient, column, grad, to_re, to_im):
     """Add Σ grad[column] c P ψ for the terms first … last, which share the mask x."""
     x, lanes = uint64(x), uint64(lanes)

@@ -17,7 +17,14 @@ from numba import uint64
 from qvlm_qiskit.quantum.statevector.cpu import blocks, one_qubit, readout
 from qvlm_qiskit.quantum.statevector.cpu import initial_states as initial
 from qvlm_qiskit.quantum.statevector.cpu import kernels as k
-from qvlm_qiskit.quantum.statevector.cpu.arrays import work_space, zero
+from qvlm_qiskit.quantum.statevector.cpu.arrays import (
+    STRIDE,
+    borrowed_plan,
+    borrowed_space,
+    work_space,
+    zero,
+)
+from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
 from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 from qvlm_qiskit.quantum.statevector.cpu.sweeps import dense_block
 
@@ -33,7 +40,7 @@ def all_matrices(plan, shared, angles, work, out):
         if plan.gate_batched[g]:
             m = one_qubit.gate_products(plan, g, shared, angles, work)
             for e in range(8):
-                out[g, e] = m[e, 0]
+                out[g, e] = m[uint64(e) * STRIDE]
 
 
 @jit
@@ -212,15 +219,6 @@ def slope_of(lr, li, pr, pi, x, z):
 
 
 @jit
-def run_of(plan, first, step):
-    """The end of the one-qubit passes from pass ``first`` on, in steps of 1 or -1."""
-    p = first
-    while 0 <= p < plan.passes.shape[0] and plan.passes[p, 0] == 0:
-        p += step
-    return p
-
-
-@jit
 def first_with_angles(plan):
     """The first pass that may have angles: before it, the way back needs λ alone."""
     p = 0
@@ -230,24 +228,18 @@ def first_with_angles(plan):
 
 
 @jit
-def gates_of(plan, first, last, matrices):
-    """Qubits and matrices of the passes first … last."""
-    qubits, chosen = np.empty(last - first, np.int64), np.empty((last - first, 8), matrices.dtype)
-    for p in range(first, last):
-        qubits[p - first] = plan.passes[p, 1]
-        for e in range(8):
-            chosen[p - first, e] = matrices[plan.passes[p, 2], e]
-    return qubits, chosen
-
-
-@jit
 def forward(plan, trig, num_shared, amplitudes, scales, state, out, first_tile, last_tile, keep):
     """Run samples first_tile … last_tile; arguments as those of the sweeps, with L = 1."""
-    scratch = np.empty((2, state.shape[2]), state.dtype)
-    columns = np.empty((2, 1 << blocks.BLOCK_BITS), state.dtype)
-    work = work_space(plan.gate_factors, np.int64(1), state)
+    plan, trig, state, out = borrowed_plan(plan), borrow(trig), borrow(state), borrow(out)
+    memory = (
+        np.empty((2, state.shape[2]), state.dtype),
+        np.empty((2, 1 << blocks.BLOCK_BITS), state.dtype),
+        np.zeros((plan.gate_batched.size, 8), state.dtype),
+        work_space(plan.gate_factors, np.int64(1), state),
+    )
+    scratch, columns, matrices = borrow(memory[0]), borrow(memory[1]), borrow(memory[2])
+    work = borrowed_space(memory[3])
     shared = trig[0, :num_shared], trig[1, :num_shared]
-    matrices = np.zeros((plan.gate_batched.size, 8), state.dtype)
     one_qubit.shared_matrices(plan, shared, matrices)
     for tile in range(first_tile, last_tile):
         slot = tile if keep else 0
@@ -263,8 +255,8 @@ def forward(plan, trig, num_shared, amplitudes, scales, state, out, first_tile, 
         while p < plan.passes.shape[0]:
             kind, a, b = plan.passes[p, 0], plan.passes[p, 1], plan.passes[p, 2]
             if kind == 0:
-                last = run_of(plan, p, 1)
-                qubits, chosen = gates_of(plan, p, last, matrices)
+                last = blocks.run_of(plan, p, 1)
+                qubits, chosen = blocks.gates_of(plan, p, last, matrices)
                 blocks.run(re, im, qubits, chosen, columns)
                 p = last
                 continue
@@ -291,6 +283,7 @@ def forward(plan, trig, num_shared, amplitudes, scales, state, out, first_tile, 
                 odd ^= plan.passes[p, 0] == 2
             if odd:
                 k.copy(re, im, state[slot, 0], state[slot, 1])
+    hold(memory)
 
 
 @jit
@@ -300,7 +293,7 @@ def add_gate_gradients(plan, total, shared, angles, work, totals, d_shared, d_an
         if plan.gate_batched[g]:
             one_qubit.gate_products(plan, g, shared, angles, work)
             for e in range(8):
-                work.k[e, 0] = total[g, e]
+                work.k[uint64(e) * STRIDE] = total[g, e]
             one_qubit.gate_gradients(plan, g, shared, angles, work, d_shared, d_angles)
         else:
             for e in range(8):
@@ -313,15 +306,22 @@ def backward(
     d_amplitudes, first_tile, last_tile,
 ):  # fmt: skip
     """The vector-Jacobian product of samples first_tile … last_tile; as that of the sweeps."""
-    size = state.shape[2]
-    scratch, lam = np.empty((2, size), state.dtype), np.empty((2, size), state.dtype)
-    columns = np.empty((4, 1 << blocks.BLOCK_BITS), state.dtype)
-    work = work_space(plan.gate_factors, np.int64(1), state)
+    size, gates = state.shape[2], plan.gate_batched.size
+    plan, trig, state, grad = borrowed_plan(plan), borrow(trig), borrow(state), borrow(grad)
+    d_shared, d_batched = borrow(d_shared), borrow(d_batched)
+    memory = (
+        np.empty((2, size), state.dtype),
+        np.empty((2, size), state.dtype),
+        np.empty((4, 1 << blocks.BLOCK_BITS), state.dtype),
+        np.zeros((2, gates, 8), state.dtype),
+        np.zeros((2, gates, 8)),
+        work_space(plan.gate_factors, np.int64(1), state),
+    )
+    scratch, lam, columns = borrow(memory[0]), borrow(memory[1]), borrow(memory[2])
+    both, sums, work = borrow(memory[3]), borrow(memory[4]), borrowed_space(memory[5])
+    matrices, inverse, totals, total = both[0], both[1], sums[0], sums[1]
     shared = trig[0, :num_shared], trig[1, :num_shared]
-    gates = plan.gate_batched.size
-    matrices, inverse = np.zeros((gates, 8), state.dtype), np.zeros((gates, 8), state.dtype)
     one_qubit.shared_matrices(plan, shared, matrices)
-    totals, total = np.zeros((gates, 8)), np.zeros((gates, 8))
     alone = first_with_angles(plan)
     for tile in range(first_tile, last_tile):
         pr, pi = state[tile, 0], state[tile, 1]
@@ -340,8 +340,8 @@ def backward(
         while p >= 0:
             kind, a, b = plan.passes[p, 0], plan.passes[p, 1], plan.passes[p, 2]
             if kind == 0:
-                first = run_of(plan, p, -1) + 1
-                qubits, chosen = gates_of(plan, first, p + 1, inverse)
+                first = blocks.run_of(plan, p, -1) + 1
+                qubits, chosen = blocks.gates_of(plan, first, p + 1, inverse)
                 found = np.zeros((p + 1 - first, 8))
                 blocks.run_back(pr, pi, lr, li, qubits, chosen, columns, found)
                 for q in range(first, p + 1):
@@ -381,3 +381,4 @@ def backward(
             prepare_back(plan, matrices, lr, li, sr, si, total)
         add_gate_gradients(plan, total, shared, angles, work, totals, d_shared, d_angles)
     one_qubit.shared_gradients(plan, shared, totals, d_shared)
+    hold(memory)

@@ -5,12 +5,20 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import uint64
 
 from qvlm_qiskit.quantum.statevector.cpu import initial_states as initial
 from qvlm_qiskit.quantum.statevector.cpu import kernels as k
 from qvlm_qiskit.quantum.statevector.cpu import one_qubit, readout
-from qvlm_qiskit.quantum.statevector.cpu.arrays import work_space, zero
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.arrays import (
+    STRIDE,
+    borrowed_plan,
+    borrowed_space,
+    work_space,
+    zero,
+)
+from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
 
 
 @jit
@@ -33,10 +41,14 @@ def forward(plan, trig, num_shared, amplitudes, scales, state, out, first_tile, 
     n_observables, L) the values.
     """
     lanes = out.shape[2]
-    scratch = np.empty((2, state.shape[2]), state.dtype)
-    work = work_space(plan.gate_factors, lanes, state)
+    plan, trig, state, out = borrowed_plan(plan), borrow(trig), borrow(state), borrow(out)
+    memory = (
+        np.empty((2, state.shape[2]), state.dtype),
+        np.zeros((plan.gate_batched.size, 8), state.dtype),
+        work_space(plan.gate_factors, lanes, state),
+    )
+    scratch, matrices, work = borrow(memory[0]), borrow(memory[1]), borrowed_space(memory[2])
     shared = trig[0, :num_shared], trig[1, :num_shared]
-    matrices = np.zeros((plan.gate_batched.size, 8), state.dtype)
     one_qubit.shared_matrices(plan, shared, matrices)
     for tile in range(first_tile, last_tile):
         slot = tile if keep else 0
@@ -79,6 +91,7 @@ def forward(plan, trig, num_shared, amplitudes, scales, state, out, first_tile, 
                 odd ^= plan.passes[p, 0] == 2
             if odd:
                 k.copy(re, im, state[slot, 0], state[slot, 1])
+    hold(memory)
 
 
 @jit
@@ -93,24 +106,25 @@ def read_out(plan, state, out, first_tile, last_tile):
             )  # fmt: skip
 
 
-@jit
+@inlined
 def batched_gate_back(plan, g, qubit, shared, batched, work, pr, pi, lr, li, lanes, d_s, d_b):
     """Un-apply a gate that differs from sample to sample, and add its gradients."""
     m = one_qubit.gate_products(plan, g, shared, batched, work)
     for e in range(8):
         # entry e of the inverse: the conjugate of the transposed matrix
         f = e + (e & 2) - ((e & 4) >> 1)
-        for lane in range(lanes):
-            work.inverse[e, lane] = -m[f, lane] if e % 2 else m[f, lane]
+        to, source = uint64(e) * STRIDE, uint64(f) * STRIDE
+        for lane in range(uint64(0), uint64(lanes)):
+            work.inverse[to + lane] = -m[source + lane] if e % 2 else m[source + lane]
     step = lanes << qubit
-    zero(work.k)
+    one_qubit.constant(work.k, work.cos.size, 0)
     k.apply_one_batched(pr, pi, step, lanes, work.inverse)
     k.collect_one_batched(lr, li, pr, pi, step, lanes, work.k)
     k.apply_one_batched(lr, li, step, lanes, work.inverse)
     one_qubit.gate_gradients(plan, g, shared, batched, work, d_s, d_b)
 
 
-@jit
+@inlined
 def rotation_back(plan, p, shared, batched, work, pr, pi, lr, li, lanes, d_shared, d_batched):
     """Un-apply a rotation about a Pauli string of several qubits, and add its gradient."""
     x, z, angle, varies = plan.passes[p, 1], plan.passes[p, 2], plan.passes[p, 3], plan.passes[p, 4]
@@ -137,14 +151,20 @@ def backward(
     and is used up; where it is empty, the observables and ``grad`` make it.
     """
     lanes = grad.shape[2]
-    scratch = np.empty((2, state.shape[2]), state.dtype)
-    lam = np.empty((2, state.shape[2]), state.dtype)
-    work = work_space(plan.gate_factors, lanes, state)
-    one = np.empty(8, state.dtype)
+    plan, trig, state, grad = borrowed_plan(plan), borrow(trig), borrow(state), borrow(grad)
+    d_shared, d_batched = borrow(d_shared), borrow(d_batched)
+    memory = (
+        np.empty((2, state.shape[2]), state.dtype),
+        np.empty((2, state.shape[2]), state.dtype),
+        np.empty(8, state.dtype),
+        np.zeros((plan.gate_batched.size, 8), state.dtype),
+        np.zeros((plan.gate_batched.size, 8)),
+        work_space(plan.gate_factors, lanes, state),
+    )
+    scratch, lam, one = borrow(memory[0]), borrow(memory[1]), borrow(memory[2])
+    matrices, totals, work = borrow(memory[3]), borrow(memory[4]), borrowed_space(memory[5])
     shared = trig[0, :num_shared], trig[1, :num_shared]
-    matrices = np.zeros((plan.gate_batched.size, 8), state.dtype)
     one_qubit.shared_matrices(plan, shared, matrices)
-    totals = np.zeros((matrices.shape[0], 8))
     for tile in range(first_tile, last_tile):
         pr, pi = state[tile, 0], state[tile, 1]
         lr, li = lam[0], lam[1]
@@ -199,3 +219,4 @@ def backward(
                 d_shared, d_angles,
             )  # fmt: skip
     one_qubit.shared_gradients(plan, shared, totals, d_shared)
+    hold(memory)

@@ -11,7 +11,7 @@ from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.quantum.program.program import compile_circuit
-from qvlm_qiskit.quantum.statevector.cpu import single
+from qvlm_qiskit.quantum.statevector.cpu import single, single_at_once
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import is_compiled
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 
@@ -23,7 +23,7 @@ def warm_up(dtype: torch.dtype = torch.float32) -> float:
     """
     start = time.perf_counter()
     other = None
-    if not is_compiled(single):
+    if not is_compiled(single_at_once):
         code = f"import torch; from {__name__} import pass_through; "
         code += f"pass_through({single.LOW_BITS}, {dtype})"
         other = subprocess.Popen([sys.executable, "-c", code])

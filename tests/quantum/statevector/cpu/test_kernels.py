@@ -5,6 +5,7 @@ import pytest
 from qiskit.quantum_info import Operator, Pauli
 
 from qvlm_qiskit.quantum.statevector.cpu import kernels
+from qvlm_qiskit.quantum.statevector.cpu.arrays import STRIDE
 
 QUBITS, LANES = 3, 4
 DIM = 1 << QUBITS
@@ -58,8 +59,9 @@ def test_a_matrix_acts_on_its_qubit_of_every_sample(qubit, states):
 def test_every_sample_may_have_a_matrix_of_its_own(qubit, states):
     own = matrices(LANES)
     re, im = tile(states)
-    lanes = np.ascontiguousarray(np.stack([pairs(matrix) for matrix in own], axis=1))
-    kernels.apply_one_batched(re, im, LANES << qubit, LANES, lanes)
+    lanes = np.zeros((8, int(STRIDE)))
+    lanes[:, :LANES] = np.stack([pairs(matrix) for matrix in own], axis=1)
+    kernels.apply_one_batched(re, im, LANES << qubit, LANES, lanes.ravel())
     expected = [on_qubit(m, qubit) @ column for m, column in zip(own, states.T, strict=True)]
     np.testing.assert_allclose(read(re, im), np.stack(expected, axis=1), atol=1e-12)
 

@@ -1,11 +1,21 @@
 import torch
 
-from qvlm_qiskit.quantum.statevector.cpu import kernel_cache, single, sweeps, warm_up
+from qvlm_qiskit.quantum.statevector.cpu import (
+    kernel_cache,
+    single,
+    single_at_once,
+    sweeps,
+    sweeps_at_once,
+    warm_up,
+)
 
 
 def test_after_warming_up_numba_has_its_files_where_they_are_looked_for():
     assert warm_up.warm_up() > 0
-    for driver in (sweeps, single):
+    for driver in (sweeps_at_once, single_at_once):
         assert kernel_cache.is_compiled(driver)
         assert driver.backward.signatures and driver.forward.signatures
+    # what large calls run is compiled with them
+    for driver in (sweeps, single):
+        assert kernel_cache.is_compiled(driver)
     assert warm_up.warm_up(torch.float64) > 0
