@@ -144,14 +144,14 @@ class _Enter(torch.autograd.Function):
         tokens, constants = _Tokens(x), ctx.formula.constants
         # only `leave` has made the streams' gradient, and nobody else has it
         d_x = grads[3].contiguous().resolve_neg()
-        parts = [x.new_zeros(tokens.chunks, *p.shape) for p in inputs[1:]]
+        parts = tokens.parts(inputs[1:])
         given = (
             flat(x), _parameter(fn), _parameter(scale), tokens.numbers(constants), constants.steps,
             (0,) * tokens.n, tokens.size, flat(factors), flat(kept), *map(flat, grads[:3]),
         )  # fmt: skip
-        results = [flat(d_x), *map(flat, parts)]
+        results = [flat(d_x), *(part.reshape(-1) for part in parts)]
         tokens.spread(lambda first, last: kernels.enter_back(*given, *results, first, last))
-        return *_wanted(ctx, d_x, *(part.sum(0) for part in parts)), None
+        return *_wanted(ctx, d_x, *map(_summed, parts)), None
 
 
 class _Leave(torch.autograd.Function):
@@ -211,14 +211,14 @@ class _Collapse(torch.autograd.Function):
         x, fn, _, scale = inputs
         tokens = _Tokens(x)
         d_x = tokens.array(x.shape)
-        parts = [x.new_zeros(tokens.chunks, *p.shape) for p in inputs[1:]]
+        parts = tokens.parts(inputs[1:])
         given = (
             flat(x), _parameter(fn), _parameter(scale), tokens.numbers(ctx.formula.constants),
             (0,) * tokens.n, tokens.size, flat(factors), flat(kept), flat(grad),
         )  # fmt: skip
-        results = [d_x.reshape(-1), *map(flat, parts)]
+        results = [d_x.reshape(-1), *(part.reshape(-1) for part in parts)]
         tokens.spread(lambda first, last: head.collapse_back(*given, *results, first, last))
-        return *_wanted(ctx, torch.from_numpy(d_x), *(part.sum(0) for part in parts)), None
+        return *_wanted(ctx, torch.from_numpy(d_x), *map(_summed, parts)), None
 
 
 class _Tokens:
@@ -239,6 +239,13 @@ class _Tokens:
     def array(self, shape: tuple[int, ...]) -> Array:
         """Room for numbers."""
         return torch.empty(shape, dtype=self.torch_dtype, device="cpu").numpy()
+
+    def parts(self, parameters: Sequence[Tensor]) -> list[Array]:
+        """Zeros for gradients of parameters, chunk by chunk."""
+        found = [self.array((self.chunks, *parameter.shape)) for parameter in parameters]
+        for part in found:
+            part.fill(0)
+        return found
 
     def numbers(self, constants: Constants) -> Array:
         """Constants for kernels."""
@@ -262,6 +269,11 @@ def flat(tensor: Tensor) -> Array:
 
 def _parameter(tensor: Tensor) -> Array:
     return memory_view(tensor).reshape(-1)
+
+
+def _summed(part: Array) -> Tensor:
+    """Over chunks; not by torch, whose threads would wait for each other and keep ours waiting."""
+    return torch.from_numpy(part.sum(axis=0))
 
 
 def _wanted(ctx: Any, *found: Tensor) -> list[Tensor | None]:
