@@ -8,7 +8,9 @@ from qiskit.circuit import Parameter, ParameterVector
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit import open_backend
-from qvlm_qiskit.blocks.core import ClassicalCore, QuantumCore
+from qvlm_qiskit.blocks.cores.classical import ClassicalCore
+from qvlm_qiskit.blocks.cores.quantum import QuantumCore
+from qvlm_qiskit.blocks.cores.shape import CoreShape
 from qvlm_qiskit.blocks.gate import GatedResidual
 from qvlm_qiskit.errors import InputError, QVLMError
 from qvlm_qiskit.quantum import AmplitudeEncoding, QuantumLayer, TorchEstimator, make_qnn
@@ -60,8 +62,8 @@ FUNCTIONS = {
     "there and back": lambda rows: amplitudes_from_angles(amplitude_angles(rows)),
     "sweeps": lambda rows: layer().encode(rows),
     "tensors": lambda rows: torch.func.vmap(layer().encode)(rows),
-    "quantum core": lambda rows: QuantumCore(3, 1, False)(rows),
-    "classical core": lambda rows: ClassicalCore(3, 1, False).to(rows.dtype)(rows),
+    "quantum core": lambda rows: QuantumCore(CoreShape(3, 1))(rows),
+    "classical core": lambda rows: ClassicalCore(CoreShape(3, 1)).to(rows.dtype)(rows),
     "gate": lambda rows: GatedResidual("scalar", 8)(torch.ones_like(rows), rows),
 }
 
