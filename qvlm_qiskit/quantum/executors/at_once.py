@@ -102,7 +102,7 @@ class AtOnce:
         layout = self._layout(rows.shape[0])
         if layout is None or weight.shape != layout.weights or rows.shape != layout.rows:
             return None
-        found = self._forward(layout, weight, rows)
+        found = self.forward(layout, weight, rows)
         if found is None:
             return None
         if torch.is_grad_enabled() and (weight.requires_grad or rows.requires_grad):
@@ -118,7 +118,7 @@ class AtOnce:
             made = self._layouts[batch] = self._executor.layout(self.task, batch)
             return made
 
-    def _forward(self, layout: Layout, weight: Tensor, rows: Tensor) -> tuple[Array, Array] | None:
+    def forward(self, layout: Layout, weight: Tensor, rows: Tensor) -> tuple[Array, Array] | None:
         """Values, and what the way back needs; None for numbers that want a closer look."""
         row_step, column_step = rows.stride()
         kept = np.empty(layout.kept, layout.numbers)
@@ -212,8 +212,12 @@ class _Node(torch.autograd.Function):
         try:
             kept = ctx.kept.pop()  # in one step: threads may share a graph
         except IndexError:  # used by an earlier pass (retain_graph=True)
-            again = gradients_again(task, (*ctx.saved_tensors, None), needed, grad)
-            return (*again[:2], *_REST)
+            # by the same kernel: another one would round otherwise
+            found = ctx.calls.forward(ctx.layout, *ctx.saved_tensors)
+            if found is None:
+                again = gradients_again(task, (*ctx.saved_tensors, None), needed, grad)
+                return (*again[:2], *_REST)
+            kept = found[1]
         shape, dtype, rows_shape, rows_dtype = ctx.made
         weight = torch.empty(shape, dtype=dtype, device=_HERE) if needed[0] else None
         rows = torch.empty(rows_shape, dtype=rows_dtype, device=_HERE) if needed[1] else None
