@@ -29,6 +29,7 @@ CHAINS = {
     "quantum": {"errors", "basics", "sampled_gradients"},
     "blocks": {"errors", "basics", "recipes", "quantum"},
     "model": {"errors", "basics", "recipes", "sampled_gradients", "quantum", "blocks"},
+    "adapter": {"errors", "basics", "recipes", "sampled_gradients", "quantum", "blocks"},
     "data": {"errors", "basics", "recipes", "quantum", "blocks", "model"},
     "models": {"errors", "basics", "recipes", "quantum", "blocks", "model", "data"},
     "runs": {"errors", "basics", "recipes", "model", "data", "models"},

@@ -1,0 +1,1 @@
+"""What lies between pretrained parts, or is put into them."""

@@ -1,0 +1,51 @@
+"""Small language models with random weights, and what they are given."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+
+@pytest.fixture(autouse=True)
+def _quiet_peft():
+    """peft 0.21 reads an attribute that transformers 5.23 deprecates."""
+    import warnings
+
+    warnings.filterwarnings("ignore", message=".is_gradient_checkpointing", category=FutureWarning)
+
+
+def _llama():
+    config = LlamaConfig(
+        vocab_size=90, hidden_size=24, intermediate_size=40, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=32,
+        bos_token_id=1, eos_token_id=2, pad_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    return LlamaForCausalLM(config)
+
+
+def _gpt2():
+    config = GPT2Config(
+        vocab_size=90, n_embd=24, n_layer=2, n_head=4, n_positions=32, bos_token_id=1,
+        eos_token_id=2, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+    )  # fmt: skip
+    return GPT2LMHeadModel(config)
+
+
+KINDS = {"llama": (_llama, ["q_proj", "v_proj"]), "gpt2": (_gpt2, ["c_attn", "c_proj"])}
+
+
+@pytest.fixture(scope="session", params=[*KINDS])
+def base(request):
+    """One kind of model: `fresh` makes it with the same weights each time."""
+    make, targets = KINDS[request.param]
+    torch.manual_seed(5)
+    weights = make().state_dict()
+
+    def fresh(dtype=torch.float32):
+        model = make()
+        model.load_state_dict(weights)
+        return model.to(dtype).eval()
+
+    ids = torch.randint(3, 90, (3, 9))
+    return SimpleNamespace(kind=request.param, fresh=fresh, targets=targets, ids=ids)

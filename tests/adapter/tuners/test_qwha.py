@@ -1,0 +1,46 @@
+import pytest
+import torch
+from scipy.linalg import hadamard
+from torch import nn
+
+from qvlm_qiskit.adapter.tuners import QWHAConfig
+from qvlm_qiskit.errors import InputError
+
+
+def update(in_features, out_features, **options):
+    made = QWHAConfig(**options).build(in_features, out_features).double()
+    nn.init.normal_(made.values)
+    return made
+
+
+@pytest.mark.parametrize(("columns", "size"), [(8, 8), (6, 8), (1, 1), (9, 16)])
+def test_the_update_is_the_sparse_matrix_times_hadamards(columns, size):
+    made = update(columns, 5, coefficients=4, scaling=3.0)
+    sparse = torch.zeros(5, size, dtype=torch.float64)
+    for place, value in zip(made.places.tolist(), made.values.tolist(), strict=True):
+        sparse[place // size, place % size] = value
+    matrix = torch.from_numpy(hadamard(size)).double()
+    wanted = 3.0 / 5**0.5 * (sparse @ matrix / size)[:, :columns]
+    assert torch.allclose(made.delta(torch.zeros(5, columns, dtype=torch.float64)), wanted)
+    values = torch.randn(2, 3, columns, dtype=torch.float64)
+    assert torch.allclose(made(values), values @ wanted.T)
+
+
+def test_places_are_the_seeds_and_come_from_the_file():
+    first, same, other = (QWHAConfig(coefficients=20, seed=s).build(16, 16) for s in (1, 1, 2))
+    assert torch.equal(first.places, same.places)
+    assert len(first.places.unique()) == 20
+    assert not torch.equal(first.places, other.places)
+    other.load_state_dict(first.state_dict())
+    assert torch.equal(first.places, other.places)
+
+
+def test_every_place_can_have_a_coefficient():
+    made = update(8, 4, coefficients=32)
+    assert torch.linalg.matrix_rank(made.delta(torch.zeros(4, 8, dtype=torch.float64))) == 4
+    with pytest.raises(InputError, match="coefficients=33 are more than the 32 of a layer of 8"):
+        QWHAConfig(coefficients=33).build(8, 4)
+    with pytest.raises(InputError, match="coefficients is a whole number of at least 1, got 0"):
+        QWHAConfig(coefficients=0)
+    with pytest.raises(InputError, match="seed is a whole number of at least 0, got -1"):
+        QWHAConfig(seed=-1)
