@@ -1,4 +1,4 @@
-"""Small language models with random weights, and what they are given."""
+"""Small language models with random weights, what they are given, a few steps of training."""
 
 from types import SimpleNamespace
 
@@ -49,3 +49,22 @@ def base(request):
 
     ids = torch.randint(3, 90, (3, 9))
     return SimpleNamespace(kind=request.param, fresh=fresh, targets=targets, ids=ids)
+
+
+def _trained(model, ids, steps=4):
+    """The loss before each step."""
+    torch.manual_seed(1)
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 0.02)
+    losses = []
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss = model(input_ids=ids, labels=ids).loss
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.fixture(scope="session")
+def train():
+    return _trained

@@ -67,13 +67,14 @@ def apply_train(cores: Sequence[Tensor], rows: Tensor) -> Tensor:
     Returns:
         ``(…, out)``.
     """
-    lead = rows.shape[:-1]
-    state = rows.reshape(math.prod(lead), 1, -1)
+    lead, rest = rows.shape[:-1], rows.shape[-1]
+    state = rows.reshape(math.prod(lead), 1, rest)
     for core in cores:
         bond, _, columns, _ = core.shape
-        state = state.reshape(len(state), bond, columns, -1)
+        rest //= columns
+        state = state.reshape(len(state), bond, columns, rest)
         state = torch.einsum("pbir,boic->pocr", state, core).flatten(0, 1)
-    return state.reshape(*lead, -1)
+    return state.reshape(*lead, math.prod(core.shape[1] for core in cores))
 
 
 def matrix_of(cores: Sequence[Tensor]) -> Tensor:

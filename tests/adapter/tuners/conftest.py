@@ -1,9 +1,8 @@
-"""Every tuner, and a few steps of training."""
+"""Every tuner."""
 
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 from qvlm_qiskit.adapter.tuners import (
     QuantumLoraConfig,
@@ -20,25 +19,6 @@ TUNERS = {
     "tera": (TeraConfig, {"core": 4, "scaling": 4.0}),
     "transformed": (TransformedLoraConfig, {"r": 2, "bond": 2}),
 }
-
-
-def _trained(model, ids, steps=4):
-    """The loss before each step."""
-    torch.manual_seed(1)
-    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 0.02)
-    losses = []
-    for _ in range(steps):
-        optimiser.zero_grad()
-        loss = model(input_ids=ids, labels=ids).loss
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    return losses
-
-
-@pytest.fixture(scope="session")
-def train():
-    return _trained
 
 
 @pytest.fixture(params=[*TUNERS])

@@ -61,11 +61,12 @@ def test_double_precision_stays():
 
 
 def test_a_layer_of_another_tuner_is_not_wrapped():
-    net = nn.Sequential(nn.Linear(6, 4))
-    lora = get_peft_model(net, LoraConfig(r=2, target_modules=["0"]))
-    said = pytest.raises(InputError, match="a tuner stands around linear layers")
+    inner = get_peft_model(nn.Sequential(nn.Linear(6, 4)), LoraConfig(r=2, target_modules=["0"]))
+    net = inner.base_model.model
+    del net.peft_config
+    said = pytest.raises(InputError, match="0 is a Linear: a tuner stands around linear layers")
     with pytest.warns(UserWarning, match="for a second time"), said:
-        get_peft_model(lora.base_model.model, QWHAConfig(target_modules=["0"]))
+        get_peft_model(net, QWHAConfig(target_modules=["0"]))
 
 
 def test_peft_makes_a_lora_of_it():
