@@ -33,7 +33,7 @@ class EntropyProfile:
         shape: Of the matrix, before it was padded.
         row_bits: Qubits of the row.
         column_bits: Qubits of the column.
-        rank: Of the matrix, to double precision.
+        rank: Of the matrix, to the precision of its own numbers.
         entropies: In bits, of the cuts behind qubit 1, 2, …; ``entropies[row_bits - 1]`` is the one
             between rows and columns, where there are both.
         control: The same of random factors of this rank.
@@ -88,7 +88,7 @@ def profile_of(matrix: Tensor, name: str = "", seed: int = 0) -> EntropyProfile:
     """
     entropies = cut_entropies(matrix)
     rows, columns = matrix.shape
-    rank = int(torch.linalg.matrix_rank(matrix.detach().double()))
+    rank = _rank(matrix.detach().cpu())
     generator = torch.Generator().manual_seed(seed)
     left, right = (
         torch.randn(size, generator=generator, dtype=torch.float64)
@@ -147,6 +147,19 @@ def attention_profiles(attentions: Sequence[Tensor], seed: int = 0) -> list[Entr
         for number, layer in enumerate(attentions)
         for head, matrix in enumerate(layer[0])
     ]
+
+
+def _rank(matrix: Tensor) -> int:
+    """How many singular values are more than what rounding in the matrix's own precision leaves.
+
+    Independent errors of standard deviation σ have singular values up to σ (√rows + √columns).
+    """
+    rows, columns = matrix.shape
+    wide = matrix.double()
+    error = 2 * torch.finfo(matrix.dtype).eps * wide.norm() / math.sqrt(rows * columns)
+    largest = float(error) * (math.sqrt(rows) + math.sqrt(columns))
+    own = max(rows, columns) * torch.finfo(torch.float64).eps  # of the decomposition
+    return max(1, int(torch.linalg.matrix_rank(wide, atol=largest, rtol=own)))
 
 
 def _bits(size: int) -> int:

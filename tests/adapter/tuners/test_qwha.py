@@ -4,6 +4,7 @@ from scipy.linalg import hadamard
 from torch import nn
 
 from qvlm_qiskit.adapter.tuners import QWHAConfig
+from qvlm_qiskit.adapter.tuners.qwha import _hadamards, transformed
 from qvlm_qiskit.errors import InputError
 
 
@@ -11,6 +12,22 @@ def update(in_features, out_features, **options):
     made = QWHAConfig(**options).build(in_features, out_features).double()
     nn.init.normal_(made.values)
     return made
+
+
+@pytest.mark.parametrize("size", [1, 2, 32, 64, 2048])
+def test_rows_are_transformed(size):
+    rows = torch.randn(3, size, dtype=torch.float64)
+    assert torch.allclose(transformed(rows), rows @ torch.from_numpy(hadamard(size)).double())
+
+
+def test_an_answer_before_training_does_not_spoil_the_training():
+    _hadamards.cache_clear()
+    made = QWHAConfig(coefficients=40).build(6, 6)
+    for rows in (1, 7):
+        with torch.inference_mode():
+            made(torch.zeros(rows, 6))
+        made(torch.ones(rows, 6, requires_grad=True)).sum().backward()
+    assert made.values.grad.abs().max() > 0
 
 
 @pytest.mark.parametrize(("columns", "size"), [(8, 8), (6, 8), (1, 1), (9, 16)])
@@ -24,6 +41,7 @@ def test_the_update_is_the_sparse_matrix_times_hadamards(columns, size):
     assert torch.allclose(made.delta(torch.zeros(5, columns, dtype=torch.float64)), wanted)
     values = torch.randn(2, 3, columns, dtype=torch.float64)
     assert torch.allclose(made(values), values @ wanted.T)
+    assert torch.allclose(made(values[0, :1]), values[0, :1] @ wanted.T)  # fewer than outputs
 
 
 def test_places_are_the_seeds_and_come_from_the_file():
