@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Enum
 from typing import Any
 
 from peft.mapping import (
@@ -14,7 +14,7 @@ from peft.mapping import (
 from qvlm_qiskit.errors import InputError
 
 
-class TunerType(StrEnum):
+class TunerType(str, Enum):  # noqa: UP042  (peft cuts str(name) behind its point)
     """Names of our tuners in ``adapter_config.json``; peft's own are in its ``PeftType``.
 
     A text that is equal to a member is also found by it in peft's tables.

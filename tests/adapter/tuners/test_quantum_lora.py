@@ -63,7 +63,8 @@ def test_the_twin_has_as_many_parameters(r, layers):
     assert sum(p.numel() for p in frozen.parameters() if p.requires_grad) == r * 17
 
 
-def test_the_twin_has_no_circuit_and_the_frozen_one_stays(base, train):
+def test_the_twin_has_no_circuit_and_the_frozen_one_stays(base, train, tmp_path):
+    folder = tmp_path / "frozen"
     for core, circuits in (("quantum", 2), ("classical", 0), ("frozen", 2)):
         config = QuantumLoraConfig(r=2, core=core, target_modules=base.targets[:1])
         model = get_peft_model(base.fresh(), config)
@@ -79,6 +80,11 @@ def test_the_twin_has_no_circuit_and_the_frozen_one_stays(base, train):
         train(model, base.ids, 2)
         same = [torch.equal(a, b.weight) for a, b in zip(before, layers.values(), strict=True)]
         assert same == [core == "frozen"] * circuits
+    model.save_pretrained(folder)
+    again = PeftModel.from_pretrained(base.fresh(), folder, is_trainable=True)
+    trained = [n for n, p in again.named_parameters() if p.requires_grad]
+    assert trained
+    assert not any(".core." in name for name in trained)
 
 
 def test_circuits_run_on_another_machine(base, train):
@@ -136,6 +142,7 @@ def test_the_trainer_of_transformers_trains_and_saves_it(base, tmp_path):
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     assert losses[-1] < losses[0]
+    assert model.get_model_status().peft_types == {"default": "QUANTUM_LORA"}
     loaded = PeftModel.from_pretrained(base.fresh(), tmp_path / "checkpoint-3")
     with torch.no_grad():
         assert torch.equal(loaded(base.ids).logits, model.eval()(base.ids).logits)
