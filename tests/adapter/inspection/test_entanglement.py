@@ -2,7 +2,6 @@ import math
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
 from qiskit.quantum_info import Statevector, entropy, partial_trace
 
 from qvlm_qiskit.adapter.inspection import (
@@ -11,7 +10,6 @@ from qvlm_qiskit.adapter.inspection import (
     profile_of,
     update_profiles,
 )
-from qvlm_qiskit.adapter.tuners import QuantumLoraConfig, TransformedLoraConfig
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
 
@@ -70,11 +68,14 @@ def test_what_is_no_state_is_refused():
 
 
 def test_every_tuned_layer_has_a_profile(base, train):
-    for config in (LoraConfig(r=2), TransformedLoraConfig(r=2)):
+    peft = pytest.importorskip("peft")
+    from qvlm_qiskit.adapter.tuners import TransformedLoraConfig
+
+    for config in (peft.LoraConfig(r=2), TransformedLoraConfig(r=2)):
         config.target_modules, config.task_type = set(base.targets), "CAUSAL_LM"
-        if base.kind == "gpt2" and isinstance(config, LoraConfig):
+        if base.kind == "gpt2" and isinstance(config, peft.LoraConfig):
             config.fan_in_fan_out = True
-        model = get_peft_model(base.fresh(), config)
+        model = peft.get_peft_model(base.fresh(), config)
         with pytest.raises(InputError, match="is zero is no state"):
             update_profiles(model)
         train(model, base.ids, 3)
@@ -83,7 +84,7 @@ def test_every_tuned_layer_has_a_profile(base, train):
             model.targeted_module_names
         )
         for one in found:
-            assert (one.rank == 2) == isinstance(config, LoraConfig)
+            assert (one.rank == 2) == isinstance(config, peft.LoraConfig)
             assert one.entropies[one.row_bits - 1] <= one.bound + 1e-6
             assert len(one.control) == len(one.entropies) == one.row_bits + one.column_bits - 1
         with pytest.raises(UnknownNameError, match="unknown adapter 'deflaut': did you mean"):
@@ -91,7 +92,10 @@ def test_every_tuned_layer_has_a_profile(base, train):
 
 
 def test_a_circuit_has_no_profile(base):
-    model = get_peft_model(base.fresh(), QuantumLoraConfig(target_modules=base.targets))
+    peft = pytest.importorskip("peft")
+    from qvlm_qiskit.adapter.tuners import QuantumLoraConfig
+
+    model = peft.get_peft_model(base.fresh(), QuantumLoraConfig(target_modules=base.targets))
     with pytest.raises(InputError, match="it has no ΔW"):
         update_profiles(model)
 
