@@ -26,6 +26,9 @@ from qvlm_qiskit.adapter.inspection.tensor_trains import (
 )
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
+PRODUCT = 3
+"""What a product costs in a train, of small tensors that are moved about, beside a matrix's."""
+
 
 class MatrixProductLinear(nn.Module):
     """A linear layer whose weight is a train of trained tensors.
@@ -56,11 +59,11 @@ class MatrixProductLinear(nn.Module):
         return matrix_of(list(self.cores))
 
     def forward(self, values: Tensor) -> Tensor:
-        """``(…, in)`` → ``(…, out)``, by the train or by its matrix: what takes fewer products."""
+        """``(…, in)`` → ``(…, out)``, by the train or by its matrix: what costs less."""
         cores = list(self.cores)
         rows = values.numel() // self.in_features
         row, made = multiplications(cores)
-        if rows * row < made + rows * self.in_features * self.out_features:
+        if PRODUCT * rows * row < made + rows * self.in_features * self.out_features:
             result = apply_train(cores, values)
             return result if self.bias is None else result + self.bias
         return nn.functional.linear(values, matrix_of(cores), self.bias)

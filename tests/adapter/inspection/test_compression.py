@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from qvlm_qiskit.adapter.inspection import MatrixProductLinear, compress
+from qvlm_qiskit.adapter.inspection.tensor_trains import apply_train
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
 
@@ -53,7 +54,14 @@ def test_smaller_bonds_are_smaller_and_heal(base):
 
 
 @pytest.mark.parametrize("bond", [1, 40])
-def test_both_ways_forward_are_the_same_layer(bond):
+def test_both_ways_forward_are_the_same_layer(bond, monkeypatch):
+    trains = []
+
+    def watched(cores, rows):
+        trains.append(rows.shape)
+        return apply_train(cores, rows)
+
+    monkeypatch.setattr("qvlm_qiskit.adapter.inspection.compression.apply_train", watched)
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(30, 24)).double()
     compress(net, ["0"], bond)
@@ -62,6 +70,7 @@ def test_both_ways_forward_are_the_same_layer(bond):
     wanted = values @ layer.weight.T + layer.bias
     assert torch.allclose(layer(values), wanted)
     assert torch.allclose(layer(values[0, 0]), wanted[0, 0])
+    assert trains == [(30,)] * (bond == 1)
     assert layer(values[:0]).shape == (0, 50, 24)
     assert (layer.in_features, layer.out_features) == (30, 24)
 
