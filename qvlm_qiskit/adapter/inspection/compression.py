@@ -17,17 +17,13 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from qvlm_qiskit.adapter.inspection.tensor_trains import (
-    apply_train,
     check_whole,
     factors_of,
     matrix_of,
-    multiplications,
+    times_train,
     train_of,
 )
 from qvlm_qiskit.errors import InputError, UnknownNameError
-
-PRODUCT = 3
-"""What a product costs in a train, of small tensors that are moved about, beside a matrix's."""
 
 
 class MatrixProductLinear(nn.Module):
@@ -60,13 +56,8 @@ class MatrixProductLinear(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """``(…, in)`` → ``(…, out)``, by the train or by its matrix: what costs less."""
-        cores = list(self.cores)
-        rows = values.numel() // self.in_features
-        row, made = multiplications(cores)
-        if PRODUCT * rows * row < made + rows * self.in_features * self.out_features:
-            result = apply_train(cores, values)
-            return result if self.bias is None else result + self.bias
-        return nn.functional.linear(values, matrix_of(cores), self.bias)
+        result = times_train(list(self.cores), values)
+        return result if self.bias is None else result + self.bias
 
 
 @dataclass(frozen=True)

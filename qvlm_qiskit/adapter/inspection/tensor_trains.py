@@ -17,6 +17,9 @@ from torch import Tensor
 from qvlm_qiskit.basics.numbers import is_whole
 from qvlm_qiskit.errors import InputError
 
+PRODUCT = 3
+"""What one product costs in a train, of small tensors that are moved about, beside a matrix's."""
+
 
 def factors_of(width: int, count: int) -> tuple[int, ...]:
     """A width as a product of so many whole numbers, as equal as greedy sharing of primes makes it.
@@ -98,6 +101,21 @@ def multiplications(cores: Sequence[Tensor]) -> tuple[int, int]:
         dense += made * core.numel()
         made *= out * columns
     return row, dense
+
+
+def times_train(cores: Sequence[Tensor], rows: Tensor) -> Tensor:
+    """What :func:`apply_train` returns, by the train or by its matrix: what costs less.
+
+    Args:
+        cores: ``(b, o, i, c)`` each.
+        rows: ``(…, in)``.
+    """
+    row, made = multiplications(cores)
+    count = math.prod(rows.shape[:-1])
+    whole = math.prod(core.shape[1] * core.shape[2] for core in cores)
+    if PRODUCT * count * row < made + count * whole:
+        return apply_train(cores, rows)
+    return torch.nn.functional.linear(rows, matrix_of(cores))
 
 
 def train_of(

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from qvlm_qiskit.adapter.inspection.tensor_trains import (
-    apply_train,
     check_whole,
     factors_of,
     matrix_of,
+    times_train,
 )
 from qvlm_qiskit.adapter.tuners.configuration import TunerConfig
 from qvlm_qiskit.adapter.tuners.layer import TunerLinear
@@ -84,7 +84,7 @@ class TransformUpdate(Update):
 
     def shift(self, values: Tensor) -> Tensor:
         """T x - x, ``(…, in)``."""
-        return apply_train(list(self.cores), values) - values
+        return times_train(list(self.cores), values) - values
 
     def forward(self, values: Tensor) -> Tensor:
         """The residual s B A x, ``(…, in)`` → ``(…, out)``."""

@@ -61,7 +61,7 @@ def test_both_ways_forward_are_the_same_layer(bond, monkeypatch):
         trains.append(rows.shape)
         return apply_train(cores, rows)
 
-    monkeypatch.setattr("qvlm_qiskit.adapter.inspection.compression.apply_train", watched)
+    monkeypatch.setattr("qvlm_qiskit.adapter.inspection.tensor_trains.apply_train", watched)
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(30, 24)).double()
     compress(net, ["0"], bond)
