@@ -4,7 +4,8 @@ r"""QWHA: a sparse matrix of Walsh–Hadamard coefficients.
 of size N, :math:`d_{in}` rounded up to a power of two, and C has p trained coefficients at places
 that stay where they are; they begin at zero. H is :math:`\sqrt N` times a Hadamard gate on each of
 log₂ N qubits. [Jeon et al., QWHA, arXiv:2509.17428. There places and values are fitted to the
-error of a quantised model; here places are drawn, as in FourierFT, and values begin at zero.
+error of a quantised model, channel by channel; here places are drawn, as in FourierFT, and values
+begin at zero, unless :meth:`WalshUpdate.fit` takes the largest coefficients of a whole layer.
 Widths that are no power of two are padded with zeros, where the source takes other Hadamard
 matrices.]
 """
@@ -95,6 +96,27 @@ class WalshUpdate(Update):
         """C, ``(out, N)``."""
         sparse = self.values.new_zeros(self.out_features * self.size)
         return sparse.index_put((self.places,), self.values).view(self.out_features, self.size)
+
+    @torch.no_grad()
+    def fit(self, target: Tensor) -> None:
+        """Begin at the p largest coefficients of a matrix, such as a weight minus its quantisation.
+
+        If the inputs are a power of two, no other p coefficients are nearer to it.
+
+        Args:
+            target: ``(out, in)``.
+
+        Raises:
+            InputError: Of another shape, or not finite.
+        """
+        wanted = (self.out_features, self.in_features)
+        if tuple(target.shape) != wanted or not torch.isfinite(target).all():
+            raise InputError(f"fit takes a finite matrix {wanted}, got {tuple(target.shape)}")
+        padded = nn.functional.pad(target.to(self.values), (0, self.size - self.in_features))
+        whole = transformed(padded).flatten() / (self.size * self.factor)
+        chosen = whole.abs().topk(len(self.places)).indices.sort().values
+        self.places.copy_(chosen)
+        self.values.copy_(whole[chosen])
 
     def forward(self, values: Tensor) -> Tensor:
         """``(…, in)`` → ``(…, out)``; inputs or coefficients are transformed, the fewer rows."""

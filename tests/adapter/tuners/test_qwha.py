@@ -53,6 +53,24 @@ def test_places_are_the_seeds_and_come_from_the_file():
     assert torch.equal(first.places, other.places)
 
 
+def test_it_is_fitted_to_a_matrix():
+    made = update(16, 5, coefficients=80)
+    target = torch.randn(5, 16, dtype=torch.float64)
+    made.fit(target)  # all coefficients
+    assert torch.allclose(made.delta(target), target)
+    few = update(16, 5, coefficients=20)
+    few.fit(target)
+    spectrum = (target @ torch.from_numpy(hadamard(16)).double() / 4).flatten().abs()
+    left = spectrum.sort().values[:60].square().sum()
+    assert float((few.delta(target) - target).detach().square().sum()) == pytest.approx(float(left))
+    padded = update(11, 5, coefficients=5 * 16)
+    padded.fit(target[:, :11])
+    assert torch.allclose(padded.delta(target), target[:, :11])
+    for wrong in (target.T, target / 0):
+        with pytest.raises(InputError, match=r"fit takes a finite matrix \(5, 16\)"):
+            few.fit(wrong)
+
+
 def test_every_place_can_have_a_coefficient():
     made = update(8, 4, coefficients=32)
     assert torch.linalg.matrix_rank(made.delta(torch.zeros(4, 8, dtype=torch.float64))) == 4
