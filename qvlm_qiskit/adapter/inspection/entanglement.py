@@ -36,7 +36,7 @@ class EntropyProfile:
         rank: Of the matrix, to the precision of its own numbers.
         entropies: In bits, of the cuts behind qubit 1, 2, …; ``entropies[row_bits - 1]`` is the one
             between rows and columns, where there are both.
-        control: The same of random factors of this rank.
+        control: The same of random factors of this rank; of a random matrix if it is full.
     """
 
     name: str
@@ -89,12 +89,7 @@ def profile_of(matrix: Tensor, name: str = "", seed: int = 0) -> EntropyProfile:
     entropies = cut_entropies(matrix)
     rows, columns = matrix.shape
     rank = _rank(matrix.detach().cpu())
-    generator = torch.Generator().manual_seed(seed)
-    left, right = (
-        torch.randn(size, generator=generator, dtype=torch.float64)
-        for size in ((rows, rank), (rank, columns))
-    )
-    control = cut_entropies(left @ right)
+    control = cut_entropies(_random(rows, columns, rank, seed))
     return EntropyProfile(
         name, (rows, columns), _bits(rows), _bits(columns), rank, entropies, control
     )
@@ -147,6 +142,18 @@ def attention_profiles(attentions: Sequence[Tensor], seed: int = 0) -> list[Entr
         for number, layer in enumerate(attentions)
         for head, matrix in enumerate(layer[0])
     ]
+
+
+def _random(rows: int, columns: int, rank: int, seed: int) -> Tensor:
+    """A product of random factors, or a random matrix where the rank is full.
+
+    A product of two square ones has less entropy than one, though both have the same rank.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if rank == min(rows, columns):
+        return torch.randn(rows, columns, generator=generator, dtype=torch.float64)
+    left = torch.randn(rows, rank, generator=generator, dtype=torch.float64)
+    return left @ torch.randn(rank, columns, generator=generator, dtype=torch.float64)
 
 
 def _rank(matrix: Tensor) -> int:

@@ -34,11 +34,13 @@ def plot_entropies(profiles: Sequence[EntropyProfile], path: Path) -> None:
         axes = figure.subplots()
         for number, one in enumerate(profiles):
             cuts = range(1, len(one.entropies) + 1)
-            name = "random factors of the same rank" if number == 0 else None
+            name = "random, of the same rank" if number == 0 else None
             axes.plot(cuts, one.control, color="#9a9a9a", linestyle="--", linewidth=1, label=name)
             axes.plot(cuts, one.entropies, marker=".", label=one.name or None)
         if len({(one.row_bits, one.column_bits) for one in profiles}) == 1:
-            axes.axvline(profiles[0].row_bits, color="#c2571a", linewidth=1, label="rows | columns")
+            axes.axvline(
+                profiles[0].row_bits, color="#303030", linestyle=":", label="rows | columns"
+            )
         axes.set(xlabel="cut behind bit", ylabel="entropy, bits", ylim=(0, None))
         axes.grid(alpha=0.25)
         axes.legend(frameon=False, fontsize=8)

@@ -45,6 +45,7 @@ def test_between_rows_and_columns_the_rank_is_the_bound():
     assert max(found.entropies) > found.entropies[4] + 0.5  # the valley
     full = profile_of(random(32, 32))
     assert full.entropies[4] == max(full.entropies)
+    assert full.entropies == pytest.approx(full.control, abs=0.1)
 
 
 def test_known_entropies():
