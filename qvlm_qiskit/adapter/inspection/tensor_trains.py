@@ -17,7 +17,7 @@ from torch import Tensor
 from qvlm_qiskit.basics.numbers import is_whole
 from qvlm_qiskit.errors import InputError
 
-PRODUCT = 3
+PRODUCT = 6
 """What one product costs in a train, of small tensors that are moved about, beside a matrix's."""
 
 

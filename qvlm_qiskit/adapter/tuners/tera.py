@@ -20,10 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from qvlm_qiskit.adapter.inspection.tensor_trains import (
+    PRODUCT,
     apply_train,
     check_whole,
     factors_of,
     matrix_of,
+    multiplications,
 )
 from qvlm_qiskit.adapter.tuners.configuration import TunerConfig
 from qvlm_qiskit.adapter.tuners.layer import TunerLinear
@@ -97,8 +99,14 @@ class TeraUpdate(Update):
         return core.reshape(math.prod(self.ranks[:count]), -1), outs, ins
 
     def forward(self, values: Tensor) -> Tensor:
-        """``(…, in)`` → ``(…, out)``."""
+        """``(…, in)`` → ``(…, out)``, by the factors or by ΔW: what costs less."""
         core, outs, ins = self._factors()
+        inner, outer = multiplications(ins), multiplications(outs)
+        wide, high = math.prod(self.in_axes), math.prod(self.out_axes)
+        made = inner[1] + outer[1] + wide * (core.numel() + high * len(core))
+        count = values.numel() // wide
+        if count * (PRODUCT * (inner[0] + outer[0]) + core.numel()) > made + count * wide * high:
+            return nn.functional.linear(values, self.delta(values))
         return self.scaling * apply_train(outs, apply_train(ins, values) @ core.T)
 
     def delta(self, weight: Tensor) -> Tensor:

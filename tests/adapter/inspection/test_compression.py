@@ -63,16 +63,16 @@ def test_both_ways_forward_are_the_same_layer(bond, monkeypatch):
 
     monkeypatch.setattr("qvlm_qiskit.adapter.inspection.tensor_trains.apply_train", watched)
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(30, 24)).double()
+    net = nn.Sequential(nn.Linear(60, 48)).double()
     compress(net, ["0"], bond)
     layer = net[0]
-    values = torch.randn(2, 50, 30, dtype=torch.float64)
+    values = torch.randn(2, 50, 60, dtype=torch.float64)
     wanted = values @ layer.weight.T + layer.bias
     assert torch.allclose(layer(values), wanted)
     assert torch.allclose(layer(values[0, 0]), wanted[0, 0])
-    assert trains == [(30,)] * (bond == 1)
-    assert layer(values[:0]).shape == (0, 50, 24)
-    assert (layer.in_features, layer.out_features) == (30, 24)
+    assert trains == [(60,)] * (bond == 1)
+    assert layer(values[:0]).shape == (0, 50, 48)
+    assert (layer.in_features, layer.out_features) == (60, 48)
 
 
 def test_weights_of_a_compressed_model_are_in_its_state(base):

@@ -34,6 +34,19 @@ def test_the_update_is_the_core_times_a_matrix_in_every_axis(columns, rows, axes
     assert sum(p.numel() for p in made.parameters()) == sum(min(3, n) for n in sizes)
 
 
+def test_both_ways_forward_are_the_same(monkeypatch):
+    made = update(36, 30)
+    matrices = []
+    delta = made.delta
+    monkeypatch.setattr(made, "delta", lambda values: matrices.append(len(values)) or delta(values))
+    values = torch.randn(200, 36, dtype=torch.float64)
+    wanted = values @ delta(values).T
+    assert torch.allclose(made(values), wanted)
+    assert torch.allclose(made(values[:1]), wanted[:1])
+    assert matrices == [200]
+    assert made(values[:0]).shape == (0, 30)
+
+
 def test_what_is_random_is_the_seeds_in_every_version():
     core, (first, *_) = random_tensors(0, (3, 2), (2, 2), CPU, torch.float64)
     assert core.flatten().tolist() == pytest.approx(
