@@ -16,7 +16,7 @@ from transformers.pytorch_utils import Conv1D
 from qvlm_qiskit.adapter.pretrained import opened
 from qvlm_qiskit.basics.option_texts import read_options
 from qvlm_qiskit.basics.placed_names import PlacedName
-from qvlm_qiskit.errors import InputError, MissingDependencyError, UnknownNameError
+from qvlm_qiskit.errors import InputError, UnknownNameError
 
 LORA = {"r": "8", "lora_alpha": "16", "lora_dropout": "0.1"}
 """The source's low-rank adapter, on queries and values."""
@@ -90,10 +90,10 @@ def with_adapter(decoder: nn.Module, adapter: str) -> nn.Module:
 
 def adapter_config(decoder: nn.Module, adapter: str) -> Any:
     """Peft's configuration of an adapter; see :func:`with_adapter`."""
-    try:
-        from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError("peft", "lora", "a quantum adapter") from error
+    # tells peft of this package's tuners, and refuses where there is no peft
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    import qvlm_qiskit.adapter.tuners  # noqa: F401
 
     placed = PlacedName.read(adapter)
     known = {_plain(kind.value): kind for kind in PEFT_TYPE_TO_CONFIG_MAPPING}

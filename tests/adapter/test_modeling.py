@@ -180,14 +180,20 @@ def test_a_folder_of_something_else_or_of_other_sizes_is_refused(hub, tmp_path):
         built(hub, adapter="lora(r=3)").load_adapter(tmp_path)
 
 
-def test_other_methods_of_peft_stand_in_place_of_lora(hub):
-    for adapter in ("hra(r=2)", "ia3(feedforward_modules=none)", "delora(r=2)"):
-        try:
-            model = built(hub, adapter=adapter)
-        except InputError as error:
-            pytest.fail(f"{adapter}: {error}")
-        batch = batch_of(hub, "llama", torch.randn(2, 16))
-        model.train()(**batch).loss.backward()
+@pytest.mark.parametrize(
+    "adapter", ["hra(r=2)", "delora(r=2)", "quantum-lora(r=2)", "tera", "qwha(coefficients=20)", "transformed-lora"]
+)
+def test_other_tuners_stand_in_place_of_lora(hub, tmp_path, adapter):
+    """Of peft, and of this package."""
+    model = built(hub, adapter=adapter)
+    batch = batch_of(hub, "llama", torch.randn(2, 16))
+    model.train()(**batch).loss.backward()
+    torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.1).step()
+    model.eval().save_pretrained(tmp_path)
+    again = QuantumVisionLanguageModel.from_pretrained(tmp_path)
+    with torch.no_grad():
+        torch.testing.assert_close(again(**batch).logits, model(**batch).logits, atol=0, rtol=0)
+    assert len(model.quantum_layers) == (5 if adapter.startswith("quantum") else 1)
 
 
 def test_a_tokenizer_without_an_end_is_refused(hub):
