@@ -17,6 +17,7 @@ COMMANDS = (
     ("submit",),
     ("ask",),
     ("caption",),
+    ("profile",),
     ("jobs",),
     ("jobs", "list"),
     ("jobs", "show"),
@@ -36,8 +37,15 @@ COMMANDS = (
     ("noise", "save"),
     ("noise", "diff"),
     ("study",),
+    ("study", "ablation"),
     ("study", "compare"),
     ("study", "noise"),
+    ("adapter",),
+    ("adapter", "train"),
+    ("adapter", "caption"),
+    ("adapter", "evaluate"),
+    ("adapter", "submit"),
+    ("adapter", "inspect"),
 )
 TARGET = Path(__file__).with_name("cli.md")
 SCRIPT = """

@@ -145,3 +145,46 @@ def caption(
 
 app.command("evaluate")(evaluate.evaluate)
 app.command("submit")(submit.submit)
+
+
+@app.command()
+def inspect(
+    run: Annotated[Path, typer.Argument(help="Run folder of qvlm adapter train.")],
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw the entropies into this .png, .svg or .pdf.", show_default=False),
+    ] = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Show what the trained updates are made of: entropies of their cuts, beside random factors."""
+    from qvlm_qiskit.errors import InputError
+    from qvlm_qiskit.runs import Run
+
+    opened = Run.open(run)
+    if opened.model_name.partition("(")[0] != "adapter":
+        raise InputError(f"{run} holds {opened.model_name}, no adapter of a language model")
+    common.use_threads(1)
+    from qvlm_qiskit.adapter.inspection import update_profiles
+    from qvlm_qiskit.adapter.inspection.plot import plot_entropies
+
+    model: Any = opened.answering_model()
+    found = update_profiles(model.model.decoder)
+    if plot is not None:
+        plot_entropies(found, plot)
+    if as_json:
+        common.print_json([asdict(one) for one in found])
+        return
+    rows = [
+        [
+            one.name.removeprefix("base_model.model."),
+            f"{one.shape[0]} × {one.shape[1]}",
+            str(one.rank),
+            f"{one.entropies[one.row_bits - 1]:.2f}",
+            f"{one.control[one.row_bits - 1]:.2f}",
+            f"{one.bound:.2f}",
+        ]
+        for one in found
+    ]
+    columns = ("layer", "=shape", ">rank", ">bits", ">random", ">log₂ rank")
+    common.print_table("entropy of ΔW between rows and columns", columns, rows)
+    common.say("its valley there is the rank's: a random matrix of the same rank has one too")

@@ -181,7 +181,15 @@ def test_a_folder_of_something_else_or_of_other_sizes_is_refused(hub, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "adapter", ["hra(r=2)", "delora(r=2)", "quantum-lora(r=2)", "tera", "qwha(coefficients=20)", "transformed-lora"]
+    "adapter",
+    [
+        "hra(r=2)",
+        "delora(r=2)",
+        "quantum-lora(r=2)",
+        "tera",
+        "qwha(coefficients=20)",
+        "transformed-lora",
+    ],
 )
 def test_other_tuners_stand_in_place_of_lora(hub, tmp_path, adapter):
     """Of peft, and of this package."""

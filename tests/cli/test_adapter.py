@@ -45,6 +45,13 @@ def test_from_two_models_to_a_caption_and_a_job(qvlm, hub, fruit, place):
     run = Run.open(place / "captions")
     assert {one.question for one in run.samples("test", 3)} == {"Describe the image:"}
 
+    seen = json.loads(qvlm("adapter", "inspect", "captions", "--json").out)
+    assert len(seen) == 4, "queries and values of two layers"
+    assert all(len(one["entropies"]) == len(one["control"]) for one in seen)
+    table = qvlm("adapter", "inspect", "captions", "--plot", "entropies.png").out
+    assert "self_attn.q_proj" in table
+    assert (place / "entropies.png").is_file()
+
     said = qvlm("adapter", "caption", "image.png", "--run", "captions", "--max-new-tokens", "4",
                 "--json")  # fmt: skip
     assert json.loads(said.out)["question"] == "Describe the image:"
@@ -63,6 +70,10 @@ def test_from_two_models_to_a_caption_and_a_job(qvlm, hub, fruit, place):
     sent = qvlm("adapter", "submit", "captions", *noisy, "--store", "ledger")
     assert sent.status == 0, sent.err
     assert "3 rows by 1 jobs" in sent.out, "the circuit runs once for each picture"
+
+
+def test_only_an_adapter_is_inspected(refused):
+    assert "no adapter of a language model" in refused("adapter", "inspect", "run")
 
 
 @pytest.mark.parametrize(

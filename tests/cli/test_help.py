@@ -108,6 +108,7 @@ OPTIONS = {
         "--run", "--prompt", "--backend", "--shots", "--mitigation", "--seed", "--max-new-tokens",
         "--json",
     },
+    "adapter inspect": {"--plot", "--json"},
     "profile": {
         "--recipe", "--streams", "--vision-attention", "--vision-block", "--text-block", "--data",
         "--batch-size", "--vocabulary", "--backend", "--shots", "--rounds", "--plot", "--threads",
@@ -129,7 +130,7 @@ COMMANDS["jobs"] = [
     "export",
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
-COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit"]
+COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
 COMMANDS["study"] = ["ablation", "compare", "noise"]
 
 
