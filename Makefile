@@ -57,7 +57,7 @@ define try-wheel
 	$(PYTHON) -m venv $(1)
 	$(PIP) wheel --no-deps --wheel-dir $(1)/wheel .
 	$(INSTALL) -c $(2) $(1)/wheel/*.whl
-	cd $(1) && bin/qvlm train --recipe tiny --steps 20 --train-samples 100 --out run
+	cd $(1) && bin/qvlm train --recipe tiny --streams 4 --vision-attention latent --router-loss 0.01 --steps 20 --train-samples 100 --out run
 	cd $(1) && bin/qvlm evaluate run --limit 20
 	cd $(1) && bin/qvlm evaluate run --limit 5 --backend noisy:fake_manila --shots 50
 endef

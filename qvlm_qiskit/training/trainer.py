@@ -71,12 +71,37 @@ class StepTrainer(HeldOut, WholeCheckpoints):
             return super()._get_train_sampler(rows)
         return RandomSampler(rows, num_samples=len(rows) // step * step)
 
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+        """The usual one; a model's ``rate_factors`` are parts with rates of their own."""
+        optimizer = super().create_optimizer(*args, **kwargs)
+        factors: Mapping[str, float] = getattr(self.model, "rate_factors", {})
+        if factors:
+            names = {parameter: name for name, parameter in self.model.named_parameters()}
+            optimizer.param_groups[:] = [
+                part for group in optimizer.param_groups for part in _by_rate(group, names, factors)
+            ]
+        return optimizer
+
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """The loss of a batch, once `before_step` has returned."""
         if self.before_step is not None:
             self.before_step(self.state.global_step + 1, inputs)
         with nullcontext() if self.exact is None else run_on(self.model, self.exact):
             return super().compute_loss(model, inputs, *args, **kwargs)
+
+
+def _by_rate(
+    group: dict[str, Any], names: Mapping[Tensor, str], factors: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """A group of an optimiser's parameters, apart by the rates that the longest prefix says."""
+    found: dict[float, list[Tensor]] = {}
+    for parameter in group["params"]:
+        said = [prefix for prefix in factors if names[parameter].startswith(prefix)]
+        factor = factors[max(said, key=len)] if said else 1.0
+        found.setdefault(factor, []).append(parameter)
+    return [
+        {**group, "params": params, "lr": factor * group["lr"]} for factor, params in found.items()
+    ]
 
 
 def make_trainer(
