@@ -118,7 +118,9 @@ def test_the_record_says_what_was_trained(short):
 
 def test_the_history_has_a_row_per_step_and_a_gate_per_block(short):
     history = short.history()
-    assert set(history) == {"step", "loss", "learning_rate", "gate_qcnn", "gate_paqm"}
+    experts = {"load_layer1_expert0", "load_layer1_expert1"}
+    gates = {"gate_qcnn", "gate_paqm"}
+    assert set(history) == {"step", "loss", "learning_rate"} | gates | experts
     assert history["step"] == list(range(1, SHORT.steps + 1))
     assert {len(column) for column in history.values()} == {SHORT.steps}
     assert all(0 < value < 1 for name in ("qcnn", "paqm") for value in history[f"gate_{name}"])
