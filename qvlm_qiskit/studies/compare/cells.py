@@ -33,18 +33,28 @@ class Cell:
         variant: Who answers.
         seed: Of its training, and of the samples.
         machine: Where its circuits run; for models without circuits `EXACT`.
+        mitigation: Technique there.
     """
 
     variant: str
     seed: int
     machine: str = EXACT
+    mitigation: str = "none"
+
+    @property
+    def where(self) -> str:
+        """The machine, with its mitigation if it has one."""
+        more = "" if self.mitigation == "none" else f", {self.mitigation}"
+        return f"{self.machine}{more}"
 
 
 def all_cells(options: CompareOptions) -> list[Cell]:
     """Every variant exactly, and those with circuits on the backend."""
-    machines = [EXACT, *([options.backend] if options.backend else [])]
+    machines = [(EXACT, "none")]
+    if options.backend:
+        machines += [(options.backend, technique) for technique in options.mitigation]
     return [
-        Cell(variant, seed, machine)
+        Cell(variant, seed, *machine)
         for variant in options.variants
         for machine in (machines if has_circuits(variant) else machines[:1])
         for seed in range(options.seeds)
@@ -74,7 +84,7 @@ def open_machine(cell: Cell, options: CompareOptions) -> Backend:
     if cell.machine == EXACT:
         return open_backend(EXACT)
     return open_backend(
-        cell.machine, shots=options.shots, mitigation=options.mitigation, seed=cell.seed
+        cell.machine, shots=options.shots, mitigation=cell.mitigation, seed=cell.seed
     )
 
 
@@ -114,7 +124,7 @@ def rehearse(options: CompareOptions, cells: Sequence[Cell]) -> None:
     metrics.check_references([one.said for one in samples])
     for variant in {cell.variant for cell in cells} - {MAJORITY}:
         Subject(options.training(variant, 0))
-    for cell in {(c.machine, c.variant): c for c in cells if c.machine != EXACT}.values():
+    for cell in {(c.where, c.variant): c for c in cells if c.machine != EXACT}.values():
         backend = open_machine(cell, options)
         model = Subject(options.training(cell.variant, cell.seed)).build()
         if not model.quantum_layers:
@@ -128,7 +138,7 @@ def rehearse(options: CompareOptions, cells: Sequence[Cell]) -> None:
 
 
 def _head(cell: Cell) -> dict[str, Any]:
-    return {"variant": cell.variant, "machine": cell.machine, "seed": cell.seed}
+    return {"variant": cell.variant, "machine": cell.where, "seed": cell.seed}
 
 
 def _exam(run: Run, options: CompareOptions, variant: str) -> Exam:

@@ -48,7 +48,7 @@ class CompareOptions(Budget, DataOptions):
         max_new_tokens: Longest answer in tokens.
         backend: Where models with circuits are evaluated besides; None = exactly only.
         shots: Per circuit there.
-        mitigation: Technique there.
+        mitigation: Techniques there; several may stand in one text, joined by commas.
     """
 
     variants: Annotated[
@@ -71,7 +71,10 @@ class CompareOptions(Budget, DataOptions):
         str | None, Option("Where models with circuits are evaluated besides, such as noisy:….")
     ] = None
     shots: Annotated[int, Option("Shots per circuit there.")] = 1000
-    mitigation: Annotated[str, Option("Mitigation there.")] = "none"
+    mitigation: Annotated[
+        tuple[str, ...],
+        Option("Mitigations there, joined by commas, as in none,readout+zne."),
+    ] = ("none",)
 
     def __post_init__(self) -> None:
         """Refuse what makes no comparison.
@@ -80,7 +83,7 @@ class CompareOptions(Budget, DataOptions):
             InputError: An empty or repeated value, a number out of range.
             UnknownNameError: An unknown variant or metric.
         """
-        for name in ("variants", "metrics"):
+        for name in ("variants", "metrics", "mitigation"):
             object.__setattr__(self, name, _each(getattr(self, name)))
         for variant in self.variants:
             check_variant(variant)
@@ -88,6 +91,8 @@ class CompareOptions(Budget, DataOptions):
             raise InputError(f"variants must be distinct and not empty, got {list(self.variants)}")
         for name in self.metric_names:
             METRICS.check(name)
+        if len(set(self.mitigation)) != len(self.mitigation) or not self.mitigation:
+            raise InputError(f"mitigations must be distinct, got {list(self.mitigation)}")
         for name, least in (("seeds", 1), ("limit", 2), ("shots", 1), ("max_new_tokens", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")

@@ -63,7 +63,7 @@ class CompareStudy(Study[CompareOptions, "Cell"]):
         asked = self.options
         machine = [cell.machine]
         if cell.machine != EXACT:
-            machine += [str(asked.shots), asked.mitigation]
+            machine += [str(asked.shots), cell.mitigation]
         return {
             "variant": cell.variant,
             "training": asked.training(cell.variant, cell.seed).facts(),

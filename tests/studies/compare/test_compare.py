@@ -153,3 +153,19 @@ def test_models_are_named_by_their_classes_where_these_differ():
 def test_data_is_named_without_its_folders():
     assert short_name("digits") == "digits"
     assert short_name("folder:/a/b/fruit(ask=which?)") == "folder:fruit"
+
+
+def test_several_mitigations_are_cells_of_their_own(tmp_path):
+    both = replace(SMALL, mitigation=("none,readout", "zne(scales=1,3)"), variants=("quantum",))
+    assert both.mitigation == ("none", "readout", "zne(scales=1,3)")
+    study = CompareStudy(both, tmp_path)
+    exact, *noisy = study.cells()
+    assert [cell.mitigation for cell in noisy] == ["none", "readout", "zne(scales=1,3)"]
+    assert noisy[1].where == "noisy:depolarizing(0.01), readout"
+    assert exact.where == "statevector"
+    keys = [study.key(cell) for cell in study.cells()]
+    assert len(set(keys)) == 4
+    plain = CompareStudy(replace(SMALL, variants=("quantum",)), tmp_path)
+    assert [plain.key(cell) for cell in plain.cells()] == keys[:2]
+    with pytest.raises(InputError, match="mitigations must be distinct"):
+        replace(SMALL, mitigation=("none,none",))
