@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qvlm_qiskit.cli import common
+from qvlm_qiskit.cli.grouped import grouped
 
 if TYPE_CHECKING:
     from qvlm_qiskit.profiling import Profile
@@ -18,51 +20,101 @@ if TYPE_CHECKING:
 ROUNDS = 7
 
 
-def profile(
-    run: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Run folder whose model is meant, instead of a recipe.", show_default=False
-        ),
-    ] = None,
-    recipe: Annotated[str, typer.Option(help="Model recipe: tiny, small or paper.")] = "small",
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """Which model is measured, and on what."""
+
+    recipe: Annotated[str, typer.Option(help="Model recipe: tiny, small or paper.")] = "small"
     streams: Annotated[
         int | None,
         typer.Option(help="Residual streams (mHC); by default the recipe's.", show_default=False),
-    ] = None,
+    ] = None
     vision_attention: Annotated[
         str | None,
         typer.Option(help="full or latent (MLA); by default the recipe's.", show_default=False),
-    ] = None,
+    ] = None
     vision_block: Annotated[
         str | None,
         typer.Option(help="Block behind the patch embeddings.", show_default=False),
-    ] = None,
+    ] = None
     text_block: Annotated[
         str | None,
         typer.Option(help="Block behind the token embeddings.", show_default=False),
-    ] = None,
-    data: Annotated[str, typer.Option(help="Data set of the batch.")] = "digits",
-    batch_size: Annotated[int, typer.Option(help="Samples of a step.")] = 64,
+    ] = None
+    data: Annotated[str, typer.Option(help="Data set of the batch.")] = "digits"
+    batch_size: Annotated[int, typer.Option(help="Samples of a step.")] = 64
+
+    def options(self, run: Path | None) -> TrainingOptions:
+        """The training whose step is measured; a run decides all but the batch.
+
+        Raises:
+            QVLMError: An unknown name, or one that the run contradicts.
+        """
+        from qvlm_qiskit.recipes import TrainingOptions, data_name
+
+        options = TrainingOptions(**{**asdict(self), "data": data_name(self.data)})
+        return options if run is None else _of_run(run, options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """How it is measured."""
+
     vocabulary: Annotated[
         int | None,
         typer.Option(
             help="Tokens of the models; by default the data's, of paper the published 50,262.",
             show_default=False,
         ),
-    ] = None,
-    backend: Annotated[
-        str, typer.Option(help="Where the quantum model's circuits run.")
-    ] = "statevector",
-    shots: common.Shots = None,
-    rounds: Annotated[
-        int, typer.Option(help="Measurements of each part; the median counts.")
-    ] = ROUNDS,
+    ] = None
+    backend: Annotated[str, typer.Option(help="Where the quantum model's circuits run.")] = (
+        "statevector"
+    )
+    shots: common.Shots = None
+    rounds: Annotated[int, typer.Option(help="Measurements of each part; the median counts.")] = (
+        ROUNDS
+    )
     plot: Annotated[
         Path | None,
         typer.Option(help="Draw the table into this file: .png, .svg or .pdf.", show_default=False),
+    ] = None
+    threads: common.Threads = 1
+
+    def check(self) -> None:
+        """Refuse what can be refused before torch is imported.
+
+        Raises:
+            QVLMError: Numbers out of range, or an unknown backend.
+        """
+        from qvlm_qiskit.backends.catalog import check_backend
+        from qvlm_qiskit.backends.options import BackendOptions
+        from qvlm_qiskit.errors import InputError
+
+        common.check_threads(self.threads)
+        if self.rounds < 1:
+            raise InputError(f"--rounds must be at least 1, got {self.rounds}")
+        if self.backend != "statevector" or self.shots is not None:
+            check_backend(self.backend, BackendOptions(shots=self.shots))
+
+    def machine(self) -> Any:
+        """The open backend; None for the model's own statevectors."""
+        if self.backend == "statevector":
+            return None
+        values = self.shots is None and self.backend.startswith("noisy:")
+        exact = {"precision": 0} if values else {}
+        return common.open_machine(self.backend, shots=self.shots, **exact)
+
+
+@grouped
+def profile(
+    sizes: Sizes,
+    measured: Measured,
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Run folder whose model is meant, instead of a recipe.", show_default=False
+        ),
     ] = None,
-    threads: common.Threads = 1,
     as_json: common.AsJson = False,
 ) -> None:
     """Measure what every part of a step takes: the quantum model, its twin and the plain one.
@@ -70,47 +122,28 @@ def profile(
     The three are made of the same options and given the same batch; parts are measured alone, in
     turn. Times are of untrained weights.
     """
-    from qvlm_qiskit.backends.catalog import check_backend
-    from qvlm_qiskit.backends.options import BackendOptions
-    from qvlm_qiskit.errors import InputError
-    from qvlm_qiskit.recipes import TrainingOptions, data_name
-
-    common.check_threads(threads)
-    if rounds < 1:
-        raise InputError(f"--rounds must be at least 1, got {rounds}")
-    options = TrainingOptions(
-        recipe=recipe, streams=streams, vision_attention=vision_attention,
-        vision_block=vision_block, text_block=text_block, data=data_name(data),
-        batch_size=batch_size,
-    )  # fmt: skip
-    if run is not None:
-        options = _of_run(run, options)
-    if backend != "statevector" or shots is not None:
-        check_backend(backend, BackendOptions(shots=shots))
-    common.use_threads(threads)
+    measured.check()
+    options = sizes.options(run)
+    common.use_threads(measured.threads)
     from qvlm_qiskit.basics.progress import on_console
     from qvlm_qiskit.profiling import profile as measure
     from qvlm_qiskit.profiling.plot import check_plot
     from qvlm_qiskit.profiling.plot import plot as draw
 
-    if plot is not None:
-        check_plot(plot)
-    machine = None
-    if backend != "statevector":
-        exact = {"precision": 0} if shots is None and backend.startswith("noisy:") else {}
-        machine = common.open_machine(backend, shots=shots, **exact)
+    if measured.plot is not None:
+        check_plot(measured.plot)
     found = measure(
-        options, backend=machine, vocabulary=vocabulary, rounds=rounds,
-        track=on_console(common.console()),
+        options, backend=measured.machine(), vocabulary=measured.vocabulary,
+        rounds=measured.rounds, track=on_console(common.console()),
     )  # fmt: skip
-    if plot is not None:
-        draw(found, plot)
+    if measured.plot is not None:
+        draw(found, measured.plot)
     if as_json:
-        common.print_json({**found.as_dict(), "backend": backend})
+        common.print_json({**found.as_dict(), "backend": measured.backend})
         return
-    print_profile(found, backend)
-    if plot is not None:
-        common.say(f"the plot is at {plot}")
+    print_profile(found, measured.backend)
+    if measured.plot is not None:
+        common.say(f"the plot is at {measured.plot}")
 
 
 def _of_run(run: Path, asked: TrainingOptions) -> TrainingOptions:
