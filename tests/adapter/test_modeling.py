@@ -42,7 +42,7 @@ def whole_way(hub, tower, language, pictures, folder):
     trained = {n for n, p in model.named_parameters() if p.grad is not None}
     assert trained == {n for n, p in model.named_parameters() if p.requires_grad}
     assert all("lora" in name or name.startswith("projection") for name in trained)
-    torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 1.0).step()
+    torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.05).step()
     assert model(**batch).loss < before
     prompts = prompt_batch(open_tokenizer(str(hub / language)), [p for p, _ in PAIRS])
     model.eval()
