@@ -250,3 +250,21 @@ def _hold(handle: int, lock: Path) -> bool:
         return False
     except OSError as error:
         raise InputError(f"can't lock {lock}: {error.strerror}; choose another --out") from error
+
+
+PLOTS = (".png", ".svg", ".pdf")
+"""Suffixes of files that a plot is drawn into."""
+
+
+def check_plot(path: Path) -> None:
+    """Refuse a file that can't hold a plot, or a folder that is not there.
+
+    Raises:
+        InputError: Such a file.
+    """
+    if path.suffix.lower() not in PLOTS:
+        raise InputError(f"a plot is a file {', '.join(PLOTS)}, got {path}")
+    if not path.absolute().parent.is_dir():
+        raise InputError(
+            f"a plot is a file in a folder: there is no folder {path.absolute().parent}"
+        )

@@ -157,12 +157,15 @@ def inspect(
     as_json: common.AsJson = False,
 ) -> None:
     """Show what the trained updates are made of: entropies of their cuts, beside random factors."""
+    from qvlm_qiskit.basics.files import check_plot
     from qvlm_qiskit.errors import InputError
     from qvlm_qiskit.runs import Run
 
     opened = Run.open(run)
     if opened.model_name.partition("(")[0] != "adapter":
         raise InputError(f"{run} holds {opened.model_name}, no adapter of a language model")
+    if plot is not None:
+        check_plot(plot)
     common.use_threads(1)
     from qvlm_qiskit.adapter.inspection import update_profiles
     from qvlm_qiskit.adapter.inspection.plot import plot_entropies

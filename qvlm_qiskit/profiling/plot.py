@@ -8,24 +8,11 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.basics.files import check_plot as check_plot
 from qvlm_qiskit.profiling.components import COMPONENTS
 from qvlm_qiskit.profiling.profile import KINDS, STEP, Profile
 
 COLOURS = {"quantum": "#1b4f9c", "twin": "#c2571a", "plain": "#7a7a7a"}
-SUFFIXES = (".png", ".svg", ".pdf")
-
-
-def check_plot(path: Path) -> None:
-    """Refuse a file that can't hold a picture, or a folder that is not there.
-
-    Raises:
-        InputError: Such a file.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"a plot is a file {', '.join(SUFFIXES)}, got {path}")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"there is no folder {path.absolute().parent} for the plot")
 
 
 def plot(profile: Profile, path: Path) -> None:

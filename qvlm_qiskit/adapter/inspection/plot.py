@@ -9,9 +9,8 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from qvlm_qiskit.adapter.inspection.entanglement import EntropyProfile
+from qvlm_qiskit.basics.files import check_plot
 from qvlm_qiskit.errors import InputError
-
-SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def plot_entropies(profiles: Sequence[EntropyProfile], path: Path) -> None:
@@ -26,8 +25,7 @@ def plot_entropies(profiles: Sequence[EntropyProfile], path: Path) -> None:
     """
     if not profiles:
         raise InputError("there are no profiles to plot")
-    if path.suffix.lower() not in SUFFIXES or not path.absolute().parent.is_dir():
-        raise InputError(f"a plot is a file {', '.join(SUFFIXES)} in a folder, got {path}")
+    check_plot(path)
     style = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(7.2, 4.0), layout="constrained")
