@@ -36,6 +36,7 @@ from qvlm_qiskit.data.registry import DataSet
 from qvlm_qiskit.data.sample import Sample, Samples
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.models.classifier import texts_of
+from qvlm_qiskit.models.generate import notes_of_longer
 from qvlm_qiskit.models.registry import register_model
 from qvlm_qiskit.quantum import QuantumLayer, SampledGradient, run_on
 from qvlm_qiskit.quantum.machines import EstimatorSource
@@ -214,16 +215,7 @@ class AdapterModel:
 
     def notes(self, samples: Sequence[Sample]) -> list[str]:
         """How many samples have no answer that is short enough to be written."""
-        longer = sum(
-            all(len(self.tokenizer(text)["input_ids"]) > self.max_new_tokens for text in one.said)
-            for one in samples
-        )
-        if not longer:
-            return []
-        return [
-            f"all that people said of {longer} of {len(samples)} samples is longer than the "
-            f"{self.max_new_tokens} tokens that are generated"
-        ]
+        return notes_of_longer(self.tokenizer, samples, self.max_new_tokens)
 
     def sample(
         self, image: Image.Image, question: str | None, questions: Mapping[str, str]

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from qvlm_qiskit.data.batch import encode_prompts, prompt
+from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLM, HybridVLMProcessor
 from qvlm_qiskit.recipes import MAX_NEW_TOKENS
@@ -82,3 +83,22 @@ def check_lengths(
             f"answers of {max_new_tokens} tokens do not fit: the model reads {most}, and image "
             f"and question take {length}, which leaves {left}: {shown}"
         )
+
+
+def longer_than(tokenizer: Any, samples: Sequence[Sample], tokens: int) -> int:
+    """How many samples have no reference of at most so many tokens."""
+    shortest = (
+        min(map(len, tokenizer(list(texts), add_special_tokens=False)["input_ids"]))
+        for texts in (sample.said for sample in samples)
+    )
+    return sum(length > tokens for length in shortest)
+
+
+def notes_of_longer(tokenizer: Any, samples: Sequence[Sample], most: int) -> list[str]:
+    """A sentence about samples without an answer that is short enough to be generated, if any."""
+    if not (longer := longer_than(tokenizer, samples, most)):
+        return []
+    return [
+        f"all that people said of {longer} of {len(samples)} samples is longer than the "
+        f"{most} tokens that are generated"
+    ]

@@ -26,7 +26,13 @@ from qvlm_qiskit.data.sample import Sample, Samples
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMProcessor, build_processor
 from qvlm_qiskit.model.processing import SPECIAL_TOKENS
-from qvlm_qiskit.models.generate import answer, check_lengths, most_tokens
+from qvlm_qiskit.models.generate import (
+    answer,
+    check_lengths,
+    longer_than,
+    most_tokens,
+    notes_of_longer,
+)
 from qvlm_qiskit.models.registry import register_model
 from qvlm_qiskit.quantum import QuantumLayer, SampledGradient
 from qvlm_qiskit.quantum.machines import EstimatorSource
@@ -134,22 +140,11 @@ class VisionLanguageModel:
 
     def longer_than(self, samples: Sequence[Sample], tokens: int) -> int:
         """How many samples have no reference of at most so many tokens."""
-        tokenizer = self.processor.tokenizer
-        shortest = (
-            min(map(len, tokenizer(list(texts), add_special_tokens=False)["input_ids"]))
-            for texts in (sample.said for sample in samples)
-        )
-        return sum(length > tokens for length in shortest)
+        return longer_than(self.processor.tokenizer, samples, tokens)
 
     def notes(self, samples: Sequence[Sample]) -> list[str]:
         """How many samples have no answer that is short enough to be generated."""
-        longer = self.longer_than(samples, self.max_new_tokens)
-        if not longer:
-            return []
-        return [
-            f"all that people said of {longer} of {len(samples)} samples is longer than the "
-            f"{self.max_new_tokens} tokens that are generated"
-        ]
+        return notes_of_longer(self.processor.tokenizer, samples, self.max_new_tokens)
 
     def sample(
         self, image: Image.Image, question: str | None, questions: Mapping[str, str]
