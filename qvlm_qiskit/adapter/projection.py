@@ -110,8 +110,9 @@ class QuantumProjection(Block):
         """
         super().__init__(config, width)
         self.hidden, self.deviation = hidden, deviation
-        self.keep = None if config.keep is None else nn.Linear(width, config.keep)
-        self.reduce = NormalisedLinear(config.keep or width, config.num_qubits)
+        self.reduce: nn.Module = NormalisedLinear(config.keep or width, config.num_qubits)
+        if config.keep is not None:  # one map, so that all of it is in double where rows are bought
+            self.reduce = nn.Sequential(nn.Linear(width, config.keep), self.reduce)
         made = TwinCore(config) if config.kind == "classical" else CircuitCore(config)
         self.core = made
         self.expand = ExpectationReadout(config.outputs, config.tokens * hidden)
@@ -125,10 +126,7 @@ class QuantumProjection(Block):
         Returns:
             ``(B, tokens, hidden)`` in single precision.
         """
-        wide = features.float()
-        if self.keep is not None:
-            wide = self.keep(wide)
-        read = self.core(self.reduce(wide))
+        read = self.core(self.reduce(features.float()))
         made: Tensor = self.deviation * self.expand(read.float())
         return made.reshape(*made.shape[:-1], self.config.tokens, self.hidden)
 

@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 from itertools import product
 
@@ -8,6 +9,7 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from qvlm_qiskit.adapter.projection import ProjectionConfig, build_projection
 from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.inference.same_rows import angles_in_double
 from qvlm_qiskit.quantum import quantum_layers
 
 SMALL = ProjectionConfig(num_qubits=3, num_layers=2)
@@ -100,3 +102,17 @@ def test_huge_features_are_as_good_as_others_and_none_are_taken_for_numbers():
 def test_what_can_not_be_built_is_refused(change, error, says):
     with pytest.raises(error, match=says):
         replace(SMALL, **change)
+
+
+def test_a_map_that_is_kept_is_in_double_where_rows_are_bought():
+    """All of what becomes angles is, so that two computers ask for the same rows."""
+    made, features = projection(keep=6), torch.randn(3, 10)
+    seen = []
+    made.core.bounded.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with angles_in_double(made):
+        tokens = made(features)
+    assert seen[0].dtype == torch.float64
+    kept, reduced = made.reduce
+    exact = copy.deepcopy(kept).double()(features.double())
+    torch.testing.assert_close(seen[0], copy.deepcopy(reduced).double()(exact), atol=1e-14, rtol=0)
+    torch.testing.assert_close(tokens, made(features))
