@@ -170,8 +170,8 @@ def test_an_even_share_has_a_balance_loss_of_its_weight():
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_autocast_leaves_router_streams_and_gates_in_single(whole, batch, dtype):
-    """What they are given is rounded; what they compute of it is not."""
+def test_autocast_leaves_the_router_in_single(whole, batch, dtype):
+    """What it is given is rounded; what it computes of that is not."""
     model = copy.deepcopy(whole)
     seen = {}
 
