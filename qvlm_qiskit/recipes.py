@@ -110,6 +110,8 @@ def data_name(data: str, columns: str | None = None, *, strict: bool = False) ->
     place = given.place
     if place is not None and Path(place).expanduser().exists():
         place = str(Path(place).expanduser().resolve())
+    elif place is not None and place.partition(":")[0] in DATA_SETS.names():
+        place = data_name(place)  # a data set over another one
     more = {} if columns is None else _columns(columns)
     return str(
         PlacedName(

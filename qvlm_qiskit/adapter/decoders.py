@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -13,13 +16,17 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.pytorch_utils import Conv1D
 
+from qvlm_qiskit.adapter.packages import language_file
 from qvlm_qiskit.adapter.pretrained import opened
 from qvlm_qiskit.basics.option_texts import read_options
 from qvlm_qiskit.basics.placed_names import PlacedName
-from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.errors import InputError, MissingDependencyError, UnknownNameError
 
 LORA = {"r": "8", "lora_alpha": "16", "lora_dropout": "0.1"}
 """The source's low-rank adapter, on queries and values."""
+KEPT = 2**28
+"""Bytes of a ``.gguf`` file whose weights are kept for the next time: reading takes ten seconds for
+135 million of them, a copy less than one."""
 _ATTENTION = (["q_proj", "v_proj"], ["c_attn"], ["query_key_value"], ["qkv_proj"])
 
 
@@ -32,8 +39,12 @@ def open_decoder(name: str) -> nn.Module:
     Raises:
         InputError: It can't be opened.
     """
-    where, more = _gguf(name)
-    model: nn.Module = opened(where, "language model", AutoModelForCausalLM, dtype="auto", **more)
+    path = _gguf(name)
+    if path is None:
+        _check_folder(Path(name).expanduser())
+        model: nn.Module = opened(name, "language model", AutoModelForCausalLM, dtype="auto")
+    else:
+        model = _copied(path, "language model")
     return model.eval().requires_grad_(False)
 
 
@@ -43,8 +54,11 @@ def open_tokenizer(name: str) -> Any:
     Raises:
         InputError: It can't be opened, or has no token that ends texts.
     """
-    where, more = _gguf(name)
-    tokenizer = opened(where, "tokenizer", AutoTokenizer, **more)
+    path = _gguf(name)
+    if path is None:
+        tokenizer = opened(name, "tokenizer", AutoTokenizer)
+    else:
+        tokenizer = _copied(path, "tokenizer")
     if tokenizer.eos_token_id is None:
         raise InputError(
             f"the tokenizer of {name} has no token that ends a text: no model could learn to stop"
@@ -54,11 +68,39 @@ def open_tokenizer(name: str) -> Any:
     return tokenizer
 
 
-def _gguf(name: str) -> tuple[str, dict[str, str]]:
-    if not name.endswith(".gguf"):
-        return name, {}
-    path = Path(name)
-    return str(path.parent), {"gguf_file": path.name}
+def _gguf(name: str) -> Path | None:
+    """The ``.gguf`` file of a name, if it is of one."""
+    path = Path(language_file(name)).expanduser()
+    if path.suffix != ".gguf":
+        return None
+    if not path.is_file():
+        raise InputError(f"no language model can be opened from {name}: there is no such file")
+    if find_spec("gguf") is None:
+        raise MissingDependencyError("gguf", "pretrained", f"reading {path.name}")
+    return path
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder in which only the name of a ``.gguf`` file can say what is meant."""
+    files = sorted(folder.glob("*.gguf")) if folder.is_dir() else []
+    if files and not (folder / "config.json").is_file():
+        raise InputError(f"{folder} holds {files[0].name}: say the file, not its folder")
+
+
+def _copied(path: Path, what: str) -> Any:
+    """A model or tokenizer of one's own; that of a small file is read once in a process."""
+    found = path.stat()
+    changed = (found.st_size, found.st_mtime_ns)  # another file may come to lie there
+    if found.st_size > KEPT:
+        return _from_gguf.__wrapped__(path, changed, what)
+    return copy.deepcopy(_from_gguf(path, changed, what))
+
+
+@lru_cache(maxsize=2)
+def _from_gguf(path: Path, changed: tuple[int, int], what: str) -> Any:
+    more = {"dtype": "auto"} if what == "language model" else {}
+    kind = AutoModelForCausalLM if what == "language model" else AutoTokenizer
+    return opened(str(path.parent), what, kind, gguf_file=path.name, **more)
 
 
 def with_adapter(decoder: nn.Module, adapter: str) -> nn.Module:

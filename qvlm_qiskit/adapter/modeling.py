@@ -46,7 +46,9 @@ class QuantumVisionLanguageModel(nn.Module):
             as LoRA; the wide map before it, of which Adam moves every entry by as much, does not.
     """
 
-    rate_factors: ClassVar[Mapping[str, float]] = {"projection": 10.0, "projection.reduce": 1.0}
+    rate_factors: ClassVar[Mapping[str, float]] = {
+        "projection": 10.0, "projection.reduce": 1.0, "projection.projector": 1.0,
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -96,8 +98,12 @@ class QuantumVisionLanguageModel(nn.Module):
             **kwargs: Of the language model, such as ``num_items_in_batch``.
 
         Returns:
-            What the language model returns for the vision tokens and the text.
+            What the language model returns for the vision tokens and the text, without the columns
+            behind the longest text of the batch.
         """
+        used = int(attention_mask.any(dim=0).nonzero()[-1]) + 1 if attention_mask.any() else 0
+        input_ids, attention_mask = input_ids[:, :used], attention_mask[:, :used]
+        labels = None if labels is None else labels[:, :used]
         embeddings, mask = self.embedded(features, input_ids, attention_mask)
         if labels is not None:
             front = labels.new_full((len(labels), mask.shape[1] - labels.shape[1]), -100)

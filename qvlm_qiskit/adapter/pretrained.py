@@ -6,6 +6,9 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from qvlm_qiskit.basics.bars import no_transformers_bars
 from qvlm_qiskit.errors import InputError
 
@@ -31,3 +34,9 @@ def opened(name: str, what: str, kind: Any, **more: Any) -> Any:
     except Exception as error:  # transformers raises what it likes
         said = shorten(" ".join(str(error).split()), 160, placeholder=" …")
         raise InputError(f"no {what} can be opened from {name}: {said}") from error
+
+
+def content(tensor: Tensor) -> memoryview:
+    """The bytes of a tensor of any shape and dtype, for a digest."""
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return flat.view(torch.uint8).numpy().data

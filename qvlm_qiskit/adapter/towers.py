@@ -14,7 +14,9 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoImageProcessor, AutoModel
 
-from qvlm_qiskit.adapter.pretrained import opened
+from qvlm_qiskit.adapter.efficientnet import open_efficientnet, processor
+from qvlm_qiskit.adapter.packages import tower_file
+from qvlm_qiskit.adapter.pretrained import content, opened
 from qvlm_qiskit.basics.files import write_bytes
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
@@ -39,7 +41,7 @@ class VisionTower:
         """Open a tower; of a checkpoint that holds a text side too, the vision half alone.
 
         Args:
-            name: Folder or Hub name.
+            name: Folder or Hub name, or one of `packages.TOWERS`.
             pool: One of :data:`POOLS`.
             cache: A folder that keeps features by tower, processor and picture.
 
@@ -50,8 +52,13 @@ class VisionTower:
         if pool not in POOLS:
             raise UnknownNameError("pooling of a vision tower", pool, POOLS)
         self.name, self.cache = name, cache
-        self.processor = opened(name, "image processor", AutoImageProcessor)
-        self.module = _module(name)
+        packaged = tower_file(name)
+        if packaged is None:
+            self.processor = opened(name, "image processor", AutoImageProcessor)
+            self.module = _module(name)
+        else:
+            self.processor = processor(name)
+            self.module = open_efficientnet(name, packaged)
         self.pool = _pool(self.module, pool)
         self.width = int(self._features(self._pixels([_blank()])).shape[-1])
 
@@ -81,7 +88,7 @@ class VisionTower:
             found.update(json.dumps(self.processor.to_dict(), sort_keys=True, default=str).encode())
             for name, tensor in sorted(self.module.state_dict().items()):
                 found.update(name.encode())
-                found.update(tensor.contiguous().view(torch.uint8).numpy().data)
+                found.update(content(tensor))
             self._digest = found.hexdigest()
         return self._digest
 

@@ -26,6 +26,7 @@ from transformers import set_seed
 from qvlm_qiskit.adapter.captioning import learned_batch, learned_tokens, prompt_batch
 from qvlm_qiskit.adapter.decoders import open_tokenizer
 from qvlm_qiskit.adapter.modeling import QuantumVisionLanguageModel
+from qvlm_qiskit.adapter.pretrained import content
 from qvlm_qiskit.adapter.projection import ProjectionConfig
 from qvlm_qiskit.adapter.towers import VisionTower
 from qvlm_qiskit.basics.files import write_json
@@ -133,6 +134,14 @@ class AdapterModel:
         set_seed(options.seed)
         model = QuantumVisionLanguageModel(own.language, tower.width, own.config(), own.adapter)
         return cls(options.model, own, tower, tokenizer, model)
+
+    @staticmethod
+    def has_circuits(name: str) -> bool:
+        """Whether a model of this name, with its options, would have some; nothing is opened."""
+        own: AdapterOptions = read_options(AdapterOptions, PlacedName.read(name).options, name)
+        tuner = PlacedName.read(own.adapter.replace("_", "-").lower())
+        inside = tuner.name == "quantum-lora" and tuner.options.get("core") != "classical"
+        return own.projection in ("quantum", "frozen") or inside
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -265,5 +274,5 @@ def _digests(tower: VisionTower, model: QuantumVisionLanguageModel) -> dict[str,
     for name, parameter in model.decoder.named_parameters():
         if not parameter.requires_grad:
             found.update(name.encode())
-            found.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+            found.update(content(parameter))
     return {"vision": tower.digest, "language": found.hexdigest()}

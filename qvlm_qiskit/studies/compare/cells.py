@@ -15,6 +15,7 @@ from qvlm_qiskit.backends import Backend, open_backend
 from qvlm_qiskit.data import Sample, open_data
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Evaluation, Exam, Material, Metrics, majority_baseline
+from qvlm_qiskit.models.registry import find_model
 from qvlm_qiskit.quantum.executors.one_thread import one_thread
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.compare.options import CompareOptions
@@ -56,9 +57,17 @@ def all_cells(options: CompareOptions) -> list[Cell]:
     return [
         Cell(variant, seed, *machine)
         for variant in options.variants
-        for machine in (machines if has_circuits(variant) else machines[:1])
+        for machine in (machines if _circuits(options.meant(variant)) else machines[:1])
         for seed in range(options.seeds)
     ]
+
+
+def _circuits(meant: str) -> bool:
+    """Whether a variant's answers may be other ones on a machine; a model of this package says."""
+    if not has_circuits(meant) or has_blocks(meant):
+        return has_circuits(meant)
+    asked = getattr(find_model(meant), "has_circuits", None)
+    return asked is None or bool(asked(meant))
 
 
 def model_folder(folder: Path, cell: Cell) -> Path:
@@ -97,7 +106,7 @@ def evaluate_cell(options: CompareOptions, cell: Cell, path: Path) -> dict[str, 
     if cell.variant == MAJORITY:
         return {**_head(cell), **_majority(options, cell, metrics)}
     run = Run.open(path)
-    exam = _exam(run, options, cell.variant)
+    exam = _exam(run, options)
     backend = open_machine(cell, options)
     found, record = evaluate_on(exam, backend)
     measured = metrics_on(exam, backend, found, metrics)
@@ -141,10 +150,8 @@ def _head(cell: Cell) -> dict[str, Any]:
     return {"variant": cell.variant, "machine": cell.where, "seed": cell.seed}
 
 
-def _exam(run: Run, options: CompareOptions, variant: str) -> Exam:
-    model = run.answering_model()
-    if has_blocks(variant):  # the others give their answers at once
-        model = model.limited(options.max_new_tokens)
+def _exam(run: Run, options: CompareOptions) -> Exam:
+    model = run.answering_model().limited(options.max_new_tokens)
     return Exam(model, run.samples("test", options.limit))
 
 

@@ -8,7 +8,15 @@ from typing import Annotated
 from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.recipes import MAX_NEW_TOKENS, METRICS, TrainingOptions
-from qvlm_qiskit.studies.compare.variants import VARIANTS, check_variant, training_options
+from qvlm_qiskit.studies.compare.variants import (
+    MAJORITY,
+    SHUFFLED,
+    VARIANTS,
+    check_variant,
+    of_model,
+    training_options,
+    unshuffled,
+)
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
 
@@ -40,7 +48,10 @@ class CompareOptions(Budget, DataOptions):
 
     Attributes:
         variants: Names of `VARIANTS`, those of models with blocks also as
-            "quantum(vision=qcnn(encoding=mps))", or models as ``--model`` takes them.
+            "quantum(vision=qcnn(encoding=mps))", or models as ``--model`` takes them;
+            "model(option=value)" is `model` with other options, "shuffled(VARIANT)" a variant
+            whose training pictures are mixed up.
+        model: What variants called "model" are made of, as ``--model`` takes it.
         seeds: How many seeds each is trained with, 0 … seeds - 1.
         metrics: Names of metrics; several may stand in one text, joined by commas.
         caption_tokenizer: Of metrics of captions.
@@ -55,9 +66,15 @@ class CompareOptions(Budget, DataOptions):
         tuple[str, ...],
         Option(
             f"Joined by commas: {', '.join(VARIANTS)}, or a --model of yours, MODULE:CLASS. The "
-            "first four with other blocks: quantum(vision=qcnn(encoding=mps))."
+            "first four with other blocks: quantum(vision=qcnn(encoding=mps)). With --model, "
+            "model(option=value) is that with other options. shuffled(VARIANT) is one whose "
+            "training pictures are mixed up."
         ),
     ] = ("quantum", "classical", "linear", "cnn", "majority")
+    model: Annotated[
+        str | None,
+        Option("A model as qvlm train --model takes it, which variants called model(…) change."),
+    ] = None
     seeds: Annotated[int, Option("Train so many seeds of every model.")] = 3
     metrics: Annotated[
         tuple[str, ...], Option("Metrics of generated answers, joined by commas.", "--metric")
@@ -86,7 +103,7 @@ class CompareOptions(Budget, DataOptions):
         for name in ("variants", "metrics", "mitigation"):
             object.__setattr__(self, name, _each(getattr(self, name)))
         for variant in self.variants:
-            check_variant(variant)
+            self._check(variant)
         if len(set(self.variants)) != len(self.variants) or not self.variants:
             raise InputError(f"variants must be distinct and not empty, got {list(self.variants)}")
         for name in self.metric_names:
@@ -98,6 +115,16 @@ class CompareOptions(Budget, DataOptions):
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
         self.training("quantum", 0)
 
+    def _check(self, variant: str) -> None:
+        inside, shuffled = unshuffled(variant)
+        if shuffled and inside == MAJORITY:
+            raise InputError(f"{variant} looks at no picture that could be mixed up")
+        check_variant(of_model(inside, self.model))
+
+    def meant(self, variant: str) -> str:
+        """A variant in words that need no model beside them, and without ``shuffled(…)``."""
+        return of_model(unshuffled(variant)[0], self.model)
+
     @property
     def metric_names(self) -> tuple[str, ...]:
         """The metrics, with exact match in any case."""
@@ -105,15 +132,16 @@ class CompareOptions(Budget, DataOptions):
 
     def training(self, variant: str, seed: int) -> TrainingOptions:
         """What a model is trained with."""
+        inside, shuffled = unshuffled(variant)
         budget = {
             "steps": self.steps,
             "batch_size": self.batch_size,
             "train_samples": self.train_samples,
             "learning_rate": self.learning_rate,
             "seed": seed,
-            "data": self.data_name,
+            "data": f"{SHUFFLED}:{self.data_name}" if shuffled else self.data_name,
         }
-        return training_options(variant, self.recipe, self.image_size, budget)
+        return training_options(of_model(inside, self.model), self.recipe, self.image_size, budget)
 
 
 def _each(texts: tuple[str, ...]) -> tuple[str, ...]:

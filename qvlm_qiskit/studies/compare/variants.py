@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from qvlm_qiskit.basics.placed_names import PlacedName
@@ -26,6 +27,9 @@ MODELS = ("linear", "cnn")
 MAJORITY = "majority"
 """The most frequent training answer of every kind of question; nothing is trained."""
 VARIANTS = (*BLOCKS, *MODELS, MAJORITY)
+MODEL, SHUFFLED = "model", "shuffled"
+"""``model(projection=linear)`` is the study's own model with other options; ``shuffled(VARIANT)``
+is a variant whose training pictures belong to other questions."""
 _CLASSICAL = ("classical", "none", *MODELS, MAJORITY)
 
 
@@ -43,6 +47,34 @@ def check_variant(variant: str) -> None:
     own = [name for name in REGISTERED.names() if name != HYBRID]
     if variant not in VARIANTS and placed.place is None and placed.name not in own:
         raise UnknownNameError("variant", variant, [*VARIANTS, *(set(own) - set(MODELS))])
+
+
+def unshuffled(variant: str) -> tuple[str, bool]:
+    """The variant inside ``shuffled(…)``, and whether there was one."""
+    inside = variant.removeprefix(f"{SHUFFLED}(")
+    if inside == variant or not inside.endswith(")"):
+        return variant, False
+    return inside[:-1].strip(), True
+
+
+def of_model(variant: str, model: str | None) -> str:
+    """What ``model`` or ``model(option=value,…)`` means; any other variant as it is.
+
+    Args:
+        variant: Without ``shuffled(…)``.
+        model: The study's own, as ``--model`` takes it.
+
+    Raises:
+        InputError: The study has no model of its own.
+    """
+    name, opened, _ = variant.partition("(")
+    if name != MODEL:
+        return variant
+    if model is None:
+        raise InputError(f"{variant} is --model with other options: say --model")
+    base = PlacedName.read(model)
+    more = PlacedName.read(variant).options if opened else {}
+    return str(replace(base, options={**base.options, **more}))
 
 
 def has_blocks(variant: str) -> bool:
