@@ -10,6 +10,9 @@ from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.basics.bars import no_transformers_bars
 from qvlm_qiskit.errors import InputError, QVLMError, UnknownNameError
 from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.compare.options import CompareOptions
+from qvlm_qiskit.studies.compare.study import CompareStudy
+from qvlm_qiskit.studies.grid_study import run_study
 from qvlm_qiskit.training import TrainingOptions, train
 from tests.adapter import hubs
 from tests.data import miniatures
@@ -130,3 +133,25 @@ def test_a_prompt_of_somebody_is_read_as_it_is(run):
     assert model.sample(picture, "what?", {}).question == "what?"
     assert model.sample(picture, None, {"label": "which fruit?"}).question == "which fruit?"
     assert torch.isfinite(model.inputs([model.sample(picture, None, {})])["features"]).all()
+
+
+@pytest.mark.parametrize("projection", ["classical", "linear"])
+def test_a_comparison_has_a_models_variants_and_a_control(hub, data, tmp_path, projection):
+    """Circuits alone go to the machine; the control is trained on the pictures of others."""
+    asked = CompareOptions(
+        data=data, model=name(hub), steps=2, batch_size=4, train_samples=8, limit=3, seeds=1,
+        variants=(f"model,model(projection={projection}),shuffled(model)",), max_new_tokens=2,
+        backend="noisy:depolarizing(0.1)", shots=20,
+    )  # fmt: skip
+    study = CompareStudy(asked, tmp_path / "study")
+    results = run_study(study)
+    assert [(p["variant"], p["machine"]) for p in results["points"]] == [
+        ("model", "statevector"), ("model", "noisy:depolarizing(0.1)"),
+        (f"model(projection={projection})", "statevector"),
+        ("shuffled(model)", "statevector"), ("shuffled(model)", "noisy:depolarizing(0.1)"),
+    ]  # fmt: skip
+    trained = {
+        run.parent.name: Run.open(run.parent) for run in study.folder.glob("models/*/run.json")
+    }
+    data_of = {name.partition("-")[0]: run.info["options"]["data"] for name, run in trained.items()}
+    assert data_of == {"model": data, "shuffled": f"shuffled:{data}"}

@@ -15,6 +15,7 @@ from qvlm_qiskit.backends import Backend, open_backend
 from qvlm_qiskit.data import Sample, open_data
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Evaluation, Exam, Material, Metrics, majority_baseline
+from qvlm_qiskit.models.own_model import OwnModel
 from qvlm_qiskit.models.registry import find_model
 from qvlm_qiskit.quantum.executors.one_thread import one_thread
 from qvlm_qiskit.runs import Run
@@ -151,7 +152,9 @@ def _head(cell: Cell) -> dict[str, Any]:
 
 
 def _exam(run: Run, options: CompareOptions) -> Exam:
-    model = run.answering_model().limited(options.max_new_tokens)
+    model = run.answering_model()
+    if type(model).limited is not OwnModel.limited:  # which gives its answers at once
+        model = model.limited(options.max_new_tokens)
     return Exam(model, run.samples("test", options.limit))
 
 
