@@ -34,9 +34,13 @@ app = typer.Typer(
 class Pretrained:
     """The two models, and what stands between them."""
 
-    vision: Annotated[str, typer.Option(help="Vision tower: a folder, or a name of the Hub.")]
+    vision: Annotated[
+        str,
+        typer.Option(help="Vision tower: a folder, a name of the Hub, or efficientnet-lite0."),
+    ]
     language: Annotated[
-        str, typer.Option(help="Language model: a folder, a name of the Hub, or a .gguf file.")
+        str,
+        typer.Option(help="Language model: a folder, a name of the Hub, a .gguf file, or smollm2."),
     ]
     projection: Annotated[
         str,
