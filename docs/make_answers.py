@@ -3,7 +3,7 @@
     python docs/make_answers.py STUDY...
 
 STUDY is a folder of `qvlm study compare`; its data must still be where it was. Each leaves
-docs/answers-NAME.png, NAME being the folder's.
+docs/answers-NAME.jpg, NAME being the folder's.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ def figure_of(found: Sequence[Mapping[str, Any]]) -> Figure:
     """Right answers of the first model in the upper row, wrong ones in the lower one."""
     first = next(iter(found[0]["answers"]))
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 4.9), layout="constrained")
+        figure = Figure(figsize=(7.2, 5.9))
+        figure.subplots_adjust(
+            left=0.01, right=0.99, top=0.93, bottom=0.15, hspace=0.68, wspace=0.06
+        )
         for place, axes in enumerate(figure.subplots(2, EACH).flat):
             axes.set_axis_off()
             wrong, column = divmod(place, EACH)
@@ -57,14 +60,14 @@ def _draw(axes: Axes, one: Mapping[str, Any], first: str) -> None:
     axes.imshow(one["image"].convert("RGB"))
     said = one["answers"][first] or "(nothing)"
     colour = "#b3261e" if first in one["wrong"] else "#1b6e3c"
-    text = textwrap.fill(f"{said}", WIDTH)
+    text = textwrap.fill(said, WIDTH)
     asked = textwrap.fill(one["question"], WIDTH)
     axes.set_title(asked, fontsize=7.5, color="#444444")
     expected = textwrap.fill(f"expected: {one['expected']}", WIDTH)
     axes.text(0.5, -0.04, text, fontsize=8, color=colour, ha="center", va="top",
               transform=axes.transAxes)  # fmt: skip
     if first in one["wrong"]:
-        drop = -0.04 - 0.13 * (text.count("\n") + 1)
+        drop = -0.05 - 0.11 * (text.count("\n") + 1)
         axes.text(0.5, drop, expected, fontsize=7.5, color="#444444", ha="center", va="top",
                   transform=axes.transAxes)  # fmt: skip
 
@@ -74,8 +77,8 @@ def main() -> None:
     if len(sys.argv) == 1:
         sys.exit(__doc__)
     for study in map(Path, sys.argv[1:]):
-        place = Path(__file__).with_name(f"answers-{study.name}.png")
-        figure_of(pictures_of(study)).savefig(place, dpi=110)
+        place = Path(__file__).with_name(f"answers-{study.name}.jpg")
+        figure_of(pictures_of(study)).savefig(place, dpi=110, pil_kwargs={"quality": 82})
         print(place)
 
 
