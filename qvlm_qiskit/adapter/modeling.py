@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from qvlm_qiskit.adapter.configuration import ProjectionConfig
 from qvlm_qiskit.adapter.decoders import (
     adapter_weights,
     embedding_deviation,
@@ -19,12 +20,7 @@ from qvlm_qiskit.adapter.decoders import (
     open_decoder,
     with_adapter,
 )
-from qvlm_qiskit.adapter.projection import (
-    LinearProjection,
-    ProjectionConfig,
-    QuantumProjection,
-    build_projection,
-)
+from qvlm_qiskit.adapter.projection import LinearProjection, QuantumProjection, build_projection
 from qvlm_qiskit.basics.files import write_json
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum import QuantumLayer, quantum_layers

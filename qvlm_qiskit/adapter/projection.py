@@ -14,81 +14,13 @@ why:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import combinations
-
-import torch
-from qiskit.circuit import ParameterVector, QuantumCircuit
-from qiskit.quantum_info import SparsePauliOp
-from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor, nn
 
-from qvlm_qiskit.basics.numbers import is_whole
+from qvlm_qiskit.adapter.configuration import ProjectionConfig
+from qvlm_qiskit.adapter.cores import CircuitCore, TwinCore
 from qvlm_qiskit.blocks.block import Block
 from qvlm_qiskit.blocks.circuit_block import NormalisedLinear
-from qvlm_qiskit.blocks.cores.angles import BoundedAngles
 from qvlm_qiskit.blocks.gate import ExpectationReadout
-from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.quantum import QuantumLayer, make_qnn, variational_layer, z_observables
-from qvlm_qiskit.quantum.encoding import widened
-from qvlm_qiskit.quantum.single_precision import AtLeastSingle
-
-KINDS = ("quantum", "classical", "frozen", "linear")
-"""The circuit; its twin of as many parameters; a circuit whose angles are not trained; two linear
-maps, which are the projector and the gate of the source's classical model."""
-ANSATZE = ("mixed", "source")
-READS = ("zz", "z")
-
-
-@dataclass(frozen=True)
-class ProjectionConfig:
-    """What stands between features and tokens.
-
-    Attributes:
-        kind: One of :data:`KINDS`.
-        num_qubits: n.
-        num_layers: Variational layers.
-        ansatz: ``"mixed"`` (RY, RZ, RX and a ring of CX) or ``"source"`` (RX and the ring).
-        read: ``"zz"``, ⟨Z⟩ of every qubit and ⟨ZZ⟩ of every pair, or ``"z"``.
-        tokens: How many vision tokens a picture becomes.
-        keep: Width of a linear map that is kept in front, the source's projector; the circuit then
-            takes the place of its gate alone. None for none.
-        width: Between the two maps of kind ``"linear"``; the source's is 512.
-    """
-
-    kind: str = "quantum"
-    num_qubits: int = 4
-    num_layers: int = 3
-    ansatz: str = "mixed"
-    read: str = "zz"
-    tokens: int = 1
-    keep: int | None = None
-    width: int = 512
-
-    def __post_init__(self) -> None:
-        """Refuse what can't be built.
-
-        Raises:
-            UnknownNameError: An unknown kind, ansatz or read-out.
-            InputError: A number out of range.
-        """
-        for what, known in (("kind", KINDS), ("ansatz", ANSATZE), ("read", READS)):
-            if getattr(self, what) not in known:
-                raise UnknownNameError(f"{what} of a projection", str(getattr(self, what)), known)
-        ranges = {"num_qubits": (1, 24), "num_layers": (1, 100), "tokens": (1, 64),
-                  "width": (1, 2**16), "keep": (1, 2**16)}  # fmt: skip
-        for name, (least, most) in ranges.items():
-            value = getattr(self, name)
-            if name == "keep" and value is None:
-                continue
-            if not is_whole(value) or not least <= value <= most:
-                raise InputError(f"{name} is a whole number from {least} to {most}, got {value!r}")
-
-    @property
-    def outputs(self) -> int:
-        """Numbers that are read from the circuit."""
-        n = self.num_qubits
-        return n * (n + 1) // 2 if self.read == "zz" else n
 
 
 class QuantumProjection(Block):
@@ -156,86 +88,3 @@ def build_projection(
     built = QuantumProjection(config, width, hidden, deviation)
     built.freeze()
     return built
-
-
-class CircuitCore(nn.Module):
-    """Bounded angles, the circuit, ⟨Z⟩ and ⟨ZZ⟩: ``(B, n)`` → ``(B, outputs)``."""
-
-    def __init__(self, config: ProjectionConfig) -> None:
-        """Build the circuit of a configuration."""
-        super().__init__()
-        self.bounded = BoundedAngles()
-        self.layer = QuantumLayer(_network(config))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Values of the observables, of the features' dtype."""
-        values: Tensor = self.layer(self.bounded(widened(features)))
-        return values
-
-
-def _network(config: ProjectionConfig) -> EstimatorQNN:
-    n = config.num_qubits
-    source = config.ansatz == "source"
-    angles = ParameterVector("x", n)
-    per_layer = n if source else 3 * n
-    weights = ParameterVector("w", per_layer * config.num_layers)
-    circuit = QuantumCircuit(n)
-    for qubit, angle in enumerate(angles):
-        (circuit.rx if source else circuit.ry)(angle, qubit)
-    for index in range(config.num_layers):
-        own = weights[per_layer * index : per_layer * (index + 1)]
-        if source:
-            _source_layer(circuit, own)
-        else:
-            variational_layer(circuit, own)
-    observables = z_observables(n)
-    if config.read == "zz":
-        observables += [
-            SparsePauliOp.from_sparse_list([("ZZ", [i, j], 1.0)], num_qubits=n)
-            for i, j in combinations(range(n), 2)
-        ]
-    return make_qnn(circuit, list(angles), list(weights), observables)
-
-
-def _source_layer(circuit: QuantumCircuit, weights: list[object]) -> None:
-    """PennyLane's BasicEntanglerLayers: RX on every qubit, a ring of CX; one CX for two qubits."""
-    n = circuit.num_qubits
-    for qubit, weight in enumerate(weights):
-        circuit.rx(weight, qubit)
-    for qubit in range(n if n > 2 else n - 1):
-        circuit.cx(qubit, (qubit + 1) % n)
-
-
-class TwinCore(AtLeastSingle):
-    r"""The circuit's twin: a tanh network of the same bottleneck, outputs and number of parameters.
-
-    Angles are reduced to :math:`h_i = \sin θ_i`. A layer is :math:`h_i ← \tanh(a_i h_i + b_i
-    h_{i-1} + c_i)`, or with the source's ansatz, whose layers have one number a qubit,
-    :math:`\tanh(h_i + h_{i-1} + c_i)`. What a circuit reads as ⟨ZZ⟩ are products of two here.
-    """
-
-    def __init__(self, config: ProjectionConfig) -> None:
-        """Create the twin of the circuit of a configuration."""
-        super().__init__()
-        self.pairs = config.read == "zz"
-        self.bounded = BoundedAngles()
-        rows = 1 if config.ansatz == "source" else 3
-        self.weight = nn.Parameter(torch.empty(config.num_layers, rows, config.num_qubits))
-        nn.init.uniform_(self.weight, -1, 1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """``(B, n)`` → ``(B, outputs)``, of the features' dtype."""
-        hidden = torch.sin(self.bounded(widened(features)))
-        for layer in self.weight.to(hidden.dtype):
-            before = hidden.roll(1, dims=-1)
-            if len(layer) == 1:
-                total = hidden + before + layer[0]
-            else:
-                total = layer[0] * hidden + layer[1] * before + layer[2]
-            hidden = torch.tanh(total)
-        if self.pairs:
-            n = hidden.shape[-1]
-            first, second = zip(*combinations(range(n), 2), strict=True) if n > 1 else ((), ())
-            products = hidden[..., list(first)] * hidden[..., list(second)]
-            hidden = torch.cat([hidden, products], dim=-1)
-        return hidden

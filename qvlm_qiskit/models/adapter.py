@@ -24,9 +24,9 @@ from torch.utils.data import Dataset
 from transformers import set_seed
 
 from qvlm_qiskit.adapter.captioning import learned_batch, learned_tokens, prompt_batch
+from qvlm_qiskit.adapter.configuration import ProjectionConfig
 from qvlm_qiskit.adapter.decoders import open_tokenizer
 from qvlm_qiskit.adapter.modeling import QuantumVisionLanguageModel
-from qvlm_qiskit.adapter.projection import ProjectionConfig
 from qvlm_qiskit.adapter.towers import VisionTower
 from qvlm_qiskit.basics.files import write_json
 from qvlm_qiskit.basics.option_texts import read_options
