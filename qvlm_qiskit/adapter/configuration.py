@@ -12,6 +12,13 @@ KINDS = ("quantum", "classical", "frozen", "linear")
 maps, which are the projector and the gate of the source's classical model."""
 ANSATZE = ("mixed", "source")
 READS = ("zz", "z")
+ATTENTIONS = ("scores", "values")
+"""What of an attention over a picture's regions a circuit gives."""
+ENCODINGS = ("angle", "amplitude")
+NAMES = {
+    "kind": KINDS, "ansatz": ANSATZE, "read": READS, "attention": (None, *ATTENTIONS),
+    "encoding": ENCODINGS,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,10 @@ class ProjectionConfig:
         keep: Width of a linear map that is kept in front, the source's projector; the circuit then
             takes the place of its gate alone. None for none.
         width: Between the two maps of kind ``"linear"``; the source's is 512.
+        attention: What the circuit gives to an attention over regions of a picture: ``"scores"``
+            or ``"values"``. None where a picture is one vector.
+        encoding: ``"angle"``, of a linear map of the features, or ``"amplitude"``, of the
+            features themselves, :math:`2^n` of them.
     """
 
     kind: str = "quantum"
@@ -38,17 +49,19 @@ class ProjectionConfig:
     tokens: int = 1
     keep: int | None = None
     width: int = 512
+    attention: str | None = None
+    encoding: str = "angle"
 
     def __post_init__(self) -> None:
         """Refuse what can't be built.
 
         Raises:
-            UnknownNameError: An unknown kind, ansatz or read-out.
-            InputError: A number out of range.
+            UnknownNameError: An unknown kind, ansatz, read-out, attention or encoding.
+            InputError: A number out of range, or an attention of linear maps.
         """
-        for what, known in (("kind", KINDS), ("ansatz", ANSATZE), ("read", READS)):
-            if getattr(self, what) not in known:
-                raise UnknownNameError(f"{what} of a projection", str(getattr(self, what)), known)
+        for what, known in NAMES.items():
+            if (given := getattr(self, what)) not in known:
+                raise UnknownNameError(f"{what} of a projection", str(given), filter(None, known))
         ranges = {"num_qubits": (1, 24), "num_layers": (1, 100), "tokens": (1, 64),
                   "width": (1, 2**16), "keep": (1, 2**16)}  # fmt: skip
         for name, (least, most) in ranges.items():
@@ -57,6 +70,8 @@ class ProjectionConfig:
                 continue
             if not is_whole(value) or not least <= value <= most:
                 raise InputError(f"{name} is a whole number from {least} to {most}, got {value!r}")
+        if self.attention is not None and self.kind == "linear":
+            raise InputError("a projection of kind linear has no attention: its twin is classical")
 
     @property
     def outputs(self) -> int:

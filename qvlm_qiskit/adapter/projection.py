@@ -17,19 +17,65 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from qvlm_qiskit.adapter.configuration import ProjectionConfig
-from qvlm_qiskit.adapter.cores import CircuitCore, TwinCore
+from qvlm_qiskit.adapter.cores import build_core
 from qvlm_qiskit.blocks.block import Block
 from qvlm_qiskit.blocks.circuit_block import NormalisedLinear
 from qvlm_qiskit.blocks.gate import ExpectationReadout
+from qvlm_qiskit.errors import InputError
 
 
-class QuantumProjection(Block):
-    """Features ``(B, d)`` → tokens ``(B, tokens, hidden)``; always in single precision inside."""
+class ExpectationBlock(Block):
+    """Features ``(…, width)`` → expectation values ``(…, outputs)``, in single precision."""
 
     place = "adapter"
     config_class = ProjectionConfig
     angle_maps = ("reduce",)
     circuits = ("core",)
+
+    def __init__(self, config: ProjectionConfig, width: int) -> None:
+        """Create the map to what the circuit takes, and the circuit or its twin.
+
+        Args:
+            config: Sizes and variant; not of kind ``"linear"``.
+            width: Features of a picture.
+
+        Raises:
+            InputError: Features that are not as many as amplitudes.
+        """
+        super().__init__(config, width)
+        self.reduce = _reduction(config, width)
+        self.core = build_core(config)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """⟨Z⟩, and ⟨ZZ⟩ if they are read, or the twin's numbers.
+
+        Args:
+            features: ``(…, width)``, of any float dtype.
+
+        Returns:
+            ``(…, outputs)``.
+        """
+        read: Tensor = self.core(self.reduce(features.float()))
+        return read.float()
+
+
+def _reduction(config: ProjectionConfig, width: int) -> nn.Module:
+    """One module, so that all of it is computed in double where rows are bought."""
+    inner, n = config.keep or width, config.num_qubits
+    if config.encoding == "angle":
+        last: nn.Module = NormalisedLinear(inner, n)
+    elif inner == 2**n:
+        last = nn.Identity()
+    else:
+        raise InputError(
+            f"{n} qubits have {2**n} amplitudes, and there are {inner} features: set keep={2**n} "
+            f"for a linear map to as many, or another number of qubits"
+        )
+    return last if config.keep is None else nn.Sequential(nn.Linear(width, config.keep), last)
+
+
+class QuantumProjection(ExpectationBlock):
+    """Features ``(B, d)`` → tokens ``(B, tokens, hidden)``; always in single precision inside."""
 
     def __init__(self, config: ProjectionConfig, width: int, hidden: int, deviation: float) -> None:
         """Create the projection.
@@ -42,11 +88,6 @@ class QuantumProjection(Block):
         """
         super().__init__(config, width)
         self.hidden, self.deviation = hidden, deviation
-        self.reduce: nn.Module = NormalisedLinear(config.keep or width, config.num_qubits)
-        if config.keep is not None:  # one map, so that all of it is in double where rows are bought
-            self.reduce = nn.Sequential(nn.Linear(width, config.keep), self.reduce)
-        made = TwinCore(config) if config.kind == "classical" else CircuitCore(config)
-        self.core = made
         self.expand = ExpectationReadout(config.outputs, config.tokens * hidden)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -58,8 +99,7 @@ class QuantumProjection(Block):
         Returns:
             ``(B, tokens, hidden)`` in single precision.
         """
-        read = self.core(self.reduce(features.float()))
-        made: Tensor = self.deviation * self.expand(read.float())
+        made: Tensor = self.deviation * self.expand(super().forward(features))
         return made.reshape(*made.shape[:-1], self.config.tokens, self.hidden)
 
 
@@ -77,14 +117,3 @@ class LinearProjection(nn.Module):
         """Features ``(B, d)`` → tokens ``(B, tokens, hidden)`` in single precision."""
         made: Tensor = self.deviation * self.gate(self.projector(features.float()))
         return made.reshape(*made.shape[:-1], self.config.tokens, self.hidden)
-
-
-def build_projection(
-    config: ProjectionConfig, width: int, hidden: int, deviation: float
-) -> QuantumProjection | LinearProjection:
-    """The projection of a configuration; see :class:`QuantumProjection` for the arguments."""
-    if config.kind == "linear":
-        return LinearProjection(config, width, hidden, deviation)
-    built = QuantumProjection(config, width, hidden, deviation)
-    built.freeze()
-    return built
