@@ -100,7 +100,8 @@ OPTIONS = {
     },
     "adapter train": {
         "--vision", "--language", "--projection", "--n-qubits", "--layers", "--ansatz", "--read",
-        "--tokens", "--keep", "--pool", "--adapter", "--beams", "--cache", "--prompt",
+        "--tokens", "--keep", "--encoding", "--attention", "--grid", "--pool", "--adapter",
+        "--beams", "--cache", "--prompt",
         "--out", "--resume", "--overwrite", "--steps", "--batch-size", "--learning-rate",
         "--schedule", "--clip", "--accumulate", "--evaluate-every", "--patience", "--report-to",
         "--train-samples", "--seed", "--data", "--columns", "--strict", "--backend", "--shots",
