@@ -69,7 +69,7 @@ def measured(language: str, options: argparse.Namespace) -> dict[str, Any]:
 
     from qvlm_qiskit.adapter import ProjectionConfig, QuantumVisionLanguageModel
     from qvlm_qiskit.adapter.decoders import embedding_deviation, embedding_width
-    from qvlm_qiskit.adapter.projection import build_projection
+    from qvlm_qiskit.adapter.variants import build_projection
 
     torch.manual_seed(0)
     config = ProjectionConfig(num_qubits=options.qubits)
