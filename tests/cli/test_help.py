@@ -86,7 +86,7 @@ OPTIONS = {
     "study compare": {
         "--out", "--data", "--columns", "--strict", "--image-size", "--recipe", "--steps",
         "--batch-size", "--train-samples", "--learning-rate", "--variants", "--seeds", "--metric",
-        "--caption-tokenizer", "--limit", "--max-new-tokens", "--backend", "--shots",
+        "--caption-tokenizer", "--limit", "--max-new-tokens", "--model", "--backend", "--shots",
         "--mitigation", "--processes", "--format", "--json",
     },
     "study drift": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.recipes import BLOCK_PLACES, KINDS_OF_BLOCKS, TrainingOptions
@@ -35,6 +35,7 @@ class AblationOptions(CompareOptions):
         Option(f"Joined by commas, of {', '.join(VARIANTS)}."),
     ] = VARIANTS
     seeds: Annotated[int, Option("Train so many seeds of every model.")] = 5
+    model: ClassVar[None] = None  # type: ignore[misc]  # no option: it is the recipe's
     streams: Annotated[
         int | None, Option("Residual streams of the decoder (mHC); by default the recipe's.")
     ] = None
