@@ -36,8 +36,9 @@ SINGLE_QUBITS = 13
 THREAD_WORK = 1 << 19
 """Amplitude updates (passes × states × 2ⁿ) that are worth a thread of their own."""
 
-SPLIT_QUBITS = 17
-"""From so many qubits on, threads that have no sample of their own share one (measured)."""
+SPLIT_QUBITS = 18
+"""From so many qubits on, threads that have no sample of their own share one; with fewer, waiting
+for each other takes what they gain (measured, docs/log.md)."""
 
 Array = npt.NDArray[Any]
 Terms = tuple[Array, ...]
@@ -107,7 +108,9 @@ class CpuExecutor:
         """What runs so many tiles, and threads for them: several may share every one."""
         threads = self.threads(tiles * lanes)
         most = torch.get_num_threads()
-        if lanes == 1 and tiles < most and self.plan.num_qubits >= SPLIT_QUBITS:
+        # alone with a thread, one sample still gains by scratch space that is kept
+        few = lanes == 1 and tiles < max(most, 2)
+        if few and self.plan.num_qubits >= SPLIT_QUBITS:
             split = self._split(1 << most.bit_length() - 1)
             if split is not None:
                 return split, 1

@@ -86,17 +86,31 @@ def test_values_and_gradients_are_those_of_torch_operations(moves, opened, share
     assert shared == ["forward", "backward"]
 
 
-def test_singles_are_as_exact_as_on_one_thread(shared):
+def test_singles_are_as_exact_as_on_one_thread(shared, monkeypatch):
     engine = StatevectorEngine(layers(2), OBSERVABLES, NUM_QUBITS)
     exact = found(engine, *problem(engine, 1, torch.float64))
     given = problem(engine, 1, torch.float32)
     together = found(engine, *given)
     assert shared == 2 * ["forward", "backward"]
-    torch.set_num_threads(1)
+    monkeypatch.setattr(executor, "SPLIT_QUBITS", NUM_QUBITS + 1)
     alone = found(engine, *given)
+    assert shared == 2 * ["forward", "backward"]
     for one, two, right in zip(alone, together, exact, strict=True):
         assert two.dtype == torch.float32
         assert (two - right).abs().max() <= 1.5 * (one - right).abs().max() + 1e-6
+
+
+def test_one_sample_of_one_thread_is_one_part(shared):
+    engine = StatevectorEngine(layers(2), OBSERVABLES, NUM_QUBITS)
+    given = problem(engine, 1, torch.float64)
+    together = found(engine, *given)
+    torch.set_num_threads(1)
+    torch.testing.assert_close(found(engine, *given), together, atol=1e-12, rtol=0)
+    assert shared == 2 * ["forward", "backward"]
+    assert engine.cpu_executor._splits[1].parts == 1
+    more = problem(engine, 2, torch.float64)
+    engine.expectations(*more[:2])
+    assert len(shared) == 4
 
 
 def test_four_threads_share_what_two_samples_leave_them(shared):
@@ -119,7 +133,7 @@ def test_values_without_a_way_back(shared):
     assert shared == ["forward", "forward"]
 
 
-def test_the_gradient_of_a_given_lambda(shared):
+def test_the_gradient_of_a_given_lambda(shared, monkeypatch):
     engine = StatevectorEngine(layers(2), OBSERVABLES, NUM_QUBITS)
     x = engine.cpu_executor
     rng = np.random.default_rng(0)
@@ -128,8 +142,8 @@ def test_the_gradient_of_a_given_lambda(shared):
         rng.normal(size=(1, len(x.plan.batched_rows))),
     )
     lam, found = rng.normal(size=(1, 2, 1 << NUM_QUBITS)), []
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
+    for least in (NUM_QUBITS + 1, NUM_QUBITS):
+        monkeypatch.setattr(executor, "SPLIT_QUBITS", least)
         _, states, saved = x.run(*angles, None, Call(torch.float64), keep=True)
         found.append(x.gradient_of_states(lam.copy(), states, saved, 1, with_amplitudes=False)[:2])
     for alone, together in zip(*found, strict=True):
