@@ -12,7 +12,8 @@ from qiskit.transpiler import InstructionProperties, Target
 
 from qvlm_qiskit.backends import Compiler
 from qvlm_qiskit.backends.compilation.placement import log_success
-from qvlm_qiskit.backends.compilation.tiles import TileRule, around, coupled, find_tiles
+from qvlm_qiskit.backends.compilation.tile_rule import TileRule
+from qvlm_qiskit.backends.compilation.tiles import around, coupled, find_tiles
 from qvlm_qiskit.backends.devices.fake_devices import fake_device
 from qvlm_qiskit.errors import InputError
 
