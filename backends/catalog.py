@@ -35,7 +35,7 @@ ENTRY_POINT_GROUP = "qvlm_qiskit.backends"
 DEVICES = "qvlm_qiskit.backends.devices"
 SHARED = (
     "fake_devices", "fake_files", "noise_by_name", "noisy_estimator", "objects", "packed",
-    "runtime", "runtime_plans", "sampling",
+    "programs", "runtime", "runtime_plans", "sampling",
 )  # fmt: skip
 """Files of `devices` that open nothing."""
 FILES: Registry[object] = Registry(

@@ -183,7 +183,7 @@ OWN: dict[str, OwnBackends] = {
         _check_noisy,
         methods=("auto", "density", "aer"),
     ),
-    "fake_": OwnBackends("fake", SAMPLING, _fake_rows, _check_fake),
+    "fake_": OwnBackends("fake", (*SAMPLING, *TILES), _fake_rows, _check_fake),
     "ibm:": OwnBackends("ibm", SAMPLING, _ibm_rows),
 }
 """This package's own names and prefixes, in the order of the table."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 SUMMED = (
     "circuits", "executions", "calibration_circuits", "calibration_executions", "rows",
     "rows_from_ledger",
@@ -38,7 +40,7 @@ def gathered(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             found[key] = values[0] if len(set(values)) == 1 else "both"
         elif key == "answered_utc":
             found[key] = max((value for value in values if value), default=None)
-        elif all(value == values[0] for value in values):
+        elif all(np.array_equal(value, values[0]) for value in values):
             found[key] = values[0]
     return found
 

@@ -163,9 +163,18 @@ def shares(
         mine = slice(first, first + pub.observables.size), slice(0, count)
         first += pub.observables.size
         own = {key: cost[number] for key, cost in costs.items()}
-        about = {**metadata, **own, "packed_pubs": len(pubs)}
+        about = {**_without_arrays(metadata), **own, "packed_pubs": len(pubs)}
         found.append(Share(np.asarray(evs)[mine], np.asarray(stds)[mine], about))
     return found
+
+
+def _without_arrays(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of the whole; arrays have its shape, which is not the members'."""
+    return {
+        key: _without_arrays(value) if isinstance(value, Mapping) else value
+        for key, value in metadata.items()
+        if not isinstance(value, np.ndarray)
+    }
 
 
 def _divided(total: int, weights: Iterable[int]) -> list[int]:
