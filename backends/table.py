@@ -184,6 +184,6 @@ OWN: dict[str, OwnBackends] = {
         methods=("auto", "density", "aer"),
     ),
     "fake_": OwnBackends("fake", (*SAMPLING, *TILES), _fake_rows, _check_fake),
-    "ibm:": OwnBackends("ibm", SAMPLING, _ibm_rows),
+    "ibm:": OwnBackends("ibm", (*SAMPLING, *TILES), _ibm_rows),
 }
 """This package's own names and prefixes, in the order of the table."""

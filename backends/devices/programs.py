@@ -87,15 +87,15 @@ def bits_in_parts(
         CapacityError: More qubits than that are connected.
     """
     found: list[Bits] = [{} for _ in items]
-    seeds = np.random.SeedSequence(seed)
-    for part in connected([circuit for circuit, _ in items], qubits):
+    parts = connected([circuit for circuit, _ in items], qubits)
+    seeds = np.random.SeedSequence(seed).generate_state(len(parts)) >> 1
+    for part, own in zip(parts, [seed] if len(parts) == 1 else seeds.tolist(), strict=True):
         if len(part) > most:
             raise CapacityError(
                 f"{len(part)} qubits are connected; a local noisy simulation takes at most {most}"
             )
         reduced = [on_qubits(circuit, values, part) for circuit, values in items]
         asked = [CircuitItem(circuit, circuit_arguments=values) for circuit, values in reduced]
-        own = int(seeds.spawn(1)[0].generate_state(1)[0]) >> 1
         answers = run_quantum_program(
             devices(part),
             QuantumProgram(shots=shots, items=asked),

@@ -30,7 +30,8 @@ def decode(name: str, raw: bytes, package: Package) -> list[PubAnswer]:
         decoder = DECODERS.load(name)
     except (UnknownNameError, RegistryError) as ex:
         raise LedgerError(f"a result that needs the decoder {name!r}: {ex}") from ex
-    return checked(decoder(raw, package), package)
+    sent = package.sent
+    return checked(package.apart(checked(decoder(raw, sent), sent)), package)
 
 
 def redecode(store: JobStore, submission: Submission) -> list[PubAnswer]:
