@@ -127,7 +127,7 @@ def _intent(
 
 def _bundles(buyer: Buyer, pubs: Sequence[EstimatorPub]) -> tuple[Bundle, ...]:
     """Which pubs the service sends as one; () where it sends each, or the device packs itself."""
-    if not (buyer.desk.service.packs and isinstance(buyer.device, Packed)):
+    if not (isinstance(buyer.device, Packed) and buyer.desk.service.packs):
         return ()
     return tuple(buyer.device.bundles(pubs))
 

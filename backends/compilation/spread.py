@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,11 +17,12 @@ from qiskit.transpiler import Target
 
 from qvlm_qiskit.backends.compilation.placement import moved
 from qvlm_qiskit.backends.compilation.tile_rule import TileRule
-from qvlm_qiskit.backends.compilation.tiles import Tile, find_tiles
+from qvlm_qiskit.backends.compilation.tiles import Tile, coupled, find_tiles
 from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
 from qvlm_qiskit.backends.pubs.gathered import gathered
 from qvlm_qiskit.backends.pubs.jobs import MappedJob
+from qvlm_qiskit.backends.pubs.stack import stack_of
 from qvlm_qiskit.backends.pubs.strands import Floats, Strand, flat_values, strands, woven
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.basics.caches import LruCache
@@ -34,33 +34,37 @@ which is computed again with other last bits finds its own."""
 SCHEME = b"qvlm-tile-1"
 
 
-class Memory(Protocol):
-    """Which tile a row was given."""
+Place = tuple[int, ...]
+"""A tile's device qubits, in the order of the compiled circuit's."""
 
-    def known(self, keys: Iterable[str]) -> dict[str, int]:
-        """The tiles of those rows that have one."""
+
+class Memory(Protocol):
+    """Where a row runs."""
+
+    def known(self, keys: Iterable[str]) -> dict[str, Place]:
+        """The places of those rows that have one."""
         ...
 
-    def keep(self, tiles: Mapping[str, int]) -> dict[str, int]:
-        """Note the tiles of new rows, and return what holds from now on."""
+    def keep(self, places: Mapping[str, Place]) -> dict[str, Place]:
+        """Note the places of new rows, and return what holds from now on."""
         ...
 
 
 class ProcessMemory:
-    """Tiles of rows as long as this object lives."""
+    """Places of rows as long as this object lives."""
 
     def __init__(self) -> None:
-        self._tiles: dict[str, int] = {}
+        self._places: dict[str, Place] = {}
 
-    def known(self, keys: Iterable[str]) -> dict[str, int]:
-        """The tiles of those rows that have one."""
-        return {key: self._tiles[key] for key in keys if key in self._tiles}
+    def known(self, keys: Iterable[str]) -> dict[str, Place]:
+        """The places of those rows that have one."""
+        return {key: self._places[key] for key in keys if key in self._places}
 
-    def keep(self, tiles: Mapping[str, int]) -> dict[str, int]:
-        """Note the tiles of new rows."""
-        for key, tile in tiles.items():
-            self._tiles.setdefault(key, tile)
-        return self.known(tiles)
+    def keep(self, places: Mapping[str, Place]) -> dict[str, Place]:
+        """Note the places of new rows."""
+        for key, place in places.items():
+            self._places.setdefault(key, place)
+        return self.known(places)
 
 
 class Looking:
@@ -70,43 +74,56 @@ class Looking:
         self._memory = memory
         self._own = ProcessMemory()
 
-    def known(self, keys: Iterable[str]) -> dict[str, int]:
-        """The tiles of those rows that have one."""
+    def known(self, keys: Iterable[str]) -> dict[str, Place]:
+        """The places of those rows that have one."""
         listed = list(keys)
         return {**self._own.known(listed), **self._memory.known(listed)}
 
-    def keep(self, tiles: Mapping[str, int]) -> dict[str, int]:
-        """Note the tiles of new rows, here alone."""
-        return self._own.keep(tiles)
+    def keep(self, places: Mapping[str, Place]) -> dict[str, Place]:
+        """Note the places of new rows, here alone."""
+        return self._own.keep(places)
 
 
-@dataclass(frozen=True)
 class Tiling:
     """The tiles of one circuit, and the circuit on each.
 
     Attributes:
+        circuit: The compiled circuit.
         tiles: The likeliest to run without error first.
-        circuits: The circuit on each tile.
-        fingerprint: Digest of circuit and tiles.
+        fingerprint: Digest of the circuit, its qubits and the device's couplers, whatever tiles
+            there are and whatever its errors.
     """
 
-    tiles: tuple[Tile, ...]
-    circuits: tuple[QuantumCircuit, ...]
-    fingerprint: str
+    def __init__(
+        self, circuit: QuantumCircuit, tiles: tuple[Tile, ...], digest: str, couplers: str
+    ) -> None:
+        self.circuit = circuit
+        self.tiles = tiles
+        self.qubits = sorted(tiles[0].placement)
+        named = repr((digest, self.qubits, couplers)).encode()
+        self.fingerprint = hashlib.sha256(SCHEME + named).hexdigest()
+        self._circuits: dict[Place, QuantumCircuit] = {}
+
+    def placement(self, place: Place) -> dict[int, int]:
+        """Qubit of the compiled circuit → device qubit."""
+        return dict(zip(self.qubits, place, strict=True))
+
+    def on(self, place: Place) -> QuantumCircuit:
+        """The circuit in a place, the same object at every call."""
+        if place not in self._circuits:
+            self._circuits[place] = moved(self.circuit, self.placement(place))
+        return self._circuits[place]
 
     def report(self) -> dict[str, Any]:
         """The tiles as JSON-able data."""
         return {
-            "circuit": self.circuits[0].name,
-            "tiles": [
-                {"qubits": list(tile.qubits), "error": tile.error if tile.placement else 0.0}
-                for tile in self.tiles
-            ],
+            "circuit": self.circuit.name,
+            "tiles": [{"qubits": list(tile.qubits), "error": tile.error} for tile in self.tiles],
         }
 
 
-Piece = tuple[int, int, Strand]
-"""Number of a pub, tile, and the strand of it that runs there."""
+Piece = tuple[int, Place, Strand]
+"""Number of a pub, a place, and the strand of it that runs there."""
 
 
 class Spread(EstimatorWrapper):
@@ -120,7 +137,8 @@ class Spread(EstimatorWrapper):
         inner: Runs ISA pubs.
         target: The device with its errors.
         rule: How many tiles are taken, and which.
-        memory: Which tile a row was given; by default as long as this object lives.
+        memory: Where a row runs; by default what a recorder behind this wrapper keeps as its
+            attribute ``places``, or else nothing beyond this object's life.
     """
 
     def __init__(
@@ -133,9 +151,10 @@ class Spread(EstimatorWrapper):
         self.inner = inner
         self.target = target
         self.rule = rule
-        self.memory: Memory = memory or ProcessMemory()
+        self.memory: Memory = memory or _kept(inner) or ProcessMemory()
         self._tilings: LruCache[Any, Tiling] = LruCache(256)
         self._reports: dict[str, dict[str, Any]] = {}
+        self._couplers = repr(sorted((q, sorted(near)) for q, near in coupled(target).items()))
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
         """Run every row on its tile, all in one inner call.
@@ -161,7 +180,16 @@ class Spread(EstimatorWrapper):
 
     def plan(self, calls: Iterable[Call]) -> Iterator[Call]:
         """One call for each, with the rows on their tiles; which tile a row gets is not noted."""
-        memory = Looking(self.memory)
+        return self.planned(calls, None)
+
+    def planned(self, calls: Iterable[Call], memory: Memory | None) -> Iterator[Call]:
+        """`plan`, with another memory of where rows run, which notes what is new.
+
+        Args:
+            calls: Calls of this estimator.
+            memory: None: this one's own is looked at.
+        """
+        memory = memory or Looking(self.memory)
         for call in calls:
             pieces = self._pieces(call.pubs, memory)
             yield call.with_pubs(self._pubs(call.pubs, pieces))
@@ -189,35 +217,37 @@ class Spread(EstimatorWrapper):
 
     def _laid(self, pub: EstimatorPub, measured: tuple[int, ...], digest: str) -> Tiling:
         tiles = find_tiles(pub.circuit, measured, self.target, self.rule)
-        text = repr((digest, [sorted(tile.placement.items()) for tile in tiles]))
-        circuits = tuple(moved(pub.circuit, tile.placement) for tile in tiles)
-        return Tiling(tiles, circuits, hashlib.sha256(text.encode()).hexdigest())
+        return Tiling(pub.circuit, tiles, digest, self._couplers)
 
     def _pieces(self, pubs: Sequence[EstimatorPub], memory: Memory) -> list[Piece]:
-        """The strands of all pubs by tile."""
+        """The strands of all pubs by place, the best tiles first."""
         tilings = [self.tiling(pub) for pub in pubs]
         keys = [_keys(pub, tiling) for pub, tiling in zip(pubs, tilings, strict=True)]
-        places: dict[str, int] = {}
+        places: dict[str, Place] = {}
         for tiling, own in zip(tilings, keys, strict=True):
             asked = dict.fromkeys(own)
             known = memory.known(asked)
-            new = divided([key for key in asked if key not in known], len(tiling.tiles))
-            places.update({**known, **(memory.keep(new) if new else {})})
+            tiles = [tile.qubits for tile in tiling.tiles]
+            new = divided([key for key in asked if key not in known], len(tiles))
+            chosen = {key: tiles[tile] for key, tile in new.items()}
+            places.update({**known, **(memory.keep(chosen) if chosen else {})})
         pieces = []
         for number, pub in enumerate(pubs):
+            ranks = {tile.qubits: rank for rank, tile in enumerate(tilings[number].tiles)}
             for strand in strands(pub):
-                tiles = np.array([places[keys[number][row]] for row in strand.rows])
-                for tile in np.unique(tiles):
-                    chosen = strand.some(np.flatnonzero(tiles == tile))
-                    pieces.append((number, int(tile), chosen))
+                by_place: dict[Place, list[int]] = {}
+                for i, row in enumerate(strand.rows):
+                    by_place.setdefault(places[keys[number][row]], []).append(i)
+                for place in sorted(by_place, key=lambda one: (ranks.get(one, len(ranks)), one)):
+                    pieces.append((number, place, strand.some(by_place[place])))
         return pieces
 
     def _pubs(self, pubs: Sequence[EstimatorPub], pieces: Sequence[Piece]) -> list[EstimatorPub]:
         made = []
-        for number, tile, strand in pieces:
+        for number, place, strand in pieces:
             tiling = self.tiling(pubs[number])
             own = strand.pub(pubs[number])
-            made.append(_on_tile(own, tiling.circuits[tile], tiling.tiles[tile].placement))
+            made.append(_on_tile(own, tiling.on(place), tiling.placement(place)))
         return made
 
     def _answer(
@@ -225,17 +255,11 @@ class Spread(EstimatorWrapper):
     ) -> PubResult:
         mine = [i for i, (owner, _, _) in enumerate(pieces) if owner == number]
         evs, stds = woven(pub, [(pieces[i][2], *_values(answers[i])) for i in mine])
-        tiling = self.tiling(pub)
-        rows = np.bincount(
-            [pieces[i][1] for i in mine],
-            weights=[len(pieces[i][2].rows) for i in mine],
-            minlength=len(tiling.tiles),
-        )
-        used = [
-            {"qubits": list(tile.qubits), "rows": int(count)}
-            for tile, count in zip(tiling.tiles, rows, strict=True)
-            if count
-        ]
+        rows: dict[Place, int] = {}
+        for i in mine:
+            _, place, strand = pieces[i]
+            rows[place] = rows.get(place, 0) + len(strand.rows)
+        used = [{"qubits": list(place), "rows": count} for place, count in rows.items()]
         about = {**gathered([answers[i].metadata for i in mine]), "tiles": used}
         return PubResult(DataBin(evs=evs, stds=stds, shape=pub.shape), about)
 
@@ -243,6 +267,13 @@ class Spread(EstimatorWrapper):
 def spread_over(target: Target, rule: TileRule) -> Callable[[BaseEstimatorV2], BaseEstimatorV2]:
     """The wrapper of a backend whose rows run on tiles."""
     return lambda inner: Spread(inner, target, rule)
+
+
+def _kept(inner: Any) -> Memory | None:
+    """What a recorder behind an estimator knows of where rows run."""
+    found = (getattr(layer, "places", None) for layer in stack_of(inner))
+    memory: Memory | None = next((places for places in found if places is not None), None)
+    return memory
 
 
 def divided(keys: Iterable[str], tiles: int) -> dict[str, int]:
@@ -272,9 +303,9 @@ def divided(keys: Iterable[str], tiles: int) -> dict[str, int]:
 
 
 def _keys(pub: EstimatorPub, tiling: Tiling) -> list[str]:
-    """What a row is known by: its circuit with its tiles, and its values without last bits."""
+    """What a row is known by: its circuit, and its values without last bits."""
     cells = np.round(flat_values(pub) / CELL).astype("<i8")
-    start = hashlib.sha256(SCHEME + tiling.fingerprint.encode())
+    start = hashlib.sha256(tiling.fingerprint.encode())
     found = []
     for row in cells:
         digest = start.copy()

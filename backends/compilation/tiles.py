@@ -49,7 +49,7 @@ class Tile:
     @property
     def error(self) -> float:
         """The estimated probability that some gate or readout errs."""
-        return -math.expm1(self.log_success)
+        return -math.expm1(self.log_success) + 0.0
 
 
 def find_tiles(

@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.backends.preflight.rehearse import exact_estimator, rehearse
 from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.jobs import JobStore, Recording, State, recorded_backend
+from qvlm_qiskit.jobs.costs.forecast import forecast
+from qvlm_qiskit.jobs.recording import row_context
 from qvlm_qiskit.jobs.verify import verify
 from tests.integration.test_jobs_on_runtime import PATIENCE, SERVICE
 from tests.runtime_server import RuntimeServer
@@ -90,3 +95,21 @@ def test_what_was_bought_on_tiles_is_found_again_to_the_bit(server, store):
     np.testing.assert_array_equal(first.data.stds, again.data.stds)
     assert len(store.find()) == 1
     assert again.metadata["record"]["rows_from_ledger"] == 11
+
+
+def test_rows_are_found_on_their_tiles_whatever_else_is_asked_and_however_many_tiles_there_are(
+    server, store
+):
+    part = asked(estimator_on(opened(shots=100), store), VALUES[:5])
+    every = asked(estimator_on(opened(shots=100), store), VALUES)
+    np.testing.assert_array_equal(every.data.evs[:, :5], part.data.evs)
+    assert every.metadata["record"]["rows_from_ledger"] == 5
+    backend = opened(shots=100, tiles=2)
+    calls = rehearse({"c": (CIRCUIT, OBSERVABLES)}, 1, exact_estimator())
+    pub = calls[0].pubs[0]
+    own = EstimatorPub.coerce((pub.circuit, pub.observables, VALUES[::-1]))
+    context = row_context(backend.device_description(), Recording())
+    assert forecast(store, backend, [Call((own,))], context).known == 11
+    fewer = asked(estimator_on(backend, store), VALUES[::-1])
+    np.testing.assert_array_equal(fewer.data.evs, every.data.evs[:, ::-1])
+    assert len(store.find()) == 2
