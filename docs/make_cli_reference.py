@@ -39,6 +39,7 @@ COMMANDS = (
     ("study",),
     ("study", "ablation"),
     ("study", "compare"),
+    ("study", "drift"),
     ("study", "noise"),
     ("adapter",),
     ("adapter", "train"),

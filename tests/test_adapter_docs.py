@@ -13,7 +13,7 @@ REFERENCE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 
 def test_its_commands_have_options_that_exist():
     commands = re.findall(r"^qvlm .*$", PAGE, flags=re.MULTILINE)
-    assert len(commands) == 4
+    assert len(commands) == 8
     for command in commands:
         words = shlex.split(command)
         name = " ".join(words[:3] if words[1] == "adapter" else words[:2])
@@ -24,7 +24,7 @@ def test_its_commands_have_options_that_exist():
 
 def test_its_files_and_options_exist():
     files = re.findall(r"^\| [a-z ]+ \| `([a-z_/]+\.py)`", PAGE, flags=re.MULTILINE)
-    assert len(files) == 6
+    assert len(files) == 10
     assert all((ROOT / "qvlm_qiskit" / file).is_file() for file in files)
     named = re.findall(r"^\| (`--[^|]*) \|", PAGE, flags=re.MULTILINE)
     options = {o[2:].replace("-", "_") for o in re.findall(r"--[a-z-]+", " ".join(named))}

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from qvlm_qiskit.basics.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from qvlm_qiskit.adapter.configuration import ProjectionConfig
     from qvlm_qiskit.adapter.modeling import QuantumVisionLanguageModel
-    from qvlm_qiskit.adapter.projection import ProjectionConfig, QuantumProjection
+    from qvlm_qiskit.adapter.projection import QuantumProjection
     from qvlm_qiskit.adapter.towers import VisionTower
 
 _HOMES = {
-    "ProjectionConfig": "projection",
+    "ProjectionConfig": "configuration",
     "QuantumProjection": "projection",
     "QuantumVisionLanguageModel": "modeling",
     "VisionTower": "towers",

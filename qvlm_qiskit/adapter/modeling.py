@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from qvlm_qiskit.adapter.configuration import ProjectionConfig
 from qvlm_qiskit.adapter.decoders import (
     adapter_weights,
     embedding_deviation,
@@ -19,12 +20,8 @@ from qvlm_qiskit.adapter.decoders import (
     open_decoder,
     with_adapter,
 )
-from qvlm_qiskit.adapter.projection import (
-    LinearProjection,
-    ProjectionConfig,
-    QuantumProjection,
-    build_projection,
-)
+from qvlm_qiskit.adapter.projection import LinearProjection
+from qvlm_qiskit.adapter.variants import Projection, build_projection
 from qvlm_qiskit.basics.files import write_json
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum import QuantumLayer, quantum_layers
@@ -46,7 +43,11 @@ class QuantumVisionLanguageModel(nn.Module):
             as LoRA; the wide map before it, of which Adam moves every entry by as much, does not.
     """
 
-    rate_factors: ClassVar[Mapping[str, float]] = {"projection": 10.0, "projection.reduce": 1.0}
+    rate_factors: ClassVar[Mapping[str, float]] = {
+        "projection": 10.0,
+        "projection.reduce": 1.0,
+        "projection.beside": 1.0,
+    }
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class QuantumVisionLanguageModel(nn.Module):
 
         Args:
             language: Folder, Hub name or ``.gguf`` file.
-            width: Features of a picture.
+            width: Features of a picture, or of each of its regions where there is attention.
             projection: What stands between; by default the quantum one.
             adapter: A method of peft, see :func:`~qvlm_qiskit.adapter.decoders.with_adapter`.
         """
@@ -69,9 +70,7 @@ class QuantumVisionLanguageModel(nn.Module):
         hidden, deviation = embedding_width(base), embedding_deviation(base)
         self.language, self.width, self.adapter = language, width, adapter
         self.decoder = with_adapter(base, adapter)
-        self.projection: QuantumProjection | LinearProjection = build_projection(
-            config, width, hidden, deviation
-        )
+        self.projection: Projection = build_projection(config, width, hidden, deviation)
 
     @property
     def quantum_layers(self) -> dict[str, QuantumLayer]:
@@ -89,7 +88,7 @@ class QuantumVisionLanguageModel(nn.Module):
         """Logits of the next tokens, and their loss where there are labels.
 
         Args:
-            features: ``(B, width)``.
+            features: ``(B, width)``; where there is attention, ``(B, P, width)``.
             input_ids: ``(B, T)``.
             attention_mask: ``(B, T)``, 0 at padding.
             labels: ``(B, T)``, -100 where nothing is learned.
@@ -107,7 +106,15 @@ class QuantumVisionLanguageModel(nn.Module):
     def embedded(
         self, features: Tensor, input_ids: Tensor, attention_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Vision tokens in front of the text's embeddings, and the mask of both."""
+        """Vision tokens in front of the text's embeddings, and the mask of both.
+
+        Raises:
+            InputError: Features of another tower.
+        """
+        if features.shape[-1] != self.width:
+            raise InputError(
+                f"this adapter takes {self.width} features of a picture, got {features.shape[-1]}"
+            )
         text = self.decoder.get_input_embeddings()(input_ids)  # type: ignore[operator]
         vision = self.projection(features).to(text.dtype)
         front = attention_mask.new_ones(vision.shape[:2])
@@ -122,7 +129,7 @@ class QuantumVisionLanguageModel(nn.Module):
         The circuit runs once for a picture, whatever the length of its text.
 
         Args:
-            features: ``(B, width)``.
+            features: ``(B, width)``; where there is attention, ``(B, P, width)``.
             input_ids: ``(B, T)``.
             attention_mask: ``(B, T)``.
             **how: Of transformers' ``generate``; by default greedy, up to 16 tokens.

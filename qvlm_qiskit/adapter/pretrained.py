@@ -23,11 +23,12 @@ def opened(name: str, what: str, kind: Any, **more: Any) -> Any:
         InputError: There is nothing of that kind.
     """
     path = Path(name).expanduser()
+    place = str(Path(name) / more["gguf_file"]) if "gguf_file" in more else name
     if name.startswith((".", "/", "~")) and not path.exists():
-        raise InputError(f"no {what} can be opened from {name}: nothing is there")
+        raise InputError(f"no {what} can be opened from {place}: nothing is there")
     try:
         with no_transformers_bars():
             return kind.from_pretrained(str(path) if path.exists() else name, **more)
     except Exception as error:  # transformers raises what it likes
         said = shorten(" ".join(str(error).split()), 160, placeholder=" …")
-        raise InputError(f"no {what} can be opened from {name}: {said}") from error
+        raise InputError(f"no {what} can be opened from {place}: {said}") from error

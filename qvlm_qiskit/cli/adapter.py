@@ -34,7 +34,10 @@ app = typer.Typer(
 class Pretrained:
     """The two models, and what stands between them."""
 
-    vision: Annotated[str, typer.Option(help="Vision tower: a folder, or a name of the Hub.")]
+    vision: Annotated[
+        str,
+        typer.Option(help="Vision tower: a folder, a name of the Hub, or pixels for grey levels."),
+    ]
     language: Annotated[
         str, typer.Option(help="Language model: a folder, a name of the Hub, or a .gguf file.")
     ]
@@ -57,6 +60,24 @@ class Pretrained:
         typer.Option(
             help="Keep a linear map of this width in front: the circuit takes the gate's place.",
             show_default=False,
+        ),
+    ] = None
+    encoding: Annotated[
+        str,
+        typer.Option(help="angle (of a linear map), or amplitude (the 2^n features themselves)."),
+    ] = "angle"
+    attention: Annotated[
+        str | None,
+        typer.Option(
+            help="Attend to regions of a picture, with scores or values by the circuit, a row for "
+            "each region.",
+            show_default=False,
+        ),
+    ] = None
+    grid: Annotated[
+        int | None,
+        typer.Option(
+            help="Regions along each side of a picture, 3 unless said.", show_default=False
         ),
     ] = None
     pool: Annotated[str, typer.Option(help="Of the tower's tokens: auto, cls, pooled or mean.")] = (

@@ -24,9 +24,11 @@ from torch.utils.data import Dataset
 from transformers import set_seed
 
 from qvlm_qiskit.adapter.captioning import learned_batch, learned_tokens, prompt_batch
+from qvlm_qiskit.adapter.configuration import ProjectionConfig
 from qvlm_qiskit.adapter.decoders import open_tokenizer
 from qvlm_qiskit.adapter.modeling import QuantumVisionLanguageModel
-from qvlm_qiskit.adapter.projection import ProjectionConfig
+from qvlm_qiskit.adapter.pixel_tower import NAME as PIXELS
+from qvlm_qiskit.adapter.pixel_tower import PixelTower
 from qvlm_qiskit.adapter.towers import VisionTower
 from qvlm_qiskit.basics.files import write_json
 from qvlm_qiskit.basics.option_texts import read_options
@@ -44,6 +46,8 @@ from qvlm_qiskit.recipes import MAX_NEW_TOKENS, TrainingOptions
 
 TOWER = "tower.json"
 AT_ONCE = 32
+REGIONS, MOST_REGIONS = 3, 64
+"""Regions along each side of a picture, unless another number is asked for."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class AdapterOptions:
     """What stands in the parentheses of ``adapter(…)``.
 
     Attributes:
-        vision: Folder or Hub name of the vision tower.
+        vision: Folder or Hub name of the vision tower, or "pixels" for grey levels themselves.
         language: Folder, Hub name or ``.gguf`` file of the language model.
         projection: Kind of projection: quantum, classical, frozen or linear.
         num_qubits: Of its circuit.
@@ -60,6 +64,9 @@ class AdapterOptions:
         read: zz or z.
         tokens: Vision tokens of a picture.
         keep: Width of a linear map that is kept in front of the circuit; none for none.
+        encoding: angle or amplitude.
+        attention: Over regions of a picture: scores or values by the circuit; none for none.
+        grid: Regions along each side of a picture, where there is attention; 3 by default.
         pool: How the tower's tokens become one vector: auto, cls, pooled or mean.
         adapter: A method of peft, perhaps with options.
         beams: Of the search for an answer.
@@ -75,6 +82,9 @@ class AdapterOptions:
     read: str = "zz"
     tokens: int = 1
     keep: int | None = None
+    encoding: str = "angle"
+    attention: str | None = None
+    grid: int | None = None
     pool: str = "auto"
     adapter: str = "lora"
     beams: int = 3
@@ -84,9 +94,15 @@ class AdapterOptions:
         """Refuse what can't be built, before anything is opened.
 
         Raises:
-            QVLMError: A projection that can't be, or no beams.
+            QVLMError: A projection that can't be, no beams, or a grid without attention.
         """
         self.config()
+        if self.grid is not None and self.attention is None:
+            raise InputError("a grid of regions goes with attention=scores or attention=values")
+        if self.grid is not None and not 1 <= self.grid <= MOST_REGIONS:
+            raise InputError(f"grid is a whole number from 1 to {MOST_REGIONS}, got {self.grid}")
+        if self.vision == PIXELS and self.pool != "auto":
+            raise InputError(f"pixels are one vector of a picture: leave pool={self.pool} out")
         if self.beams < 1:
             raise InputError(f"beams must be at least 1, got {self.beams}")
 
@@ -95,7 +111,16 @@ class AdapterOptions:
         return ProjectionConfig(
             kind=self.projection, num_qubits=self.num_qubits, num_layers=self.num_layers,
             ansatz=self.ansatz, read=self.read, tokens=self.tokens, keep=self.keep,
+            attention=self.attention, encoding=self.encoding,
         )  # fmt: skip
+
+    def tower(self) -> VisionTower | PixelTower:
+        """What sees pictures."""
+        grid = None if self.attention is None else self.grid or REGIONS
+        if self.vision == PIXELS:
+            return PixelTower(self.num_qubits, grid)
+        cache = None if self.cache is None else Path(self.cache).expanduser()
+        return VisionTower(self.vision, self.pool, cache, grid)
 
 
 @register_model("adapter")
@@ -114,7 +139,7 @@ class AdapterModel:
 
     name: str
     options: AdapterOptions
-    tower: VisionTower
+    tower: VisionTower | PixelTower
     tokenizer: Any
     model: QuantumVisionLanguageModel
     max_new_tokens: int = MAX_NEW_TOKENS
@@ -129,7 +154,7 @@ class AdapterModel:
         """
         given = PlacedName.read(options.model)
         own: AdapterOptions = read_options(AdapterOptions, given.options, "adapter(…)")
-        tokenizer, tower = open_tokenizer(own.language), _tower(own)
+        tokenizer, tower = open_tokenizer(own.language), own.tower()
         set_seed(options.seed)
         model = QuantumVisionLanguageModel(own.language, tower.width, own.config(), own.adapter)
         return cls(options.model, own, tower, tokenizer, model)
@@ -143,7 +168,7 @@ class AdapterModel:
         """
         about = json.loads((folder / TOWER).read_text(encoding="utf-8"))
         own = AdapterOptions(**about["options"])
-        tower = _tower(own)
+        tower = own.tower()
         model = QuantumVisionLanguageModel.from_pretrained(folder)
         for what, now in _digests(tower, model).items():
             if about["digests"][what] != now:
@@ -190,7 +215,7 @@ class AdapterModel:
         return {"features": features, **prompts}
 
     def answers(self, samples: Sequence[Sample]) -> list[str]:
-        """What is written behind the prompts; the circuit runs once for every picture."""
+        """What is written behind the prompts; the circuit runs once for a picture or region."""
         with torch.inference_mode():
             found = self.model.generate(
                 **self.inputs(samples),
@@ -254,12 +279,7 @@ class _Rows(Dataset[dict[str, Tensor]]):
         return {name: column[index] for name, column in self._columns.items()}
 
 
-def _tower(own: AdapterOptions) -> VisionTower:
-    cache = None if own.cache is None else Path(own.cache).expanduser()
-    return VisionTower(own.vision, own.pool, cache)
-
-
-def _digests(tower: VisionTower, model: QuantumVisionLanguageModel) -> dict[str, str]:
+def _digests(tower: VisionTower | PixelTower, model: QuantumVisionLanguageModel) -> dict[str, str]:
     """What tells pretrained weights apart: the tower's, and the language model's frozen ones."""
     found = hashlib.sha256()
     for name, parameter in model.decoder.named_parameters():

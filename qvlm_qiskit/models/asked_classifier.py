@@ -18,7 +18,7 @@ class AskedClassifier(Classifier):
     """Which training answer fits a picture and the words of a question.
 
     Left to write are ``__init__`` and ``forward(images, words, labels=None)``; `options_type` has
-    ``side``, that of the pictures in pixels.
+    ``side``, that of the pictures in pixels, unless `seen` is written too.
 
     Attributes:
         words: The words of the training questions; none where all ask the same.
@@ -43,7 +43,7 @@ class AskedClassifier(Classifier):
         return {**super().learn(samples), "words": words}
 
     def inputs(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
-        """``images`` ``(B, 3, side, side)``, and ``words`` ``(B, words)``: 1 for those that occur.
+        """``images`` of `seen`, and ``words`` ``(B, words)``: 1 for those that occur.
 
         Words that the training questions lacked count for nothing.
         """
@@ -52,7 +52,11 @@ class AskedClassifier(Classifier):
         for row, sample in enumerate(samples):
             known = [numbers[word] for word in _words(sample.question) if word in numbers]
             words[row, known] = 1.0
-        return {"images": pixels(samples, self.options.side), "words": words}
+        return {"images": self.seen(samples), "words": words}
+
+    def seen(self, samples: Sequence[Sample]) -> Tensor:
+        """Pictures as `forward` is given them: by default ``(B, 3, side, side)`` from 0 to 1."""
+        return pixels(samples, self.options.side)
 
 
 def _words(question: str) -> Iterable[str]:

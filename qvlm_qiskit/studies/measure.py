@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -70,6 +71,34 @@ def metrics_on(
         with exam.model.run_on(backend):
             tokens = exam_tokens(exam, batch_size=batch_size)
     return metrics.measure(found.material(exam, tokens))
+
+
+def check_alike(
+    runs: Sequence[tuple[Path, Mapping[str, Any]]],
+    free: Sequence[str],
+    besides: Sequence[str] = (),
+) -> None:
+    """Refuse runs whose numbers could not be compared, with what tells them apart.
+
+    Args:
+        runs: Run folders, and what they were trained with.
+        free: Options in which they may differ.
+        besides: What else may differ, for the message.
+
+    Raises:
+        InputError: Two of them differ in another option.
+    """
+    (first, expected), *others = runs
+    for path, options in others:
+        for name in sorted({*expected, *options} - set(free)):
+            mine, theirs = expected.get(name), options.get(name)
+            if mine != theirs:
+                *most, last = [*free, *besides]
+                said = f"{', '.join(most)} and {last}" if most else last
+                raise InputError(
+                    f"{first} was trained with {name}={mine} and {path} with {name}={theirs}; "
+                    f"the runs of one study differ in {said} only"
+                )
 
 
 def check_circuits(exam: Exam, backend: Backend) -> None:

@@ -6,9 +6,11 @@ others train along, and are told by it where to begin.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -18,6 +20,9 @@ import torch.distributed as dist
 from qvlm_qiskit.basics.processes import count
 from qvlm_qiskit.errors import InputError, ProcessLostError, QVLMError
 from qvlm_qiskit.recipes import TrainingOptions
+
+SAYING_SECONDS = 10.0
+"""How long a process that has lost another may take to say so; torchrun kills it after 30."""
 
 _LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")
 """What gloo says in a RuntimeError when another process has ended."""
@@ -61,18 +66,41 @@ def together() -> Iterator[None]:
         yield
         return
     dist.init_process_group(None if torch.cuda.is_available() else "gloo")
-    in_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, _ended) if in_main else None
+    try:
+        with heeding_the_end():
+            yield
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def heeding_the_end() -> Iterator[None]:
+    """Raise `ProcessLostError` where another process has ended, whoever is told first.
+
+    Either the next exchange fails, or torchrun asks this process to end. The second of them comes
+    while the first is on its way to the user, and must not end it.
+
+    Raises:
+        ProcessLostError: It has.
+    """
+    before = after = signal.getsignal(signal.SIGTERM)
+
+    def asked(number: int, frame: Any) -> NoReturn:
+        signal.signal(signal.SIGTERM, _deaf_for_a_while(before))
+        raise _lost()
+
+    _handle(asked)
     try:
         yield
     except RuntimeError as error:
-        if isinstance(error, QVLMError) or not _is_lost(error):
+        if not _is_lost(error):
+            raise
+        after = _deaf_for_a_while(before)
+        if isinstance(error, ProcessLostError):
             raise
         raise _lost() from error
     finally:
-        if in_main:
-            signal.signal(signal.SIGTERM, before)
-        dist.destroy_process_group()
+        _handle(after)
 
 
 def tell(what: Any = None) -> Any:
@@ -91,12 +119,26 @@ def wait() -> None:
 
 
 def _is_lost(error: RuntimeError) -> bool:
+    if isinstance(error, QVLMError):
+        return isinstance(error, ProcessLostError)
     return isinstance(error, dist.DistError) or any(said in str(error) for said in _LOST)
 
 
-def _ended(number: int, frame: Any) -> NoReturn:
-    """Raise where the others are ended, as torchrun does once one has ended."""
-    raise _lost()
+def _handle(handler: Any) -> None:
+    if threading.current_thread() is threading.main_thread():  # signals are handled nowhere else
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _deaf_for_a_while(before: Any) -> Callable[[int, Any], None]:
+    """A handler that lets `SAYING_SECONDS` pass before it does what `before` did."""
+    until = time.monotonic() + SAYING_SECONDS
+
+    def handle(number: int, frame: Any) -> None:
+        if time.monotonic() >= until:
+            signal.signal(number, before)
+            os.kill(os.getpid(), number)
+
+    return handle
 
 
 def _lost() -> ProcessLostError:

@@ -75,4 +75,6 @@ def write(folder):
         make().save_pretrained(folder / name)
         words.save_pretrained(folder / name)
     tokenizer(end=None).save_pretrained(folder / "endless")
+    words.save_pretrained(folder / "torn")
+    (folder / "torn" / "torn.gguf").write_bytes(b"GGUF and no more")
     return folder

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 import transformers as tf
@@ -160,7 +162,16 @@ def test_a_source_of_other_sizes_is_refused_with_both_shapes(hub, tmp_path):
         ({"adapter": "lorra"}, "unknown adapter 'lorra': did you mean 'lora'"),
         (
             {"adapter": "lora(target_modules=qproj)"},
-            "unknown target module 'qproj': did you mean 'q_pr",
+            r"unknown target module 'qproj': did you mean 'q_proj'\? "
+            r"\(known: down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj\)",
+        ),
+        ({"adapter": "lora(target_modules=q_proj+)"}, "unknown target module ''"),
+        ({"language": "torn/torn.gguf"}, r"no language model can be opened from .*torn\.gguf: "),
+        ({"language": "llama/gone.gguf"}, r"no language model can be opened from .*gone\.gguf: "),
+        ({"language": "clip"}, "no language model can be opened from .*clip: Unrecognized"),
+        (
+            {"config": ProjectionConfig(num_qubits=3, encoding="amplitude")},
+            "3 qubits have 8 amplitudes, and there are 16 features",
         ),
         ({"adapter": "lora(rank=3)"}, r"unknown option of lora\(rank=3\) 'rank'"),
         ({"adapter": "lora(r=many)"}, "r is a number"),
@@ -170,6 +181,50 @@ def test_what_can_not_be_put_together_is_one_line(hub, changes, says):
     with pytest.raises(InputError, match=says) as caught:
         built(hub, **changes)
     assert "\n" not in str(caught.value)
+
+
+def test_features_of_another_width_are_refused(hub):
+    model = built(hub)
+    batch = batch_of(hub, "llama", torch.randn(2, 17))
+    with pytest.raises(InputError, match="takes 16 features of a picture, got 17"):
+        model(**batch)
+    seen = built(hub, config=ProjectionConfig(num_qubits=2, attention="values"))
+    with pytest.raises(InputError, match=r"takes regions of pictures.* got \(2, 16\)"):
+        seen(**{**batch, "features": torch.randn(2, 16)})
+
+
+def test_projections_of_another_width_are_refused_with_both_shapes(hub, tmp_path):
+    built(hub, width=20).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=r"has the shape \(2, 20\), this model's has \(2, 16\)"):
+        built(hub).load_adapter(tmp_path)
+
+
+def test_a_folder_from_before_there_were_variants_is_opened(hub, tmp_path):
+    model = built(hub).eval()
+    model.save_pretrained(tmp_path)
+    about = json.loads((tmp_path / "config.json").read_text())
+    for name in ("attention", "encoding"):
+        del about["projection"][name]
+    (tmp_path / "config.json").write_text(json.dumps(about))
+    again = QuantumVisionLanguageModel.from_pretrained(tmp_path)
+    batch = batch_of(hub, "llama", torch.randn(2, 16))
+    with torch.no_grad():
+        assert torch.equal(again(**batch).logits, model(**batch).logits)
+
+
+def test_a_base_model_that_can_not_be_saved_need_not_be(hub, tmp_path, monkeypatch):
+    """As transformers refuses to save what it has read from a .gguf file."""
+
+    def refuse(*_, **__):
+        raise NotImplementedError("quantized with gguf and is not serializable")
+
+    monkeypatch.setattr(tf.PreTrainedModel, "save_pretrained", refuse)
+    model = built(hub).eval()
+    model.save_pretrained(tmp_path)
+    again = QuantumVisionLanguageModel.from_pretrained(tmp_path)
+    batch = batch_of(hub, "llama", torch.randn(2, 16))
+    with torch.no_grad():
+        assert torch.equal(again(**batch).logits, model(**batch).logits)
 
 
 def test_a_folder_of_something_else_or_of_other_sizes_is_refused(hub, tmp_path):

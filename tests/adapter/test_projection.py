@@ -7,7 +7,8 @@ import pytest
 import torch
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from qvlm_qiskit.adapter.projection import ProjectionConfig, build_projection
+from qvlm_qiskit.adapter.configuration import ProjectionConfig
+from qvlm_qiskit.adapter.variants import build_projection
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.inference.same_rows import angles_in_double
 from qvlm_qiskit.quantum import quantum_layers

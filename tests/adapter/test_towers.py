@@ -2,7 +2,7 @@ import pytest
 import torch
 import transformers as tf
 
-from qvlm_qiskit.adapter.towers import VisionTower
+from qvlm_qiskit.adapter.towers import VisionTower, _map, _regions
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from tests.adapter import hubs
 
@@ -94,6 +94,61 @@ def test_a_tower_of_ones_own_is_opened_once_it_is_registered(tmp_path, pictures)
     assert (tower.pool, tower.features(pictures).shape) == ("mean", (5, 6))
     with pytest.raises(InputError, match="no class token"):
         VisionTower(str(tmp_path), pool="cls")
+
+
+@pytest.mark.parametrize("name", POOLED)
+@pytest.mark.parametrize("grid", [1, 2])
+def test_regions_are_means_of_the_patches_in_them(hub, pictures, name, grid):
+    tower = VisionTower(str(hub / name), grid=grid)
+    pixels = tower.processor(images=pictures, return_tensors="pt")["pixel_values"]
+    with torch.no_grad():
+        patches = tower.module(pixel_values=pixels).last_hidden_state[:, -4:]  # of 2 × 2
+    expected = patches if grid == 2 else patches.mean(1, keepdim=True)
+    found = tower.features(pictures)
+    assert (tower.pool, tower.width, found.shape) == ("regions", 16, (5, grid**2, 16))
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_map_of_rows_and_columns_is_cut_into_regions_row_by_row():
+    seen = torch.arange(2 * 4 * 6, dtype=torch.float32).reshape(1, 2, 4, 6)
+    found = _regions(seen, 2, "it")
+    for number, (row, column) in enumerate([(0, 0), (0, 3), (2, 0), (2, 3)]):
+        part = seen[0, :, row : row + 2, column : column + 3]
+        torch.testing.assert_close(found[0, number], part.mean((1, 2)))
+
+
+def test_tokens_behind_class_and_register_tokens_are_the_patches():
+    hidden, pixels = torch.randn(2, 5 + 6, 3), torch.zeros(2, 3, 8, 12)
+    config = tf.PretrainedConfig(patch_size=4)
+    assert torch.equal(_map(hidden, pixels, config, "it").flatten(2).mT, hidden[:, 5:])
+    square = _map(hidden[:, :9], pixels, tf.PretrainedConfig(), "it")
+    assert torch.equal(square.flatten(2).mT, hidden[:, :9])
+    with pytest.raises(InputError, match="the 11 tokens of it are no map of a picture"):
+        _map(hidden, pixels, tf.PretrainedConfig(), "it")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"grid": 3}, "sees 2 × 2 patches of a picture, fewer than a grid of 3 × 3"),
+        ({"grid": 2, "pool": "mean"}, "pool=mean is one vector of a picture"),
+    ],
+)
+def test_what_has_no_such_regions_is_refused(hub, words, says):
+    with pytest.raises(InputError, match=says):
+        VisionTower(str(hub / "clip"), **words)
+
+
+def test_kept_regions_are_those_of_the_grid(hub, pictures, tmp_path):
+    seen = {}
+    for grid in (None, 1, 2):
+        tower = VisionTower(str(hub / "siglip"), cache=tmp_path, grid=grid)
+        seen[grid] = tower.features(pictures[:2])
+        again = VisionTower(str(hub / "siglip"), cache=tmp_path, grid=grid)
+        again._all = lambda images: torch.zeros(len(images), 0)
+        assert torch.equal(again.features(pictures[:2]), seen[grid])
+    assert len(list(tmp_path.iterdir())) == 6
+    assert {tuple(one.shape) for one in seen.values()} == {(2, 16), (2, 1, 16), (2, 4, 16)}
 
 
 def test_hubs_have_what_they_say(hub):

@@ -72,6 +72,23 @@ def test_from_two_models_to_a_caption_and_a_job(qvlm, hub, fruit, place):
     assert "3 rows by 1 jobs" in sent.out, "the circuit runs once for each picture"
 
 
+@pytest.mark.parametrize("file", ["text.png", "truncated.png", "empty.png", "nowhere.png"])
+def test_an_image_that_can_not_be_read_is_named(refused, file):
+    said = refused("adapter", "caption", file, "--run", "run")
+    assert file in said
+    assert "image" in said
+
+
+def test_training_pictures_that_can_not_be_read_are_named(qvlm, hub, fruit, tree, place):
+    for file in (place / "fruit" / "train").rglob("*.png"):
+        file.write_bytes(b"no image")
+    before = tree(place)
+    words = ("--vision", hub / "clip", "--language", hub / "llama", *fruit, *QUICK)
+    found = qvlm("adapter", "train", *words, "--out", "captions")
+    assert (found.status, found.out, tree(place)) == (2, "", before)
+    assert "8 × a damaged or unreadable image (first: train/" in found.err.splitlines()[-1]
+
+
 def test_only_an_adapter_is_inspected(refused):
     assert "no adapter of a language model" in refused("adapter", "inspect", "run")
 
@@ -84,12 +101,21 @@ def test_only_an_adapter_is_inspected(refused):
         (("--vision", "/no/where"), "can be opened from /no/where: nothing is there"),
         (("--adapter", "lorra"), "unknown adapter 'lorra'"),
         (("--pool", "max"), "unknown pooling"),
+        (("--attention", "score"), "did you mean 'scores'"),
+        (("--attention", "scores"), "sees 2 × 2 patches of a picture, fewer than a grid of 3 × 3"),
+        (("--grid", "2"), "goes with attention"),
+        (("--encoding", "amplitude"), "2 qubits have 4 amplitudes, and there are 16 features"),
+        (("--vision", "HUB/siglip-headless", "--pool", "pooled"), "no pooled output"),
+        (("--adapter", "lora(target_modules=query)"), "(known: down_proj, gate_proj, k_proj"),
+        (("--language", "HUB/endless"), "no token that ends a text"),
+        (("--language", "HUB/torn/torn.gguf"), "torn.gguf"),
         (("--columns", "ask=what?", "--prompt", "that"), "say it once"),
     ],
 )
 def test_a_wrong_word_is_one_line(qvlm, hub, fruit, tree, place, words, says):
     before = tree(place)
     given = ("--vision", hub / "clip", "--language", hub / "llama", *fruit[:2], *QUICK)
+    words = [word.replace("HUB", str(hub)) for word in words]
     found = qvlm("adapter", "train", *given, *words, "--out", "captions")
     assert (found.status, found.out, tree(place)) == (2, "", before)
     assert says in found.err.splitlines()[-1]

@@ -92,6 +92,10 @@ OPTIONS = {
         "--caption-tokenizer", "--limit", "--max-new-tokens", "--backend", "--shots",
         "--mitigation", "--processes", "--format", "--json",
     },
+    "study drift": {
+        "--out", "--calibrations", "--mitigations", "--limit", "--rows", "--shots", "--processes",
+        "--format", "--json",
+    },
     "study noise": {
         "--out", "--backend", "--strengths", "--mitigations", "--seeds", "--twins", "--train-at",
         "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
@@ -99,7 +103,8 @@ OPTIONS = {
     },
     "adapter train": {
         "--vision", "--language", "--projection", "--n-qubits", "--layers", "--ansatz", "--read",
-        "--tokens", "--keep", "--pool", "--adapter", "--beams", "--cache", "--prompt",
+        "--tokens", "--keep", "--encoding", "--attention", "--grid", "--pool", "--adapter",
+        "--beams", "--cache", "--prompt",
         "--out", "--resume", "--overwrite", "--steps", "--batch-size", "--learning-rate",
         "--schedule", "--clip", "--accumulate", "--evaluate-every", "--patience", "--report-to",
         "--train-samples", "--seed", "--data", "--columns", "--strict", "--backend", "--shots",
@@ -134,7 +139,7 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = ["ablation", "compare", "noise"]
+COMMANDS["study"] = ["ablation", "compare", "drift", "noise"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))

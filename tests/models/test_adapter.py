@@ -9,10 +9,13 @@ import torch
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.basics.bars import no_transformers_bars
 from qvlm_qiskit.errors import InputError, QVLMError, UnknownNameError
+from qvlm_qiskit.evaluation import Exam
+from qvlm_qiskit.inference.preflight import preflight_evaluation
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.training import TrainingOptions, train
 from tests.adapter import hubs
 from tests.data import miniatures
+from tests.models import colours
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +98,59 @@ def test_twins_have_as_many_parameters(hub, data, tmp_path):
     assert len(counts) == 1
 
 
+@pytest.fixture(scope="module")
+def colourful(tmp_path_factory):
+    place = colours.colour_folder(tmp_path_factory.mktemp("pictures") / "colours")
+    return f"folder:{place}(ask=which colour?)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "rows"),
+    [
+        ({"attention": "scores", "grid": 2}, 4 * 4),
+        ({"attention": "values", "grid": 1, "keep": 4, "vision": "HUB/siglip"}, 4),
+        ({"vision": "pixels", "encoding": "amplitude", "num_qubits": 4}, 4),
+        ({"vision": "pixels", "encoding": "amplitude", "attention": "values"}, 4 * 9),
+    ],
+    ids=["scores", "values", "pixels", "pixels-values"],
+)
+def test_variants_are_trained_opened_again_and_priced(hub, colourful, tmp_path, changes, rows):
+    changes = {k: str(v).replace("HUB", str(hub)) for k, v in changes.items()}
+    found = train(options(hub, colourful, **changes), tmp_path / "run")
+    model, samples = found.answering_model().limited(3), found.samples("test", 4)
+    again = Run.open(found.path).answering_model().limited(3)
+    assert model.answers(samples) == again.answers(samples)
+    backend = open_backend("noisy:fake_manila", shots=20)
+    report, _ = preflight_evaluation(Exam(model, samples), backend, mitigations=["none"])
+    assert (report.rows, report.calls) == (rows, 1)
+    with model.run_on(backend):
+        assert len(model.answers(samples)) == 4
+
+
+def test_variants_have_twins_of_as_many_parameters(hub, colourful, tmp_path):
+    for number, changes in enumerate(
+        [{"attention": "scores", "grid": 2}, {"vision": "pixels", "encoding": "amplitude"}]
+    ):
+        found = [
+            train(options(hub, colourful, projection=kind, **changes), tmp_path / f"{number}{kind}")
+            for kind in ("quantum", "classical", "frozen")
+        ]
+        assert len({one.info["parameters"] for one in found}) == 1
+        before = [json.loads((one.path / "model/config.json").read_text()) for one in found]
+        assert [one["projection"]["kind"] for one in before] == ["quantum", "classical", "frozen"]
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "says"),
     [
+        ({"attention": "score"}, UnknownNameError, "did you mean 'scores'"),
+        ({"grid": 2}, InputError, "a grid of regions goes with attention=scores"),
+        ({"attention": "scores", "grid": 0}, InputError, "grid is a whole number from 1 to 64"),
+        ({"attention": "scores"}, InputError, "sees 2 × 2 patches of a picture, fewer than a grid"),
+        ({"attention": "scores", "grid": 2, "pool": "mean"}, InputError, "is one vector"),
+        ({"attention": "scores", "projection": "linear"}, InputError, "linear has no attention"),
+        ({"encoding": "amplitude"}, InputError, "2 qubits have 4 amplitudes, and there are 16"),
+        ({"vision": "pixels", "pool": "cls"}, InputError, "leave pool=cls out"),
         ({"vision": "/no/where"}, InputError, "can be opened from /no/where: nothing is there"),
         ({"projection": "quant"}, UnknownNameError, "did you mean 'quantum'"),
         ({"beams": 0}, InputError, "beams must be at least 1"),

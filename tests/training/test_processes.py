@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,17 @@ from torch.distributed import TCPStore
 
 from qvlm_qiskit.basics import processes
 from qvlm_qiskit.cli import main
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.errors import InputError, ProcessLostError
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.training import TrainingOptions
-from qvlm_qiskit.training.processes import check_filled, check_shared, tell, together, wait
+from qvlm_qiskit.training.processes import (
+    check_filled,
+    check_shared,
+    heeding_the_end,
+    tell,
+    together,
+    wait,
+)
 from tests.data import miniatures
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +61,45 @@ def test_one_of_them_says_why_they_end(two, monkeypatch):
     assert [processes.speaks() for _ in range(3)] == [True, False, False]
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
     assert processes.speaks()
+
+
+@pytest.fixture
+def terminations():
+    """How often this process was really asked to end, by the handler from before."""
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+    yield seen
+    signal.signal(signal.SIGTERM, before)
+
+
+def terminate():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def a_failed_exchange():
+    raise RuntimeError("[…/gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]")
+
+
+@pytest.mark.parametrize("told_by", [terminate, a_failed_exchange])
+def test_what_is_told_twice_is_said_once(two, terminations, told_by, monkeypatch):
+    """A request to end that comes while the error is on its way would end it without a word."""
+    for patience, expected in ((60.0, []), (0.0, [signal.SIGTERM])):
+        monkeypatch.setattr("qvlm_qiskit.training.processes.SAYING_SECONDS", patience)
+        with pytest.raises(ProcessLostError, match="one of 2 processes has ended"):
+            with heeding_the_end():
+                told_by()
+        terminate()
+        assert terminations == expected
+        signal.signal(signal.SIGTERM, lambda number, frame: terminations.append(number))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes"), ValueError(), KeyboardInterrupt()])
+def test_other_errors_leave_requests_to_end_as_they_were(two, terminations, error):
+    with pytest.raises(type(error)):
+        with heeding_the_end():
+            raise error
+    terminate()
+    assert terminations == [signal.SIGTERM]
 
 
 def test_an_error_is_said_where_nobody_keeps_who_has_spoken(two, monkeypatch, capsys):

@@ -50,7 +50,7 @@ class ClassicalCore(CorePart):
     def forward(self, features: Tensor, positions: Tensor | None = None) -> Tensor:
         """``(…, features)`` of any scale and angles ``(…, n)`` → ``(…, outputs)``."""
         if self.angles is None:
-            loaded = [_of_amplitudes(features, self.shape.num_qubits)]
+            loaded = [z_of_amplitudes(features, self.shape.num_qubits)]
         else:
             loaded = _of_angles(self.angles(widened(features)).to(features.dtype), self.shape)
         hidden = torch.zeros_like(loaded[0])
@@ -101,7 +101,7 @@ def _ring(hidden: Tensor, layer: Tensor) -> Tensor:
     return layer[0] * hidden + layer[1] * hidden.roll(1, dims=-1) + layer[2]
 
 
-def _of_amplitudes(features: Tensor, n: int) -> Tensor:
+def z_of_amplitudes(features: Tensor, n: int) -> Tensor:
     """What ⟨Z⟩ of every qubit would read: ``(…, 2**n)`` → ``(…, n)``."""
     weights = torch.square(unit_vectors(features))
     index = torch.arange(2**n, device=features.device)

@@ -174,6 +174,7 @@ def _numbers(found: Evaluation, measured: dict[str, Any]) -> dict[str, Any]:
     return {
         **found.accuracy.as_dict(),
         "right": "".join("01"[right] for right in found.correct),
+        "answers": list(found.answers),
         "by_kind": {kind: part.as_dict() for kind, part in found.by_kind.items()},
         "values": {one["label"]: one["value"] for one in values},
         "metrics": values,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qvlm_qiskit.basics.placed_names import PlacedName
+from qvlm_qiskit.errors import QVLMError
 from qvlm_qiskit.studies.compare.options import CompareOptions
 from qvlm_qiskit.studies.compare.variants import MAJORITY
 from qvlm_qiskit.studies.grid_study import Printed, Study
@@ -127,12 +128,15 @@ class CompareStudy(Study[CompareOptions, "Cell"]):
         return flat | {f"accuracy {kind}": p["accuracy"] for kind, p in row["by_kind"].items()}
 
     def context(self, results: Mapping[str, Any]) -> dict[str, Any]:
-        """Results, with short names of models and of every machine."""
+        """Results, with short names of models and machines, and the pictures of some questions."""
         results = _shortened(results)
         points = [{**point, "on": machine_of(point)} for point in results["points"]]
         rows = [{**row, "on": machine_of(row)} for row in results["rows"]]
         data = short_name(results["grid"]["data"])
-        return {**results, "points": points, "rows": rows, "data": data, "hidden": HIDDEN}
+        return {
+            **{**results, "points": points, "rows": rows, "data": data, "hidden": HIDDEN},
+            **_pictures(self.options, rows),
+        }
 
     def printed(self, results: Mapping[str, Any]) -> Sequence[Printed]:
         """For every metric its means, and the differences."""
@@ -164,6 +168,19 @@ def _described(results: Mapping[str, Any]) -> str:
     )
 
 
+def _pictures(options: CompareOptions, rows: Sequence[Row]) -> dict[str, Any]:
+    """Some questions with their pictures, or why they can't be read any more."""
+    from qvlm_qiskit.studies.compare.examples import examples
+    from qvlm_qiskit.studies.reports.pictures import data_uri
+
+    try:
+        found = examples(options, rows)
+    except QVLMError as error:  # what is finished can be shown without its data
+        return {"pictures": [], "unread": str(error)}
+    pictures = [{**one, "image": data_uri(one["image"])} for one in found]
+    return {"pictures": pictures, "unread": ""}
+
+
 def short_names(variants: Sequence[str]) -> dict[str, str]:
     """Models of one's own by the names of their classes, where no two have the same."""
     classes = {name: name.partition(":")[2].partition("(")[0] or name for name in variants}
@@ -181,6 +198,7 @@ def _shortened(results: Mapping[str, Any]) -> dict[str, Any]:
     differences = []
     for one in results["differences"]:
         first, sign, other = one["what"].partition(" − ")
+        first = first.removeprefix(f"{results['grid']['backend']}, ")  # a mitigation says enough
         what = f"{names.get(first, first)}{sign}{names.get(other, other)}"
         differences.append({**one, "what": what})
     return {**results, "points": points, "rows": rows, "differences": differences}

@@ -12,6 +12,7 @@ from typing import Any
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.recipes import HYBRID
 from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.measure import check_alike
 from qvlm_qiskit.studies.noise.grid import EXACT, NoiseGrid
 from qvlm_qiskit.training import TrainingOptions
 
@@ -93,7 +94,11 @@ def study_models(grid: NoiseGrid, runs: Sequence[Run], folder: Path) -> list[Stu
     if not runs:
         raise InputError("a noise study needs at least one run folder")
     given = [_given(run, grid) for run in runs]
-    _check_alike(given)
+    check_alike(
+        [(one.path, dataclasses.asdict(one.options)) for one in given],
+        free=("seed", "blocks"),
+        besides=("noise",),
+    )
     there = {_identity(model) for model in given}
     if len(there) != len(given):
         raise InputError("two of the runs were trained with the same options")
@@ -112,19 +117,6 @@ def study_models(grid: NoiseGrid, runs: Sequence[Run], folder: Path) -> list[Stu
             wanted.append(_to_train(twin, EXACT, 0.0, folder))
         wanted += [_to_train(options, grid.device, at, folder) for at in grid.trained_at]
     return [*given, *(model for model in wanted if _identity(model) not in there)]
-
-
-def _check_alike(given: Sequence[StudyModel]) -> None:
-    """Refuse runs whose numbers could not be compared, with what tells them apart."""
-    first, *others = given
-    for model in others:
-        for name, value in dataclasses.asdict(first.options).items():
-            other = getattr(model.options, name)
-            if name not in ("seed", "blocks") and other != value:
-                raise InputError(
-                    f"{first.path} was trained with {name}={value} and {model.path} with "
-                    f"{name}={other}; the runs of one study differ in seed, blocks and noise only"
-                )
 
 
 def study_cells(grid: NoiseGrid, models: Sequence[StudyModel]) -> list[Cell]:

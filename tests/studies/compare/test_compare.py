@@ -9,6 +9,7 @@ from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.evaluation import evaluate_exam, majority_baseline
 from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.compare.examples import examples
 from qvlm_qiskit.studies.compare.options import CompareOptions
 from qvlm_qiskit.studies.compare.study import CompareStudy, short_name, short_names
 from qvlm_qiskit.studies.grid_study import run_study
@@ -85,6 +86,33 @@ def test_it_goes_on_with_what_is_there(study, results):
     assert json.loads((study.folder / "results.json").read_text())["points"] == again["points"]
 
 
+def test_the_page_shows_what_was_answered(study, results):
+    shown = examples(study.options, study.context(results)["rows"])
+    assert 1 <= len(shown) <= 4
+    samples = Run.open(study.folder / "models" / "quantum-seed-0").samples("test", 4)
+    row = results["rows"][0]
+    for one in shown:
+        sample = samples[one["index"]]
+        assert (one["question"], one["expected"]) == ("which fruit?", sample.answer)
+        assert one["image"].tobytes() == sample.image.tobytes()
+        assert list(one["answers"])[:2] == ["quantum, exact", "quantum, noisy:depolarizing(0.01)"]
+        assert one["answers"]["quantum, exact"] == row["answers"][one["index"]]
+        assert ("quantum, exact" in one["wrong"]) == (row["right"][one["index"]] == "0")
+    order = [("quantum, exact" in one["wrong"], one["index"]) for one in shown]
+    assert order == sorted(order)
+    page = (study.folder / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png") == len(shown)
+
+
+def test_a_page_without_its_data_says_so(study, results):
+    gone = CompareStudy(replace(study.options, data="folder:/no/such/place"), study.folder)
+    shown = gone.context(results)
+    assert shown["pictures"] == [] and "/no/such/place" in shown["unread"]
+    assert shown["unread"] in gone.page(results)
+    old = [{k: v for k, v in row.items() if k != "answers"} for row in results["rows"]]
+    assert examples(study.options, old) == []
+
+
 def test_tables_have_all_numbers_and_fit_80_columns(study, results):
     tables = study.printed(results)
     assert [table.title.partition(" ")[0] for table in tables[::2]] == ["exact", "ROUGE-L"]
@@ -153,6 +181,13 @@ def test_models_are_named_by_their_classes_where_these_differ():
 def test_data_is_named_without_its_folders():
     assert short_name("digits") == "digits"
     assert short_name("folder:/a/b/fruit(ask=which?)") == "folder:fruit"
+
+
+def test_a_mitigation_is_named_without_its_machine(study, results):
+    *_, last = results["differences"]
+    mitigated = {**last, "what": "noisy:depolarizing(0.01), readout − exact"}
+    tables = study.printed({**results, "differences": [mitigated]})
+    assert [row[0] for row in tables[3].rows] == ["readout − exact"]
 
 
 def test_several_mitigations_are_cells_of_their_own(tmp_path):
