@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -82,7 +83,7 @@ def merged(pubs: Sequence[EstimatorPub]) -> EstimatorPub:
     rows = max(pub.parameter_values.size for pub in pubs)
     circuits, columns, names = [], [], []
     for number, pub in enumerate(pubs):
-        own = {p: Parameter(f"{number}:{p.name}") for p in pub.circuit.parameters}
+        own = {p: _named(f"{number}:{p.name}") for p in pub.circuit.parameters}
         circuits.append(_renamed(pub.circuit, own))
         columns.append(_padded(flat_values(pub), rows))
         names += [own[p].name for p in pub.circuit.parameters]
@@ -101,6 +102,11 @@ def merged(pubs: Sequence[EstimatorPub]) -> EstimatorPub:
         pubs[0].precision,
         validate=False,
     )
+
+
+def _named(name: str) -> Parameter:
+    """A parameter that equals every other one of its name, so that merging again gives the same."""
+    return Parameter(name, uuid=uuid5(NAMESPACE_OID, name))
 
 
 def _renamed(circuit: QuantumCircuit, names: Mapping[Parameter, Parameter]) -> QuantumCircuit:
