@@ -13,9 +13,8 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.fake_provider.executor.broadcast_sample import broadcast_sample
 from qiskit_ibm_runtime.fake_provider.executor.run_quantum_program import run_quantum_program
 from qiskit_ibm_runtime.options_models.simulator import SimulatorOptions
-from qiskit_ibm_runtime.quantum_program import QuantumProgram
+from qiskit_ibm_runtime.quantum_program import CircuitItem, QuantumProgram
 from qiskit_ibm_runtime.results import QuantumProgramItemResult, QuantumProgramResult
-from samplomatic.quantum_program import CircuitItem
 
 from qvlm_qiskit.errors import CapacityError
 

@@ -28,7 +28,6 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import SparseObservable
 
-from qvlm_qiskit.backends.pubs.answer import PubAnswer
 from qvlm_qiskit.backends.pubs.archive import (
     UNREADABLE,
     circuit_bytes,
@@ -37,7 +36,7 @@ from qvlm_qiskit.backends.pubs.archive import (
     zipped,
 )
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest
-from qvlm_qiskit.backends.pubs.packing import Bundle, merged, shares
+from qvlm_qiskit.backends.pubs.packing import Bundle, merged
 from qvlm_qiskit.errors import LedgerError
 
 FORMAT = 1
@@ -69,23 +68,6 @@ class Package:
             return self
         pubs = tuple(merged([self.pubs[i] for i in members]) for members in self.bundles)
         return replace(self, pubs=pubs, bundles=())
-
-    def apart(self, answers: Sequence[PubAnswer]) -> list[PubAnswer]:
-        """The answers of the pubs, from those of `sent`.
-
-        Args:
-            answers: As many as there are bundles, in the shapes of what was sent.
-        """
-        if not self.bundles:
-            return list(answers)
-        found: dict[int, PubAnswer] = {}
-        for members, answer in zip(self.bundles, answers, strict=True):
-            pubs = [self.pubs[i] for i in members]
-            for i, own in zip(
-                members, shares(pubs, answer.evs, answer.stds, answer.metadata), strict=True
-            ):
-                found[i] = PubAnswer(own.evs, own.stds, own.metadata)
-        return [found[i] for i in range(len(self.pubs))]
 
     def to_bytes(self) -> bytes:
         """The archive.

@@ -21,6 +21,7 @@ from qvlm_qiskit.backends.pubs.answer import PubAnswer
 from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.package import INDEX, Package
 from qvlm_qiskit.errors import CircuitError, LedgerError
+from qvlm_qiskit.jobs.services.decode import apart
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 
 SHAPES = [
@@ -320,12 +321,12 @@ def test_pubs_that_are_sent_as_one_are_answered_by_themselves():
     (sent,) = read.sent.pubs
     assert sent.shape == (4, 3) and read.sent.bundles == ()
     evs = np.arange(12.0).reshape(4, 3)
-    answers = read.apart([PubAnswer(evs, evs / 10, {"shots": 100, "executions": 5})])
+    answers = apart(read, [PubAnswer(evs, evs / 10, {"shots": 100, "executions": 5})])
     np.testing.assert_array_equal(answers[0].evs, evs[:2])
     np.testing.assert_array_equal(answers[1].evs, evs[2:, :2])
     np.testing.assert_array_equal(answers[1].stds, evs[2:, :2] / 10)
     assert sum(answer.metadata["executions"] for answer in answers) == 5
-    assert Package(pubs).apart(answers) == answers
+    assert apart(Package(pubs), answers) == answers
 
 
 @pytest.mark.parametrize("bundles", [[[0]], [[0, 1], [1]], [[0, 2]], [[0, -1]]])
