@@ -43,10 +43,9 @@ def figure_of(found: Sequence[Mapping[str, Any]]) -> Figure:
     """Right answers of the first model in the upper row, wrong ones in the lower one."""
     first = next(iter(found[0]["answers"]))
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 5.9))
-        figure.subplots_adjust(
-            left=0.01, right=0.99, top=0.93, bottom=0.15, hspace=0.68, wspace=0.06
-        )
+        tall = max(one["image"].height / one["image"].width for one in found)
+        figure = Figure(figsize=(7.2, 2 * (1.75 * min(tall, 1.0) + 1.15)))
+        figure.subplots_adjust(left=0.01, right=0.99, top=0.9, bottom=0.12, hspace=0.1, wspace=0.06)
         for place, axes in enumerate(figure.subplots(2, EACH).flat):
             axes.set_axis_off()
             wrong, column = divmod(place, EACH)
@@ -64,12 +63,15 @@ def _draw(axes: Axes, one: Mapping[str, Any], first: str) -> None:
     asked = textwrap.fill(one["question"], WIDTH)
     axes.set_title(asked, fontsize=7.5, color="#444444")
     expected = textwrap.fill(f"expected: {one['expected']}", WIDTH)
-    axes.text(0.5, -0.04, text, fontsize=8, color=colour, ha="center", va="top",
-              transform=axes.transAxes)  # fmt: skip
+    _below(axes, text, 4, 8, colour)
     if first in one["wrong"]:
-        drop = -0.05 - 0.11 * (text.count("\n") + 1)
-        axes.text(0.5, drop, expected, fontsize=7.5, color="#444444", ha="center", va="top",
-                  transform=axes.transAxes)  # fmt: skip
+        _below(axes, expected, 8 + 11 * (text.count("\n") + 1), 7.5, "#444444")
+
+
+def _below(axes: Axes, text: str, points: float, size: float, colour: str) -> None:
+    axes.annotate(text, (0.5, 0), xycoords="axes fraction", xytext=(0, -points),
+                  textcoords="offset points", fontsize=size, color=colour, ha="center",
+                  va="top")  # fmt: skip
 
 
 def main() -> None:
