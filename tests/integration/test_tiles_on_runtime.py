@@ -68,8 +68,14 @@ def test_a_job_is_packed_what_was_planned_is_executed_and_answers_are_kept_by_ro
     mitigation, server, store
 ):
     backend = opened(mitigation)
-    planned = backend.preflight({"c": (CIRCUIT, OBSERVABLES)}, len(VALUES)).levels[0]
-    before = opened(mitigation, tiles="none").preflight({"c": (CIRCUIT, OBSERVABLES)}, 11).levels[0]
+    planned = backend.preflight(
+        {"c": (CIRCUIT, OBSERVABLES)}, len(VALUES), mitigations=[mitigation]
+    ).levels[0]
+    before = (
+        opened(mitigation, tiles="none")
+        .preflight({"c": (CIRCUIT, OBSERVABLES)}, 11, mitigations=[mitigation])
+        .levels[0]
+    )
     own = planned.executions - planned.calibration_executions
     assert own == 3 / 11 * (before.executions - before.calibration_executions)
     result = asked(estimator_on(backend, store), VALUES)

@@ -44,8 +44,8 @@ def test_what_is_planned_is_what_is_run_and_far_less_than_without_tiles(mitigati
     alone = open_backend("noisy:fake_kingston", **options)
     tiled = open_backend("noisy:fake_kingston", tiles=8, **options)
     subject = {"c": (CIRCUIT, OBSERVABLES)}
-    planned = tiled.preflight(subject, ROWS).levels[0]
-    before = alone.preflight(subject, ROWS).levels[0]
+    planned = tiled.preflight(subject, ROWS, mitigations=[mitigation]).levels[0]
+    before = alone.preflight(subject, ROWS, mitigations=[mitigation]).levels[0]
     result = ran(tiled)
     assert spent(result.metadata) == planned.executions <= saved * before.executions
     assert planned.jobs == before.jobs
@@ -98,7 +98,9 @@ def test_tiles_that_touch_under_crosstalk_are_simulated_together_or_refused():
     beside = touching.estimator().run([(circuit, observable, more)]).result()[0]
     assert len(beside.metadata["tiles"]) == 20 > beside.metadata["simulated_parts"]
     crowd = open_backend(name, shots=400, seed=2, tiles=56, tile_spacing=0)
-    refused = crowd.preflight({"c": (circuit, observable)}, 56).levels[0].refused
+    refused = (
+        crowd.preflight({"c": (circuit, observable)}, 56, mitigations=["none"]).levels[0].refused
+    )
     assert "qubits; the sampling simulator takes at most" in refused
     many = np.random.default_rng(1).uniform(-3, 3, (56, circuit.num_parameters))
     with pytest.raises(CapacityError, match="at most"):

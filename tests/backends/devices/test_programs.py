@@ -77,7 +77,9 @@ def test_local_mode_on_tiles_executes_what_is_planned(mitigation):
     circuit.cx(0, 1)
     observables, values = [["ZI"], ["IZ"], ["XX"]], np.linspace(-2, 2, 11).reshape(-1, 1)
     backend = open_backend("fake_kolkata", shots=2000, seed=1, mitigation=mitigation, tiles=4)
-    planned = backend.preflight({"c": (circuit, observables)}, 11).levels[0]
+    planned = backend.preflight({"c": (circuit, observables)}, 11, mitigations=[mitigation]).levels[
+        0
+    ]
     result = backend.estimator().run([(circuit, observables, values)]).result()[0]
     about = result.metadata
     calibration = about.get("calibration_executions") or about.get(
@@ -85,7 +87,7 @@ def test_local_mode_on_tiles_executes_what_is_planned(mitigation):
     )
     assert about["executions"] + calibration == planned.executions
     alone = open_backend("fake_kolkata", shots=2000, mitigation=mitigation)
-    before = alone.preflight({"c": (circuit, observables)}, 11).levels[0]
+    before = alone.preflight({"c": (circuit, observables)}, 11, mitigations=[mitigation]).levels[0]
     assert 11 * about["executions"] == 3 * (before.executions - before.calibration_executions)
     exact = open_backend("statevector").estimator().run([(circuit, observables, values)])
     rms = np.sqrt(np.mean((result.data.evs - exact.result()[0].data.evs) ** 2))
