@@ -39,9 +39,16 @@ def place_of(rest, low_step, high_step):
 @inlined
 def load(state, block, rest, low_step, high_step, width):
     """Columns from ``rest`` on of the unit's rows into a block."""
-    run = min(width, low_step)
+    run, fourths = min(width, low_step), min(width, high_step >> uint64(2))
     for row in range(uint64(0), uint64(16)):
         offset = (row & uint64(3)) * low_step + (row >> uint64(2)) * high_step
+        if run == uint64(1):
+            # one sample and its lowest digit: neighbouring columns lie four places apart
+            for column in range(uint64(0), width, fourths):
+                at = place_of(rest + column, low_step, high_step) + offset
+                to = row * STRIDE + column
+                rows.every_fourth(block[to : to + fourths], state[at:])
+            continue
         for column in range(uint64(0), width, run):
             at = place_of(rest + column, low_step, high_step) + offset
             to = row * STRIDE + column
@@ -52,10 +59,15 @@ def load(state, block, rest, low_step, high_step, width):
 @inlined
 def store(block, state, rest, low_step, high_step, width, sources, factors):
     """A block's rows into the unit's: row r is factors[r] times the block's row sources[r]."""
-    run = min(width, low_step)
+    run, fourths = min(width, low_step), min(width, high_step >> uint64(2))
     for row in range(uint64(0), uint64(16)):
         offset = (row & uint64(3)) * low_step + (row >> uint64(2)) * high_step
         factor, source = factors[row], uint64(sources[row]) * STRIDE
+        if run == uint64(1):
+            for column in range(uint64(0), width, fourths):
+                at, here = place_of(rest + column, low_step, high_step) + offset, source + column
+                rows.to_every_fourth(state[at:], factor, block[here : here + fourths])
+            continue
         for column in range(uint64(0), width, run):
             at = place_of(rest + column, low_step, high_step) + offset
             for t in range(run):

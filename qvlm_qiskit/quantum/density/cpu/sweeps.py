@@ -30,9 +30,16 @@ def widen(matrix, lanes, width, out, transposed):
     """A chain's product, (16, lanes), for every column of a block."""
     for e in range(16):
         source = matrix[(e & 3) * 4 + (e >> 2)] if transposed else matrix[e]
-        for column in range(0, width, lanes):
-            to = uint64(e) * k.STRIDE + uint64(column)
-            rows.copy(out[to : to + uint64(lanes)], source)
+        first = uint64(e) * k.STRIDE
+        if lanes == 1:
+            rows.fill(out[first : first + width], source[0])
+            continue
+        rows.copy(out[first : first + uint64(lanes)], source)
+        there = uint64(lanes)
+        # each time twice as many: short copies had taken half of a few samples' time
+        while there < width:
+            rows.copy(out[first + there : first + there + there], out[first : first + there])
+            there += there
 
 
 @inlined
@@ -200,11 +207,23 @@ def unit_back(plan, u, products, lanes, work, state, lam, slopes):
             after, lam, rest, low_step, high_step, width,
             plan.sources[0], plan.factors[0],
         )  # fmt: skip
-    one = lam[0] * 0 + 1
     for digit in range(2):
         if work.turns[digit]:
-            total = slopes[plan.passes[u, 2 + digit]]
-            for e in range(uint64(0), uint64(16)):
-                for column in range(uint64(0), width, uint64(lanes)):
-                    at = e * k.STRIDE + column
-                    rows.add(total[e], one, work.sums[digit, at : at + uint64(lanes)])
+            narrow(work.sums[digit], lanes, width, slopes[plan.passes[u, 2 + digit]])
+
+
+@inlined
+def narrow(sums, lanes, width, total):
+    """Add sums per column of a block to those per sample, (16, lanes); uses them up."""
+    one = sums[0] * 0 + 1
+    for e in range(uint64(0), uint64(16)):
+        first = e * k.STRIDE
+        if lanes == 1:
+            total[e, 0] += rows.total(sums[first : first + width])
+            continue
+        half = width >> uint64(1)
+        while half >= uint64(lanes):
+            second = first + half
+            rows.add(sums[first:second], one, sums[second : second + half])
+            half >>= uint64(1)
+        rows.add(total[e], one, sums[first : first + uint64(lanes)])

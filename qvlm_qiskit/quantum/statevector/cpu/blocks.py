@@ -176,19 +176,16 @@ def high_qubits(qubits, size, moved):
 
 
 @jit
-def run(re, im, qubits, matrices, scratch):
-    """Apply a run to one sample; scratch is (2 or more, 2**BLOCK_BITS)."""
-    table = np.empty((3, 4, 8), re.dtype)
-    low = low_table(qubits, matrices, table)
-    size = uint64(re.size)
-    block = min(size, uint64(1) << uint64(BLOCK_BITS))
-    for first in range(uint64(0), size, block):
-        run_block(re, im, first, first + block, qubits, matrices, table, low)
+def run_high(re, im, qubits, matrices, scratch, first, last):
+    """The gates of a run that act between blocks, at places first … last of every block.
+
+    Both are multiples of the places that are copied at a time; scratch is (2 or more, 2**BITS).
+    """
     moved = np.empty(qubits.size, np.int64)
-    width = high_qubits(qubits, size, moved)
+    width = high_qubits(qubits, uint64(re.size), moved)
     if width:
         sr, si = scratch[0], scratch[1]
-        for start in range(0, 1 << BLOCK_BITS, width):
+        for start in range(first, last, width):
             columns(re, sr, BLOCK_BITS, width, start, False)
             columns(im, si, BLOCK_BITS, width, start, False)
             for g in range(qubits.size):
@@ -199,23 +196,31 @@ def run(re, im, qubits, matrices, scratch):
 
 
 @jit
-def run_back(pr, pi, lr, li, qubits, matrices, scratch, k):
-    """Un-apply a run from ψ and λ of one sample and add to K, (n_gates, 8); scratch has 4 rows."""
-    table, sums = np.empty((3, 4, 8), pr.dtype), np.empty((3, 4, 8), pr.dtype)
+def run_low(re, im, qubits, matrices):
+    """The gates of a run that act within blocks, on whole blocks of a sample."""
+    table = np.empty((3, 4, 8), re.dtype)
     low = low_table(qubits, matrices, table)
-    size = uint64(pr.size)
+    size = uint64(re.size)
     block = min(size, uint64(1) << uint64(BLOCK_BITS))
     for first in range(uint64(0), size, block):
-        zero(sums)
-        run_block_back(pr, pi, lr, li, first, first + block, qubits, matrices, table, sums, low, k)
-        for g in range(qubits.size):
-            if qubits[g] < 3:
-                add_sums(sums, qubits[g], k[g])
+        run_block(re, im, first, first + block, qubits, matrices, table, low)
+
+
+@jit
+def run(re, im, qubits, matrices, scratch):
+    """Apply a run to one sample; scratch is (2 or more, 2**BLOCK_BITS)."""
+    run_low(re, im, qubits, matrices)
+    run_high(re, im, qubits, matrices, scratch, 0, 1 << BLOCK_BITS)
+
+
+@jit
+def run_high_back(pr, pi, lr, li, qubits, matrices, scratch, k, first, last):
+    """The way back of :func:`run_high`; adds to K, (n_gates, 8); scratch has 4 rows."""
     moved = np.empty(qubits.size, np.int64)
-    width = high_qubits(qubits, size, moved)
+    width = high_qubits(qubits, uint64(pr.size), moved)
     if width:
         s0, s1, s2, s3 = scratch[0], scratch[1], scratch[2], scratch[3]
-        for start in range(0, 1 << BLOCK_BITS, width):
+        for start in range(first, last, width):
             for back in (False, True):
                 if back:
                     for g in range(qubits.size):
@@ -226,3 +231,25 @@ def run_back(pr, pi, lr, li, qubits, matrices, scratch, k):
                 columns(pi, s1, BLOCK_BITS, width, start, back)
                 columns(lr, s2, BLOCK_BITS, width, start, back)
                 columns(li, s3, BLOCK_BITS, width, start, back)
+
+
+@jit
+def run_low_back(pr, pi, lr, li, qubits, matrices, k):
+    """The way back of :func:`run_low`; adds to K, (n_gates, 8)."""
+    table, sums = np.empty((3, 4, 8), pr.dtype), np.empty((3, 4, 8), pr.dtype)
+    low = low_table(qubits, matrices, table)
+    size = uint64(pr.size)
+    block = min(size, uint64(1) << uint64(BLOCK_BITS))
+    for first in range(uint64(0), size, block):
+        zero(sums)
+        run_block_back(pr, pi, lr, li, first, first + block, qubits, matrices, table, sums, low, k)
+        for g in range(qubits.size):
+            if qubits[g] < 3:
+                add_sums(sums, qubits[g], k[g])
+
+
+@jit
+def run_back(pr, pi, lr, li, qubits, matrices, scratch, k):
+    """Un-apply a run from ψ and λ of one sample and add to K, (n_gates, 8); scratch has 4 rows."""
+    run_low_back(pr, pi, lr, li, qubits, matrices, k)
+    run_high_back(pr, pi, lr, li, qubits, matrices, scratch, k, 0, 1 << BLOCK_BITS)

@@ -23,6 +23,7 @@ from qvlm_qiskit.quantum.statevector.cpu import (
 )
 from qvlm_qiskit.quantum.statevector.cpu.arrays import STRIDE, PlanArrays
 from qvlm_qiskit.quantum.statevector.cpu.kernel_cache import announce
+from qvlm_qiskit.quantum.statevector.cpu.split import Split, can_split
 
 TILE_BYTES = 1 << 19
 """One tile of states: it has to stay in the second-level cache with λ and a scratch buffer."""
@@ -34,6 +35,10 @@ SINGLE_QUBITS = 13
 """From so many qubits on, a tile leaves the cache at every gate: one sample goes after another."""
 THREAD_WORK = 1 << 19
 """Amplitude updates (passes × states × 2ⁿ) that are worth a thread of their own."""
+
+SPLIT_QUBITS = 18
+"""From so many qubits on, threads that have no sample of their own share one; with fewer, waiting
+for each other takes what they gain (measured, docs/log.md)."""
 
 Array = npt.NDArray[Any]
 Terms = tuple[Array, ...]
@@ -58,10 +63,11 @@ class CpuExecutor:
             plan.constants, plan.tables, plan.phases, dense, offsets, dense_start, *terms,
         )  # fmt: skip
         self._tables: dict[AffineAngles, tuple[Array, tuple[Array, ...]]] = {}
+        self._splits: dict[int, Split | None] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy the arrays lie elsewhere."""
-        return {**self.__dict__, "_tables": {}}
+        return {**self.__dict__, "_tables": {}, "_splits": {}}
 
     def lanes(self, dtype: np.dtype[Any], batch: int) -> int:
         """Samples per tile; one where amplitudes of one sample fill the vectors better."""
@@ -97,6 +103,25 @@ class CpuExecutor:
     def driver(self, lanes: int) -> Any:
         """What runs tiles of so many samples."""
         return single if lanes == 1 and self._has_single else sweeps
+
+    def _sharing(self, lanes: int, tiles: int) -> tuple[Any, int]:
+        """What runs so many tiles, and threads for them: several may share every one."""
+        threads = self.threads(tiles * lanes)
+        most = torch.get_num_threads()
+        # alone with a thread, one sample still gains by scratch space that is kept
+        few = lanes == 1 and tiles < max(most, 2)
+        if few and self.plan.num_qubits >= SPLIT_QUBITS:
+            split = self._split(1 << most.bit_length() - 1)
+            if split is not None:
+                return split, 1
+        return self.driver(lanes), threads
+
+    def _split(self, parts: int) -> Split | None:
+        """Sweeps that cut every sample into parts; None where that is not the way."""
+        if parts not in self._splits:
+            fine = self._has_single and self.plan.load is None and can_split(self.arrays, parts)
+            self._splits[parts] = Split(self.arrays, parts) if fine else None
+        return self._splits[parts]
 
     def layout(self, task: Task, batch: int) -> Layout | None:
         """How a whole call of so many samples is one kernel; None where it is not."""
@@ -143,7 +168,8 @@ class CpuExecutor:
         batch, dtype = len(batched), call.numbers
         start = np.empty((batch, 0), dtype) if amplitudes is None else amplitudes
         tiles, lanes, saved = self._prepared(shared, batched, start, call.normalise)
-        driver, size = self.driver(lanes), lanes << self.plan.num_qubits
+        driver, threads = self._sharing(lanes, tiles)
+        size = lanes << self.plan.num_qubits
         states = np.empty((tiles if keep else 0, 2, size), dtype)
         out = np.zeros((tiles, self.num_observables, lanes), dtype)
 
@@ -151,7 +177,7 @@ class CpuExecutor:
             target = states if keep else np.empty((1, 2, size), dtype)
             driver.forward(self.arrays, *saved, target, out, first, last, keep)
 
-        spread(work, tiles, self.threads(tiles * lanes))
+        spread(work, tiles, threads)
         return untiled(out, batch), states, saved
 
     def adopt(
@@ -226,7 +252,7 @@ class CpuExecutor:
         """Gradients of whole tiles; either ``seeds`` or ``lambdas`` say of what."""
         trig, num_shared, _, _ = saved
         tiles, _, lanes = seeds.shape
-        dtype, driver = states.dtype, self.driver(lanes)
+        dtype, (driver, threads) = states.dtype, self._sharing(lanes, tiles)
         num_batched = (trig.shape[1] - num_shared) // (tiles * lanes)
         d_angles = np.zeros((tiles, num_batched, lanes), dtype)
         width = 1 << self.plan.num_qubits if with_amplitudes else 0
@@ -241,7 +267,7 @@ class CpuExecutor:
                 last,
             )  # fmt: skip
 
-        spread(work, tiles, self.threads(tiles * lanes))
+        spread(work, tiles, threads)
         return sum(parts[1:], parts[0]), d_angles, d_start
 
     def threads(self, batch: int) -> int:

@@ -15,10 +15,10 @@ import numpy as np
 from numba import uint64
 
 from qvlm_qiskit.quantum.statevector.cpu import blocks, one_qubit, readout
+from qvlm_qiskit.quantum.statevector.cpu import gate_matrices as gates
 from qvlm_qiskit.quantum.statevector.cpu import initial_states as initial
 from qvlm_qiskit.quantum.statevector.cpu import kernels as k
 from qvlm_qiskit.quantum.statevector.cpu.arrays import (
-    STRIDE,
     borrowed_plan,
     borrowed_space,
     work_space,
@@ -31,23 +31,6 @@ from qvlm_qiskit.quantum.statevector.cpu.sweeps import dense_block
 LOW_BITS = 5
 """Qubits that stand for samples: circuits have at least so many here."""
 LOW = 1 << LOW_BITS
-
-
-@jit
-def all_matrices(plan, shared, angles, work, out):
-    """The matrices of all gates for one sample, (n_gates, 8); shared ones are there already."""
-    for g in range(out.shape[0]):
-        if plan.gate_batched[g]:
-            m = one_qubit.gate_products(plan, g, shared, angles, work)
-            for e in range(8):
-                out[g, e] = m[uint64(e) * STRIDE]
-
-
-@jit
-def invert(matrices, out):
-    """The inverse of every matrix."""
-    for g in range(matrices.shape[0]):
-        k.adjoint(matrices[g], out[g])
 
 
 @jit
@@ -96,28 +79,30 @@ def remove_qubit(lr, li, pr, pi, half, column, k):
 
 
 @jit
-def prepare(plan, matrices, re, im):
-    """Write the product state of the gates that open the circuit."""
-    re[0], im[0] = 1, 0
-    for qubit in range(plan.start.size):
-        column = first_column(matrices, plan.start[qubit])
+def prepare(start, matrices, re, im):
+    """Write the product state of the gates that open the circuit, times the amplitude at 0."""
+    for qubit in range(start.size):
+        column = first_column(matrices, start[qubit])
         append_qubit(re, im, 1 << qubit, column)
 
 
 @jit
-def prepare_back(plan, matrices, lr, li, sr, si, total):
-    """Add K of the gates that open the circuit to total, (n_gates, 8); uses up λ and scratch."""
+def prepare_back(start, matrices, lr, li, sr, si, total):
+    """Add K of the gates that open the circuit to total, (n_gates, 8); uses up λ and scratch.
+
+    At place 0 of λ its product with the product state is left.
+    """
     # the product state of the qubits below q stands from place 2**q of the scratch on
     sr[1], si[1] = 1, 0
-    last = plan.start.size - 1
+    last = start.size - 1
     for qubit in range(last):
-        column = first_column(matrices, plan.start[qubit])
+        column = first_column(matrices, start[qubit])
         here, there = 1 << qubit, 2 << qubit
         k.copy(sr[here:there], si[here:there], sr[there:], si[there:])
         append_qubit(sr[there:], si[there:], here, column)
     unused = np.zeros(8)
     for qubit in range(last, -1, -1):
-        gate, here = plan.start[qubit], 1 << qubit
+        gate, here = start[qubit], 1 << qubit
         column = first_column(matrices, gate)
         own = total[gate] if gate >= 0 else unused
         remove_qubit(lr, li, sr[here:], si[here:], here, column, own)
@@ -246,11 +231,12 @@ def forward(plan, trig, num_shared, amplitudes, scales, state, out, first_tile, 
         re, im = state[slot, 0], state[slot, 1]
         other_re, other_im = scratch[0], scratch[1]
         angles = one_qubit.angles_of(trig, num_shared, tile, 1, out.shape[0])
-        all_matrices(plan, shared, angles, work, matrices)
+        gates.all_matrices(plan, shared, angles, work, matrices)
         if amplitudes.shape[1]:
             initial.load(re, im, 1, amplitudes, scales, tile)
         else:
-            prepare(plan, matrices, re, im)
+            re[0], im[0] = 1, 0
+            prepare(plan.start, matrices, re, im)
         p = 0
         while p < plan.passes.shape[0]:
             kind, a, b = plan.passes[p, 0], plan.passes[p, 1], plan.passes[p, 2]
@@ -287,34 +273,20 @@ def forward(plan, trig, num_shared, amplitudes, scales, state, out, first_tile, 
 
 
 @jit
-def add_gate_gradients(plan, total, shared, angles, work, totals, d_shared, d_angles):
-    """Of gates that differ from sample to sample, from their K; other K are added to totals."""
-    for g in range(total.shape[0]):
-        if plan.gate_batched[g]:
-            one_qubit.gate_products(plan, g, shared, angles, work)
-            for e in range(8):
-                work.k[uint64(e) * STRIDE] = total[g, e]
-            one_qubit.gate_gradients(plan, g, shared, angles, work, d_shared, d_angles)
-        else:
-            for e in range(8):
-                totals[g, e] += total[g, e]
-
-
-@jit
 def backward(
     plan, trig, num_shared, amplitudes, scales, state, grad, lambdas, d_shared, d_batched,
     d_amplitudes, first_tile, last_tile,
 ):  # fmt: skip
     """The vector-Jacobian product of samples first_tile … last_tile; as that of the sweeps."""
-    size, gates = state.shape[2], plan.gate_batched.size
+    size, count = state.shape[2], plan.gate_batched.size
     plan, trig, state, grad = borrowed_plan(plan), borrow(trig), borrow(state), borrow(grad)
     d_shared, d_batched = borrow(d_shared), borrow(d_batched)
     memory = (
         np.empty((2, size), state.dtype),
         np.empty((2, size), state.dtype),
         np.empty((4, 1 << blocks.BLOCK_BITS), state.dtype),
-        np.zeros((2, gates, 8), state.dtype),
-        np.zeros((2, gates, 8)),
+        np.zeros((2, count, 8), state.dtype),
+        np.zeros((2, count, 8)),
         work_space(plan.gate_factors, np.int64(1), state),
     )
     scratch, lam, columns = borrow(memory[0]), borrow(memory[1]), borrow(memory[2])
@@ -329,8 +301,8 @@ def backward(
         sr, si = scratch[0], scratch[1]
         angles = one_qubit.angles_of(trig, num_shared, tile, 1, grad.shape[0])
         d_angles = d_batched[tile]
-        all_matrices(plan, shared, angles, work, matrices)
-        invert(matrices, inverse)
+        gates.all_matrices(plan, shared, angles, work, matrices)
+        gates.invert(matrices, inverse)
         zero(total)
         if lambdas.shape[0]:
             lr, li = lambdas[tile, 0], lambdas[tile, 1]
@@ -378,7 +350,7 @@ def backward(
         if d_amplitudes.shape[1]:
             initial.load_back(lr, 1, amplitudes, scales, d_amplitudes, tile)
         else:
-            prepare_back(plan, matrices, lr, li, sr, si, total)
-        add_gate_gradients(plan, total, shared, angles, work, totals, d_shared, d_angles)
+            prepare_back(plan.start, matrices, lr, li, sr, si, total)
+        gates.add_gradients(plan, total, shared, angles, work, totals, d_shared, d_angles)
     one_qubit.shared_gradients(plan, shared, totals, d_shared)
     hold(memory)

@@ -62,6 +62,14 @@ def test_values_and_gradients_are_those_of_torch_operations(noise, num_qubits, b
         torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
 
 
+@pytest.mark.parametrize("noise", [FAMILIES[0], TOGETHER])
+@pytest.mark.parametrize(("num_qubits", "batch"), [(4, 1), (5, 2), (6, 1)])
+def test_few_samples_of_units_that_take_several_blocks(noise, num_qubits, batch):
+    engine = engine_of(num_qubits, noise)
+    for one, other in zip(*both(engine, values_for(engine, batch)), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
+
+
 @pytest.mark.parametrize("num_batched", [0, 12])
 def test_angles_that_all_or_no_samples_share(num_batched):
     engine = engine_of(3, TOGETHER, num_batched)
