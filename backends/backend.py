@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
@@ -15,6 +15,7 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from qvlm_qiskit.backends.compilation.compiled import Compiled
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
+from qvlm_qiskit.backends.compilation.spread import Spread
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import NO_LIMITS, JobLimits
 from qvlm_qiskit.backends.preflight.preflight import Preflight, preflight
@@ -214,6 +215,7 @@ class Backend:
                 for step in self.options.steps
             ],
             "choices": self._choices(),
+            **self._tiles(),
             "seed": self.options.seed,
             "optimization_level": (
                 None if self.compiler is None else self.compiler.optimization_level
@@ -224,6 +226,14 @@ class Backend:
             "notes": list(self.notes),
             "versions": installed_versions(),
         }
+
+    def _tiles(self) -> dict[str, Any]:
+        """The rule by which tiles are taken, and those of the circuits so far."""
+        if self.options.tiles == "none":
+            return {}
+        layers = stack_of(self.__dict__.get("_stack"))
+        found = [one for layer in layers if isinstance(layer, Spread) for one in layer.tilings()]
+        return {"tiles": {**asdict(self.options.tile_rule), "circuits": found}}
 
     def _choices(self) -> list[dict[str, Any]]:
         """What an automatic mitigation has chosen so far, and why."""

@@ -14,8 +14,9 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from qvlm_qiskit.backends.compilation.tile_rule import DEFAULT_FACTOR, DEFAULT_SPACING, Count
 from qvlm_qiskit.backends.mitigation.names import combined, mitigation_name, parse_mitigation
 from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.options import BackendOptions
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 ENTRY_POINT_GROUP = "qvlm_qiskit.backends"
 DEVICES = "qvlm_qiskit.backends.devices"
 SHARED = (
-    "fake_devices", "fake_files", "noise_by_name", "noisy_estimator", "objects", "runtime",
-    "runtime_plans", "sampling",
+    "fake_devices", "fake_files", "noise_by_name", "noisy_estimator", "objects", "packed",
+    "programs", "runtime", "runtime_plans", "sampling",
 )  # fmt: skip
 """Files of `devices` that open nothing."""
 FILES: Registry[object] = Registry(
@@ -131,6 +132,9 @@ def open_backend(
     max_bond_dimension: int | None = None,
     truncation_threshold: float | None = None,
     max_terms: int | None = None,
+    tiles: int | str = "none",
+    tile_factor: float = DEFAULT_FACTOR,
+    tile_spacing: int = DEFAULT_SPACING,
 ) -> Backend:
     """Open a machine by name.
 
@@ -176,6 +180,10 @@ def open_backend(
         truncation_threshold: Coefficients whose squares sum up to less are dropped from it (aer;
             Aer's own is 1e-16), or Pauli strings with smaller coefficients (pauli-propagation).
         max_terms: So many Pauli strings are kept (pauli-propagation only).
+        tiles: On how many places of the device rows of a circuit run at once, one execution for
+            all: a number, "auto" (as many as are nearly as good as the best one), or "none".
+        tile_factor: With "auto", the largest ratio of a tile's estimated error to the best one's.
+        tile_spacing: The fewest idle qubits between two tiles; 0 lets them touch.
 
     Raises:
         UnknownNameError: No such backend; the message names the nearest.
@@ -202,6 +210,9 @@ def open_backend(
         max_bond_dimension=max_bond_dimension,
         truncation_threshold=truncation_threshold,
         max_terms=max_terms,
+        tiles=cast(Count, tiles),
+        tile_factor=tile_factor,
+        tile_spacing=tile_spacing,
     )
     if not isinstance(name, str):
         return _open_object(name, options)

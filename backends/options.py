@@ -6,6 +6,12 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
+from qvlm_qiskit.backends.compilation.tile_rule import (
+    DEFAULT_FACTOR,
+    DEFAULT_SPACING,
+    Count,
+    TileRule,
+)
 from qvlm_qiskit.backends.mitigation.names import mitigation_name, parse_mitigation
 from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.pubs.shots import precision_of_shots
@@ -51,6 +57,10 @@ class BackendOptions:
         truncation_threshold: Coefficients whose squares sum up to less are dropped from it; of
             Pauli strings, those whose magnitude is smaller. None: the simulator's own.
         max_terms: The most Pauli strings that are kept; None: as the backend says.
+        tiles: On how many places of the device rows run at once: a number, "auto" or "none"; see
+            `compilation.tiles.TileRule`, also for the next two.
+        tile_factor: The largest ratio of a tile's estimated error to the best one's, for "auto".
+        tile_spacing: The fewest idle qubits between two tiles.
     """
 
     shots: int | None = None
@@ -67,6 +77,9 @@ class BackendOptions:
     max_bond_dimension: int | None = None
     truncation_threshold: float | None = None
     max_terms: int | None = None
+    tiles: Count = "none"
+    tile_factor: float = DEFAULT_FACTOR
+    tile_spacing: int = DEFAULT_SPACING
 
     def __post_init__(self) -> None:
         use_plain_numbers(self)
@@ -107,6 +120,29 @@ class BackendOptions:
             )
         canonical = mitigation_name(parse_mitigation(self.mitigation))
         object.__setattr__(self, "mitigation", canonical)
+        self._check_tiles()
+
+    def _check_tiles(self) -> None:
+        """Refuse tiles that mean nothing, or that don't go with something else."""
+        rule = self.tile_rule
+        if rule.count == "none":
+            if (rule.factor, rule.spacing) != (DEFAULT_FACTOR, DEFAULT_SPACING):
+                raise InputError("tile_factor= and tile_spacing= are for tiles='auto' or a number")
+            return
+        if rule.count != "auto" and rule.factor != DEFAULT_FACTOR:
+            raise InputError("tile_factor= is for tiles='auto': a number of tiles takes the best")
+        if self.precision == 0:
+            raise InputError("tiles divide executions; exact values (precision=0) have none")
+        if any(step.name == "auto" for step in self.steps):
+            raise MitigationError(
+                "mitigation 'auto' chooses for every tile anew, which costs more than tiles save: "
+                "name a mitigation, or take tiles='none'"
+            )
+
+    @property
+    def tile_rule(self) -> TileRule:
+        """How many tiles are taken, and which."""
+        return TileRule(self.tiles, self.tile_factor, self.tile_spacing)
 
     @property
     def sampling_precision(self) -> float | None:

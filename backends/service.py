@@ -174,6 +174,8 @@ class JobService(Protocol):
         limits: What one job may be at most.
         sessions: What it can open for several jobs.
         account: A digest of whose jobs these are; a search of another account's proves nothing.
+        packs: Whether it sends what `Package.sent` says, where its device runs circuits side by
+            side, and its results answer that; otherwise they answer the package's own pubs.
     """
 
     machine: str
@@ -185,6 +187,7 @@ class JobService(Protocol):
     charges: bool = True
     limits: JobLimits = NO_LIMITS
     sessions: tuple[SessionKind, ...] = ()
+    packs: bool = False
 
     def submit(
         self, package: Package, tag: str, *, max_seconds: int, session: str | None = None

@@ -10,8 +10,10 @@ from typing import Any
 from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
+from qvlm_qiskit.backends.devices.packed import Packed
 from qvlm_qiskit.backends.preflight.limits import JobTimer
 from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.backends.pubs.packing import Bundle
 from qvlm_qiskit.backends.pubs.work import StatesWork
 from qvlm_qiskit.jobs.cut import Pubs, Scissors
 from qvlm_qiskit.jobs.ledger.projection import projection
@@ -84,7 +86,8 @@ def _intent(
     buyer: Buyer, identifier: str, chunk: Pubs
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The columns of a submission, and its rows; the package is on disk when this returns."""
-    package = Package(tuple(pub for pub, _ in chunk), buyer.context)
+    pubs = tuple(pub for pub, _ in chunk)
+    package = Package(pubs, buyer.context, bundles=_bundles(buyer, pubs))
     executions, seconds = _estimate(buyer, chunk)
     service, now = buyer.desk.service, buyer.desk.store.now()
     columns = {
@@ -120,6 +123,13 @@ def _intent(
         for position, row in enumerate(members)
     ]
     return columns, rows
+
+
+def _bundles(buyer: Buyer, pubs: Sequence[EstimatorPub]) -> tuple[Bundle, ...]:
+    """Which pubs the service sends as one; () where it sends each, or the device packs itself."""
+    if not (isinstance(buyer.device, Packed) and buyer.desk.service.packs):
+        return ()
+    return tuple(buyer.device.bundles(pubs))
 
 
 def _estimate(buyer: Buyer, chunk: Pubs) -> tuple[int | None, float | None]:

@@ -14,6 +14,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.pubs.stack import SharedByCopies
 from qvlm_qiskit.errors import JobFailedError, JobPending, LedgerError
+from qvlm_qiskit.jobs.ledger.places import LedgerPlaces
 from qvlm_qiskit.jobs.ledger.records import StoredRow, Submission
 from qvlm_qiskit.jobs.ledger.rows import Row, assemble, split
 from qvlm_qiskit.jobs.ledger.runs import note_wanted
@@ -75,6 +76,11 @@ class Recorded(SharedByCopies, BaseEstimatorV2):
         self.same_row = same_row
         self.report = report
         self.asked: set[str] = set()
+
+    @property
+    def places(self) -> LedgerPlaces:
+        """Where rows run that may run in several places."""
+        return LedgerPlaces(self.store)
 
     def __reduce__(self) -> Any:
         """Refused: an open ledger belongs to its process.

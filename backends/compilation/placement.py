@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
 import rustworkx as rx
@@ -34,12 +34,11 @@ def best_placement(
         Device qubit → device qubit for all used and measured ones; the identity where no place is
         better.
     """
-    counts = _operations(circuit, measured)
-    used = sorted({qubit for _, qubits in counts for qubit in qubits})
-    best = {qubit: qubit for qubit in used}
-    score = _score(counts, target, best)
-    for placement in islice(_placements(counts, used, target), MAX_PLACEMENTS):
-        found = _score(counts, target, placement)
+    counts = operations(circuit, measured)
+    best = {qubit: qubit for qubit in used_qubits(counts)}
+    score = placed_log_success(counts, target, best)
+    for placement in islice(placements(counts, target), MAX_PLACEMENTS):
+        found = placed_log_success(counts, target, placement)
         if found > score + 1e-12:
             best, score = placement, found
     return best
@@ -59,9 +58,12 @@ def moved(circuit: QuantumCircuit, placement: Mapping[int, int]) -> QuantumCircu
     return result
 
 
-def _operations(
-    circuit: QuantumCircuit, measured: Sequence[int]
-) -> Counter[tuple[str, tuple[int, ...]]]:
+Operations = Counter[tuple[str, tuple[int, ...]]]
+"""How often every operation acts on some qubits, in order."""
+
+
+def operations(circuit: QuantumCircuit, measured: Sequence[int]) -> Operations:
+    """What a circuit does where, readouts of its `measured` qubits included."""
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
     counts = Counter(
         (item.name, tuple(index[bit] for bit in item.qubits))
@@ -72,29 +74,49 @@ def _operations(
     return counts
 
 
-def _placements(
-    counts: Mapping[tuple[str, tuple[int, ...]], int], used: Sequence[int], target: Target
+def used_qubits(counts: Operations) -> list[int]:
+    """The qubits that operations act on, ascending."""
+    return sorted({qubit for _, qubits in counts for qubit in qubits})
+
+
+def placements(
+    counts: Operations, target: Target, free: Collection[int] | None = None
 ) -> Iterator[dict[int, int]]:
-    """Places with all the connections that the circuit uses, in their direction."""
+    """Places with all the connections that operations use, in their direction.
+
+    Args:
+        counts: The operations.
+        target: The device.
+        free: Its qubits that may be used; None: all.
+
+    Yields:
+        Qubit of the operations → device qubit. The search ends after `MAX_STEPS` steps.
+    """
+    used = used_qubits(counts)
+    places = sorted(range(target.num_qubits) if free is None else free)
+    if len(places) < len(used):
+        return
     pattern, device = rx.PyDiGraph(), rx.PyDiGraph()
     node = {qubit: i for i, qubit in enumerate(used)}
     pattern.add_nodes_from(list(used))
     pairs = {qubits for _, qubits in counts if len(qubits) == 2}
     pattern.add_edges_from_no_data([(node[a], node[b]) for a, b in pairs])
-    device.add_nodes_from(list(range(target.num_qubits)))
+    position = {qubit: i for i, qubit in enumerate(places)}
+    device.add_nodes_from(places)
     names = {name for name, qubits in counts if len(qubits) == 2}
-    edges = {qubits for name in names for qubits in target[name] if qubits is not None}
-    device.add_edges_from_no_data(sorted(edges))
+    edges = sorted({qubits for name in names for qubits in target[name] if qubits is not None})
+    device.add_edges_from_no_data(
+        [(position[a], position[b]) for a, b in edges if a in position and b in position]
+    )
     found = rx.vf2_mapping(
         device, pattern, subgraph=True, induced=False, id_order=False, call_limit=MAX_STEPS
     )
     for mapping in found:  # device node → pattern node
-        yield {used[place]: qubit for qubit, place in mapping.items()}
+        yield {used[qubit]: places[place] for place, qubit in mapping.items()}
 
 
-def _score(
-    counts: Mapping[tuple[str, tuple[int, ...]], int], target: Target, placement: Mapping[int, int]
-) -> float:
+def placed_log_success(counts: Operations, target: Target, placement: Mapping[int, int]) -> float:
+    """Σ log(1 − ε) of operations on other qubits; −∞ where one of them is not offered there."""
     total = 0.0
     for (name, qubits), times in counts.items():
         placed = tuple(placement[qubit] for qubit in qubits)

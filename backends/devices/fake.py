@@ -11,6 +11,12 @@ from qvlm_qiskit.backends.devices.fake_devices import (
     fake_device,
     rep_delay_seconds,
 )
+from qvlm_qiskit.backends.devices.packed import (
+    offered_on_tiles,
+    packed,
+    tile_settings,
+    tile_wrappers,
+)
 from qvlm_qiskit.backends.devices.runtime import (
     DEFAULT_PRECISION,
     LocalRuntimeEstimator,
@@ -44,21 +50,30 @@ def on_fake_device(device: Any, options: BackendOptions) -> Backend:
         kind="local runtime",
         num_qubits=device.num_qubits,
         options=options,
-        device=LocalRuntimeEstimator(device, level, options.seed, precision, settings),
-        compiler=compiler_for(device.target, options, calibration_date(device)),
-        wrappers=mitigation_wrappers(
-            options.steps,
-            MitigatedDevice(
-                device.target,
-                lambda qubits: calibrated(device.target, qubits, name),
-                options.seed,
-                "fake",
+        device=packed(
+            LocalRuntimeEstimator(
+                device, level, options.seed, precision, settings, options.tiles != "none"
             ),
+            device.target,
+            options,
+        ),
+        compiler=compiler_for(device.target, options, calibration_date(device)),
+        wrappers=(
+            *mitigation_wrappers(
+                options.steps,
+                MitigatedDevice(
+                    device.target,
+                    lambda qubits: calibrated(device.target, qubits, name),
+                    options.seed,
+                    "fake",
+                ),
+            ),
+            *tile_wrappers(device.target, options),
         ),
         default_precision=precision,
-        device_options={"resilience_level": level, **settings},
+        device_options={"resilience_level": level, **settings, **tile_settings(options)},
         noise=calibrated(device.target, name=name).summary(),
-        mitigations=offer.mitigations,
+        mitigations=offered_on_tiles(offer.mitigations, options),
         rep_delay_seconds=rep_delay_seconds(device),
         limits=IBM_LIMITS,
     )

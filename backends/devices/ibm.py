@@ -11,6 +11,12 @@ from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     rep_delay_seconds,
 )
+from qvlm_qiskit.backends.devices.packed import (
+    offered_on_tiles,
+    packed,
+    tile_settings,
+    tile_wrappers,
+)
 from qvlm_qiskit.backends.devices.runtime import (
     DEFAULT_PRECISION,
     HardwareEstimator,
@@ -53,16 +59,21 @@ def on_machine(machine: Any, options: BackendOptions) -> Backend:
         kind="hardware",
         num_qubits=machine.num_qubits,
         options=options,
-        device=HardwareEstimator(machine, level, precision, settings),
+        device=packed(
+            HardwareEstimator(machine, level, precision, settings), machine.target, options
+        ),
         compiler=compiler_for(machine.target, options, calibration_date(machine)),
-        wrappers=mitigation_wrappers(
-            options.steps,
-            MitigatedDevice(machine.target, None, options.seed, "ibm"),
+        wrappers=(
+            *mitigation_wrappers(
+                options.steps,
+                MitigatedDevice(machine.target, None, options.seed, "ibm"),
+            ),
+            *tile_wrappers(machine.target, options),
         ),
         default_precision=precision,
-        device_options={"resilience_level": level, **settings},
+        device_options={"resilience_level": level, **settings, **tile_settings(options)},
         noise=calibrated(machine.target, name=machine.name).summary(),
-        mitigations=offer.mitigations,
+        mitigations=offered_on_tiles(offer.mitigations, options),
         rep_delay_seconds=rep_delay_seconds(machine),
         limits=RuntimeJobs.limits,
         service=partial(RuntimeJobs, machine, level, settings),

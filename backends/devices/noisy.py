@@ -17,6 +17,12 @@ from qvlm_qiskit.backends.devices.fake_devices import fake_device, rep_delay_sec
 from qvlm_qiskit.backends.devices.fake_files import fake_files
 from qvlm_qiskit.backends.devices.noise_by_name import open_noise
 from qvlm_qiskit.backends.devices.noisy_estimator import DENSITY_QUBITS, Method, NoisyEstimator
+from qvlm_qiskit.backends.devices.packed import (
+    offered_on_tiles,
+    packed,
+    tile_settings,
+    tile_wrappers,
+)
 from qvlm_qiskit.backends.devices.sampling import (
     DEFAULT_SHOTS,
     DENSITY_MATRIX_QUBITS,
@@ -71,18 +77,21 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         kind="exact" if exact else "simulated shots",
         num_qubits=target.num_qubits,
         options=options,
-        device=_estimator(spec, target, options, precision),
+        device=packed(_estimator(spec, target, options, precision), target, options),
         compiler=compiler_for(
             target, options, date, dynamic=target if _runs_dynamic(spec, options) else None
         ),
-        wrappers=mitigation_wrappers(
-            options.steps,
-            MitigatedDevice(
-                target,
-                lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
-                options.seed,
-                "noisy",
+        wrappers=(
+            *mitigation_wrappers(
+                options.steps,
+                MitigatedDevice(
+                    target,
+                    lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
+                    options.seed,
+                    "noisy",
+                ),
             ),
+            *tile_wrappers(target, options),
         ),
         default_precision=precision,
         device_options={
@@ -91,9 +100,10 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
             "method": options.method,
             "density_qubits": DENSITY_QUBITS,
             "dtype": options.dtype or "complex128",
+            **tile_settings(options),
         },
         noise={**spec.summary(), "noise_scale": options.noise_scale},
-        mitigations=offer.mitigations,
+        mitigations=offered_on_tiles(offer.mitigations, options),
         rep_delay_seconds=delay,
         limits=NO_LIMITS if delay is None else IBM_LIMITS,
     )
@@ -139,12 +149,15 @@ def _estimator(
     # What circuits don't use is never scaled: a device's broken qubits are no obstacle.
     sources = tuple(source.scaled(options.noise_scale) for source in spec.sources)
     crosstalk = replace(spec, sources=sources)
+    written = _WrittenOut(crosstalk, target.dt, options.noise_scale)
+    tiled = options.tiles != "none"
     channels = ChannelNoise(spec, partial(_rotation, target), options.noise_scale, target.dt)
     sampled = SampledEstimator(
         _simulators(spec, target, options.noise_scale),
         options.seed,
         precision or None,
-        written_out=_WrittenOut(crosstalk, target.dt, options.noise_scale),
+        written_out=written,
+        in_parts=tiled,
     )
     estimator = NoisyEstimator(
         lambda: _torch_estimator(channels, options),
@@ -152,6 +165,7 @@ def _estimator(
         cast(Method, options.method),
         options.seed,
         precision,
+        written if tiled else None,
     )
     if options.device is not None:
         _ = estimator.density  # a device that is not there is refused now

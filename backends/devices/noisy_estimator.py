@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
+from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.devices.sampling import (
-    SampledEstimator,
-)
+from qvlm_qiskit.backends.devices.sampling import SampledEstimator
 from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
+from qvlm_qiskit.backends.pubs.components import Part, Written, parts, together
 from qvlm_qiskit.backends.pubs.digest import pub_digest
+from qvlm_qiskit.backends.pubs.gathered import gathered
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.backends.pubs.unmeasured import measures_in_its_middle
@@ -43,6 +43,8 @@ class NoisyEstimator(BaseEstimatorV2):
             `DENSITY_QUBITS` active qubits.
         seed: Equal pubs with an equal seed give equal samples; None draws fresh ones each time.
         default_precision: For pubs that name none; 0 is exact.
+        written: Given, circuits are simulated in parts between which nothing acts; it writes into
+            a circuit what acts beside its own gates.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class NoisyEstimator(BaseEstimatorV2):
         method: Method,
         seed: int | None,
         default_precision: float,
+        written: Written | None = None,
     ) -> None:
         self.sampled = sampled
+        self.written = written
         self.method: Method = method
         self.seed = seed
         self.default_precision = default_precision
@@ -140,6 +144,24 @@ class NoisyEstimator(BaseEstimatorV2):
             )
 
     def _run_pub(self, pub: EstimatorPub) -> PubResult:
+        split = parts(pub, self.written) if self.written is not None else None
+        return self._run_whole(pub) if split is None else self._run_parts(pub, split)
+
+    def _run_parts(self, pub: EstimatorPub, split: Sequence[Part]) -> PubResult:
+        """Every part by itself; executions are those of the whole circuit."""
+        answers = [self._run_whole(part.pub) for part in split]
+        evs, stds = together(pub, split, [(one.data.evs, one.data.stds) for one in answers])
+        work = self.jobs([pub])[0]
+        about = {
+            **gathered([answer.metadata for answer in answers]),
+            "circuits": sum(one.circuits for one in work),
+            "executions": sum(one.executions for one in work),
+            "active_qubits": sorted(q for one in answers for q in one.metadata["active_qubits"]),
+            "simulated_parts": len(split),
+        }
+        return PubResult(DataBin(evs=evs, stds=stds, shape=pub.shape), about)
+
+    def _run_whole(self, pub: EstimatorPub) -> PubResult:
         qubits = active_qubits(pub.circuit, pub.observables, dynamic=self.method != "density")
         takes = self._takes(pub, len(qubits))
         if takes:

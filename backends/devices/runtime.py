@@ -14,9 +14,13 @@ from qiskit.circuit import Parameter, ParameterExpression
 from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import Target
+from qiskit_ibm_runtime.decoders.executor_estimator.post_processor_v0_1 import (
+    estimator_v2_post_processor_v0_1,
+)
 from qiskit_ibm_runtime.executor_estimator import Estimator
 from qiskit_ibm_runtime.executor_estimator.prepare import prepare
 
+from qvlm_qiskit.backends.devices.programs import connected, run_in_parts
 from qvlm_qiskit.backends.devices.runtime_plans import RuntimePlans
 from qvlm_qiskit.backends.mitigation.names import done_by_runtime
 from qvlm_qiskit.backends.mitigation.step import Step
@@ -53,6 +57,8 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         seed: Equal jobs with an equal seed give equal results; None draws fresh ones.
         default_precision: For pubs that name none.
         settings: Further options of the client, such as `runtime_settings` gives.
+        in_parts: The client's program is simulated in parts between which no gate acts, so that
+            circuits side by side on the device run.
     """
 
     def __init__(
@@ -62,8 +68,10 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         seed: int | None = None,
         default_precision: float | None = None,
         settings: Mapping[str, Any] | None = None,
+        in_parts: bool = False,
     ) -> None:
         self.device = device
+        self.in_parts = in_parts
         self.settings = dict(settings or {})
         self.resilience_level = resilience_level
         self.seed = seed
@@ -133,21 +141,44 @@ class LocalRuntimeEstimator(BaseEstimatorV2):
         digests = "".join(pub_digest(pub) for pub in pubs)
         seed = content_seed(self.seed, hashlib.sha256(digests.encode()).hexdigest())
         estimator = Estimator(mode=self._cut_down(qubits), options=self._options(seed))
-        job = estimator.run(reduced)
-        counted = _executions(job.inputs, len(pubs), trex=self._calibrates)
+        if self.in_parts:
+            program, found = self._in_parts(estimator, reduced, qubits, seed)
+        else:
+            job = estimator.run(reduced)
+            program, found = job.inputs, job.result()
+        counted = _executions(program, len(pubs), trex=self._calibrates)
         return [
             _annotated(answer, pub, self.technique, {"active_qubits": list(qubits), **cost})
-            for answer, pub, cost in zip(job.result(), pubs, counted, strict=True)
+            for answer, pub, cost in zip(found, pubs, counted, strict=True)
         ]
+
+    def _in_parts(
+        self, estimator: Any, pubs: Sequence[EstimatorPub], qubits: tuple[int, ...], seed: int
+    ) -> tuple[Any, Any]:
+        """The client's program and its result, as the client's local mode makes them."""
+        device = self._cut_down(qubits)
+        program, _ = prepare(pubs, estimator.options, add_tags=True, backend=device)
+        program._semantic_role = "estimator_v2"  # noqa: SLF001  (as `Estimator.run` does)
+        outcome = run_in_parts(
+            program,
+            lambda part: self._cut_down(tuple(qubits[q] for q in part)),
+            seed,
+            MAX_LOCAL_QUBITS,
+        )
+        return program, estimator_v2_post_processor_v0_1(outcome)
 
     def _cut_down(self, qubits: tuple[int, ...]) -> ReducedBackend:
         return self._reduced.get(qubits, lambda: ReducedBackend(self.device, qubits))
 
     def _reduce(self, pubs: Sequence[EstimatorPub], qubits: tuple[int, ...]) -> list[EstimatorPub]:
         """The pubs on their active qubits."""
-        if len(qubits) > MAX_LOCAL_QUBITS:
+        widest = qubits
+        if self.in_parts:
+            parts = connected([pub.circuit for pub in pubs], qubits)
+            widest = max(parts, key=len)
+        if len(widest) > MAX_LOCAL_QUBITS:
             raise CapacityError(
-                f"the circuit uses {len(qubits)} qubits; a local noisy simulation takes at most "
+                f"the circuit uses {len(widest)} qubits; a local noisy simulation takes at most "
                 f"{MAX_LOCAL_QUBITS}"
             )
         for pub in pubs:

@@ -29,6 +29,7 @@ from qvlm_qiskit.backends.pubs.active_qubits import (
     restrict_circuit,
     restrict_observables,
 )
+from qvlm_qiskit.backends.pubs.components import parts
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.pubs.pauli_terms import (
@@ -88,6 +89,8 @@ class SampledEstimator(BaseEstimatorV2):
         default_precision: For pubs that name none.
         written_out: Applied to every circuit before it is cut down to its active qubits: noise
             that a simulator's model can't say. It may not touch further qubits.
+        in_parts: Circuits come in parts between which nothing acts: `jobs` counts the whole, of
+            which each part has to fit.
     """
 
     def __init__(
@@ -96,9 +99,11 @@ class SampledEstimator(BaseEstimatorV2):
         seed: int | None = None,
         default_precision: float | None = None,
         written_out: Callable[[QuantumCircuit], QuantumCircuit] | None = None,
+        in_parts: bool = False,
     ) -> None:
         self.seed = seed
         self._written_out = written_out or (lambda circuit: circuit)
+        self.in_parts = in_parts
         self.default_precision = default_precision or precision_of_shots(DEFAULT_SHOTS)
         self._reduced = reduced
         self._simulators: LruCache[tuple[int, ...], ReducedSimulator] = LruCache(MAX_SIMULATORS)
@@ -127,7 +132,7 @@ class SampledEstimator(BaseEstimatorV2):
         work = []
         for pub in pubs:
             qubits = active_qubits(pub.circuit, pub.observables, dynamic=True)
-            _check_simulable(qubits)
+            self._check(pub, qubits)
             digest = circuit_digest(pub.circuit)
             plan = _Plan.of(pub, qubits)
             work += [
@@ -140,6 +145,14 @@ class SampledEstimator(BaseEstimatorV2):
                 for group, rows in zip(plan.groups, plan.rows, strict=True)
             ]
         return [work]
+
+    def _check(self, pub: EstimatorPub, qubits: tuple[int, ...]) -> None:
+        """Refuse what can't be simulated, as a whole or in parts."""
+        split = parts(pub, self._written_out) if self.in_parts else None
+        for part in split or ():
+            _check_simulable(active_qubits(part.pub.circuit, part.pub.observables))
+        if split is None:
+            _check_simulable(qubits)
 
     def _shots(self, pub: EstimatorPub) -> int:
         """Shots of every measured circuit; 0 where exact values are asked for."""
@@ -425,5 +438,5 @@ def compiler_for(
         options.seed,
         trials=options.layout_trials,
         calibration_date=date,
-        dynamic=dynamic if options.mitigation == "none" else None,
+        dynamic=dynamic if options.mitigation == "none" and options.tiles == "none" else None,
     )

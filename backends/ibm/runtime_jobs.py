@@ -66,6 +66,7 @@ class RuntimeJobs(JobService):
     charges = True
     limits = IBM_LIMITS
     sessions: tuple[SessionKind, ...] = ("batch", "session")
+    packs = True
 
     def __init__(
         self,
@@ -116,7 +117,7 @@ class RuntimeJobs(JobService):
         failure = None
         with recording(self.deadlines, time.time() + self.post_seconds) as record:
             try:
-                self._estimator(tag, max_seconds, session).run(list(package.pubs))
+                self._estimator(tag, max_seconds, session).run(list(package.sent.pubs))
             except Exception as ex:
                 # Any exception: what it means is decided by what was sent.
                 failure = ex

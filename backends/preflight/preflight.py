@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from qiskit import ClassicalRegister, QuantumCircuit
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit
+from qvlm_qiskit.backends.compilation.spread import Spread
 from qvlm_qiskit.backends.preflight.advice import advice
 from qvlm_qiskit.backends.preflight.costs import COMPUTED, LevelReport, Machine, level_report
 from qvlm_qiskit.backends.preflight.limits import FORMULA, circuit_seconds
@@ -18,6 +20,7 @@ from qvlm_qiskit.backends.preflight.rehearse import (
     exact_estimator,
     rehearse,
 )
+from qvlm_qiskit.backends.pubs.stack import stack_of
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.basics.late_definitions import needs_values, without_idle_resets
 from qvlm_qiskit.basics.progress import Reporter
@@ -207,6 +210,7 @@ def _block_report(backend: Machine, block: AskedCircuit, calls: Sequence[Call]) 
     notes = (block.note,) if block.note else ()
     try:
         compiled = backend.compile(_defined(block, calls), block.observables)
+        tiles = _tiles(backend, compiled)
     except QVLMError as ex:
         return BlockReport(**known, advice=notes, refused=str(ex))
     return BlockReport(
@@ -216,8 +220,26 @@ def _block_report(backend: Machine, block: AskedCircuit, calls: Sequence[Call]) 
         depth=compiled.depth,
         duration_us=_duration_us(backend, compiled),
         success_probability=compiled.success_probability,
-        advice=(*notes, *advice(block.circuit, compiled)),
+        advice=(*notes, *tiles, *advice(block.circuit, compiled)),
     )
+
+
+def _tiles(backend: Machine, compiled: CompiledCircuit) -> list[str]:
+    """A sentence on the tiles of a circuit, where there are some.
+
+    Raises:
+        InputError: Fewer tiles than were asked for fit.
+    """
+    pub = EstimatorPub(compiled.circuit, compiled.observables, validate=False)
+    said = []
+    for layer in stack_of(backend.estimator()):
+        if isinstance(layer, Spread):
+            errors = [tile.error for tile in layer.tiling(pub).tiles]
+            said.append(
+                f"tiles: {len(errors)}, with estimated errors from {errors[0]:.2g} to "
+                f"{errors[-1]:.2g}"
+            )
+    return said
 
 
 def _defined(block: AskedCircuit, calls: Sequence[Call]) -> QuantumCircuit:

@@ -14,7 +14,6 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from qvlm_qiskit.backends.pubs.work import Call
-from qvlm_qiskit.basics.late_definitions import needs_values
 from qvlm_qiskit.basics.numbers import is_whole, plain_number
 from qvlm_qiskit.errors import InputError
 
@@ -83,13 +82,9 @@ class AskedCircuit:
     note: str = ""
 
     def call(self, samples: int) -> Call:
-        """One call with so many different samples.
-
-        Their values are zero, unless the circuit is defined only with values: then they are any.
-        """
+        """One call with so many different samples; their values are any."""
         shape = samples * self.rows, self.circuit.num_parameters
-        late = needs_values(self.circuit)
-        values = np.random.default_rng(0).uniform(0.1, 1.0, shape) if late else np.zeros(shape)
+        values = np.random.default_rng(0).uniform(0.1, 1.0, shape)
         pub = EstimatorPub.coerce((self.circuit, self.observables, values))
         return Call((pub,), self.name)
 

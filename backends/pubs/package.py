@@ -2,7 +2,8 @@
 
 A package is a ZIP archive without compression and without dates:
 
-    package.json      version; per pub: its circuit's file and digest, observables, precision
+    package.json      version; per pub: its circuit's file and digest, observables, precision;
+                      which pubs are sent as one, where some are
     circuit-N.qpy     each distinct circuit, in QPY
     values-N.npy      float64 (rows…, parameters) of pub N, columns in the circuit's own order
 
@@ -16,8 +17,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from qvlm_qiskit.backends.pubs.archive import (
     zipped,
 )
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest
+from qvlm_qiskit.backends.pubs.packing import Bundle, merged
 from qvlm_qiskit.errors import LedgerError
 
 FORMAT = 1
@@ -50,11 +52,22 @@ class Package:
         about: How they are run, JSON-able: what `Backend.device_description` says.
         tag: Of the job that it was sent as, for decoders of results that repeat it; not in the
             bytes.
+        bundles: Places of the pubs that are sent as one, see `pubs.packing`; () where each is sent
+            as it is.
     """
 
     pubs: tuple[EstimatorPub, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
     tag: str | None = None
+    bundles: tuple[Bundle, ...] = ()
+
+    @property
+    def sent(self) -> Package:
+        """What the machine is asked: the members of every bundle as one pub."""
+        if not self.bundles:
+            return self
+        pubs = tuple(merged([self.pubs[i] for i in members]) for members in self.bundles)
+        return replace(self, pubs=pubs, bundles=())
 
     def to_bytes(self) -> bytes:
         """The archive.
@@ -86,6 +99,8 @@ class Package:
                 }
             )
         index = {"format": FORMAT, "about": dict(self.about), "pubs": entries}
+        if self.bundles:
+            index["bundles"] = [list(members) for members in self.bundles]
         return zipped({INDEX: json.dumps(index, indent=1, allow_nan=False).encode(), **files})
 
     @classmethod
@@ -102,11 +117,20 @@ class Package:
                 _pub(entry, circuits[entry["circuit"]], files[f"values-{number}.npy"])
                 for number, entry in enumerate(index["pubs"])
             )
+            bundles = _bundles(index.get("bundles", []), len(pubs))
         except LedgerError:
             raise
         except UNREADABLE as ex:
             raise LedgerError(f"a package can't be read: {ex}") from ex
-        return cls(pubs, index["about"])
+        return cls(pubs, index["about"], bundles=bundles)
+
+
+def _bundles(listed: Sequence[Sequence[int]], count: int) -> tuple[Bundle, ...]:
+    found = tuple(tuple(int(place) for place in members) for members in listed)
+    places = sorted(place for members in found for place in members)
+    if found and places != list(range(count)):
+        raise LedgerError("a package's bundles are not those of its pubs")
+    return found
 
 
 def _pub(entry: Mapping[str, Any], circuit: QuantumCircuit, values: bytes) -> EstimatorPub:

@@ -10,11 +10,13 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.backends.compilation.compiled import Compiled
+from qvlm_qiskit.backends.compilation.spread import Looking, Memory, Spread
 from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
 from qvlm_qiskit.backends.preflight.limits import NO_LIMITS, JobTimer
 from qvlm_qiskit.backends.pubs.stack import stack_of
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork
 from qvlm_qiskit.jobs.cut import Scissors
+from qvlm_qiskit.jobs.ledger.places import LedgerPlaces
 from qvlm_qiskit.jobs.ledger.records import StoredRow
 from qvlm_qiskit.jobs.ledger.rows import Row, split
 from qvlm_qiskit.jobs.ledger.same_row import SAME_ROW, snap
@@ -110,11 +112,13 @@ class Forecaster:
         limits = NO_LIMITS if backend.service is None else backend.limits
         self._scissors = Scissors(device, limits, self._timer, backend.name)
         self._seen: set[str] = set()
+        # where rows are found, and where those go that are new
+        self._places = None if store is None else Looking(LedgerPlaces(store))
 
     def add(self, calls: Iterable[Call]) -> Forecast:
         """What further calls would add, see `forecast`."""
         total = self._nothing()
-        for call in _device_calls(self.backend, calls):
+        for call in _device_calls(self.backend, calls, self._places):
             total = total + self._call(call)
         return total
 
@@ -152,10 +156,10 @@ def _living(store: JobStore, keys: Iterable[str]) -> dict[str, StoredRow]:
     return {key: row for key, row in found.items() if row.submission not in lost}
 
 
-def _device_calls(backend: Backend, calls: Iterable[Call]) -> Iterable[Call]:
+def _device_calls(backend: Backend, calls: Iterable[Call], places: Memory | None) -> Iterable[Call]:
     """The calls that reach the device."""
     for layer in stack_of(backend.estimator()):
         if not isinstance(layer, Compiled | EstimatorWrapper):
             break
-        calls = layer.plan(calls)
+        calls = layer.planned(calls, places) if isinstance(layer, Spread) else layer.plan(calls)
     return calls

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger.projection import projection
 
-VERSION = 5
+VERSION = 6
 LEDGER = "ledger"
 """Name of the ledger's id in `meta`."""
 
@@ -120,6 +120,14 @@ nearby = Table(
     Column("key", String(64), primary_key=True),
     Column("answered_by", String(64), nullable=False),
 )
+
+places = Table(
+    "places",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("qubits", Text, nullable=False),
+)
+"""On which qubits of its device a row runs that may run on several, see `backends` on tiles."""
 
 answers = Table(
     "answers",
@@ -216,6 +224,11 @@ def _to_5(connection: Connection) -> None:
         made.create(connection, checkfirst=True)
 
 
+def _to_6(connection: Connection) -> None:
+    """Version 5 ran every circuit in one place."""
+    places.create(connection)
+
+
 def _add(connection: Connection, *columns: Column[Any]) -> None:
     for column in columns:
         kind = column.type.compile(connection.dialect)
@@ -223,7 +236,9 @@ def _add(connection: Connection, *columns: Column[Any]) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}")
 
 
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {2: _to_2, 3: _to_3, 4: _to_4, 5: _to_5}
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {
+    2: _to_2, 3: _to_3, 4: _to_4, 5: _to_5, 6: _to_6,
+}  # fmt: skip
 """The step that leads to each version from the one before it."""
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from qvlm_qiskit.backends.decoders.registry import DECODERS
 from qvlm_qiskit.backends.pubs.answer import PubAnswer, checked
 from qvlm_qiskit.backends.pubs.package import Package
+from qvlm_qiskit.backends.pubs.packing import shares
 from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.errors import LedgerError, UnknownNameError
 from qvlm_qiskit.jobs.ledger.blobs import DamagedBlobError
@@ -30,7 +32,26 @@ def decode(name: str, raw: bytes, package: Package) -> list[PubAnswer]:
         decoder = DECODERS.load(name)
     except (UnknownNameError, RegistryError) as ex:
         raise LedgerError(f"a result that needs the decoder {name!r}: {ex}") from ex
-    return checked(decoder(raw, package), package)
+    sent = package.sent
+    return checked(apart(package, checked(decoder(raw, sent), sent)), package)
+
+
+def apart(package: Package, answers: Sequence[PubAnswer]) -> list[PubAnswer]:
+    """The answers of a package's pubs, from those of what was sent.
+
+    Args:
+        package: What was asked.
+        answers: Of `package.sent`, in its shapes.
+    """
+    if not package.bundles:
+        return list(answers)
+    found: dict[int, PubAnswer] = {}
+    for members, answer in zip(package.bundles, answers, strict=True):
+        pubs = [package.pubs[i] for i in members]
+        own = shares(pubs, answer.evs, answer.stds, answer.metadata)
+        parts = [PubAnswer(one.evs, one.stds, one.metadata) for one in own]
+        found.update(zip(members, parts, strict=True))
+    return [found[i] for i in range(len(package.pubs))]
 
 
 def redecode(store: JobStore, submission: Submission) -> list[PubAnswer]:

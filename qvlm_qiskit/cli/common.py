@@ -57,6 +57,18 @@ LayoutTrials = Annotated[
     int | None,
     typer.Option(help="Compile with so many seeds and take the best.", show_default=False),
 ]
+Tiles = Annotated[
+    str,
+    typer.Option(
+        help="Places of the device where rows run at once: a number, auto or none "
+        "(docs/backends.md).",
+    ),
+]
+TileFactor = Annotated[
+    float,
+    typer.Option(help="--tiles auto: the largest ratio of a tile's error to the best one's."),
+]
+TileSpacing = Annotated[int, typer.Option(help="The fewest idle qubits between two tiles.")]
 Device = Annotated[
     str | None,
     typer.Option(

@@ -30,6 +30,9 @@ class MachineOptions:
     max_age_days: common.MaxAgeDays = None
     optimization_level: common.Level = 2
     layout_trials: common.LayoutTrials = None
+    tiles: common.Tiles = "none"
+    tile_factor: common.TileFactor = 1.25
+    tile_spacing: common.TileSpacing = 1
     device: common.Device = None
     seed: common.Seed = None
 
@@ -69,6 +72,7 @@ class MachineOptions:
         return {
             **given,
             "mitigation": self.mitigation or "none",
+            "tiles": int(self.tiles) if self.tiles.isdecimal() else self.tiles,
             "seed": seed if self.seed is None else self.seed,
         }
 

@@ -27,18 +27,21 @@ OPTIONS = {
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
-        "--method", "--max-age-days", "--optimization-level", "--layout-trials", "--device",
+        "--method", "--max-age-days", "--optimization-level", "--layout-trials",
+        "--tiles", "--tile-factor", "--tile-spacing", "--device",
         "--batch", "--metric", "--caption-tokenizer", "--seed", "--threads", "--json", "--data",
         "--columns", "--strict", "--max-new-tokens", "--report",
     },
     "preflight": {
         "--backend", "--limit", "--batch", "--shots", "--precision", "--mitigation",
         "--noise-scale", "--method", "--max-age-days", "--optimization-level", "--layout-trials",
+        "--tiles", "--tile-factor", "--tile-spacing",
         "--device", "--seed", "--json", "--data", "--columns", "--strict", "--max-new-tokens",
     },
     "submit": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
-        "--optimization-level", "--layout-trials", "--device", "--seed", "--budget-seconds",
+        "--optimization-level", "--layout-trials",
+        "--tiles", "--tile-factor", "--tile-spacing", "--device", "--seed", "--budget-seconds",
         "--budget-executions", "--mode", "--prefetch", "--calibration", "--fresh", "--store",
         "--blobs", "--store-group", "--dry-run", "--detach", "--json", "--data", "--columns",
         "--strict", "--metric", "--caption-tokenizer", "--max-new-tokens",

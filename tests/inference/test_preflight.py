@@ -14,6 +14,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit_ibm_runtime.executor import Executor
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.backends.devices.noisy_estimator import NoisyEstimator
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.pubs.shots import shots_of_precision
 from qvlm_qiskit.data.batch import encode_prompts
@@ -131,6 +132,33 @@ def test_a_forward_pass_executes_in_the_runtime_client_what_the_preflight_says(
     assert (report.levels[0].jobs, report.levels[0].executions) == (len(seen), sum(seen))
     text = int((batch.input_ids != model.config.image_token_id).sum())
     assert report.rows < text + 2 * model.config.num_image_tokens
+
+
+def test_an_evaluation_on_tiles_executes_what_the_preflight_says(
+    model, processor, samples, monkeypatch
+):
+    seen = []
+    run = NoisyEstimator.run
+
+    def spy(self, pubs, **kwargs):
+        job = run(self, pubs, **kwargs)
+        seen.append(sum(answer.metadata["executions"] for answer in job.result()))
+        return job
+
+    monkeypatch.setattr(NoisyEstimator, "run", spy)
+    exam = Exam(VisionLanguageModel(model, processor), samples[:2])
+    options = {"shots": 40, "mitigation": "readout", "seed": 0}
+    tiled = open_backend("noisy:fake_torino", tiles=6, **options)
+    report = preflight_evaluation(exam, tiled)[0]
+    alone = preflight_evaluation(exam, open_backend("noisy:fake_torino", **options))[0]
+    assert seen == []
+    with model.run_on(tiled), torch.inference_mode():
+        evaluate(model, processor, samples[:2])
+    (level,), (before,) = report.levels, alone.levels
+    assert (level.jobs, level.executions) == (len(seen), sum(seen))
+    own, theirs = (one.executions - one.calibration_executions for one in (level, before))
+    assert 6 * own <= theirs + 6 * 40 * level.jobs
+    assert any("tiles: 6" in note for note in report.notes())
 
 
 class CountingCalls(StatevectorEstimator):

@@ -2,14 +2,23 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from qiskit.primitives import StatevectorEstimator
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.errors import BudgetError, JobError, LedgerError
-from qvlm_qiskit.jobs import Budget, JobStore, Recorded, State, Worker, recorded_backend
+from qvlm_qiskit.errors import BudgetError, JobError, JobPending, LedgerError
+from qvlm_qiskit.jobs import (
+    Budget,
+    JobStore,
+    Recorded,
+    Recording,
+    State,
+    Worker,
+    recorded_backend,
+)
 from qvlm_qiskit.jobs.ledger.runs import retry, withdraw
 from qvlm_qiskit.jobs.services.local import LocalJobs
 from qvlm_qiskit.jobs.verify import verify
@@ -128,6 +137,38 @@ print(data.evs.tobytes().hex(), data.stds.tobytes().hex(), store.count_jobs())
     store = JobStore(tmp_path)
     assert store.count_jobs() == 1 and store.count_rows() == 2 and verify(store) == 2
     store.close()
+
+
+@pytest.mark.parametrize(
+    "mitigation", ["readout", pytest.param("readout+zne", marks=pytest.mark.slow)]
+)
+def test_a_run_on_tiles_that_is_gone_on_with_gets_the_same_bits_and_buys_nothing_twice(
+    mitigation, tmp_path
+):
+    """Stopped behind every job, against one that is never stopped."""
+
+    def run(folder, detach):
+        store = JobStore(folder)
+        options = {"shots": 200, "seed": 3, "mitigation": mitigation, "tiles": 2}
+        backend = recorded_backend(
+            open_backend("noisy:fake_manila", **options), store, Recording(detach=detach)
+        )
+        pub = (bell(), OBSERVABLES, column(0.3, 0.5, 0.7, 0.9, 1.1))
+        try:
+            data = backend.estimator().run([pub]).result()[0].data
+            return data.evs.tobytes() + data.stds.tobytes(), store.count_rows(), store.count_jobs()
+        finally:
+            store.close()
+
+    whole = run(tmp_path / "whole", detach=False)
+    for _ in range(500):
+        try:
+            found = run(tmp_path / "stopped", detach=True)
+            break
+        except JobPending:
+            time.sleep(0.2)
+    assert found == whole
+    assert run(tmp_path / "stopped", detach=False) == whole
 
 
 @pytest.mark.parametrize("mitigation", ["zne", "readout+zne", "cdr"])

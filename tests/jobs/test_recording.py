@@ -35,7 +35,8 @@ OPTIONS = {
         PLAIN, {"shots": 101, "seed": 1}, {"shots": 100, "seed": 2}, {"shots": 100},
         {"precision": 0.2, "seed": 1}, {**PLAIN, "noise_scale": 2.0},
         {**PLAIN, "noise_scale": 1.0000000000000002}, {**PLAIN, "method": "aer"},
-        {**PLAIN, "dtype": "complex64"},
+        {**PLAIN, "dtype": "complex64"}, {**PLAIN, "tiles": "auto", "tile_factor": 50},
+        {**PLAIN, "tiles": "auto", "tile_factor": 50, "tile_spacing": 0},
     ],
     "fake_manila": [PLAIN, {"shots": 101, "seed": 1}, {"shots": 100, "seed": 2}, {"shots": 100}],
     "aer": [PLAIN, {"shots": 101, "seed": 1}, {"shots": 100, "seed": 2}, {"shots": 100}],
@@ -57,3 +58,9 @@ def test_every_option_of_a_machine_and_its_name_give_another_key(store):
     for recording in (Recording(run="r-1"), Recording(detach=True), Recording(mode="job")):
         keys = asked_keys(store, "noisy:fake_manila", PLAIN, recording)
         assert found[keys] == ("noisy:fake_manila", PLAIN)
+
+
+def test_a_row_on_a_tile_has_the_key_of_its_place_whatever_rule_found_it(store):
+    wide = {**PLAIN, "tiles": "auto", "tile_factor": 50}
+    one = asked_keys(store, "noisy:fake_manila", {**PLAIN, "tiles": 1})
+    assert asked_keys(store, "noisy:fake_manila", wide) == one

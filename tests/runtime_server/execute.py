@@ -18,18 +18,16 @@ from ibm_quantum_schemas.executor.version_2_0 import (
     QuantumProgramResultModel,
 )
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit
 from qiskit_ibm_runtime.fake_provider.executor.broadcast_sample import broadcast_sample
-from qiskit_ibm_runtime.fake_provider.executor.run_quantum_program import run_quantum_program
-from qiskit_ibm_runtime.options_models.simulator import SimulatorOptions
 from qiskit_ibm_runtime.quantum_program import QuantumProgram
 from qiskit_ibm_runtime.quantum_program.converters.converters_2_0 import passthrough_data_to_2_0
 from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
 from samplomatic.quantum_program import CircuitItem, SamplexItem
 
+from qvlm_qiskit.backends.devices.programs import bits_in_parts
 from qvlm_qiskit.backends.pubs.active_qubits import ReducedBackend
 
-from .circuits import certain_bits, observed_qubits, register_bits, restrict_measured
+from .circuits import certain_bits, observed_qubits, register_bits
 from .legacy import run_estimator
 from .machines import Machine
 from .records import JobRecord, Outcome
@@ -116,11 +114,11 @@ def encode_result(program: QuantumProgram, items: list[Arrays], started: datetim
 def simulate(program: QuantumProgram, machine: Machine, seed: int) -> list[Arrays]:
     """Sample every item of a program under the machine's noise.
 
-    Qubits that are in no observable and whose outcome is certain are filled in without noise; the
-    others, over all items of the program, are simulated together.
+    Qubits that are in no observable and whose outcome is certain are filled in without noise; of
+    the others, over all items of the program, those that gates connect are simulated together.
 
     Raises:
-        ValueError: More qubits than a simulation takes.
+        CapacityError: More connected qubits than a simulation takes.
     """
     rng = np.random.default_rng(seed)
     sampled = [_sample(item, rng) for item in program.items]
@@ -132,16 +130,16 @@ def simulate(program: QuantumProgram, machine: Machine, seed: int) -> list[Array
     observed = observed_qubits(program.passthrough_data)
     open_ = [q for q in widest if q in observed or any(q not in bits for bits in known)]
     qubits = tuple(open_) or (0,)
-    if len(qubits) > MAX_QUBITS:
-        raise ValueError(f"{len(qubits)} active qubits; at most {MAX_QUBITS} are simulated")
-    reduced = []
-    for item, (_, values) in zip(program.items, sampled, strict=True):
-        circuit, arguments = _restrict(item.circuit, values, qubits)
-        reduced.append(CircuitItem(circuit, circuit_arguments=arguments))
-    result = run_quantum_program(
-        _reduced_device(machine, qubits),
-        QuantumProgram(shots=program.shots, items=reduced),
-        SimulatorOptions(seed_simulator=seed),
+    items = [
+        (item.circuit, values) for item, (_, values) in zip(program.items, sampled, strict=True)
+    ]
+    result = bits_in_parts(
+        items,
+        qubits,
+        program.shots,
+        lambda part: _reduced_device(machine, part),
+        seed,
+        MAX_QUBITS,
     )
     arrays = []
     for item, (extra, _), bits, measured in zip(program.items, sampled, known, result, strict=True):
@@ -164,16 +162,7 @@ def _sample(
     return drawn, np.asarray(values, dtype=float)
 
 
-def _restrict(
-    circuit: QuantumCircuit, values: NDArray[np.float64], qubits: tuple[int, ...]
-) -> tuple[QuantumCircuit, NDArray[np.float64]]:
-    """The circuit on some qubits, and the columns of its remaining parameters."""
-    reduced = restrict_measured(circuit, qubits)
-    column = {parameter: i for i, parameter in enumerate(circuit.parameters)}
-    return reduced, values[..., [column[parameter] for parameter in reduced.parameters]]
-
-
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def _reduced_device(machine: Machine, qubits: tuple[int, ...]) -> ReducedBackend:
     return ReducedBackend(machine.device, qubits)
 

@@ -166,9 +166,7 @@ class ReadoutMitigated(Mitigator[Readout]):
         """
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
         keys = [self._key(pub) for pub in coerced]
-        for key in keys:
-            if key not in self._calibrations:
-                self._spent[key] = self._calibrate(key)
+        self._calibrate([key for key in dict.fromkeys(keys) if key not in self._calibrations])
         return super().run(coerced)
 
     def expand(self, pub: EstimatorPub) -> Expansion:
@@ -191,14 +189,14 @@ class ReadoutMitigated(Mitigator[Readout]):
         return Expansion([replaced(pub, _rewritten(pub.observables, calibration))], combine)
 
     def plan(self, calls: Iterable[Call]) -> Iterator[Call]:
-        """One call per calibration that is not known yet, then the rewritten pubs."""
+        """One call for the calibrations that are not known yet, then the rewritten pubs."""
         known = set(self._calibrations)
         for call in calls:
-            for key in dict.fromkeys(self._key(pub) for pub in call.pubs):
-                circuits = [] if key in known else self._circuits(key)
-                if circuits:
-                    yield call.with_pubs(circuits, calibration=True)
-                known.add(key)
+            keys = dict.fromkeys(self._key(pub) for pub in call.pubs)
+            circuits = [pub for key in keys if key not in known for pub in self._circuits(key)]
+            if circuits:
+                yield call.with_pubs(circuits, calibration=True)
+            known |= keys.keys()
             yield call.with_pubs([expanded for p in call.pubs for expanded in self.outline(p).pubs])
 
     def error_gain(self, pub: EstimatorPub) -> float | None:
@@ -242,13 +240,25 @@ class ReadoutMitigated(Mitigator[Readout]):
         pubs = [(circuit, observables, None, precision) for circuit in (zero, one)]
         return [EstimatorPub.coerce(pub) for pub in pubs]
 
-    def _calibrate(self, key: _Key) -> list[Any]:
-        """Run and remember; the metadata of the runs."""
+    def _calibrate(self, keys: Sequence[_Key]) -> None:
+        """Run what is new in one inner job, remember it, and keep the metadata of the runs."""
+        circuits = {key: self._circuits(key) for key in keys}
+        flat = [pub for pubs in circuits.values() for pub in pubs]
+        answers = iter(self.inner.run(flat).result() if flat else ())
+        for key, pubs in circuits.items():
+            own = [next(answers) for _ in pubs]
+            self._calibrations[key] = self._calibration(key, own)
+            self._spent[key] = [item.metadata for item in own]
+
+    def _calibration(self, key: _Key, answers: Sequence[Any]) -> ReadoutCalibration:
+        """The calibration that two runs show.
+
+        Raises:
+            MitigationError: A readout without information.
+        """
         _, qubits, shots = key
         if not qubits:
-            self._calibrations[key] = ReadoutCalibration({}, {}, {}, {}, shots)
-            return []
-        answers = list(self.inner.run(self._circuits(key)).result())
+            return ReadoutCalibration({}, {}, {}, {}, shots)
         (up, down), errors = values(answers)
         contrast, offset = (up - down) / 2, (up + down) / 2
         for qubit, value in zip(qubits, contrast, strict=True):
@@ -260,10 +270,7 @@ class ReadoutMitigated(Mitigator[Readout]):
         by_qubit = [
             dict(zip(qubits, found.tolist(), strict=True)) for found in (contrast, offset, *errors)
         ]
-        self._calibrations[key] = ReadoutCalibration(
-            by_qubit[0], by_qubit[1], by_qubit[2], by_qubit[3], shots
-        )
-        return [item.metadata for item in answers]
+        return ReadoutCalibration(by_qubit[0], by_qubit[1], by_qubit[2], by_qubit[3], shots)
 
 
 def _check_weights(observables: ObservablesArray) -> None:

@@ -17,9 +17,11 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import SparseObservable, SparsePauliOp, random_unitary
 from qiskit_ibm_runtime.fake_provider import FakeTorino
 
+from qvlm_qiskit.backends.pubs.answer import PubAnswer
 from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.package import INDEX, Package
 from qvlm_qiskit.errors import CircuitError, LedgerError
+from qvlm_qiskit.jobs.services.decode import apart
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 
 SHAPES = [
@@ -293,3 +295,49 @@ def test_what_has_no_content_to_store_is_not_written():
     circuit.append(Gate("opaque", 1, []), [0])
     with pytest.raises(CircuitError):
         Package((EstimatorPub.coerce((circuit, "Z")),)).to_bytes()
+
+
+def two_places():
+    """The same question on two pairs of a device's qubits."""
+    pubs = []
+    for first in (0, 2):
+        circuit = QuantumCircuit(4)
+        circuit.ry(Parameter("a"), first)
+        circuit.cx(first, first + 1)
+        labels = ["IIII", "IIII"]
+        for i in range(2):
+            place = 3 - first - i
+            labels[i] = labels[i][:place] + "Z" + labels[i][place + 1 :]
+        values = np.arange(1.0, 4.0 - first / 2).reshape(-1, 1)
+        pubs.append(EstimatorPub.coerce((circuit, [[label] for label in labels], values, 0.1)))
+    return tuple(pubs)
+
+
+def test_pubs_that_are_sent_as_one_are_answered_by_themselves():
+    pubs = two_places()
+    read = Package.from_bytes(Package(pubs, bundles=((0, 1),)).to_bytes())
+    assert read.bundles == ((0, 1),)
+    assert Package.from_bytes(Package(pubs).to_bytes()).bundles == ()
+    (sent,) = read.sent.pubs
+    assert sent.shape == (4, 3) and read.sent.bundles == ()
+    evs = np.arange(12.0).reshape(4, 3)
+    answers = apart(read, [PubAnswer(evs, evs / 10, {"shots": 100, "executions": 5})])
+    np.testing.assert_array_equal(answers[0].evs, evs[:2])
+    np.testing.assert_array_equal(answers[1].evs, evs[2:, :2])
+    np.testing.assert_array_equal(answers[1].stds, evs[2:, :2] / 10)
+    assert sum(answer.metadata["executions"] for answer in answers) == 5
+    assert apart(Package(pubs), answers) == answers
+
+
+@pytest.mark.parametrize("bundles", [[[0]], [[0, 1], [1]], [[0, 2]], [[0, -1]]])
+def test_bundles_of_other_pubs_are_refused(bundles):
+    content = Package(two_places(), bundles=((0, 1),)).to_bytes()
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == INDEX:
+                data = json.dumps({**json.loads(data), "bundles": bundles}).encode()
+            new.writestr(name, data)
+    with pytest.raises(LedgerError, match="bundles"):
+        Package.from_bytes(made.getvalue())

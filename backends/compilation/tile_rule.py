@@ -1,0 +1,45 @@
+"""How many tiles of a device are taken, and which: read and checked without Qiskit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from qvlm_qiskit.basics.numbers import is_real, is_whole, use_plain_numbers
+from qvlm_qiskit.errors import InputError
+
+Count = int | Literal["auto", "none"]
+DEFAULT_FACTOR = 1.25
+DEFAULT_SPACING = 1
+MAX_TILES = 10_000
+
+
+@dataclass(frozen=True)
+class TileRule:
+    """How many tiles are taken, and which.
+
+    Attributes:
+        count: So many; "auto": all whose estimated error is within `factor` of the best one's;
+            "none": a circuit stays where it was compiled for.
+        factor: The largest ratio of a tile's estimated error to the best one's ("auto" only).
+        spacing: The fewest idle qubits on any way from one tile to another.
+    """
+
+    count: Count = "none"
+    factor: float = DEFAULT_FACTOR
+    spacing: int = DEFAULT_SPACING
+
+    def __post_init__(self) -> None:
+        use_plain_numbers(self)
+        named = self.count in ("auto", "none")
+        if not named and not (is_whole(self.count) and 1 <= int(self.count) <= MAX_TILES):
+            raise InputError(
+                f"tiles is {self.count!r}; it must be 'auto', 'none' or a whole number from 1 to "
+                f"{MAX_TILES:,}"
+            )
+        if not (is_real(self.factor) and self.factor >= 1):
+            raise InputError(f"tile_factor is {self.factor!r}; it must be a number of at least 1")
+        if not (is_whole(self.spacing) and 0 <= self.spacing <= MAX_TILES):
+            raise InputError(
+                f"tile_spacing is {self.spacing!r}; it must be a whole number of at least 0"
+            )

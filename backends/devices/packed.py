@@ -1,0 +1,149 @@
+"""`Packed`: in front of a device, pubs on disjoint qubits run side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.transpiler import Target
+
+from qvlm_qiskit.backends.compilation.spread import spread_over
+from qvlm_qiskit.backends.compilation.tiles import around, coupled
+from qvlm_qiskit.backends.options import BackendOptions
+from qvlm_qiskit.backends.pubs.gathered import gathered
+from qvlm_qiskit.backends.pubs.jobs import MappedJob
+from qvlm_qiskit.backends.pubs.packing import Bundle, bundles, merged, shares
+from qvlm_qiskit.backends.pubs.stack import SharedByCopies
+from qvlm_qiskit.backends.pubs.strands import Strand, strands, woven
+from qvlm_qiskit.backends.pubs.work import StatesWork, Work
+from qvlm_qiskit.errors import InputError
+
+Wrapper = Callable[[BaseEstimatorV2], BaseEstimatorV2]
+
+
+class Packed(SharedByCopies, BaseEstimatorV2):
+    """Merges pubs whose circuits act on disjoint qubits, and takes the answers apart.
+
+    Args:
+        device: Runs ISA pubs, and says what it would run.
+        reach: For every qubit, those that no other circuit of an execution may use.
+    """
+
+    def __init__(self, device: Any, reach: Mapping[int, frozenset[int]]) -> None:
+        self.inner = device
+        self.reach = reach
+
+    def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
+        """Run the pubs in as few executions as their qubits allow, as one call of the device.
+
+        Args:
+            pubs: ISA pubs of any broadcast shape.
+            precision: For pubs that name none.
+
+        Raises:
+            QVLMError: What the device raises.
+        """
+        default = getattr(self.inner, "default_precision", None) if precision is None else precision
+        coerced = [EstimatorPub.coerce(pub, default) for pub in pubs]
+        packed = _Packing.of(coerced, self.reach)
+
+        def apart(result: PrimitiveResult[Any]) -> PrimitiveResult[Any]:
+            return PrimitiveResult(packed.apart(list(result)), metadata=result.metadata)
+
+        return MappedJob(self.inner.run(packed.sent), apart)
+
+    def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
+        """What the device would execute for the merged pubs."""
+        device: StatesWork = self.inner
+        return device.jobs(_Packing.of(pubs, self.reach).sent)
+
+    def error_gain(self, pub: EstimatorPub) -> float | None:
+        """The device's: what runs beside a circuit changes no error of its values."""
+        device: StatesWork = self.inner
+        return device.error_gain(pub)
+
+    def bundles(self, pubs: Sequence[EstimatorPub]) -> list[Bundle]:
+        """Which pubs of the shape (observables, rows) run side by side."""
+        return bundles(pubs, self.reach)
+
+
+def packed(device: BaseEstimatorV2, target: Target, options: BackendOptions) -> BaseEstimatorV2:
+    """The device, with `Packed` in front of it where rows run on tiles.
+
+    Args:
+        device: Runs ISA pubs.
+        target: Its connections.
+        options: With the tiles that were asked for.
+
+    Raises:
+        InputError: Tiles of a device without connections.
+    """
+    rule = options.tile_rule
+    if rule.count == "none":
+        return device
+    neighbours = coupled(target)
+    if not neighbours:
+        raise InputError(
+            "tiles are places of a device, and this noise has no couplers: take noisy:<device>"
+        )
+    reach = {q: around([q], neighbours, rule.spacing) for q in neighbours}
+    return Packed(device, reach)
+
+
+def tile_wrappers(target: Target, options: BackendOptions) -> tuple[Wrapper, ...]:
+    """What lays rows onto tiles, in front of mitigation; nothing without tiles."""
+    rule = options.tile_rule
+    return () if rule.count == "none" else (spread_over(target, rule),)
+
+
+def offered_on_tiles(mitigations: Iterable[str], options: BackendOptions) -> tuple[str, ...]:
+    """What a machine offers: on tiles, all but what chooses for each of them anew."""
+    tiled = options.tiles != "none"
+    return tuple(name for name in mitigations if not (tiled and name == "auto"))
+
+
+def tile_settings(options: BackendOptions) -> dict[str, Any]:
+    """What the device's raw results depend on: whether others run beside them, and how near."""
+    rule = options.tile_rule
+    return {} if rule.count == "none" else {"packed": {"spacing": rule.spacing}}
+
+
+class _Packing:
+    """Pubs, their strands, and which of these run side by side."""
+
+    def __init__(
+        self,
+        pubs: Sequence[EstimatorPub],
+        owners: Sequence[tuple[int, Strand]],
+        parts: Sequence[EstimatorPub],
+        groups: Sequence[Bundle],
+    ) -> None:
+        self.pubs = pubs
+        self.owners = owners
+        self.parts = parts
+        self.groups = groups
+        self.sent = [merged([parts[i] for i in group]) for group in groups]
+
+    @classmethod
+    def of(cls, pubs: Sequence[EstimatorPub], reach: Mapping[int, frozenset[int]]) -> _Packing:
+        owners = [(number, strand) for number, pub in enumerate(pubs) for strand in strands(pub)]
+        parts = [strand.pub(pubs[number]) for number, strand in owners]
+        return cls(pubs, owners, parts, bundles(parts, reach))
+
+    def apart(self, answers: Sequence[Any]) -> list[PubResult]:
+        """The pubs' answers from those of what was sent."""
+        found: dict[int, Any] = {}
+        for group, answer in zip(self.groups, answers, strict=True):
+            members = [self.parts[i] for i in group]
+            own = shares(members, answer.data.evs, answer.data.stds, answer.metadata)
+            found.update(zip(group, own, strict=True))
+        results = []
+        for number, pub in enumerate(self.pubs):
+            mine = [i for i, (owner, _) in enumerate(self.owners) if owner == number]
+            woven_values = [(self.owners[i][1], found[i].evs, found[i].stds) for i in mine]
+            evs, stds = woven(pub, woven_values)
+            about = gathered([found[i].metadata for i in mine])
+            results.append(PubResult(DataBin(evs=evs, stds=stds, shape=pub.shape), about))
+        return results

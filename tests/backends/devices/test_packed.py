@@ -1,0 +1,148 @@
+"""Tiles on noisy machines: counts, values and errors against the same rows one at a time."""
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import ParameterVector
+
+from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.errors import CapacityError, InputError, MitigationError
+
+ROWS = 24
+OBSERVABLES = [["ZII"], ["IZI"], ["IXX"]]
+
+
+def layered(num_qubits=3):
+    circuit = QuantumCircuit(num_qubits)
+    angles = iter(ParameterVector("t", 2 * num_qubits))
+    for _ in range(2):
+        for qubit in range(num_qubits):
+            circuit.ry(next(angles), qubit)
+        for qubit in range(num_qubits - 1):
+            circuit.cz(qubit, qubit + 1)
+    return circuit
+
+
+CIRCUIT = layered()
+VALUES = np.random.default_rng(0).uniform(-3, 3, (ROWS, CIRCUIT.num_parameters))
+
+
+def ran(backend, values=VALUES):
+    return backend.estimator().run([(CIRCUIT, OBSERVABLES, values)]).result()[0]
+
+
+def spent(metadata):
+    return metadata["executions"] + (metadata.get("calibration_executions") or 0)
+
+
+@pytest.mark.parametrize(
+    ("mitigation", "saved"),
+    [("none", 1 / 6), ("readout", 1 / 3), ("readout+zne", 1 / 3), ("readout+cdr", 1 / 1.5)],
+)
+def test_what_is_planned_is_what_is_run_and_far_less_than_without_tiles(mitigation, saved):
+    options = {"shots": 3000, "seed": 3, "mitigation": mitigation}
+    alone = open_backend("noisy:fake_kingston", **options)
+    tiled = open_backend("noisy:fake_kingston", tiles=8, **options)
+    subject = {"c": (CIRCUIT, OBSERVABLES)}
+    planned = tiled.preflight(subject, ROWS, mitigations=[mitigation]).levels[0]
+    before = alone.preflight(subject, ROWS, mitigations=[mitigation]).levels[0]
+    result = ran(tiled)
+    assert spent(result.metadata) == planned.executions <= saved * before.executions
+    assert planned.jobs == before.jobs
+    assert planned.seconds_qpu < before.seconds_qpu
+    assert len(result.metadata["tiles"]) == 8
+    exact = open_backend("statevector").estimator().run([(CIRCUIT, OBSERVABLES, VALUES)])
+    rms = np.sqrt(np.mean((result.data.evs - exact.result()[0].data.evs) ** 2))
+    assert rms < 0.06
+
+
+def test_each_value_is_that_of_its_tile_within_its_stated_error():
+    """Against exact values under noise of the circuit on the very same qubits."""
+    tiled = open_backend("noisy:fake_kingston", shots=2000, seed=5, tiles="auto", tile_factor=3)
+    found = ran(tiled)
+    spread = tiled.estimator().inner
+    exact = open_backend("noisy:fake_kingston", precision=0).device
+    compiled = tiled.compile(CIRCUIT, OBSERVABLES)
+    from qiskit.primitives.containers.estimator_pub import EstimatorPub
+
+    pub = EstimatorPub.coerce((compiled.circuit, compiled.observables, VALUES, 0.1))
+    pieces = spread._pieces([pub], spread.memory)
+    assert len(pieces) > 8
+    pulls = []
+    for (_, _, strand), own in zip(pieces, spread._pubs([pub], pieces), strict=True):
+        truth = exact.run([(own.circuit, own.observables, own.parameter_values, 0)]).result()[0]
+        got, stds = (x[:, strand.rows] for x in (found.data.evs, found.data.stds))
+        pulls.append(((got - truth.data.evs) / stds).ravel())
+    chi_square = np.concatenate(pulls) ** 2
+    assert chi_square.mean() == pytest.approx(1.0, abs=5 * np.sqrt(2 / chi_square.size))
+
+
+def test_equal_runs_are_equal_to_the_bit_and_later_calls_find_what_was_run():
+    first, second = (
+        open_backend("noisy:fake_torino", shots=500, seed=7, tiles=5) for _ in range(2)
+    )
+    np.testing.assert_array_equal(ran(first).data.evs, ran(second).data.evs)
+
+
+@pytest.mark.slow
+def test_tiles_that_touch_under_crosstalk_are_simulated_together_or_refused():
+    name = "noisy:fake_kingston+zz(0.02)"
+    circuit, observable = layered(2), [["ZI"], ["IZ"]]
+    values = np.random.default_rng(1).uniform(-3, 3, (8, circuit.num_parameters))
+    pub = (circuit, observable, values)
+    apart = open_backend(name, shots=400, seed=2, tiles=4)
+    result = apart.estimator().run([pub]).result()[0]
+    assert result.metadata["simulated_parts"] == 4
+    touching = open_backend(name, shots=100, seed=2, tiles=20, tile_spacing=0)
+    more = np.random.default_rng(1).uniform(-3, 3, (20, circuit.num_parameters))
+    beside = touching.estimator().run([(circuit, observable, more)]).result()[0]
+    assert len(beside.metadata["tiles"]) == 20 > beside.metadata["simulated_parts"]
+    crowd = open_backend(name, shots=400, seed=2, tiles=56, tile_spacing=0)
+    refused = (
+        crowd.preflight({"c": (circuit, observable)}, 56, mitigations=["none"]).levels[0].refused
+    )
+    assert "qubits; the sampling simulator takes at most" in refused
+    many = np.random.default_rng(1).uniform(-3, 3, (56, circuit.num_parameters))
+    with pytest.raises(CapacityError, match="at most"):
+        crowd.estimator().run([(circuit, observable, many)])
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error", "said"),
+    [
+        ("noisy:fake_manila", {"tiles": 4}, InputError, "4 were asked for"),
+        ("noisy:fake_kingston", {"tiles": "auto", "tile_spacing": 90}, InputError, "spacing of 90"),
+    ],
+)
+def test_tiles_that_do_not_fit_are_refused_before_anything_runs(name, options, error, said):
+    backend = open_backend(name, shots=100, **options)
+    assert said in str(backend.preflight({"c": (CIRCUIT, OBSERVABLES)}, 4).levels[0].refused)
+    with pytest.raises(error, match=said):
+        ran(backend)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error", "said"),
+    [
+        ("noisy:fake_kingston", {"tiles": 0}, InputError, "tiles is 0"),
+        ("noisy:fake_kingston", {"tiles": "auto", "precision": 0}, InputError, "executions"),
+        ("noisy:fake_kingston", {"tile_spacing": 2}, InputError, "tile_spacing= are for"),
+        ("noisy:fake_kingston", {"tiles": 3, "tile_factor": 2.0}, InputError, "tile_factor= is"),
+        ("noisy:fake_kingston", {"tiles": 3, "mitigation": "auto"}, MitigationError, "every tile"),
+        ("noisy:depolarizing(0.01)", {"tiles": 3}, InputError, "no couplers"),
+        ("statevector", {"tiles": 3}, InputError, "takes no option tiles="),
+        ("aer", {"tiles": "auto"}, InputError, "takes no option tiles="),
+    ],
+)
+def test_tiles_that_mean_nothing_are_refused_when_a_backend_is_opened(name, options, error, said):
+    with pytest.raises(error, match=said):
+        open_backend(name, **options)
+
+
+def test_a_description_says_which_tiles_there_are():
+    backend = open_backend("noisy:fake_torino", shots=100, seed=1, tiles=3)
+    assert backend.describe()["tiles"]["count"] == 3
+    ran(backend)
+    (circuit,) = backend.describe()["tiles"]["circuits"]
+    assert [len(tile["qubits"]) for tile in circuit["tiles"]] == [3, 3, 3]
+    assert "tiles" not in open_backend("noisy:fake_torino").describe()
