@@ -42,16 +42,22 @@ def pictures_of(study: Path) -> list[dict[str, Any]]:
 def figure_of(found: Sequence[Mapping[str, Any]]) -> Figure:
     """Right answers of the first model in the upper row, wrong ones in the lower one."""
     first = next(iter(found[0]["answers"]))
+    sides = [[one for one in found if (first in one["wrong"]) == wrong] for wrong in (False, True)]
+    rows = [side for side in sides if side]
+    tall = max(one["image"].height / one["image"].width for one in found)
     with matplotlib.rc_context(STYLE):
-        tall = max(one["image"].height / one["image"].width for one in found)
-        figure = Figure(figsize=(7.2, 2 * (1.75 * min(tall, 1.0) + 1.15)))
-        figure.subplots_adjust(left=0.01, right=0.99, top=0.9, bottom=0.12, hspace=0.1, wspace=0.06)
-        for place, axes in enumerate(figure.subplots(2, EACH).flat):
+        height = len(rows) * (1.75 * min(tall, 1.0) + 1.15)
+        figure = Figure(figsize=(7.2, height))
+        figure.subplots_adjust(
+            left=0.01, right=0.99, top=1 - 0.4 / height, bottom=0.75 / height, wspace=0.06,
+            hspace=0.45 / tall,
+        )  # fmt: skip
+        panels = figure.subplots(len(rows), EACH, squeeze=False)
+        for axes in panels.flat:
             axes.set_axis_off()
-            wrong, column = divmod(place, EACH)
-            chosen = [one for one in found if (first in one["wrong"]) == bool(wrong)]
-            if column < len(chosen):
-                _draw(axes, chosen[column], first)
+        for row, side in zip(panels, rows, strict=True):
+            for axes, one in zip(row, side, strict=False):
+                _draw(axes, one, first)
     return figure
 
 
