@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from qvlm_qiskit.evaluation import (
 from qvlm_qiskit.evaluation.expectations import Rows
 from qvlm_qiskit.evaluation.loss import exam_tokens
 from qvlm_qiskit.quantum import quantum_layers
+from qvlm_qiskit.runs import Run
 
 
 def evaluate_on(
@@ -99,6 +101,14 @@ def check_alike(
                     f"{first} was trained with {name}={mine} and {path} with {name}={theirs}; "
                     f"the runs of one study differ in {said} only"
                 )
+
+
+def weights_digest(run: Run) -> str:
+    """SHA-256 of a run's weights, all files of them; of one file its own."""
+    digest = hashlib.sha256()
+    for file in sorted((run.path / "model").glob("*.safetensors")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def check_circuits(exam: Exam, backend: Backend) -> None:

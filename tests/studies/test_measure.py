@@ -1,4 +1,8 @@
+import hashlib
+from types import SimpleNamespace
+
 from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.measure import weights_digest
 from tests.studies.demo.blocks import BLOCKS
 
 
@@ -25,3 +29,13 @@ def test_the_circuits_are_those_of_the_model_on_the_device(demo, results):
         assert circuit["two_qubit_gates"] > 0
         assert circuit["depth"] > 0
         assert 0 < circuit["estimated_success_probability"] < 1
+
+
+def test_the_digest_of_weights_sees_every_file_of_them(tmp_path):
+    (tmp_path / "model").mkdir()
+    run = SimpleNamespace(path=tmp_path)
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"projection")
+    alone = weights_digest(run)
+    assert alone == hashlib.sha256(b"projection").hexdigest()
+    (tmp_path / "model" / "adapter_model.safetensors").write_bytes(b"adapter")
+    assert weights_digest(run) != alone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,13 @@ from qvlm_qiskit.evaluation import Exam, capture_rows
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.drift.calibrations import Calibration, calibrations
 from qvlm_qiskit.studies.drift.options import DriftOptions
-from qvlm_qiskit.studies.measure import check_alike, circuits_on, errors_on, evaluate_on
+from qvlm_qiskit.studies.measure import (
+    check_alike,
+    circuits_on,
+    errors_on,
+    evaluate_on,
+    weights_digest,
+)
 
 EXACT = "statevector"
 PROMPTS_FOR_ROWS = 32
@@ -49,11 +54,7 @@ def all_cells(options: DriftOptions) -> list[Cell]:
     found = calibrations(options.calibrations, _widest(runs[0]))
     machines: list[tuple[Calibration | None, str]] = [(None, "none")]
     machines += [(one, technique) for technique in options.mitigations for one in found]
-    return [Cell(run.path, _digest(run), *machine) for machine in machines for run in runs]
-
-
-def _digest(run: Run) -> str:
-    return hashlib.sha256((run.path / "model" / "model.safetensors").read_bytes()).hexdigest()
+    return [Cell(run.path, weights_digest(run), *machine) for machine in machines for run in runs]
 
 
 def _widest(run: Run) -> int:

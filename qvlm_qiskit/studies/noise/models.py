@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.recipes import HYBRID
 from qvlm_qiskit.runs import Run
-from qvlm_qiskit.studies.measure import check_alike
+from qvlm_qiskit.studies.measure import check_alike, weights_digest
 from qvlm_qiskit.studies.noise.grid import EXACT, NoiseGrid
 from qvlm_qiskit.training import TrainingOptions
 
@@ -145,8 +144,7 @@ def _given(run: Run, grid: NoiseGrid) -> StudyModel:
     strength = 0.0 if name == EXACT else float(about["device"]["noise_scale"])
     if name not in (EXACT, grid.device):
         raise InputError(f"{run.path} was trained on {name}; this study is about {grid.device}")
-    weights = hashlib.sha256((run.path / "model" / "model.safetensors").read_bytes()).hexdigest()
-    return StudyModel(TrainingOptions(**options), name, strength, run.path, weights)
+    return StudyModel(TrainingOptions(**options), name, strength, run.path, weights_digest(run))
 
 
 def _to_train(options: TrainingOptions, backend: str, strength: float, folder: Path) -> StudyModel:

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from qiskit import QuantumCircuit
-from qiskit.circuit import ParameterVector
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import open_backend
@@ -12,6 +10,7 @@ from qvlm_qiskit.backends.compilation.tile_rule import TileRule
 from qvlm_qiskit.backends.devices.fake_devices import fake_device
 from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
 from qvlm_qiskit.backends.pubs.work import Call
+from tests.backends.layered import layered
 
 
 def hexadecimal(count, seed=0):
@@ -30,17 +29,6 @@ def test_no_tile_has_more_than_its_share_and_the_best_are_used(rows, tiles):
     assert not loads[-(-rows // most) :].any()
     assert divided(keys[::-1], tiles) == found
     assert divided([], tiles) == {}
-
-
-def layered(num_qubits=3):
-    circuit = QuantumCircuit(num_qubits)
-    angles = iter(ParameterVector("t", 2 * num_qubits))
-    for _ in range(2):
-        for qubit in range(num_qubits):
-            circuit.ry(next(angles), qubit)
-        for qubit in range(num_qubits - 1):
-            circuit.cz(qubit, qubit + 1)
-    return circuit
 
 
 def isa_pub(rows, seed=0, shape=None):

@@ -2,25 +2,13 @@
 
 import numpy as np
 import pytest
-from qiskit import QuantumCircuit
-from qiskit.circuit import ParameterVector
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import CapacityError, InputError, MitigationError
+from tests.backends.layered import layered
 
 ROWS = 24
 OBSERVABLES = [["ZII"], ["IZI"], ["IXX"]]
-
-
-def layered(num_qubits=3):
-    circuit = QuantumCircuit(num_qubits)
-    angles = iter(ParameterVector("t", 2 * num_qubits))
-    for _ in range(2):
-        for qubit in range(num_qubits):
-            circuit.ry(next(angles), qubit)
-        for qubit in range(num_qubits - 1):
-            circuit.cz(qubit, qubit + 1)
-    return circuit
 
 
 CIRCUIT = layered()
