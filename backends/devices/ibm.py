@@ -44,6 +44,8 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
     """
     offer = offered("ibm")
     options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
+    for step in options.steps:
+        step.check_family("ibm")
     return on_machine(fetch_machine(name.removeprefix("ibm:")), options)
 
 
@@ -66,7 +68,9 @@ def on_machine(machine: Any, options: BackendOptions) -> Backend:
         wrappers=(
             *mitigation_wrappers(
                 options.steps,
-                MitigatedDevice(machine.target, None, options.seed, "ibm"),
+                MitigatedDevice(
+                    machine.target, None, options.seed, "ibm", calibration_date(machine)
+                ),
             ),
             *tile_wrappers(machine.target, options),
         ),

@@ -89,6 +89,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
                     lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
                     options.seed,
                     "noisy",
+                    date,
                 ),
             ),
             *tile_wrappers(target, options),
