@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
-from qvlm_qiskit.backends.mitigation.layer_noise import LayerNoise
+from qvlm_qiskit.backends.mitigation.layer_noise import MOST_TURNS, LayerNoise
 from qvlm_qiskit.backends.mitigation.layers import Bits, Layered
 from qvlm_qiskit.backends.mitigation.pauli_frames import FrameWalk, check_frames
 from qvlm_qiskit.backends.mitigation.pec_pub import Insertions
@@ -70,31 +70,29 @@ class LayerPlan:
         """Probability that cancelling inserts nothing at all."""
         return float(np.prod(1.0 - self._flips(1.0)))
 
+    def untouched(self, factor: float) -> float:
+        """Probability that amplifying by a factor inserts nothing at all."""
+        return float(np.prod(1.0 - self._flips(factor - 1.0)))
+
     def draw(self, count: int, rng: np.random.Generator) -> Insertions:
         """M = `count` circuits that cancel the noise, each with at least one inserted Pauli.
 
         The inverse of w·ρ + (1 − w)·PρP is γ times the same mixture with the sign − before P.
         """
-        flips = self._flips(1.0)
-        before = np.concatenate([[1.0], np.cumprod(1.0 - flips)[:-1]])
-        chances = before * flips
-        first = rng.choice(len(flips), size=count, p=chances / chances.sum())
-        places = np.arange(len(flips))
-        hits = (rng.random((count, len(flips))) < flips) & (places > first[:, None])
-        hits[np.arange(count), first] = True
-        return self._inserted(hits, 1.0 - 2.0 * (hits.sum(axis=1) % 2))
+        hits = _drawn(self._flips(1.0), count, rng)
+        return self._inserted(hits, 1.0 - 2.0 * (hits.sum(axis=1) % 2), rng)
 
     def amplified(self, factor: float, count: int, rng: np.random.Generator) -> Insertions:
-        """M circuits with noise of `factor` − 1 times the learned rates on top."""
-        flips = self._flips(factor - 1.0)
-        return self._inserted(rng.random((count, len(flips))) < flips, np.ones(count))
+        """The same with noise of `factor` − 1 times the learned rates on top."""
+        hits = _drawn(self._flips(factor - 1.0), count, rng)
+        return self._inserted(hits, np.ones(count), rng)
 
     def _flips(self, factor: float) -> Floats:
         """Probability of every Pauli behind every layer, in one row."""
         parts = [one.flips(factor) for one in self.noise]
         return np.concatenate(parts) if parts else np.zeros(0)
 
-    def _inserted(self, hits: Bits, signs: Floats) -> Insertions:
+    def _inserted(self, hits: Bits, signs: Floats, rng: np.random.Generator) -> Insertions:
         """Move the chosen Paulis to the end; each gate brings its qubits' share of them."""
         ends = np.cumsum([len(one.rates) for one in self.noise])[:-1]
         paulis = [
@@ -112,4 +110,18 @@ class LayerPlan:
                 own = [qubits.index(walk.index[bit]) for bit in item.qubits]
                 walk.insert(columns, paulis[layer][:, [*own, *(len(qubits) + q for q in own)]])
         stacked = np.stack(flips, axis=1) if flips else np.zeros((len(hits), 0), dtype=bool)
-        return Insertions(np.asarray(signs, dtype=float), stacked, walk.frames)
+        turns = rng.choice(MOST_TURNS, size=len(hits), replace=False)
+        return Insertions(np.asarray(signs, dtype=float), stacked, walk.frames, turns)
+
+
+def _drawn(flips: Floats, count: int, rng: np.random.Generator) -> Bits:
+    """Which Paulis are inserted, (count, G), drawn under the condition that one is.
+
+    The first is g with probability ∝ ∏_{h<g} (1 − w_h)·w_g; those behind are drawn freely.
+    """
+    before = np.concatenate([[1.0], np.cumprod(1.0 - flips)[:-1]])
+    chances = before * flips
+    first = rng.choice(len(flips), size=count, p=chances / chances.sum())
+    hits = (rng.random((count, len(flips))) < flips) & (np.arange(len(flips)) > first[:, None])
+    hits[np.arange(count), first] = True
+    return np.asarray(hits)

@@ -60,7 +60,7 @@ class Pea(Step):
     corrects = "gates"
     scales: tuple[float, ...] = (1.0, 3.0, 5.0)
     factory: str = "linear"
-    samples: int = 64
+    samples: int = 128
     learning: int = LEARNING
     randomizations: int = RANDOMIZATIONS
 
@@ -102,8 +102,10 @@ class NoiseAmplified(Mitigator[Pea]):
     At the factor s, Paulis are drawn behind every layer of two-qubit gates from noise of (s − 1)
     times its learned rates. As in "pec" they never run: moved to the end, each changes signs of
     some angles and of the observables' terms, so that the M circuits of a factor are rows of one
-    pub. They share the shots, and their spread is part of the stated error. Noise of one-qubit
-    gates outside of layers, and readout, are not amplified.
+    pub, which share the shots. Each has at least one Pauli: the circuit without any, whose
+    probability p₀ is known, has run at the factor 1, E_s = p₀·E₁ + (1 − p₀)·mean of E. The spread
+    of the M circuits is part of the stated error. Noise of one-qubit gates outside of layers, and
+    readout, are not amplified.
 
     Source: Kim et al., Nature 618, 500 (2023); the fits are mitiq's.
 
@@ -183,20 +185,24 @@ class NoiseAmplified(Mitigator[Pea]):
         spent: Sequence[Any],
     ) -> PubResult:
         (alone,), (error,) = values(runs[:1])
-        evs, variances = [alone], [error**2]
-        for one, run in zip(sampled, runs[1:], strict=True):
+        weights = self.weights if sampled else (1.0,)
+        share, mean, variance = weights[0], np.zeros_like(alone), np.zeros_like(alone)
+        factors = zip(self.options.scales[1:], weights[1:], sampled, runs[1:], strict=True)
+        for scale, weight, one, run in factors if sampled else ():
             found = one.read(np.asarray(run.data.evs, dtype=float))  # (M, *shape)
-            evs.append(found.mean(axis=0))
-            variances.append(found.var(axis=0, ddof=1) / len(found))
-        weights = np.asarray(self.weights if sampled else (1.0,))
+            kept = plan.untouched(scale)
+            share += weight * kept
+            mean += weight * (1 - kept) * found.mean(axis=0)
+            spread = found.var(axis=0, ddof=1) / len(found)
+            variance += (weight * (1 - kept)) ** 2 * spread
         about = mitigated_metadata(
             [run.metadata for run in runs],
             "pea",
             float(len(runs)),
             spent,
             scale_factors=list(self.options.scales),
-            weights=weights.tolist(),
+            weights=list(weights),
             **described(plan),
         )
-        mean = np.tensordot(weights, np.stack(evs), axes=1)
-        return answer(mean, np.sqrt(np.tensordot(weights**2, np.stack(variances), axes=1)), about)
+        stds = np.sqrt(variance + (share * error) ** 2)
+        return answer(mean + share * alone, stds, about)
