@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from qvlm_qiskit.basics.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from qvlm_qiskit.backends.mitigation.layer_description import learned_noise
     from qvlm_qiskit.backends.mitigation.mitigator import (
         EstimatorWrapper,
         Expansion,
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from qvlm_qiskit.backends.mitigation.techniques.auto import AutoMitigated
     from qvlm_qiskit.backends.mitigation.techniques.cdr import CliffordRegressed
     from qvlm_qiskit.backends.mitigation.techniques.learned_zne import LearnedExtrapolation
-    from qvlm_qiskit.backends.mitigation.techniques.pec import ErrorCancelled
+    from qvlm_qiskit.backends.mitigation.techniques.pea import NoiseAmplified
+    from qvlm_qiskit.backends.mitigation.techniques.pec import ErrorCancelled, LearnedErrorCancelled
     from qvlm_qiskit.backends.mitigation.techniques.readout import ReadoutMitigated
     from qvlm_qiskit.backends.mitigation.techniques.twirling import PauliTwirled
     from qvlm_qiskit.backends.mitigation.techniques.zne import ZeroNoiseExtrapolated
@@ -48,9 +50,11 @@ _HOMES = {
     "ErrorCancelled": "techniques.pec",
     "EstimatorWrapper": "mitigator",
     "Expansion": "mitigator",
+    "LearnedErrorCancelled": "techniques.pec",
     "LearnedExtrapolation": "techniques.learned_zne",
     "MitigatedDevice": "step",
     "Mitigator": "mitigator",
+    "NoiseAmplified": "techniques.pea",
     "PauliTwirled": "techniques.twirling",
     "ReadoutMitigated": "techniques.readout",
     "Step": "step",
@@ -59,6 +63,7 @@ _HOMES = {
     "ZeroNoiseExtrapolated": "techniques.zne",
     "answer": "mitigator",
     "cost_of": "report",
+    "learned_noise": "layer_description",
     "mitigated_metadata": "report",
     "mitigation_wrappers": "step",
     "offered": "names",
@@ -74,9 +79,11 @@ __all__ = [
     "ErrorCancelled",
     "EstimatorWrapper",
     "Expansion",
+    "LearnedErrorCancelled",
     "LearnedExtrapolation",
     "MitigatedDevice",
     "Mitigator",
+    "NoiseAmplified",
     "PauliTwirled",
     "ReadoutMitigated",
     "Step",
@@ -85,6 +92,7 @@ __all__ = [
     "ZeroNoiseExtrapolated",
     "answer",
     "cost_of",
+    "learned_noise",
     "mitigated_metadata",
     "mitigation_wrappers",
     "offered",

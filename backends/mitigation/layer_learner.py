@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -21,6 +22,9 @@ from qvlm_qiskit.errors import MitigationError
 LEARNING = 2_000_000
 """Executions that learning the layers of one circuit may take."""
 RANDOMIZATIONS = 8
+# What was learned through an estimator, for all techniques that learn through it.
+_learned: WeakKeyDictionary[BaseEstimatorV2, dict[Any, dict[Layer, LayerNoise]]]
+_learned = WeakKeyDictionary()
 SHOTS = 512
 
 
@@ -72,7 +76,9 @@ class LayerLearner:
         self.protocol = LearningProtocol(
             device.target, randomizations, SHOTS, device.calibration or ""
         )
-        self.known: dict[Layer, LayerNoise] = {}
+        shared = _learned.setdefault(inner, {})
+        key = (randomizations, device.calibration)
+        self.known: dict[Layer, LayerNoise] = shared.setdefault(key, {})
 
     def missing(self, circuits: Iterable[QuantumCircuit]) -> list[Layer]:
         """The layers of some circuits that were not learned yet, each once.

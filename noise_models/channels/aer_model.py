@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Delay, Measure, Parameter
 from qiskit.providers import QubitProperties
@@ -17,13 +19,14 @@ from qiskit_aer.noise import (
     amplitude_damping_error,
     coherent_unitary_error,
     depolarizing_error,
+    pauli_error,
     phase_damping_error,
     thermal_relaxation_error,
 )
 from qiskit_aer.noise.device import basic_device_gate_errors
 
 from qvlm_qiskit.noise_models.channels.idle import delay_ns, idle_times
-from qvlm_qiskit.noise_models.channels.matrices import over_rotation_unitary
+from qvlm_qiskit.noise_models.channels.matrices import lindblad_ptm, over_rotation_unitary
 from qvlm_qiskit.noise_models.description.entries import GateNoise, QubitNoise
 from qvlm_qiskit.noise_models.description.gates import noisy_instruction, standard_gates
 from qvlm_qiskit.noise_models.description.sources import (
@@ -38,6 +41,8 @@ from qvlm_qiskit.noise_models.description.sources import (
 )
 from qvlm_qiskit.noise_models.description.spec import NoiseSpec
 
+# −1 where two of I, X, Y, Z anticommute
+_SIGNS = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])
 MAX_TERMS = 256
 """An error of more circuits than this becomes one Kraus channel: Aer's sums grow as products."""
 
@@ -73,7 +78,7 @@ def build(spec: NoiseSpec) -> Any:
         error = _followed(first, spec, name, width)
         if error is not None:
             model.add_all_qubit_quantum_error(error, name)
-    for name, qubits, channel in basic_device_gate_errors(target=spec_target(spec, noisy=True)):
+    for (name, qubits), channel in _placed(spec).items():
         error = _followed(channel, spec, name, len(qubits))
         # it is meant to take the place of what counts for any qubits
         model.add_quantum_error(error, name, qubits, warnings=False)
@@ -167,6 +172,28 @@ def _add_readout(model: Any, spec: NoiseSpec) -> None:
         up, down = spec.readout(0)
         if up or down:
             model.add_all_qubit_readout_error(ReadoutError([[1 - up, up], [down, 1 - down]]))
+
+
+def _placed(spec: NoiseSpec) -> dict[tuple[str, tuple[int, ...]], Any]:
+    """Own error of every gate that has a place: its calibrated one, then what was learned of it."""
+    device = basic_device_gate_errors(target=spec_target(spec, noisy=True))
+    found = {(name, tuple(qubits)): channel for name, qubits, channel in device}
+    for gate in spec.gates:
+        if gate.rates:
+            known = found.get((gate.name, gate.qubits))
+            parts = [] if known is None else [known]
+            found[gate.name, gate.qubits] = _composed([*parts, _lindblad_error(gate)])
+    return found
+
+
+def _lindblad_error(gate: GateNoise) -> Any:
+    """A gate's learned noise; Aer's labels begin with the last operand."""
+    letters = ["".join(label) for label in itertools.product("IXYZ", repeat=gate.width)]
+    kept = np.diag(lindblad_ptm(gate.rates, gate.width))  # the first operand counts fastest
+    signs = np.array([[1]])
+    for _ in range(gate.width):
+        signs = np.kron(signs, _SIGNS)
+    return pauli_error(list(zip(letters, (signs @ kept) / 4**gate.width, strict=True)))
 
 
 def _anywhere_error(gate: GateNoise) -> Any:

@@ -24,6 +24,7 @@ from qvlm_qiskit.noise_models.channels.matrices import (
     anywhere_ptm,
     depolarizing_ptm,
     device_ptm,
+    lindblad_ptm,
     source_ptm,
 )
 from qvlm_qiskit.noise_models.description.bounds import check_factor
@@ -169,6 +170,8 @@ class ChannelNoise:
         if gate is not None:
             own = [self.spec.qubits[qubit].scaled(self._factor) for qubit in qubits]
             ptm = device_ptm(gate.scaled(self._factor), own)
+            if gate.rates:
+                ptm = lindblad_ptm(gate.scaled(self._factor).rates, gate.width) @ ptm
         elif (name, ()) in self._placed:
             ptm = anywhere_ptm(self._placed[name, ()].scaled(self._factor))
         for source in self._sources:

@@ -55,6 +55,23 @@ def device_ptm(gate: GateNoise, qubits: Sequence[QubitNoise]) -> Ptm:
     return relaxation @ depolarizing_ptm(probability, gate.width)
 
 
+def lindblad_ptm(rates: Sequence[tuple[str, float]], width: int) -> Ptm:
+    """Pauli-Lindblad noise: a Pauli keeps exp(−2 Σ λ) over those that anticommute with it.
+
+    Args:
+        rates: λ by Pauli, a letter for each operand in its order.
+        width: Number of operands.
+    """
+    digits = [[(index // 4**q) % 4 for q in range(width)] for index in range(4**width)]
+    kept = np.zeros(4**width)
+    for pauli, rate in rates:
+        letters = ["IXYZ".index(letter) for letter in pauli]
+        for index, own in enumerate(digits):
+            apart = sum(a != b and a != 0 and b != 0 for a, b in zip(own, letters, strict=True))
+            kept[index] -= 2 * rate * (apart % 2)
+    return np.diag(np.exp(kept))
+
+
 def anywhere_ptm(gate: GateNoise) -> Ptm:
     """The channel of a gate for any qubits: depolarising of the stated infidelity."""
     dim = 2.0**gate.width

@@ -78,6 +78,17 @@ def _gates(a: NoiseSpec, b: NoiseSpec) -> Iterator[Difference]:
         name, qubits = key
         where = f"{name} {qubits}" if qubits else f"{name} anywhere"
         yield from _fields(where, _GATE, first.get(key), second.get(key))
+        yield from _rates(where, first.get(key), second.get(key))
+
+
+def _rates(where: str, first: GateNoise | None, second: GateNoise | None) -> Iterator[Difference]:
+    if first is None or second is None:
+        return
+    rates = dict(first.rates), dict(second.rates)
+    for pauli in sorted({*rates[0], *rates[1]}):
+        one, other = (found.get(pauli, 0.0) for found in rates)
+        if not _same(one, other):
+            yield Difference(where, f"rate of {pauli}", "", one, other)
 
 
 def _sources(a: NoiseSpec, b: NoiseSpec) -> Iterator[Difference]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -65,6 +66,8 @@ class GateNoise:
         error: Average gate infidelity 1 − F, relaxation during the gate included. A depolarising
             channel (1 − p)ρ + p·I/d has the infidelity p·(d − 1)/d.
         duration_ns: Duration in ns, None when unknown; relaxation needs it.
+        rates: Learned Pauli-Lindblad noise behind a placed gate, beside what `error` says: rates
+            λ ≥ 0 by Pauli, a letter of I, X, Y, Z for each operand in its order.
     """
 
     name: str
@@ -72,9 +75,11 @@ class GateNoise:
     width: int
     error: float = 0.0
     duration_ns: float | None = None
+    rates: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "qubits", tuple(self.qubits))
+        _check_rates(self)
         use_plain_numbers(self)
         check_probability(f"error of {self.name} on {self.qubits}", self.error)
         if self.duration_ns is not None:
@@ -94,7 +99,26 @@ class GateNoise:
             NoiseModelError: It would go beyond `max_error`.
         """
         what = f"error of {self.name} on {list(self.qubits) or 'any qubits'}"
-        return replace(self, error=scaled_value(self.error, factor, self.max_error, what))
+        error = scaled_value(self.error, factor, self.max_error, what)
+        rates = tuple((pauli, factor * rate) for pauli, rate in self.rates)
+        return replace(self, error=error, rates=rates)
+
+
+def _check_rates(gate: GateNoise) -> None:
+    """Keep a gate's rates as a tuple, sorted by Pauli, or refuse them."""
+    rates = tuple((str(pauli), float(rate)) for pauli, rate in gate.rates)
+    names = [pauli for pauli, _ in rates]
+    letters = all(len(name) == gate.width and set(name) <= set("IXYZ") for name in names)
+    if not letters or len(set(names)) != len(names) or "I" * gate.width in names:
+        raise NoiseModelError(
+            f"rates of {gate.name} are of the Paulis {names}: each has {gate.width} letters of "
+            "IXYZ, not all I, and is named once"
+        )
+    if not all(0 <= rate < math.inf for _, rate in rates):
+        raise NoiseModelError(f"rates of {gate.name} must be finite and at least 0")
+    if rates and not gate.qubits:
+        raise NoiseModelError(f"rates of {gate.name} belong to a place: name its qubits")
+    object.__setattr__(gate, "rates", tuple(sorted(rates)))
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,9 @@ if TYPE_CHECKING:  # a description is read without Qiskit
 
 FORMAT = "qvlm-noise"
 VERSION = 2
-READABLE = (1, 2)
+LEARNED_VERSION = 3
+"""Of descriptions in which gates have learned rates; older releases can't read them."""
+READABLE = (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class NoiseSpec:
         relaxing = any(q.t1_us is not None or q.t2_us is not None for q in self.qubits)
         timed = any(g.duration_ns for g in self.gates)
         readout = any(q.p_meas1_prep0 or q.p_meas0_prep1 for q in self.qubits)
-        placed = any(g.error for g in self.gates) or readout or (relaxing and timed)
+        learned = any(rate for g in self.gates for _, rate in g.rates)
+        placed = any(g.error for g in self.gates) or readout or (relaxing and timed) or learned
         return not placed and all(is_silent(source) for source in self.sources)
 
     def summary(self) -> dict[str, Any]:
@@ -151,7 +154,11 @@ class NoiseSpec:
         """The description as JSON-able data, with its format and version."""
         body = asdict(self)
         body["sources"] = [source_to_dict(source) for source in self.sources]
-        return {"format": FORMAT, "version": VERSION, **body}
+        for gate in body["gates"]:
+            if not gate["rates"]:
+                del gate["rates"]
+        learned = any(gate.rates for gate in self.gates)
+        return {"format": FORMAT, "version": LEARNED_VERSION if learned else VERSION, **body}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> NoiseSpec:
@@ -166,7 +173,7 @@ class NoiseSpec:
         if data.get("version") not in READABLE:
             raise NoiseModelError(
                 f"noise description of version {data.get('version')!r}; this release reads "
-                f"versions {' and '.join(map(str, READABLE))}"
+                f"versions {', '.join(map(str, READABLE[:-1]))} and {READABLE[-1]}"
             )
         body = {key: value for key, value in data.items() if key not in ("format", "version")}
         try:

@@ -39,7 +39,7 @@ def test_json_round_trip_is_exact_for_any_values(up, down, error, t1):
     ("change", "says"),
     [
         ({"format": "other"}, "format"),
-        ({"version": 3}, "version 3; this release reads versions 1 and 2"),
+        ({"version": 4}, "version 4; this release reads versions 1, 2 and 3"),
         ({"surprise": 1}, "surprise"),
         ({"gates": [{"name": "sx", "qubits": [0], "width": 1, "fidelity": 1}]}, "fidelity"),
         ({"qubits": None}, "malformed"),
