@@ -33,6 +33,7 @@ class MachineOptions:
     tiles: common.Tiles = "none"
     tile_factor: common.TileFactor = 1.25
     tile_spacing: common.TileSpacing = 1
+    tile_repeats: common.TileRepeats = 0
     device: common.Device = None
     seed: common.Seed = None
 
