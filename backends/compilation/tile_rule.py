@@ -9,7 +9,7 @@ from qvlm_qiskit.basics.numbers import is_real, is_whole, use_plain_numbers
 from qvlm_qiskit.errors import InputError
 
 Count = int | Literal["auto", "none"]
-DEFAULT_FACTOR = 1.25
+DEFAULT_FACTOR = 2.0
 DEFAULT_SPACING = 1
 MAX_TILES = 10_000
 

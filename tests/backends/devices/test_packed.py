@@ -198,7 +198,7 @@ def test_tiles_that_do_not_fit_are_refused_before_anything_runs(name, options, e
             InputError,
             "tile_spacing= and tile_repeats= are",
         ),
-        ("noisy:fake_kingston", {"tiles": 3, "tile_factor": 2.0}, InputError, "tile_factor= is"),
+        ("noisy:fake_kingston", {"tiles": 3, "tile_factor": 1.5}, InputError, "tile_factor= is"),
         ("noisy:fake_kingston", {"tile_repeats": 2}, InputError, "tile_repeats= are for"),
         ("noisy:fake_kingston", {"tiles": 3, "tile_repeats": 0.5}, InputError, "tile_repeats is"),
         ("noisy:depolarizing(0.01)", {"tiles": 3}, InputError, "no couplers"),
