@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
+import torch
 from torch import Tensor
 
 from qvlm_qiskit.blocks.block import Block
@@ -28,6 +29,7 @@ class CoreBlock(Block):
     """
 
     core_class: ClassVar[type[Core]]
+    angle_maps = ("reduce",)
     circuits = ("core",)
 
     def __init__(self, config: CoreConfig, width: int) -> None:
@@ -45,8 +47,6 @@ class CoreBlock(Block):
         self.core = self.core_class.made(config)
         self.expand = ExpectationReadout(sizes.count(sizes.outputs), width)
         self.gate = GatedResidual(config.gate, width, config.initial_gate)
-        inner = () if config.kind == "classical" else self.core_class.angle_maps
-        self.angle_maps = ("reduce", *(f"core.{name}" for name in inner))
 
     def circuit_parameters(self) -> list[Tensor]:
         """What belongs to its circuits."""
@@ -65,7 +65,7 @@ class CoreBlock(Block):
         reduced = self.reduce(embeddings)
         if not self.tokens:
             reduced = reduced.unflatten(-1, self.config.sizes.inputs)
-        values = self.core(reduced)
+        values = self.core(torch.sigmoid(reduced) if self.core_class.unit_inputs else reduced)
         if not self.tokens:
             values = values.flatten(embeddings.dim() - 1)
         blended: Tensor = self.gate(self.expand(values), embeddings)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qvlm_qiskit.basics.numbers import is_whole, use_plain_numbers
@@ -83,6 +84,15 @@ class CoreConfig:
         """What the core takes, gives and costs."""
 
 
+class WideLinear(nn.Linear):
+    """A linear map that computes in its input's precision: in double where rows are bought."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """``(…, in)`` → ``(…, out)``, of the dtype of the input."""
+        bias = None if self.bias is None else self.bias.to(values.dtype)
+        return F.linear(values, self.weight.to(values.dtype), bias)
+
+
 class SizedCore(CorePart):
     """What a circuit and its twin have in common: sizes, and samples of the right shape alone."""
 
@@ -142,17 +152,17 @@ class Core(SizedCore):
     """Samples → values: a published circuit with its read-out.
 
     A subclass builds its circuit in ``__init__``, computes in :meth:`values`, and says its twin. It
-    has as few linear maps of its own as its source allows; those whose values become angles it
-    names in `angle_maps`.
+    has as few linear maps of its own as its source allows; those whose values become angles are
+    :class:`WideLinear`.
 
     Attributes:
         config_class: Its configuration.
-        angle_maps: Parts inside it, by name, whose values become angles: where rows are bought they
-            are computed in double precision.
+        unit_inputs: Whether inputs are meant to be from 0 to 1, as pixels are; a block brings its
+            features there by a sigmoid.
     """
 
     config_class: ClassVar[type[CoreConfig]]
-    angle_maps: ClassVar[tuple[str, ...]] = ()
+    unit_inputs: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

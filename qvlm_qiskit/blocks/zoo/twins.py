@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qvlm_qiskit.blocks.zoo.core import SizedCore
+from qvlm_qiskit.blocks.zoo.core import SizedCore, Sizes
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
 BOUNDS = ("tanh", "softmax", "none")
@@ -23,18 +23,20 @@ class MatchedNetwork(SizedCore):
     inputs are averaged in groups, few enough for one.
     """
 
-    def __init__(self, config: Any, bound: str = "none") -> None:
+    def __init__(self, config: Any, bound: str = "none", sizes: Sizes | None = None) -> None:
         """Create the network.
 
         Args:
             config: Of the circuit, of features or of images.
             bound: What the outputs go through: ``"tanh"`` as those of expectation values,
                 ``"softmax"`` as those of probabilities, ``"none"``.
+            sizes: Instead of the configuration's.
 
         Raises:
             InputError: The circuit has too few parameters for any network.
         """
         super().__init__(config)
+        self.sizes = sizes or self.sizes
         if bound not in BOUNDS:
             raise UnknownNameError("bound", bound, BOUNDS)
         self.bound = bound
