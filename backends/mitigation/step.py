@@ -83,6 +83,7 @@ class Step:
         corrects: Which error it corrects; two steps that correct the same one don't go together,
             nor does any with a level of the Runtime that mitigates.
         alone: Whether it stands alone.
+        over_tiles: Whether it stands in front of what lays rows onto tiles, and not behind it.
         fractional: Whether it takes gates of any angle (rx, rzz) as it takes fixed ones. Circuits
             are compiled without such gates for those that don't.
         level: The Runtime's resilience level that it is; None for other techniques.
@@ -93,6 +94,7 @@ class Step:
     rank: ClassVar[int] = 2
     corrects: ClassVar[str] = ""
     alone: ClassVar[bool] = False
+    over_tiles: ClassVar[bool] = False
     fractional: ClassVar[bool] = True
     level: ClassVar[int | None] = None
     places: ClassVar[Places] = Places()

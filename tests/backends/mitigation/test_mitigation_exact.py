@@ -55,7 +55,7 @@ def test_without_noise_nothing_changes(mitigation, problem, exact_device):
         ("cdr", 0.5),
         pytest.param("pec(samples=500)", 0.35, marks=pytest.mark.slow),
         pytest.param("pec(model=learned,samples=500)", 0.5, marks=pytest.mark.slow),
-        ("pea(samples=300)", 0.5),
+        pytest.param("pea(samples=300)", 0.5, marks=pytest.mark.slow),
         ("twirling(randomizations=4)+zne", 0.5),
     ],
 )
