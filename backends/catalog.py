@@ -135,6 +135,7 @@ def open_backend(
     tiles: int | str = "none",
     tile_factor: float = DEFAULT_FACTOR,
     tile_spacing: int = DEFAULT_SPACING,
+    fractional: bool = False,
 ) -> Backend:
     """Open a machine by name.
 
@@ -184,6 +185,7 @@ def open_backend(
             all: a number, "auto" (as many as are nearly as good as the best one), or "none".
         tile_factor: With "auto", the largest ratio of a tile's estimated error to the best one's.
         tile_spacing: The fewest idle qubits between two tiles; 0 lets them touch.
+        fractional: Use rx and rzz gates of any angle, where the machine has them.
 
     Raises:
         UnknownNameError: No such backend; the message names the nearest.
@@ -213,6 +215,7 @@ def open_backend(
         tiles=cast(Count, tiles),
         tile_factor=tile_factor,
         tile_spacing=tile_spacing,
+        fractional=fractional,
     )
     if not isinstance(name, str):
         return _open_object(name, options)

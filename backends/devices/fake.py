@@ -6,6 +6,7 @@ from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
+from qvlm_qiskit.backends.compilation.fractional import chosen_gates, legal_angles
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     fake_device,
@@ -43,6 +44,7 @@ def on_fake_device(device: Any, options: BackendOptions) -> Backend:
     name = str(device.name)
     offer = offered("fake")
     options.only(name, OWN["fake_"].accepted, offer.mitigations, reasons=offer.reasons)
+    target = chosen_gates(name, device.target, options)
     level, settings = runtime_settings(options.steps)
     precision = options.sampling_precision or DEFAULT_PRECISION
     return Backend(
@@ -54,25 +56,26 @@ def on_fake_device(device: Any, options: BackendOptions) -> Backend:
             LocalRuntimeEstimator(
                 device, level, options.seed, precision, settings, options.tiles != "none"
             ),
-            device.target,
+            target,
             options,
         ),
-        compiler=compiler_for(device.target, options, calibration_date(device)),
+        compiler=compiler_for(target, options, calibration_date(device)),
         wrappers=(
+            *legal_angles(options),
             *mitigation_wrappers(
                 options.steps,
                 MitigatedDevice(
-                    device.target,
-                    lambda qubits: calibrated(device.target, qubits, name),
+                    target,
+                    lambda qubits: calibrated(target, qubits, name),
                     options.seed,
                     "fake",
                 ),
             ),
-            *tile_wrappers(device.target, options),
+            *tile_wrappers(target, options),
         ),
         default_precision=precision,
         device_options={"resilience_level": level, **settings, **tile_settings(options)},
-        noise=calibrated(device.target, name=name).summary(),
+        noise=calibrated(target, name=name).summary(),
         mitigations=offered_on_tiles(offer.mitigations, options),
         rep_delay_seconds=rep_delay_seconds(device),
         limits=IBM_LIMITS,

@@ -7,6 +7,7 @@ from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
+from qvlm_qiskit.backends.compilation.fractional import chosen_gates, legal_angles
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     rep_delay_seconds,
@@ -44,7 +45,9 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
     """
     offer = offered("ibm")
     options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
-    return on_machine(fetch_machine(name.removeprefix("ibm:")), options)
+    return on_machine(
+        fetch_machine(name.removeprefix("ibm:"), fractional=options.fractional), options
+    )
 
 
 def on_machine(machine: Any, options: BackendOptions) -> Backend:
@@ -52,6 +55,7 @@ def on_machine(machine: Any, options: BackendOptions) -> Backend:
     name = f"ibm:{machine.name}"
     offer = offered("ibm")
     options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
+    target = chosen_gates(name, machine.target, options)
     level, settings = runtime_settings(options.steps)
     precision = options.sampling_precision or DEFAULT_PRECISION
     return Backend(
@@ -59,20 +63,19 @@ def on_machine(machine: Any, options: BackendOptions) -> Backend:
         kind="hardware",
         num_qubits=machine.num_qubits,
         options=options,
-        device=packed(
-            HardwareEstimator(machine, level, precision, settings), machine.target, options
-        ),
-        compiler=compiler_for(machine.target, options, calibration_date(machine)),
+        device=packed(HardwareEstimator(machine, level, precision, settings), target, options),
+        compiler=compiler_for(target, options, calibration_date(machine)),
         wrappers=(
+            *legal_angles(options),
             *mitigation_wrappers(
                 options.steps,
-                MitigatedDevice(machine.target, None, options.seed, "ibm"),
+                MitigatedDevice(target, None, options.seed, "ibm"),
             ),
-            *tile_wrappers(machine.target, options),
+            *tile_wrappers(target, options),
         ),
         default_precision=precision,
         device_options={"resilience_level": level, **settings, **tile_settings(options)},
-        noise=calibrated(machine.target, name=machine.name).summary(),
+        noise=calibrated(target, name=machine.name).summary(),
         mitigations=offered_on_tiles(offer.mitigations, options),
         rep_delay_seconds=rep_delay_seconds(machine),
         limits=RuntimeJobs.limits,

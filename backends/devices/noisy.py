@@ -13,6 +13,7 @@ from qiskit_aer import AerSimulator
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
+from qvlm_qiskit.backends.compilation.fractional import chosen_gates, legal_angles
 from qvlm_qiskit.backends.devices.fake_devices import fake_device, rep_delay_seconds
 from qvlm_qiskit.backends.devices.fake_files import fake_files
 from qvlm_qiskit.backends.devices.noise_by_name import open_noise
@@ -66,7 +67,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
     source = name.removeprefix("noisy:")
     spec = _noise(name, source, options.max_age_days)
     base = split_terms(source)[0]
-    target = _target(spec, base)
+    target = chosen_gates(name, _target(spec, base), options)
     date = None if spec.snapshot is None else spec.snapshot.calibrated_utc
     delay = rep_delay_seconds(fake_device(base)) if base in fake_files() else None
     precision = options.sampling_precision
@@ -82,6 +83,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
             target, options, date, dynamic=target if _runs_dynamic(spec, options) else None
         ),
         wrappers=(
+            *legal_angles(options),
             *mitigation_wrappers(
                 options.steps,
                 MitigatedDevice(

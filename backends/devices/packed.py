@@ -11,6 +11,7 @@ from qiskit.transpiler import Target
 
 from qvlm_qiskit.backends.compilation.spread import spread_over
 from qvlm_qiskit.backends.compilation.tiles import around, coupled
+from qvlm_qiskit.backends.mitigation.names import parse_mitigation
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.gathered import gathered
 from qvlm_qiskit.backends.pubs.jobs import MappedJob
@@ -99,9 +100,15 @@ def tile_wrappers(target: Target, options: BackendOptions) -> tuple[Wrapper, ...
 
 
 def offered_on_tiles(mitigations: Iterable[str], options: BackendOptions) -> tuple[str, ...]:
-    """What a machine offers: on tiles, all but what chooses for each of them anew."""
+    """What a machine offers: on tiles, all but what chooses for each of them anew.
+
+    With fractional gates, all but what needs gates of a fixed angle.
+    """
     tiled = options.tiles != "none"
-    return tuple(name for name in mitigations if not (tiled and name == "auto"))
+    found = tuple(name for name in mitigations if not (tiled and name == "auto"))
+    if not options.fractional:
+        return found
+    return tuple(n for n in found if all(step.fractional for step in parse_mitigation(n)))
 
 
 def tile_settings(options: BackendOptions) -> dict[str, Any]:

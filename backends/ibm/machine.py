@@ -6,21 +6,30 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from qiskit_ibm_runtime.exceptions import IBMAccountError, IBMNotAuthorizedError
+from qiskit_ibm_runtime.exceptions import (
+    IBMAccountError,
+    IBMInputValueError,
+    IBMNotAuthorizedError,
+)
 
 from qvlm_qiskit.backends.ibm.account import open_service
 from qvlm_qiskit.backends.ibm.lookups import guarded
 from qvlm_qiskit.backends.ibm.transport import UnsafeAddressError
-from qvlm_qiskit.errors import BackendError, CredentialsError
+from qvlm_qiskit.errors import BackendError, CredentialsError, InputError
 
 
-def fetch_machine(name: str) -> Any:
+def fetch_machine(name: str, *, fractional: bool = False) -> Any:
     """The machine of that name, or "least_busy", from the saved account.
+
+    Args:
+        name: Its name there.
+        fractional: With its gates of any angle; the service leaves them out otherwise.
 
     Raises:
         CredentialsError: No usable account.
         UnsafeAddressError: The account's key or tokens would travel to another address than IBM's.
         BackendError: The service doesn't answer, or has no such machine.
+        InputError: It has no gates of any angle.
     """
     # The client's messages could hold parts of the account: only their type is passed on.
     try:
@@ -45,7 +54,13 @@ def fetch_machine(name: str) -> Any:
         ) from None
     try:
         with guarded():
-            return service.least_busy() if name == "least_busy" else service.backend(name)
+            if name == "least_busy":
+                return service.least_busy(use_fractional_gates=fractional)
+            return service.backend(name, use_fractional_gates=fractional)
+    except IBMInputValueError as ex:
+        if "fractional" not in str(ex):
+            raise BackendError(f"IBM Quantum refused the name {name!r}") from None
+        raise InputError(f"ibm:{name} has no fractional gates: leave out fractional") from None
     except Exception as ex:
         raise BackendError(
             f"can't open the IBM machine {name!r} ({type(ex).__name__}): it does not exist, is not "

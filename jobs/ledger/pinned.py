@@ -44,6 +44,7 @@ class PinnedCompiler(Compiler):
             compiler.seed,
             trials=compiler.trials,
             calibration_date=compiler.calibration_date,
+            fractional=compiler.fractional,
         )
         self.known = dict(known)
 

@@ -69,6 +69,13 @@ TileFactor = Annotated[
     typer.Option(help="--tiles auto: the largest ratio of a tile's error to the best one's."),
 ]
 TileSpacing = Annotated[int, typer.Option(help="The fewest idle qubits between two tiles.")]
+Fractional = Annotated[
+    bool,
+    typer.Option(
+        "--fractional",
+        help="Use rx and rzz gates of any angle, where the machine has them (docs/backends.md).",
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(

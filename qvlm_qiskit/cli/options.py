@@ -33,6 +33,7 @@ class MachineOptions:
     tiles: common.Tiles = "none"
     tile_factor: common.TileFactor = 1.25
     tile_spacing: common.TileSpacing = 1
+    fractional: common.Fractional = False
     device: common.Device = None
     seed: common.Seed = None
 

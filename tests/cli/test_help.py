@@ -28,20 +28,20 @@ OPTIONS = {
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
         "--method", "--max-age-days", "--optimization-level", "--layout-trials",
-        "--tiles", "--tile-factor", "--tile-spacing", "--device",
+        "--tiles", "--tile-factor", "--tile-spacing", "--fractional", "--device",
         "--batch", "--metric", "--caption-tokenizer", "--seed", "--threads", "--json", "--data",
         "--columns", "--strict", "--max-new-tokens", "--report",
     },
     "preflight": {
         "--backend", "--limit", "--batch", "--shots", "--precision", "--mitigation",
         "--noise-scale", "--method", "--max-age-days", "--optimization-level", "--layout-trials",
-        "--tiles", "--tile-factor", "--tile-spacing",
+        "--tiles", "--tile-factor", "--tile-spacing", "--fractional",
         "--device", "--seed", "--json", "--data", "--columns", "--strict", "--max-new-tokens",
     },
     "submit": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
         "--optimization-level", "--layout-trials",
-        "--tiles", "--tile-factor", "--tile-spacing", "--device", "--seed", "--budget-seconds",
+        "--tiles", "--tile-factor", "--tile-spacing", "--fractional", "--device", "--seed", "--budget-seconds",
         "--budget-executions", "--mode", "--prefetch", "--calibration", "--fresh", "--store",
         "--blobs", "--store-group", "--dry-run", "--detach", "--json", "--data", "--columns",
         "--strict", "--metric", "--caption-tokenizer", "--max-new-tokens",
