@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -162,3 +163,21 @@ def _print_plan(plan: Any, words: bool) -> None:
     note = "known: rows that the ledger has or is buying. waits: jobs one after the other"
     more = "; without prefetch every generated word waits for a job of its own"
     common.say(note + (more if words else ""))
+    _print_learned(plan, ways if words else [("", *ways[0][1:])])
+
+
+def _print_learned(plan: Any, ways: Iterable[tuple[str, Any, bool]]) -> None:
+    """What the bills of this machine make of the estimates."""
+    if plan.learned is None:
+        return
+    figures = [
+        f"{plan.learned.seconds(costs.jobs, costs.seconds):,.1f}"
+        + (f" {name} prefetch" * bool(name))
+        for name, costs, _ in ways
+        if costs.seconds is not None
+    ]
+    if figures:
+        common.say(
+            f"QPU s above are estimated; learned from {plan.learned.bills} bills of this machine: "
+            + ", ".join(figures)
+        )

@@ -41,7 +41,8 @@ OPTIONS = {
     "submit": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
         "--optimization-level", "--layout-trials",
-        "--tiles", "--tile-factor", "--tile-spacing", "--fractional", "--device", "--seed", "--budget-seconds",
+        "--tiles", "--tile-factor", "--tile-spacing", "--fractional", "--device", "--seed",
+        "--budget-seconds",
         "--budget-executions", "--mode", "--prefetch", "--calibration", "--fresh", "--store",
         "--blobs", "--store-group", "--dry-run", "--detach", "--json", "--data", "--columns",
         "--strict", "--metric", "--caption-tokenizer", "--max-new-tokens",
