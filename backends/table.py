@@ -106,7 +106,7 @@ def _fake_rows() -> Iterable[BackendRow]:
 def _ibm_rows() -> Iterable[BackendRow]:
     what = "IBM hardware of the saved account"
     yield BackendRow("ibm:least_busy", "hardware", None, what)
-    yield BackendRow("ibm:<name>", "hardware", None, what)
+    yield BackendRow("ibm:<name>", "hardware", None, "machines by name, or ibm:best")
 
 
 def noisy_names() -> list[str]:

@@ -121,7 +121,7 @@ def submit(
     from qvlm_qiskit.inference import continue_evaluation, plan_evaluation, start_evaluation
     from qvlm_qiskit.recipes import HYBRID
 
-    backend = machine.open(opened.seed)
+    backend = machine.open(opened.seed, opened.answering_model)
     ledger = kept.open(create=True)
     track = on_console(common.console())
     plan = plan_evaluation(opened, backend, options, ledger, track=track)
