@@ -57,6 +57,14 @@ class Purchase(BudgetOptions):
         str, typer.Option(help="Another text asks for new samples of rows that are known.")
     ] = ""
     max_new_tokens: common.MaxNewTokens = common.MAX_NEW_TOKENS
+    replan_if: Annotated[
+        float | None,
+        typer.Option(
+            help="Send nothing more once a calibration has lowered the circuits' estimated success "
+            "by more than this, such as 0.1.",
+            show_default=False,
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.limit < 1:
@@ -82,6 +90,7 @@ class Purchase(BudgetOptions):
             metrics=judging.names(),
             caption_tokenizer=judging.caption_tokenizer,
             max_new_tokens=self.max_new_tokens,
+            replan_if=self.replan_if,
         )
 
 

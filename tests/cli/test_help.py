@@ -45,7 +45,7 @@ OPTIONS = {
         "--budget-seconds",
         "--budget-executions", "--mode", "--prefetch", "--calibration", "--fresh", "--store",
         "--blobs", "--store-group", "--dry-run", "--detach", "--json", "--data", "--columns",
-        "--strict", "--metric", "--caption-tokenizer", "--max-new-tokens",
+        "--strict", "--metric", "--caption-tokenizer", "--max-new-tokens", "--replan-if",
     },
     "push": {"--evaluation", "--private", "--dry-run"},
     "jobs": set(),
