@@ -135,6 +135,7 @@ def open_backend(
     tiles: int | str = "none",
     tile_factor: float = DEFAULT_FACTOR,
     tile_spacing: int = DEFAULT_SPACING,
+    tile_repeats: int = 0,
     fractional: bool = False,
 ) -> Backend:
     """Open a machine by name.
@@ -185,6 +186,8 @@ def open_backend(
             all: a number, "auto" (as many as are nearly as good as the best one), or "none".
         tile_factor: With "auto", the largest ratio of a tile's estimated error to the best one's.
         tile_spacing: The fewest idle qubits between two tiles; 0 lets them touch.
+        tile_repeats: Rows of every call and circuit that are asked on all tiles that it uses; what
+            values differ by between tiles is added to their standard errors.
         fractional: Use rx and rzz gates of any angle, where the machine has them.
 
     Raises:
@@ -215,6 +218,7 @@ def open_backend(
         tiles=cast(Count, tiles),
         tile_factor=tile_factor,
         tile_spacing=tile_spacing,
+        tile_repeats=tile_repeats,
         fractional=fractional,
     )
     if not isinstance(name, str):

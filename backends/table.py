@@ -20,7 +20,8 @@ PARAMETRIC_EXAMPLE = "noisy:depolarizing(0.01)"
 UNENTANGLED_QUBITS = 1000
 """Of what keeps no state: matrix product states and Pauli strings grow with entanglement."""
 SAMPLING = ("shots", "precision", "seed", "optimization_level", "layout_trials")
-PLACED = ("tiles", "tile_factor", "tile_spacing", "fractional")
+TILES = ("tiles", "tile_factor", "tile_spacing", "tile_repeats")
+PLACED = (*TILES, "fractional")
 
 
 @dataclass(frozen=True)

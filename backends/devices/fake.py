@@ -6,25 +6,20 @@ from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
-from qvlm_qiskit.backends.compilation.fractional import chosen_gates, legal_angles
+from qvlm_qiskit.backends.compilation.fractional import chosen_gates
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     fake_device,
     rep_delay_seconds,
 )
-from qvlm_qiskit.backends.devices.packed import (
-    offered_on_tiles,
-    packed,
-    tile_settings,
-    tile_wrappers,
-)
+from qvlm_qiskit.backends.devices.packed import offered_with, packed, tile_settings, wrappers_for
 from qvlm_qiskit.backends.devices.runtime import (
     DEFAULT_PRECISION,
     LocalRuntimeEstimator,
     runtime_settings,
 )
 from qvlm_qiskit.backends.devices.sampling import compiler_for
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, offered
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS
 from qvlm_qiskit.backends.table import OWN
@@ -60,23 +55,20 @@ def on_fake_device(device: Any, options: BackendOptions) -> Backend:
             options,
         ),
         compiler=compiler_for(target, options, calibration_date(device)),
-        wrappers=(
-            *legal_angles(options),
-            *mitigation_wrappers(
-                options.steps,
-                MitigatedDevice(
-                    target,
-                    lambda qubits: calibrated(target, qubits, name),
-                    options.seed,
-                    "fake",
-                ),
+        wrappers=wrappers_for(
+            MitigatedDevice(
+                target,
+                lambda qubits: calibrated(target, qubits, name),
+                options.seed,
+                "fake",
+                calibration_date(device),
             ),
-            *tile_wrappers(target, options),
+            options,
         ),
         default_precision=precision,
         device_options={"resilience_level": level, **settings, **tile_settings(options)},
         noise=calibrated(target, name=name).summary(),
-        mitigations=offered_on_tiles(offer.mitigations, options),
+        mitigations=offered_with(offer.mitigations, options),
         rep_delay_seconds=rep_delay_seconds(device),
         limits=IBM_LIMITS,
     )

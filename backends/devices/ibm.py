@@ -7,17 +7,12 @@ from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
-from qvlm_qiskit.backends.compilation.fractional import chosen_gates, legal_angles
+from qvlm_qiskit.backends.compilation.fractional import chosen_gates
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     rep_delay_seconds,
 )
-from qvlm_qiskit.backends.devices.packed import (
-    offered_on_tiles,
-    packed,
-    tile_settings,
-    tile_wrappers,
-)
+from qvlm_qiskit.backends.devices.packed import offered_with, packed, tile_settings, wrappers_for
 from qvlm_qiskit.backends.devices.runtime import (
     DEFAULT_PRECISION,
     HardwareEstimator,
@@ -26,7 +21,7 @@ from qvlm_qiskit.backends.devices.runtime import (
 from qvlm_qiskit.backends.devices.sampling import compiler_for
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, offered
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.table import OWN
 from qvlm_qiskit.noise_models import calibrated
@@ -45,9 +40,10 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
     """
     offer = offered("ibm")
     options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
-    return on_machine(
-        fetch_machine(name.removeprefix("ibm:"), fractional=options.fractional), options
-    )
+    for step in options.steps:
+        step.check_family("ibm")
+    machine = fetch_machine(name.removeprefix("ibm:"), fractional=options.fractional)
+    return on_machine(machine, options)
 
 
 def on_machine(machine: Any, options: BackendOptions) -> Backend:
@@ -65,18 +61,14 @@ def on_machine(machine: Any, options: BackendOptions) -> Backend:
         options=options,
         device=packed(HardwareEstimator(machine, level, precision, settings), target, options),
         compiler=compiler_for(target, options, calibration_date(machine)),
-        wrappers=(
-            *legal_angles(options),
-            *mitigation_wrappers(
-                options.steps,
-                MitigatedDevice(target, None, options.seed, "ibm"),
-            ),
-            *tile_wrappers(target, options),
+        wrappers=wrappers_for(
+            MitigatedDevice(target, None, options.seed, "ibm", calibration_date(machine)),
+            options,
         ),
         default_precision=precision,
         device_options={"resilience_level": level, **settings, **tile_settings(options)},
         noise=calibrated(target, name=machine.name).summary(),
-        mitigations=offered_on_tiles(offer.mitigations, options),
+        mitigations=offered_with(offer.mitigations, options),
         rep_delay_seconds=rep_delay_seconds(machine),
         limits=RuntimeJobs.limits,
         service=partial(RuntimeJobs, machine, level, settings),

@@ -13,17 +13,12 @@ from qiskit_aer import AerSimulator
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
-from qvlm_qiskit.backends.compilation.fractional import chosen_gates, legal_angles
+from qvlm_qiskit.backends.compilation.fractional import chosen_gates
 from qvlm_qiskit.backends.devices.fake_devices import fake_device, rep_delay_seconds
 from qvlm_qiskit.backends.devices.fake_files import fake_files
 from qvlm_qiskit.backends.devices.noise_by_name import open_noise
 from qvlm_qiskit.backends.devices.noisy_estimator import DENSITY_QUBITS, Method, NoisyEstimator
-from qvlm_qiskit.backends.devices.packed import (
-    offered_on_tiles,
-    packed,
-    tile_settings,
-    tile_wrappers,
-)
+from qvlm_qiskit.backends.devices.packed import offered_with, packed, tile_settings, wrappers_for
 from qvlm_qiskit.backends.devices.sampling import (
     DEFAULT_SHOTS,
     DENSITY_MATRIX_QUBITS,
@@ -33,7 +28,7 @@ from qvlm_qiskit.backends.devices.sampling import (
     basis_change,
     compiler_for,
 )
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, offered
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS, NO_LIMITS
 from qvlm_qiskit.backends.pubs.active_qubits import restrict_target
@@ -82,18 +77,15 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         compiler=compiler_for(
             target, options, date, dynamic=target if _runs_dynamic(spec, options) else None
         ),
-        wrappers=(
-            *legal_angles(options),
-            *mitigation_wrappers(
-                options.steps,
-                MitigatedDevice(
-                    target,
-                    lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
-                    options.seed,
-                    "noisy",
-                ),
+        wrappers=wrappers_for(
+            MitigatedDevice(
+                target,
+                lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
+                options.seed,
+                "noisy",
+                date,
             ),
-            *tile_wrappers(target, options),
+            options,
         ),
         default_precision=precision,
         device_options={
@@ -105,7 +97,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
             **tile_settings(options),
         },
         noise={**spec.summary(), "noise_scale": options.noise_scale},
-        mitigations=offered_on_tiles(offer.mitigations, options),
+        mitigations=offered_with(offer.mitigations, options),
         rep_delay_seconds=delay,
         limits=NO_LIMITS if delay is None else IBM_LIMITS,
     )
