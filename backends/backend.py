@@ -216,6 +216,7 @@ class Backend:
             ],
             "choices": self._choices(),
             **self._tiles(),
+            **({"fractional": True} if self.options.fractional else {}),
             "seed": self.options.seed,
             "optimization_level": (
                 None if self.compiler is None else self.compiler.optimization_level

@@ -136,6 +136,7 @@ def open_backend(
     tile_factor: float = DEFAULT_FACTOR,
     tile_spacing: int = DEFAULT_SPACING,
     tile_repeats: int = 0,
+    fractional: bool = False,
 ) -> Backend:
     """Open a machine by name.
 
@@ -187,6 +188,7 @@ def open_backend(
         tile_spacing: The fewest idle qubits between two tiles; 0 lets them touch.
         tile_repeats: Rows of every call and circuit that are asked on all tiles that it uses; what
             values differ by between tiles is added to their standard errors.
+        fractional: Use rx and rzz gates of any angle, where the machine has them.
 
     Raises:
         UnknownNameError: No such backend; the message names the nearest.
@@ -217,6 +219,7 @@ def open_backend(
         tile_factor=tile_factor,
         tile_spacing=tile_spacing,
         tile_repeats=tile_repeats,
+        fractional=fractional,
     )
     if not isinstance(name, str):
         return _open_object(name, options)

@@ -62,6 +62,7 @@ class BackendOptions:
         tile_factor: The largest ratio of a tile's estimated error to the best one's, for "auto".
         tile_spacing: The fewest idle qubits between two tiles.
         tile_repeats: Rows of every call and circuit that are asked on all of its tiles.
+        fractional: Whether rx and rzz gates of any angle are used.
     """
 
     shots: int | None = None
@@ -82,6 +83,7 @@ class BackendOptions:
     tile_factor: float = DEFAULT_FACTOR
     tile_spacing: int = DEFAULT_SPACING
     tile_repeats: int = 0
+    fractional: bool = False
 
     def __post_init__(self) -> None:
         use_plain_numbers(self)
@@ -123,6 +125,18 @@ class BackendOptions:
         canonical = mitigation_name(parse_mitigation(self.mitigation))
         object.__setattr__(self, "mitigation", canonical)
         self._check_tiles()
+        self._check_fractional()
+
+    def _check_fractional(self) -> None:
+        """Refuse techniques that need gates of fixed angles."""
+        if not isinstance(self.fractional, bool):
+            raise InputError(f"fractional is {self.fractional!r}; it must be True or False")
+        for step in self.steps if self.fractional else ():
+            if not step.fractional:
+                raise MitigationError(
+                    f"mitigation {step.name!r} needs two-qubit gates of a fixed angle: leave out "
+                    "fractional, or the mitigation"
+                )
 
     def _check_tiles(self) -> None:
         """Refuse tiles that mean nothing, or that don't go with something else."""

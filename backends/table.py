@@ -21,6 +21,7 @@ UNENTANGLED_QUBITS = 1000
 """Of what keeps no state: matrix product states and Pauli strings grow with entanglement."""
 SAMPLING = ("shots", "precision", "seed", "optimization_level", "layout_trials")
 TILES = ("tiles", "tile_factor", "tile_spacing", "tile_repeats")
+PLACED = (*TILES, "fractional")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _fake_rows() -> Iterable[BackendRow]:
 def _ibm_rows() -> Iterable[BackendRow]:
     what = "IBM hardware of the saved account"
     yield BackendRow("ibm:least_busy", "hardware", None, what)
-    yield BackendRow("ibm:<name>", "hardware", None, what)
+    yield BackendRow("ibm:<name>", "hardware", None, "machines by name, or ibm:best")
 
 
 def noisy_names() -> list[str]:
@@ -178,12 +179,12 @@ OWN: dict[str, OwnBackends] = {
     ),
     "noisy:": OwnBackends(
         "noisy",
-        (*SAMPLING, *TILES, "noise_scale", "device", "dtype", "method", "max_age_days"),
+        (*SAMPLING, *PLACED, "noise_scale", "device", "dtype", "method", "max_age_days"),
         _noisy_rows,
         _check_noisy,
         methods=("auto", "density", "aer"),
     ),
-    "fake_": OwnBackends("fake", (*SAMPLING, *TILES), _fake_rows, _check_fake),
-    "ibm:": OwnBackends("ibm", (*SAMPLING, *TILES), _ibm_rows),
+    "fake_": OwnBackends("fake", (*SAMPLING, *PLACED), _fake_rows, _check_fake),
+    "ibm:": OwnBackends("ibm", (*SAMPLING, *PLACED), _ibm_rows),
 }
 """This package's own names and prefixes, in the order of the table."""

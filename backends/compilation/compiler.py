@@ -16,6 +16,7 @@ from qiskit.transpiler import Target, generate_preset_pass_manager
 from qiskit.transpiler.exceptions import TranspilerError
 
 from qvlm_qiskit.backends.compilation.deferral import deferred_circuit, without_lost
+from qvlm_qiskit.backends.compilation.folded import legal_circuit
 from qvlm_qiskit.backends.compilation.placement import (
     best_placement,
     log_success,
@@ -117,6 +118,8 @@ class Compiler:
         calibration_date: When the target was calibrated, where that is known.
         dynamic: The device for circuits that measure in their middle; None where none run as they
             are.
+        fractional: Whether rzz gates of the target take angles from 0 to π/2 only: circuits are
+            judged by what `folded.legal_circuit` makes of them.
     """
 
     def __init__(
@@ -128,6 +131,7 @@ class Compiler:
         trials: int | None = None,
         calibration_date: str | None = None,
         dynamic: Target | None = None,
+        fractional: bool = False,
     ) -> None:
         self.target = target
         self.optimization_level = optimization_level
@@ -135,6 +139,7 @@ class Compiler:
         self.trials = trials
         self.calibration_date = calibration_date
         self.dynamic = dynamic
+        self.fractional = fractional
         self._managers: dict[tuple[int, bool], Any] = {}
 
     @cached_property
@@ -147,6 +152,7 @@ class Compiler:
             self.trials,
             self.calibration_date,
             target_digest(self.target),
+            *(["fractional"] if self.fractional else []),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -199,6 +205,10 @@ class Compiler:
         found = self._best(later)
         layout = found.final_layout[: circuit.num_qubits]
         return replace(found, final_layout=layout, lost=lost)
+
+    def as_run(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        """What the device sees of an ISA circuit."""
+        return legal_circuit(circuit) if self.fractional else circuit
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the pass managers, which are made again on demand."""
@@ -253,12 +263,13 @@ class Compiler:
         if stated and self.optimization_level > 0 and dynamic is None:
             placement = best_placement(compiled, self.target, final)
             compiled, final = moved(compiled, placement), tuple(placement[q] for q in final)
+        seen = self.as_run(compiled)
         return IsaCircuit(
             circuit=compiled,
             final_layout=final,
-            two_qubit_gates=compiled.num_nonlocal_gates(),
-            depth=compiled.depth(lambda item: item.operation.name != "barrier"),
-            log_success=log_success(compiled, self.target, final) if stated else None,
+            two_qubit_gates=seen.num_nonlocal_gates(),
+            depth=seen.depth(lambda item: item.operation.name != "barrier"),
+            log_success=log_success(seen, self.target, final) if stated else None,
         )
 
 

@@ -1,16 +1,45 @@
-"""Devices with gates of any angle beside fixed ones, and what they are without them."""
+"""Devices with gates of any angle beside fixed ones, with and without them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from qiskit.primitives import BaseEstimatorV2
 from qiskit.transpiler import Target
 
+from qvlm_qiskit.backends.compilation.folded import Folded
+from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.basics.caches import LruCache
-from qvlm_qiskit.errors import MitigationError
+from qvlm_qiskit.errors import InputError, MitigationError
 
 FRACTIONAL = ("rx", "rzz")
 _TWO_QUBIT = ("cz", "ecr", "cx")
 # A target takes seconds to copy on large devices, and its digest too.
 _known: LruCache[int, tuple[Target, Target]] = LruCache(8)
+
+
+Wrapper = Callable[[BaseEstimatorV2], BaseEstimatorV2]
+
+
+def chosen_gates(name: str, target: Target, options: BackendOptions) -> Target:
+    """The device with its gates of any angle where they were asked for, else without them.
+
+    One that has no others keeps them.
+
+    Raises:
+        InputError: They were asked for, and it has none.
+    """
+    names = target.operation_names
+    if options.fractional and "rzz" not in names:
+        raise InputError(f"{name} has no fractional gates (rzz of any angle): leave out fractional")
+    if options.fractional or not any(gate in names for gate in _TWO_QUBIT):
+        return target
+    return without_fractional_gates(target)
+
+
+def legal_angles(options: BackendOptions) -> tuple[Wrapper, ...]:
+    """What stands next to a device with gates of any angle; nothing where they aren't used."""
+    return (Folded,) if options.fractional else ()
 
 
 def without_fractional_gates(target: Target) -> Target:

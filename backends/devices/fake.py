@@ -6,12 +6,13 @@ from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
+from qvlm_qiskit.backends.compilation.fractional import chosen_gates
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     fake_device,
     rep_delay_seconds,
 )
-from qvlm_qiskit.backends.devices.packed import packed, tile_settings, wrappers_for
+from qvlm_qiskit.backends.devices.packed import offered_with, packed, tile_settings, wrappers_for
 from qvlm_qiskit.backends.devices.runtime import (
     DEFAULT_PRECISION,
     LocalRuntimeEstimator,
@@ -38,6 +39,7 @@ def on_fake_device(device: Any, options: BackendOptions) -> Backend:
     name = str(device.name)
     offer = offered("fake")
     options.only(name, OWN["fake_"].accepted, offer.mitigations, reasons=offer.reasons)
+    target = chosen_gates(name, device.target, options)
     level, settings = runtime_settings(options.steps)
     precision = options.sampling_precision or DEFAULT_PRECISION
     return Backend(
@@ -49,14 +51,14 @@ def on_fake_device(device: Any, options: BackendOptions) -> Backend:
             LocalRuntimeEstimator(
                 device, level, options.seed, precision, settings, options.tiles != "none"
             ),
-            device.target,
+            target,
             options,
         ),
-        compiler=compiler_for(device.target, options, calibration_date(device)),
+        compiler=compiler_for(target, options, calibration_date(device)),
         wrappers=wrappers_for(
             MitigatedDevice(
-                device.target,
-                lambda qubits: calibrated(device.target, qubits, name),
+                target,
+                lambda qubits: calibrated(target, qubits, name),
                 options.seed,
                 "fake",
                 calibration_date(device),
@@ -65,8 +67,8 @@ def on_fake_device(device: Any, options: BackendOptions) -> Backend:
         ),
         default_precision=precision,
         device_options={"resilience_level": level, **settings, **tile_settings(options)},
-        noise=calibrated(device.target, name=name).summary(),
-        mitigations=offer.mitigations,
+        noise=calibrated(target, name=name).summary(),
+        mitigations=offered_with(offer.mitigations, options),
         rep_delay_seconds=rep_delay_seconds(device),
         limits=IBM_LIMITS,
     )

@@ -7,11 +7,12 @@ from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
+from qvlm_qiskit.backends.compilation.fractional import chosen_gates
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     rep_delay_seconds,
 )
-from qvlm_qiskit.backends.devices.packed import packed, tile_settings, wrappers_for
+from qvlm_qiskit.backends.devices.packed import offered_with, packed, tile_settings, wrappers_for
 from qvlm_qiskit.backends.devices.runtime import (
     DEFAULT_PRECISION,
     HardwareEstimator,
@@ -41,7 +42,8 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
     options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
     for step in options.steps:
         step.check_family("ibm")
-    return on_machine(fetch_machine(name.removeprefix("ibm:")), options)
+    machine = fetch_machine(name.removeprefix("ibm:"), fractional=options.fractional)
+    return on_machine(machine, options)
 
 
 def on_machine(machine: Any, options: BackendOptions) -> Backend:
@@ -49,6 +51,7 @@ def on_machine(machine: Any, options: BackendOptions) -> Backend:
     name = f"ibm:{machine.name}"
     offer = offered("ibm")
     options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
+    target = chosen_gates(name, machine.target, options)
     level, settings = runtime_settings(options.steps)
     precision = options.sampling_precision or DEFAULT_PRECISION
     return Backend(
@@ -56,18 +59,16 @@ def on_machine(machine: Any, options: BackendOptions) -> Backend:
         kind="hardware",
         num_qubits=machine.num_qubits,
         options=options,
-        device=packed(
-            HardwareEstimator(machine, level, precision, settings), machine.target, options
-        ),
-        compiler=compiler_for(machine.target, options, calibration_date(machine)),
+        device=packed(HardwareEstimator(machine, level, precision, settings), target, options),
+        compiler=compiler_for(target, options, calibration_date(machine)),
         wrappers=wrappers_for(
-            MitigatedDevice(machine.target, None, options.seed, "ibm", calibration_date(machine)),
+            MitigatedDevice(target, None, options.seed, "ibm", calibration_date(machine)),
             options,
         ),
         default_precision=precision,
         device_options={"resilience_level": level, **settings, **tile_settings(options)},
-        noise=calibrated(machine.target, name=machine.name).summary(),
-        mitigations=offer.mitigations,
+        noise=calibrated(target, name=machine.name).summary(),
+        mitigations=offered_with(offer.mitigations, options),
         rep_delay_seconds=rep_delay_seconds(machine),
         limits=RuntimeJobs.limits,
         service=partial(RuntimeJobs, machine, level, settings),

@@ -13,11 +13,12 @@ from qiskit_aer import AerSimulator
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
+from qvlm_qiskit.backends.compilation.fractional import chosen_gates
 from qvlm_qiskit.backends.devices.fake_devices import fake_device, rep_delay_seconds
 from qvlm_qiskit.backends.devices.fake_files import fake_files
 from qvlm_qiskit.backends.devices.noise_by_name import open_noise
 from qvlm_qiskit.backends.devices.noisy_estimator import DENSITY_QUBITS, Method, NoisyEstimator
-from qvlm_qiskit.backends.devices.packed import packed, tile_settings, wrappers_for
+from qvlm_qiskit.backends.devices.packed import offered_with, packed, tile_settings, wrappers_for
 from qvlm_qiskit.backends.devices.sampling import (
     DEFAULT_SHOTS,
     DENSITY_MATRIX_QUBITS,
@@ -61,7 +62,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
     source = name.removeprefix("noisy:")
     spec = _noise(name, source, options.max_age_days)
     base = split_terms(source)[0]
-    target = _target(spec, base)
+    target = chosen_gates(name, _target(spec, base), options)
     date = None if spec.snapshot is None else spec.snapshot.calibrated_utc
     delay = rep_delay_seconds(fake_device(base)) if base in fake_files() else None
     precision = options.sampling_precision
@@ -96,7 +97,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
             **tile_settings(options),
         },
         noise={**spec.summary(), "noise_scale": options.noise_scale},
-        mitigations=offer.mitigations,
+        mitigations=offered_with(offer.mitigations, options),
         rep_delay_seconds=delay,
         limits=NO_LIMITS if delay is None else IBM_LIMITS,
     )

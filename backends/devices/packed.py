@@ -9,8 +9,10 @@ from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResu
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import Target
 
+from qvlm_qiskit.backends.compilation.fractional import legal_angles
 from qvlm_qiskit.backends.compilation.spread import spread_over
 from qvlm_qiskit.backends.compilation.tiles import around, coupled
+from qvlm_qiskit.backends.mitigation.names import parse_mitigation
 from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.gathered import gathered
@@ -108,12 +110,20 @@ def wrappers_for(device: MitigatedDevice, options: BackendOptions) -> tuple[Wrap
     """
     steps, rule = options.steps, options.tile_rule
     mitigation = mitigation_wrappers(steps, device)
+    inner = legal_angles(options)
     if rule.count == "none":
-        return mitigation
+        return (*inner, *mitigation)
     spread = spread_over(device.target, rule)
     if any(step.over_tiles for step in steps):
-        return (spread, *mitigation)
-    return (*mitigation, spread)
+        return (*inner, spread, *mitigation)
+    return (*inner, *mitigation, spread)
+
+
+def offered_with(mitigations: Iterable[str], options: BackendOptions) -> tuple[str, ...]:
+    """What a machine offers; with fractional gates all but what needs gates of a fixed angle."""
+    if not options.fractional:
+        return tuple(mitigations)
+    return tuple(n for n in mitigations if all(step.fractional for step in parse_mitigation(n)))
 
 
 def tile_settings(options: BackendOptions) -> dict[str, Any]:

@@ -432,11 +432,13 @@ def compiler_for(
     """
     if not all(step.fractional for step in options.steps):
         target = without_fractional_gates(target)
+    plain = options.mitigation == "none" and options.tiles == "none" and not options.fractional
     return Compiler(
         target,
         options.optimization_level,
         options.seed,
         trials=options.layout_trials,
         calibration_date=date,
-        dynamic=dynamic if options.mitigation == "none" and options.tiles == "none" else None,
+        dynamic=dynamic if plain else None,
+        fractional=options.fractional,
     )

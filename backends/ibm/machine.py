@@ -6,25 +6,92 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from qiskit_ibm_runtime.exceptions import IBMAccountError, IBMNotAuthorizedError
+from qiskit_ibm_runtime.exceptions import (
+    IBMAccountError,
+    IBMInputValueError,
+    IBMNotAuthorizedError,
+)
 
 from qvlm_qiskit.backends.ibm.account import open_service
 from qvlm_qiskit.backends.ibm.lookups import guarded
 from qvlm_qiskit.backends.ibm.transport import UnsafeAddressError
-from qvlm_qiskit.errors import BackendError, CredentialsError
+from qvlm_qiskit.errors import BackendError, CredentialsError, InputError
 
 
-def fetch_machine(name: str) -> Any:
+def fetch_machine(name: str, *, fractional: bool = False) -> Any:
     """The machine of that name, or "least_busy", from the saved account.
+
+    Args:
+        name: Its name there.
+        fractional: With its gates of any angle; the service leaves them out otherwise.
 
     Raises:
         CredentialsError: No usable account.
         UnsafeAddressError: The account's key or tokens would travel to another address than IBM's.
         BackendError: The service doesn't answer, or has no such machine.
+        InputError: It has no gates of any angle.
+    """
+    if name == "best":
+        raise InputError(
+            "ibm:best chooses a machine for a model's circuits: name one here, or ibm:least_busy"
+        )
+    service = _service()
+    try:
+        with guarded():
+            if name == "least_busy":
+                return service.least_busy(use_fractional_gates=fractional)
+            return service.backend(name, use_fractional_gates=fractional)
+    except IBMInputValueError as ex:
+        if "fractional" not in str(ex):
+            raise BackendError(f"IBM Quantum refused the name {name!r}") from None
+        raise InputError(f"ibm:{name} has no fractional gates: leave out fractional") from None
+    except Exception as ex:
+        raise BackendError(
+            f"can't open the IBM machine {name!r} ({type(ex).__name__}): it does not exist, is not "
+            "open to this account, or IBM Quantum did not answer"
+        ) from None
+
+
+def online_machines(*, fractional: bool = False) -> list[tuple[Any, int | None]]:
+    """All machines of the saved account that take jobs, and how many wait there.
+
+    Args:
+        fractional: With their gates of any angle.
+
+    Raises:
+        CredentialsError: No usable account.
+        UnsafeAddressError: The account's key or tokens would travel to another address than IBM's.
+        BackendError: The service doesn't answer.
+    """
+    service = _service()
+    try:
+        with guarded():
+            # None also gives the machines that have no such gates
+            gates = None if fractional else False
+            found = service.backends(simulator=False, use_fractional_gates=gates)
+            states = [(machine, machine.status()) for machine in found]
+    except Exception as ex:
+        raise BackendError(
+            f"IBM Quantum did not list its machines ({type(ex).__name__}): try again, or name one"
+        ) from None
+    return [(machine, _waiting(state)) for machine, state in states if state.operational]
+
+
+def _waiting(state: Any) -> int | None:
+    return None if state.pending_jobs is None else int(state.pending_jobs)
+
+
+def _service() -> Any:
+    """The client of the saved account.
+
+    Raises:
+        CredentialsError: No usable account.
+        UnsafeAddressError: The account's key or tokens would travel to another address than IBM's.
+        BackendError: The service doesn't answer.
     """
     # The client's messages could hold parts of the account: only their type is passed on.
     try:
-        service = open_service()
+        return open_service()
     except (CredentialsError, UnsafeAddressError):
         raise
     except (IBMAccountError, IBMNotAuthorizedError) as ex:
@@ -42,14 +109,6 @@ def fetch_machine(name: str) -> Any:
         raise BackendError(
             f"IBM Quantum refused or did not answer ({type(ex).__name__}): check the account, the "
             "instance and the network"
-        ) from None
-    try:
-        with guarded():
-            return service.least_busy() if name == "least_busy" else service.backend(name)
-    except Exception as ex:
-        raise BackendError(
-            f"can't open the IBM machine {name!r} ({type(ex).__name__}): it does not exist, is not "
-            "open to this account, or IBM Quantum did not answer"
         ) from None
 
 

@@ -253,7 +253,7 @@ def _defined(block: AskedCircuit, calls: Sequence[Call]) -> QuantumCircuit:
 def _duration_us(backend: Machine, compiled: CompiledCircuit) -> float | None:
     if backend.compiler is None:
         return None
-    measured = compiled.circuit.copy()
+    measured = backend.compiler.as_run(compiled.circuit).copy()
     measured.add_register(ClassicalRegister(len(compiled.layout)))
     measured.measure(compiled.layout, range(len(compiled.layout)))
     seconds = circuit_seconds(measured, backend.compiler.target)

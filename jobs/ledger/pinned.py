@@ -10,11 +10,18 @@ paid for would not be found again. A run therefore keeps what was compiled for i
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from qiskit import QuantumCircuit
 
 from qvlm_qiskit.backends.compilation.compiler import Compiler, IsaCircuit
+from qvlm_qiskit.backends.compilation.placement import (
+    operations,
+    placed_log_success,
+    used_qubits,
+)
 from qvlm_qiskit.backends.pubs.archive import (
     UNREADABLE,
     circuit_bytes,
@@ -23,10 +30,36 @@ from qvlm_qiskit.backends.pubs.archive import (
     zipped,
 )
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
-from qvlm_qiskit.errors import LedgerError
+from qvlm_qiskit.errors import BackendError, LedgerError
 
 FORMAT = 1
 INDEX = "circuits.json"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What calibrations have made of circuits since they were compiled.
+
+    Attributes:
+        planned: Product of their estimated success probabilities when they were compiled.
+        now: The same on the machine as it is.
+    """
+
+    planned: float
+    now: float
+
+    def check(self, most: float | None) -> None:
+        """Refuse to go on where the estimate fell by more than a user takes.
+
+        Raises:
+            BackendError: It did.
+        """
+        if most is not None and self.planned - self.now > most:
+            raise BackendError(
+                f"the machine was calibrated again: the circuits' estimated success fell from "
+                f"{self.planned:.2g} to {self.now:.2g}, by more than {most:g}; nothing more is "
+                "sent. Cancel the run and submit it anew"
+            )
 
 
 class PinnedCompiler(Compiler):
@@ -44,12 +77,32 @@ class PinnedCompiler(Compiler):
             compiler.seed,
             trials=compiler.trials,
             calibration_date=compiler.calibration_date,
+            fractional=compiler.fractional,
         )
         self.known = dict(known)
 
     def isa(self, circuit: QuantumCircuit) -> IsaCircuit:
         """The known ISA circuit, or a new one."""
         return self.known.get(circuit_digest(circuit)) or super().isa(circuit)
+
+    def drift(self) -> Drift | None:
+        """What the known circuits' success is estimated to be by now; None without errors."""
+        planned, now = 0.0, 0.0
+        for isa in self.known.values():
+            if isa.log_success is None:
+                return None
+            planned += isa.log_success
+            now += self._log_success(isa)
+        return Drift(math.exp(planned), math.exp(now))
+
+    def _log_success(self, isa: IsaCircuit) -> float:
+        """On the target as it is; −∞ where it lacks a gate that the circuit has."""
+        counts = operations(self.as_run(isa.circuit), isa.final_layout)
+        names = {name for name, _ in counts}
+        if not names <= set(self.target.operation_names):
+            return -math.inf
+        places = {qubit: qubit for qubit in used_qubits(counts)}
+        return placed_log_success(counts, self.target, places)
 
 
 def compiled_bytes(compiler: Compiler, circuits: Iterable[QuantumCircuit]) -> bytes:

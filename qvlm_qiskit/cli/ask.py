@@ -74,7 +74,7 @@ def ask_about(
     machine.check_techniques()
     picture = open_image(image)
     common.use_threads(1)
-    backend, model = machine.open(opened.seed), opened.answering_model()
+    backend, model = machine.open(opened.seed, opened.answering_model), opened.answering_model()
     model, known = model.limited(answered.max_new_tokens), opened.questions
     asked = model.sample(picture, question(known), known)
     model.check_questions([asked])

@@ -76,6 +76,13 @@ TileRepeats = Annotated[
         "errors hold what differs between tiles."
     ),
 ]
+Fractional = Annotated[
+    bool,
+    typer.Option(
+        "--fractional",
+        help="Use rx and rzz gates of any angle, where the machine has them (docs/backends.md).",
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(
@@ -191,6 +198,30 @@ def open_machine(name: str, **options: Any) -> Any:
     return machine
 
 
+def open_best(model: Any, **options: Any) -> Any:
+    """The best of the account's machines for a model; all of them are printed on stderr."""
+    from qvlm_qiskit.backends.choice import best_machine
+    from qvlm_qiskit.backends.options import BackendOptions
+
+    choice = best_machine(model, BackendOptions(**options))
+    rows = [
+        [
+            one.name,
+            "–" if one.success is None else f"{one.success:.2g}",
+            "–" if one.queue is None else f"{one.queue:,}",
+            "–" if one.seconds is None else f"{one.seconds:,.1f}",
+            "–" if one.calibrated is None else one.calibrated[:10],
+            "refused" if one.refused is not None else "chosen" if number == 0 else "",
+        ]
+        for number, one in enumerate(choice.candidates)
+    ]
+    columns = ("machine", ">success", ">waiting", ">QPU s", "calibrated", "")
+    print_table("machines for these circuits", columns, rows, err=True)
+    for note in choice.backend.notes:
+        say(f"qvlm: backend {choice.backend.name!r} {note}", err=True)
+    return choice.backend
+
+
 def ledger_place(place: str | None) -> str:
     """Where the ledger is; without a place, the user's own."""
     if place is not None:
@@ -253,13 +284,15 @@ def say(text: Any, *, err: bool = False) -> None:
         print(shown(text), file=sys.stderr if err else sys.stdout, flush=True)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on stdout, as wide as the terminal.
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, err: bool = False
+) -> None:
+    """Print a table on stdout (with `err` on stderr), as wide as the terminal.
 
     Columns named with ">" are numbers; they, the first column and columns named with "=" are not
     broken, unless they alone are wider than the terminal. Nothing is ever cut off.
     """
-    console = Console(file=sys.stdout, markup=False)
+    console = Console(file=sys.stderr if err else sys.stdout, markup=False)
     cells = [list(map(shown, row)) for row in rows]
     texts = [[name.lstrip("=>"), *(row[i] for row in cells)] for i, name in enumerate(columns)]
     whole = _whole_columns(columns, texts, console.width)

@@ -48,7 +48,7 @@ def evaluate(
     from qvlm_qiskit.evaluation.loss import language_model
     from qvlm_qiskit.studies.measure import check_circuits, circuits_on, evaluate_on, metrics_on
 
-    backend = machine.open(opened.seed)
+    backend = machine.open(opened.seed, opened.answering_model)
     metrics = judging.metrics(backend, opened)
     model = opened.answering_model().limited(questions.max_new_tokens)
     exam = Exam(model, opened.samples("test", questions.limit))

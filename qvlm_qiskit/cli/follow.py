@@ -192,6 +192,11 @@ def print_outcome(run: Any, as_json: bool) -> None:
         f"{costs['rows']:,} rows by {costs['jobs']} jobs of this run; {costs['rows_saved']:,} rows "
         "were in the ledger already"
     )
+    if drift := result.get("drift"):
+        common.say(
+            f"the machine was calibrated again: the circuits' estimated success was "
+            f"{drift['planned']:.2g} when they were compiled and {drift['now']:.2g} in the end"
+        )
 
 
 def run_json(run: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,6 +35,7 @@ class MachineOptions:
     tile_factor: common.TileFactor = 2.0
     tile_spacing: common.TileSpacing = 1
     tile_repeats: common.TileRepeats = 0
+    fractional: common.Fractional = False
     device: common.Device = None
     seed: common.Seed = None
 
@@ -64,8 +66,15 @@ class MachineOptions:
 
         BackendOptions(**self._given(None))
 
-    def open(self, seed: int) -> Any:
-        """The backend; with another seed where none was given."""
+    def open(self, seed: int, model: Callable[[], Any] | None = None) -> Any:
+        """The backend; with another seed where none was given.
+
+        Args:
+            seed: That one.
+            model: Gives the model that "ibm:best" chooses a machine for.
+        """
+        if self.backend == "ibm:best" and model is not None:
+            return common.open_best(model(), **self._given(seed))
         return common.open_machine(self.backend, **self._given(seed))
 
     def _given(self, seed: int | None) -> dict[str, Any]:

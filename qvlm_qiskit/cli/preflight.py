@@ -34,7 +34,7 @@ def preflight(
     from qvlm_qiskit.evaluation import Exam
     from qvlm_qiskit.inference.preflight import jobs_in_a_row, preflight_evaluation
 
-    backend = machine.open(opened.seed)
+    backend = machine.open(opened.seed, opened.answering_model)
     model = opened.answering_model().limited(questions.max_new_tokens)
     samples = opened.samples("test", questions.limit)
     report, instead = preflight_evaluation(

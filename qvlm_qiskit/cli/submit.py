@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -56,6 +57,14 @@ class Purchase(BudgetOptions):
         str, typer.Option(help="Another text asks for new samples of rows that are known.")
     ] = ""
     max_new_tokens: common.MaxNewTokens = common.MAX_NEW_TOKENS
+    replan_if: Annotated[
+        float | None,
+        typer.Option(
+            help="Send nothing more once a calibration has lowered the circuits' estimated success "
+            "by more than this, such as 0.1.",
+            show_default=False,
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.limit < 1:
@@ -81,6 +90,7 @@ class Purchase(BudgetOptions):
             metrics=judging.names(),
             caption_tokenizer=judging.caption_tokenizer,
             max_new_tokens=self.max_new_tokens,
+            replan_if=self.replan_if,
         )
 
 
@@ -120,7 +130,7 @@ def submit(
     from qvlm_qiskit.inference import continue_evaluation, plan_evaluation, start_evaluation
     from qvlm_qiskit.recipes import HYBRID
 
-    backend = machine.open(opened.seed)
+    backend = machine.open(opened.seed, opened.answering_model)
     ledger = kept.open(create=True)
     track = on_console(common.console())
     plan = plan_evaluation(opened, backend, options, ledger, track=track)
@@ -162,3 +172,21 @@ def _print_plan(plan: Any, words: bool) -> None:
     note = "known: rows that the ledger has or is buying. waits: jobs one after the other"
     more = "; without prefetch every generated word waits for a job of its own"
     common.say(note + (more if words else ""))
+    _print_learned(plan, ways if words else [("", *ways[0][1:])])
+
+
+def _print_learned(plan: Any, ways: Iterable[tuple[str, Any, bool]]) -> None:
+    """What the bills of this machine make of the estimates."""
+    if plan.learned is None:
+        return
+    figures = [
+        f"{plan.learned.seconds(costs.jobs, costs.seconds):,.1f}"
+        + (f" {name} prefetch" * bool(name))
+        for name, costs, _ in ways
+        if costs.seconds is not None
+    ]
+    if figures:
+        common.say(
+            f"QPU s above are estimated; learned from {plan.learned.bills} bills of this machine: "
+            + ", ".join(figures)
+        )

@@ -6,10 +6,11 @@ the first that is not is submitted, and waited for or left.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Any, cast
 
 from qvlm_qiskit.errors import InputError, JobFailedError, JobPending
@@ -19,6 +20,7 @@ from qvlm_qiskit.inference.request import Request, questions
 from qvlm_qiskit.inference.result import result_of
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recorded, Submission, recorded_backend
 from qvlm_qiskit.jobs.costs.spent import costs_of
+from qvlm_qiskit.jobs.ledger.pinned import PinnedCompiler
 from qvlm_qiskit.jobs.ledger.run_states import RunEndedError
 from qvlm_qiskit.jobs.ledger.runs import (
     JobRun,
@@ -64,6 +66,8 @@ def continue_evaluation(
     Raises:
         RunFolderError: The model or the questions have changed since.
         BudgetError: The next job would cost too much; the run is left waiting.
+        BackendError: The machine was calibrated again, and the circuits' estimated success fell by
+            more than the run's `replan_if`; the run is left waiting.
         JobFailedError: A job ended without results, now or before.
     """
     found = load_run(store, identifier)
@@ -115,6 +119,10 @@ class _Driver:
         if budget is not None:
             options = replace(options, budget=budget)
         backend = self.request.open_backend(store)
+        pinned = isinstance(backend.compiler, PinnedCompiler)
+        self.drift = cast(PinnedCompiler, backend.compiler).drift() if pinned else None
+        if self.drift is not None:
+            self.drift.check(options.replan_if)
         # Jobs elsewhere are left as soon as they are sent, so that those that don't depend on each
         # other wait together; jobs of this computer run inside this process if nobody leaves it.
         leave = detach or backend.service is not None
@@ -163,6 +171,8 @@ class _Driver:
             else:
                 seconds = time.perf_counter() - started
                 result = result_of(found, samples, self.backend, seconds)
+                if self.drift is not None and not math.isclose(*astuple(self.drift)):
+                    result["drift"] = asdict(self.drift)
                 if options.metrics:
                     result |= metrics.measure(material).as_dict()
                 return self._finish(result)

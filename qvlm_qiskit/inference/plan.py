@@ -16,6 +16,7 @@ from qvlm_qiskit.inference.preflight import priced
 from qvlm_qiskit.inference.request import SubmitOptions, questions
 from qvlm_qiskit.jobs import JobStore
 from qvlm_qiskit.jobs.costs.forecast import Forecast, forecast
+from qvlm_qiskit.jobs.costs.learned import Learned, learned
 from qvlm_qiskit.jobs.recording import row_context
 from qvlm_qiskit.runs import Run
 
@@ -30,6 +31,7 @@ class EvaluationPlan:
         chosen: What the ledger would buy.
         other: The same with prefetch where it was not chosen, and without where it was.
         prefetch: Whether it was chosen.
+        learned: What the ledger's bills say of the machine's next ones; None: too few.
     """
 
     report: Preflight
@@ -37,6 +39,7 @@ class EvaluationPlan:
     chosen: Forecast
     other: Forecast
     prefetch: bool
+    learned: Learned | None = None
 
     @property
     def with_prefetch(self) -> Forecast:
@@ -66,6 +69,11 @@ class EvaluationPlan:
             "with_prefetch": asdict(self.with_prefetch),
             "without_prefetch": asdict(self.without_prefetch),
             "waits": self.waits,
+            "learned": (
+                None
+                if self.learned is None
+                else self.learned.as_dict(self.chosen.jobs, self.chosen.seconds)
+            ),
         }
 
 
@@ -117,4 +125,5 @@ def plan_evaluation(
         chosen=costs[chosen.prefetch],
         other=costs[not chosen.prefetch],
         prefetch=chosen.prefetch,
+        learned=learned(store, backend.name),
     )

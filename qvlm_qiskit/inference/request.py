@@ -47,6 +47,8 @@ class SubmitOptions:
         metrics: Names of metrics that the answers are judged by, beside exact match.
         caption_tokenizer: Of metrics of captions.
         max_new_tokens: Longest answer in tokens.
+        replan_if: Nothing more is sent once the circuits' estimated success has fallen by more than
+            this since they were compiled, because the machine was calibrated again.
     """
 
     limit: int = 200
@@ -58,6 +60,7 @@ class SubmitOptions:
     metrics: tuple[str, ...] = ()
     caption_tokenizer: str = "auto"
     max_new_tokens: int = MAX_NEW_TOKENS
+    replan_if: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can't be submitted.
@@ -73,6 +76,8 @@ class SubmitOptions:
             METRICS.check(name)
         if self.max_new_tokens < 1:
             raise InputError(f"an answer has at least 1 token, got {self.max_new_tokens}")
+        if self.replan_if is not None and not 0 <= self.replan_if <= 1:
+            raise InputError(f"replan_if is {self.replan_if!r}; it must be from 0 to 1")
 
     def judging(self) -> Metrics:
         """The metrics.
@@ -85,7 +90,7 @@ class SubmitOptions:
     def facts(self) -> dict[str, Any]:
         """Plain data for records; what earlier releases do not read is left out at its default."""
         found, plain = asdict(self), SubmitOptions()
-        later = ("metrics", "caption_tokenizer", "max_new_tokens")
+        later = ("metrics", "caption_tokenizer", "max_new_tokens", "replan_if")
         return {k: v for k, v in found.items() if k not in later or v != getattr(plain, k)}
 
     def recording(self, **others: Any) -> Recording:

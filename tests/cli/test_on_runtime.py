@@ -6,6 +6,7 @@ import pytest
 
 from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
 from tests.cli.runtime_machine import MACHINE
+from tests.cli.tables import widest
 
 
 def tags(server):
@@ -57,3 +58,15 @@ def test_the_key_appears_nowhere(qvlm, server, tmp_path, monkeypatch):
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 5
     assert all(key.encode() not in path.read_bytes() for path in files)
+
+
+def test_the_best_machine_is_chosen_for_the_run_and_recorded_by_its_name(qvlm, server):
+    options = ("--backend", "ibm:best", "--limit", 2, "--shots", 64)
+    found = qvlm("submit", "run", *options, "--dry-run", "--json")
+    assert found.status == 0, found.err
+    assert json.loads(found.out)["backend"] == MACHINE
+    assert "machines for these circuits" in found.err
+    assert "chosen" in found.err
+    assert widest("\n".join(line for line in found.err.splitlines() if "│" in line)) <= 80
+    refused = qvlm("backends", "show", "ibm:best")
+    assert (refused.status, len(refused.err.splitlines())) == (2, 1)

@@ -56,6 +56,7 @@ def test_an_exact_backend_has_no_shots(qvlm):
         ("--backend noisy:fake_manila --tiles many", "tiles is 'many'"),
         ("--backend noisy:fake_manila --tiles 0", "tiles is 0"),
         ("--backend noisy:fake_manila --tile-spacing 3", "tile_spacing="),
+        ("--backend noisy:fake_manila --fractional", "has no fractional gates"),
         ("--backend noisy:fake_manila --layout-trials 0", "layout_trials"),
         ("--backend noisy:fake_manila --batch 0", "a batch needs at least 1 question"),
         ("--backend noisy:fake_manila --limit 0", "at least 1"),

@@ -5,12 +5,14 @@ import time
 import pytest
 
 from qvlm_qiskit.errors import (
+    BackendError,
     BudgetError,
     InputError,
     JobFailedError,
     LedgerError,
 )
 from qvlm_qiskit.inference import (
+    SubmitOptions,
     Waiting,
     cancel_evaluation,
     continue_evaluation,
@@ -19,6 +21,7 @@ from qvlm_qiskit.inference import (
     submit_evaluation,
 )
 from qvlm_qiskit.jobs import Budget, JobStore
+from qvlm_qiskit.jobs.ledger.pinned import Drift, PinnedCompiler
 from qvlm_qiskit.jobs.ledger.runs import load_run, new_run, submissions_of
 from qvlm_qiskit.jobs.ledger.states import State
 from qvlm_qiskit.runs import Run
@@ -102,3 +105,22 @@ def test_report_sees_the_jobs(tiny_run, noisy, store):
     states = {job.state for jobs in seen for job in jobs}
     assert State.ANSWERED in states
     assert time.time() > max(job.updated_at for jobs in seen for job in jobs) - 1
+
+
+def test_a_fallen_estimate_stops_a_run_that_asked_for_it_and_is_stated_by_others(
+    tiny_run, noisy, store, monkeypatch
+):
+    begun = start_evaluation(tiny_run, noisy, store, SubmitOptions(limit=2, replan_if=0.1))
+    told = start_evaluation(tiny_run, noisy, store, SMALL)
+    monkeypatch.setattr(PinnedCompiler, "drift", lambda self: Drift(0.8, 0.69))
+    with pytest.raises(BackendError, match=r"fell from 0\.8 to 0\.69, by more than 0\.1"):
+        continue_evaluation(store, begun.id)
+    assert load_run(store, begun.id).state == "waiting"
+    assert store.find() == []
+    found = continue_evaluation(store, told.id)
+    assert found.result["drift"] == {"planned": 0.8, "now": 0.69}
+    monkeypatch.undo()
+    assert "drift" not in continue_evaluation(store, begun.id).result
+    for wrong in (-0.1, 1.5):
+        with pytest.raises(InputError, match="replan_if"):
+            SubmitOptions(replan_if=wrong)

@@ -25,10 +25,10 @@ class Service:
             raise IBMNotAuthorizedError(f"unknown token {token}")
         self.machine = FakeManilaV2()
 
-    def least_busy(self):
+    def least_busy(self, use_fractional_gates):
         return self.machine
 
-    def backend(self, name):
+    def backend(self, name, use_fractional_gates):
         if name != self.machine.name:
             raise RuntimeError(f"no {name} for {os.environ['QISKIT_IBM_TOKEN']}")
         return self.machine

@@ -5,7 +5,12 @@ import socket
 import pytest
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.errors import BackendError, CredentialsError
+from qvlm_qiskit.errors import BackendError, CredentialsError, InputError
+
+
+def test_the_best_machine_is_one_for_a_model():
+    with pytest.raises(InputError, match="ibm:best chooses a machine for a model's circuits"):
+        open_backend("ibm:best")
 
 
 def test_a_missing_account_is_one_clear_sentence(monkeypatch, tmp_path):

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from qiskit.circuit import ParameterVector, QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp, Statevector
+from qiskit.transpiler import Target
 from qiskit_ibm_runtime.fake_provider import FakeLagosV2
 
 from qvlm_qiskit.backends.compilation.compiler import Compiler
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
-from qvlm_qiskit.errors import LedgerError
-from qvlm_qiskit.jobs.ledger.pinned import compiled_bytes, pinned
+from qvlm_qiskit.errors import BackendError, LedgerError
+from qvlm_qiskit.jobs.ledger.pinned import Drift, compiled_bytes, pinned
 
 
 def circuit():
@@ -97,3 +98,32 @@ def test_what_cannot_be_read_is_refused(device):
     ):
         with pytest.raises(LedgerError, match=says):
             pinned(device, damaged)
+
+
+def test_what_a_calibration_makes_of_kept_circuits_is_stated(device):
+    source, observable = circuit(), SparsePauliOp(["IZ", "XX"])
+    content = compiled_bytes(device, [source, source.reverse_bits()])
+    same = pinned(device, content).drift()
+    assert same.planned == pytest.approx(same.now)
+    before = device.compile(source, observable)
+    other = device.compile(source.reverse_bits(), observable)
+    assert same.planned == pytest.approx(before.success_probability * other.success_probability)
+    worse = pinned(calibrated_again(device, before), content).drift()
+    assert worse.planned == same.planned
+    assert worse.now < 0.1
+    same.check(0.0001)
+    worse.check(None)
+    worse.check(1.0)
+    with pytest.raises(
+        BackendError, match=r"fell from 0\.\d+ to .* by more than 0.1; nothing more"
+    ):
+        worse.check(0.1)
+
+
+def test_a_machine_that_lost_a_gate_has_no_success(device):
+    content = compiled_bytes(device, [circuit()])
+    without = Compiler(Target.from_configuration(["rz", "sx", "x", "cz", "measure"], 7))
+    assert pinned(without, content).drift().now == 0.0
+    assert pinned(device, compiled_bytes(device, [])).drift() == Drift(1.0, 1.0)
+    unstated = compiled_bytes(without, [circuit()])
+    assert pinned(without, unstated).drift() is None
