@@ -10,7 +10,9 @@ from qvlm_qiskit.quantum import TorchEstimator
 
 SMALL = {
     "distributed-qcnn": {"qubits": 3},
+    "doubly-stochastic": {"tokens": 2, "width": 2},
     "farhi-neven": {"inputs": 3},
+    "fast-weights": {"tokens": 2, "outputs": 2, "qubits": 2, "latent": 2},
     "flipped-quanvolution": {"channels": 2, "kernels": 2, "side": 4},
     "hamiltonian-embedding": {"qubits": 2, "repetitions": 2, "outputs": 3},
     "parallel-circuits": {"circuits": 2, "qubits": 2, "repetitions": 2},
