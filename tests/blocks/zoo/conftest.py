@@ -18,6 +18,7 @@ SMALL = {
     "parallel-circuits": {"circuits": 2, "qubits": 2, "repetitions": 2},
     "qaoa-latent": {"qubits": 3, "repetitions": 2},
     "qkan": {"inputs": 3, "outputs": 2, "repetitions": 2},
+    "qkan-lstm": {"tokens": 2, "outputs": 1, "repetitions": 1},
     "quanvolution": {"side": 4},
     "reuploading-linear": {"inputs": 6, "outputs": 2, "repetitions": 2},
     "transfer-features": {"qubits": 2},
