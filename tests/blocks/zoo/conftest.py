@@ -21,6 +21,7 @@ SMALL = {
     "qkan-lstm": {"tokens": 2, "outputs": 1, "repetitions": 1},
     "quanvolution": {"side": 4},
     "reuploading-linear": {"inputs": 6, "outputs": 2, "repetitions": 2},
+    "token-circuit": {"tokens": 2, "repetitions": 1},
     "transfer-features": {"qubits": 2},
     "visual-field": {"outputs": 2, "qubits": 2, "repetitions": 2, "hidden": 3, "frequencies": 2},
 }
