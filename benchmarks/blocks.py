@@ -138,6 +138,32 @@ def plain_embedding(core: Any) -> Part:
     return forward
 
 
+def plain_reuploading(core: Any) -> Part:
+    """Matrices: the features' diagonalised, the weights' as exponentials."""
+    import numpy as np
+    import torch
+    from qiskit.quantum_info import pauli_basis
+
+    n, count = core.config.qubits, core.config.repetitions
+    matrices = np.stack([string.to_matrix() for string in pauli_basis(n)[1:]])
+    strings = torch.as_tensor(matrices, dtype=torch.complex64).flatten(1)
+
+    def forward(x: Any) -> Any:
+        padded = torch.nn.functional.pad(x, (0, 4**n - x.shape[1])).view(-1, 2**n, 2**n)
+        levels, vectors = torch.linalg.eigh((padded + padded.mT) / 2)
+        vectors, phases = vectors.to(torch.complex64), torch.exp(1j * levels / count)[..., None]
+        factors = core.layer.weight.view(count, -1).to(torch.complex64)
+        unitaries = torch.matrix_exp(1j * (factors @ strings).view(count, 2**n, 2**n))
+        state = torch.full((len(x), 2**n, 1), 2 ** (-n / 2), dtype=torch.complex64)
+        for unitary in unitaries:
+            state = unitary @ (vectors @ (phases * (vectors.mT @ state)))
+        bits = (core.config.outputs - 1).bit_length()
+        chances = state[..., 0].abs().square().view(len(x), -1, 2**bits).sum(1)
+        return chances[:, : core.config.outputs] + core.bias
+
+    return forward
+
+
 def plain_convolution(core: Any) -> Part:
     """The convolution by itself, with kernels that are its own."""
     import torch
@@ -154,6 +180,7 @@ PLAIN: dict[str, Callable[[Any], Part]] = {
     "qkan": plain_qkan,
     "hamiltonian-embedding": plain_embedding,
     "flipped-quanvolution": plain_convolution,
+    "reuploading-linear": plain_reuploading,
 }
 
 

@@ -112,7 +112,13 @@ class FlippedQuanvolution(Convolution, Core):
         return super().values(samples)
 
     def kernels(self) -> Tensor:
-        """Re ψψ† without its last row and column."""
+        """Re ψψ† without its last row and column: of exact states, or of what machines measure."""
+        if self.closed_form:
+            weights = self.layer.weight
+            generators = weights.to(weights.dtype.to_complex()) @ _generators(weights)
+            states = torch.matrix_exp(generators.view(-1, 4, 4))[:, :3, 0]
+            made = (states[:, :, None] * states[:, None].conj()).real
+            return made.view(self.config.kernels, self.config.channels, 3, 3)
         read = self.layer().reshape(self.config.kernels, self.config.channels, len(REAL))
         strings = torch.as_tensor(_strings(), dtype=read.dtype, device=read.device)
         return torch.einsum("kcp,pij->kcij", read, strings)
@@ -138,6 +144,16 @@ class OrdinaryConvolution(Convolution):
     def kernels(self) -> Tensor:
         """W + A Aᵀ."""
         return self.any + self.positive @ self.positive.mT
+
+
+def _generators(like: Tensor) -> Tensor:
+    """The strings of the angles, times the imaginary unit, ``(15, 16)``."""
+    return torch.as_tensor(_all_strings(), dtype=like.dtype.to_complex(), device=like.device)
+
+
+@cache
+def _all_strings() -> Any:
+    return 1j * np.stack([string.to_matrix().ravel() for string in pauli_basis(2)[1:]])
 
 
 @cache

@@ -86,7 +86,7 @@ class ReuploadingLinear(Core):
         side = 2**self.config.qubits
         padded = F.pad(widened(samples), (0, side**2 - samples.shape[-1]))
         entries = entries_of(padded.reshape(*samples.shape[:-1], side, side))
-        read = self.layer(entries)[..., : self.config.outputs] + self.bias
+        read: Tensor = self.layer(entries)[..., : self.config.outputs] + self.bias
         return read.to(samples.dtype)
 
 

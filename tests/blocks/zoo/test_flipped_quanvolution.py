@@ -49,3 +49,12 @@ def test_any_leading_dimensions():
     core = build("flipped-quanvolution", side=4)
     images = torch.randn(2, 3, 1, 4, 4)
     torch.testing.assert_close(core(images)[1, 2], core(images[1, 2]))
+
+
+def test_states_of_angles_that_are_all_zero_have_gradients():
+    core = build("flipped-quanvolution")
+    with torch.no_grad():
+        core.layer.weight.zero_()
+    core.kernels()[..., 0, 1].sum().backward()
+    assert core.layer.weight.grad.isfinite().all()
+    assert core.layer.weight.grad.abs().sum() > 0
