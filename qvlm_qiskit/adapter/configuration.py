@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from qvlm_qiskit.basics.numbers import is_whole
 from qvlm_qiskit.errors import InputError, UnknownNameError
@@ -39,6 +40,9 @@ class ProjectionConfig:
             or ``"values"``. None where a picture is one vector.
         encoding: ``"angle"``, of a linear map of the features, or ``"amplitude"``, of the
             features themselves, :math:`2^n` of them.
+        block: A model of the block zoo in place of the circuit, ``"NAME"`` or
+            ``"NAME(option=value,…)"``; `num_qubits`, `num_layers`, `ansatz` and `read` are not
+            looked at then.
     """
 
     kind: str = "quantum"
@@ -51,6 +55,7 @@ class ProjectionConfig:
     width: int = 512
     attention: str | None = None
     encoding: str = "angle"
+    block: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can't be built.
@@ -72,9 +77,36 @@ class ProjectionConfig:
                 raise InputError(f"{name} is a whole number from {least} to {most}, got {value!r}")
         if self.attention is not None and self.kind == "linear":
             raise InputError("a projection of kind linear has no attention: its twin is classical")
+        if self.block is not None:
+            self._check_block()
+
+    def _check_block(self) -> None:
+        """Refuse a block that can't stand here.
+
+        Raises:
+            UnknownNameError: No such model of the zoo, or no such option.
+            InputError: It is one of tokens, or options that are about another circuit.
+        """
+        if self.kind == "linear" or self.attention is not None or self.encoding != "angle":
+            raise InputError("a block goes with angles, without attention, not with kind linear")
+        if len(self.core.sizes.inputs) == 2:
+            raise InputError(f"block {self.block!r} takes tokens, and a picture is one vector here")
+
+    @property
+    def core(self) -> Any:
+        """The configuration of the model of the zoo, of the projection's kind."""
+        from qvlm_qiskit.blocks.registry import configured, find_block, read_block
+        from qvlm_qiskit.blocks.zoo import find_core
+
+        name, options = read_block(str(self.block))
+        find_core(name)
+        return configured(name, find_block(name), {**options, "kind": self.kind})
 
     @property
     def outputs(self) -> int:
         """Numbers that are read from the circuit."""
+        if self.block is not None:
+            sizes = self.core.sizes
+            return int(sizes.count(sizes.outputs))
         n = self.num_qubits
         return n * (n + 1) // 2 if self.read == "zz" else n

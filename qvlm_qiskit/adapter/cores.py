@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from qvlm_qiskit.adapter.configuration import ProjectionConfig
 from qvlm_qiskit.blocks.cores.angles import BoundedAngles
 from qvlm_qiskit.blocks.cores.classical import z_of_amplitudes
+from qvlm_qiskit.blocks.registry import read_block
+from qvlm_qiskit.blocks.zoo import find_core
 from qvlm_qiskit.quantum import (
     AmplitudeEncoding,
     QuantumLayer,
@@ -26,7 +28,27 @@ from qvlm_qiskit.quantum.single_precision import AtLeastSingle
 
 def build_core(config: ProjectionConfig) -> nn.Module:
     """The circuit of a configuration, or its twin: ``(…, inputs)`` → ``(…, outputs)``."""
+    if config.block is not None:
+        return FlatCore(config)
     return TwinCore(config) if config.kind == "classical" else CircuitCore(config)
+
+
+class FlatCore(nn.Module):
+    """A model of the block zoo, with its inputs and its values in a row."""
+
+    def __init__(self, config: ProjectionConfig) -> None:
+        """Build the model that a configuration names."""
+        super().__init__()
+        name, _ = read_block(str(config.block))
+        self.kind = find_core(name)
+        self.sizes = config.core.sizes
+        self.core = self.kind.made(config.core)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(…, inputs)`` → ``(…, outputs)``."""
+        given = torch.sigmoid(features) if self.kind.unit_inputs else features
+        values: Tensor = self.core(given.reshape(*given.shape[:-1], *self.sizes.inputs))
+        return values.flatten(features.dim() - 1)
 
 
 class CircuitCore(nn.Module):

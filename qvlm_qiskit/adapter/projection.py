@@ -17,7 +17,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from qvlm_qiskit.adapter.configuration import ProjectionConfig
-from qvlm_qiskit.adapter.cores import build_core
+from qvlm_qiskit.adapter.cores import FlatCore, build_core
 from qvlm_qiskit.blocks.block import Block
 from qvlm_qiskit.blocks.circuit_block import NormalisedLinear
 from qvlm_qiskit.blocks.gate import ExpectationReadout
@@ -46,6 +46,12 @@ class ExpectationBlock(Block):
         self.reduce = _reduction(config, width)
         self.core = build_core(config)
 
+    def circuit_parameters(self) -> list[Tensor]:
+        """What belongs to its circuits."""
+        if isinstance(self.core, FlatCore):
+            return self.core.core.circuit_parameters()
+        return super().circuit_parameters()
+
     def forward(self, features: Tensor) -> Tensor:
         """⟨Z⟩, and ⟨ZZ⟩ if they are read, or the twin's numbers.
 
@@ -62,8 +68,11 @@ class ExpectationBlock(Block):
 def _reduction(config: ProjectionConfig, width: int) -> nn.Module:
     """One module, so that all of it is computed in double where rows are bought."""
     inner, n = config.keep or width, config.num_qubits
-    if config.encoding == "angle":
-        last: nn.Module = NormalisedLinear(inner, n)
+    if config.block is not None:
+        sizes = config.core.sizes
+        last: nn.Module = NormalisedLinear(inner, sizes.count(sizes.inputs))
+    elif config.encoding == "angle":
+        last = NormalisedLinear(inner, n)
     elif inner == 2**n:
         last = nn.Identity()
     else:

@@ -117,3 +117,31 @@ def test_a_map_that_is_kept_is_in_double_where_rows_are_bought():
     exact = copy.deepcopy(kept).double()(features.double())
     torch.testing.assert_close(seen[0], copy.deepcopy(reduced).double()(exact), atol=1e-14, rtol=0)
     torch.testing.assert_close(tokens, made(features))
+
+
+@pytest.mark.parametrize("kind", ["quantum", "classical", "frozen"])
+@pytest.mark.parametrize(
+    "block", ["qkan(inputs=3,outputs=2)", "quanvolution", "farhi-neven(inputs=3)"]
+)
+def test_a_model_of_the_zoo_can_take_the_circuits_place(block, kind):
+    torch.manual_seed(0)
+    config = ProjectionConfig(block=block, kind=kind, tokens=2)
+    made = build_projection(config, 7, 5, 0.02)
+    made.freeze()
+    tokens = made(torch.randn(4, 7))
+    assert tokens.shape == (4, 2, 5)
+    tokens.square().sum().backward()
+    trained = [p for p in made.parameters() if p.requires_grad and p.numel()]
+    assert all(p.grad.isfinite().all() for p in trained)
+    circuit = sum(p.numel() for p in made.circuit_parameters())
+    left = sum(p.numel() for p in made.parameters() if not p.requires_grad)
+    assert left == (circuit if kind == "frozen" else 0)
+
+
+def test_a_block_that_can_not_stand_there_is_refused():
+    with pytest.raises(UnknownNameError, match="block of the zoo 'paqm'"):
+        ProjectionConfig(block="paqm")
+    with pytest.raises(InputError, match="block qkan: inputs is a whole number"):
+        ProjectionConfig(block="qkan(inputs=0)")
+    with pytest.raises(InputError, match="a block goes with angles"):
+        ProjectionConfig(block="qkan", encoding="amplitude")
