@@ -10,14 +10,18 @@ from qvlm_qiskit.quantum import TorchEstimator
 
 SMALL = {
     "distributed-qcnn": {"qubits": 3},
+    "doubly-stochastic": {"tokens": 2, "width": 2},
     "farhi-neven": {"inputs": 3},
+    "fast-weights": {"tokens": 2, "outputs": 2, "qubits": 2, "latent": 2},
     "flipped-quanvolution": {"channels": 2, "kernels": 2, "side": 4},
     "hamiltonian-embedding": {"qubits": 2, "repetitions": 2, "outputs": 3},
     "parallel-circuits": {"circuits": 2, "qubits": 2, "repetitions": 2},
     "qaoa-latent": {"qubits": 3, "repetitions": 2},
     "qkan": {"inputs": 3, "outputs": 2, "repetitions": 2},
+    "qkan-lstm": {"tokens": 2, "outputs": 1, "repetitions": 1},
     "quanvolution": {"side": 4},
     "reuploading-linear": {"inputs": 6, "outputs": 2, "repetitions": 2},
+    "token-circuit": {"tokens": 2, "repetitions": 1},
     "transfer-features": {"qubits": 2},
     "visual-field": {"outputs": 2, "qubits": 2, "repetitions": 2, "hidden": 3, "frequencies": 2},
 }
