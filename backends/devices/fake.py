@@ -59,6 +59,7 @@ def on_fake_device(device: Any, options: BackendOptions) -> Backend:
                 lambda qubits: calibrated(device.target, qubits, name),
                 options.seed,
                 "fake",
+                calibration_date(device),
             ),
             options,
         ),

@@ -39,6 +39,8 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
     """
     offer = offered("ibm")
     options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
+    for step in options.steps:
+        step.check_family("ibm")
     return on_machine(fetch_machine(name.removeprefix("ibm:")), options)
 
 
@@ -58,7 +60,10 @@ def on_machine(machine: Any, options: BackendOptions) -> Backend:
             HardwareEstimator(machine, level, precision, settings), machine.target, options
         ),
         compiler=compiler_for(machine.target, options, calibration_date(machine)),
-        wrappers=wrappers_for(MitigatedDevice(machine.target, None, options.seed, "ibm"), options),
+        wrappers=wrappers_for(
+            MitigatedDevice(machine.target, None, options.seed, "ibm", calibration_date(machine)),
+            options,
+        ),
         default_precision=precision,
         device_options={"resilience_level": level, **settings, **tile_settings(options)},
         noise=calibrated(machine.target, name=machine.name).summary(),

@@ -82,6 +82,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
                 lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
                 options.seed,
                 "noisy",
+                date,
             ),
             options,
         ),

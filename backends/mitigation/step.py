@@ -45,12 +45,14 @@ class MitigatedDevice:
         noise: Gives the noise of some of its qubits; None where nothing is known about it.
         seed: Of random circuits.
         family: One of `FAMILIES`.
+        calibration: When it was calibrated, ISO 8601: what was learned before is learned anew.
     """
 
     target: Target
     noise: NoiseOf | None = None
     seed: int | None = None
     family: str = "other"
+    calibration: str | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,13 @@ class Step:
     def runtime_options(self) -> dict[str, Any]:
         """Options of the Runtime client that are this step; empty where there are none."""
         return {}
+
+    def check_family(self, family: str) -> None:
+        """Refuse parameters with which this step can't work on a family of machines.
+
+        Raises:
+            MitigationError: It can't.
+        """
 
     def check(self, device: MitigatedDevice) -> None:
         """Refuse a device, or an environment, in which this step can't work.
