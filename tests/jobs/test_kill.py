@@ -53,8 +53,8 @@ def test_the_runtime_client_killed_at_any_write_or_request_leaves_one_job():
 
 
 @pytest.mark.slow
-def test_with_rows_on_tiles_a_killed_client_leaves_one_job_too():
-    assert killed("--runtime", "--tiles") == (0, [])
+def test_with_rows_on_tiles_a_client_killed_around_the_request_leaves_one_job():
+    assert killed("--runtime", "--tiles", "--request") == (0, [])
 
 
 @pytest.mark.slow
