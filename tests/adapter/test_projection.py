@@ -145,3 +145,5 @@ def test_a_block_that_can_not_stand_there_is_refused():
         ProjectionConfig(block="qkan(inputs=0)")
     with pytest.raises(InputError, match="a block goes with angles"):
         ProjectionConfig(block="qkan", encoding="amplitude")
+    with pytest.raises(InputError, match="block 'fast-weights' takes tokens"):
+        ProjectionConfig(block="fast-weights")
