@@ -17,7 +17,7 @@ import numpy as np
 from numba import uint64
 
 from qvlm_qiskit.quantum.statevector.cpu.arrays import zero
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit, within
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 from qvlm_qiskit.quantum.statevector.cpu.kernels import apply_one
 from qvlm_qiskit.quantum.statevector.cpu.vectors import (
     add_sums,
@@ -34,7 +34,7 @@ INNER = 1 << 10
 CHUNK = 512
 
 
-@within
+@jit
 def run_of(plan, first, step):
     """The end of the one-qubit passes from pass ``first`` on, in steps of 1 or -1."""
     p = first
@@ -43,7 +43,7 @@ def run_of(plan, first, step):
     return p
 
 
-@within
+@jit
 def gates_of(plan, first, last, matrices):
     """Qubits and matrices of the passes first … last."""
     qubits, chosen = np.empty(last - first, np.int64), np.empty((last - first, 8), matrices.dtype)
@@ -54,7 +54,7 @@ def gates_of(plan, first, last, matrices):
     return qubits, chosen
 
 
-@within
+@jit
 def turn_back(pr, pi, lr, li, first, last, step, m, k):
     """Un-apply a gate from amplitudes first … last of ψ and λ, and add Σ conj(λ_a) ψ_b to K.
 
@@ -97,7 +97,7 @@ def turn_back(pr, pi, lr, li, first, last, step, m, k):
     k[7] += k7
 
 
-@within
+@jit
 def low_table(qubits, matrices, table):
     """Write the gates on qubits 0, 1 and 2; whether there are any."""
     set_identities(table)
@@ -109,7 +109,7 @@ def low_table(qubits, matrices, table):
     return found
 
 
-@within
+@jit
 def run_block(re, im, first, last, qubits, matrices, table, low):
     """Gates that act within amplitudes first … last, a block; those below INNER piece by piece."""
     inner = min(last - first, uint64(INNER))
@@ -126,7 +126,7 @@ def run_block(re, im, first, last, qubits, matrices, table, low):
             apply_one(re, im, first, last, step, matrices[g])
 
 
-@within
+@jit
 def run_block_back(pr, pi, lr, li, first, last, qubits, matrices, table, sums, low, k):
     """The way back of :func:`run_block`; adds to K, (n_gates, 8)."""
     inner = min(last - first, uint64(INNER))
@@ -143,7 +143,7 @@ def run_block_back(pr, pi, lr, li, first, last, qubits, matrices, table, sums, l
             turn_back(pr, pi, lr, li, first, last, step, matrices[g], k[g])
 
 
-@within
+@jit
 def columns(source, target, bits, width, start, back):
     """Copy a few places of every block side by side, or back."""
     stride, width, start = uint64(1) << uint64(bits), uint64(width), uint64(start)
@@ -157,7 +157,7 @@ def columns(source, target, bits, width, start, back):
                 target[there + t] = source[here + t]
 
 
-@within
+@jit
 def high_qubits(qubits, size, moved):
     """Places that are copied of every block, together as many as a block has; 0 for no gate.
 

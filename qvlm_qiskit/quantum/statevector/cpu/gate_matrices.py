@@ -16,10 +16,10 @@ from qvlm_qiskit.quantum.statevector.cpu.arrays import (
     work_space,
 )
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit, within
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 
-@within
+@jit
 def all_matrices(plan, shared, angles, work, out):
     """The matrices of all gates for one sample, (n_gates, 8); shared ones are there already."""
     for g in range(out.shape[0]):
@@ -29,14 +29,14 @@ def all_matrices(plan, shared, angles, work, out):
                 out[g, e] = m[uint64(e) * STRIDE]
 
 
-@within
+@jit
 def invert(matrices, out):
     """The inverse of every matrix."""
     for g in range(matrices.shape[0]):
         k.adjoint(matrices[g], out[g])
 
 
-@within
+@jit
 def add_gradients(plan, total, shared, angles, work, totals, d_shared, d_angles):
     """Of gates that differ from sample to sample, from their K; other K are added to totals."""
     for g in range(total.shape[0]):

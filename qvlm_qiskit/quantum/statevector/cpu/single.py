@@ -25,7 +25,7 @@ from qvlm_qiskit.quantum.statevector.cpu.arrays import (
     zero,
 )
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit, within
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 from qvlm_qiskit.quantum.statevector.cpu.sweeps import dense_block
 
 LOW_BITS = 5
@@ -33,7 +33,7 @@ LOW_BITS = 5
 LOW = 1 << LOW_BITS
 
 
-@within
+@jit
 def first_column(matrices, gate):
     """The first column of a gate's matrix; that of the identity for -1."""
     column = np.zeros(4, matrices.dtype)
@@ -43,7 +43,7 @@ def first_column(matrices, gate):
     return column[0], column[1], column[2], column[3]
 
 
-@within
+@jit
 def append_qubit(re, im, half, column):
     """Make of the first ``half`` amplitudes, times a gate's first column, twice as many."""
     ar, ai, br, bi = column
@@ -56,7 +56,7 @@ def append_qubit(re, im, half, column):
         im[t] = ar * xi + ai * xr
 
 
-@within
+@jit
 def remove_qubit(lr, li, pr, pi, half, column, k):
     """Undo it for λ, whose lower half stays, and add to the first column of K; ψ is before it."""
     ar, ai, br, bi = column
@@ -108,13 +108,13 @@ def prepare_back(start, matrices, lr, li, sr, si, total):
         remove_qubit(lr, li, sr[here:], si[here:], here, column, own)
 
 
-@within
+@jit
 def low_sign(z, lane):
     """The sign of a Z mask on the lowest qubits, for one of the samples that they stand for."""
     return k.parity_sign(uint64(z) & uint64(lane))
 
 
-@within
+@jit
 def high_terms(plan, out):
     """Masks of the terms without the lowest qubits, and the number of every term: (2, n_terms)."""
     for term in range(out.shape[1]):
@@ -175,7 +175,7 @@ def weigh(plan, re, im, grad, to_re, to_im):
             )  # fmt: skip
 
 
-@within
+@jit
 def rotate(re, im, x, z, cos, sin):
     """Apply exp(-iθP/2) with cos and sin of θ/2."""
     cosines, sines = np.empty(LOW, re.dtype), np.empty(LOW, re.dtype)
@@ -189,7 +189,7 @@ def rotate(re, im, x, z, cos, sin):
         k.apply_rotation(re, im, 1, x, z, cosines, sines)
 
 
-@within
+@jit
 def slope_of(lr, li, pr, pi, x, z):
     """Im ⟨λ|P|ψ⟩: df/dθ of exp(-iθP/2)."""
     sums = np.zeros(LOW, lr.dtype)

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types, uint64
 from numba.extending import intrinsic
 
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit, within
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit
 
 EIGHT = 8
 """Amplitudes in a vector."""
@@ -117,7 +117,7 @@ def turn_eight_back(typing, pr, pi, lr, li, place, table, sums):
     return types.void(pr, pi, lr, li, types.uint64, table, sums), write
 
 
-@within
+@jit
 def set_table(table, qubit, m):
     """Coefficients of a 2×2 matrix at every place of the vector: A of v, B of its partner."""
     for place in range(EIGHT):
@@ -135,7 +135,7 @@ def set_identities(table):
             table[qubit, 1, place], table[qubit, 2, place], table[qubit, 3, place] = 0, 0, 0
 
 
-@within
+@jit
 def add_sums(sums, qubit, k):
     """K of a gate from its sums: entry (a, b) is over the places whose bit is a."""
     for place in range(EIGHT):
@@ -154,7 +154,7 @@ def turn_all(re, im, first, last, table):
         turn_eight(re, im, place, table)
 
 
-@within
+@jit
 def turn_all_back(pr, pi, lr, li, first, last, table, sums):
     """Un-apply them from amplitudes first … last of ψ and λ."""
     for place in range(uint64(first), uint64(last), uint64(EIGHT)):
