@@ -15,7 +15,7 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from qvlm_qiskit.backends.compilation.compiled import Compiled
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit, Compiler
-from qvlm_qiskit.backends.compilation.spread import Spread
+from qvlm_qiskit.backends.compilation.spread import spreads_of
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import NO_LIMITS, JobLimits
 from qvlm_qiskit.backends.preflight.preflight import Preflight, preflight
@@ -35,8 +35,8 @@ class Backend:
     """A machine, and everything between a model and it.
 
     `estimator()` is Compiled( Mitigated( device ) ), or Compiled( Mitigated( Recorded( device ) ) )
-    after `recorded`: compilation is outermost, so that mitigation folds and records hold the
-    circuits that really run.
+    after `recorded`, and with tiles Compiled( Spread( Mitigated( … ) ) ): compilation is
+    outermost, so that mitigation folds and records hold the circuits that really run.
 
     Attributes:
         name: The name that `open_backend` was given.
@@ -231,8 +231,8 @@ class Backend:
         """The rule by which tiles are taken, and those of the circuits so far."""
         if self.options.tiles == "none":
             return {}
-        layers = stack_of(self.__dict__.get("_stack"))
-        found = [one for layer in layers if isinstance(layer, Spread) for one in layer.tilings()]
+        spreads = spreads_of(self.__dict__.get("_stack"))
+        found = [one for spread in spreads for one in spread.tilings()]
         return {"tiles": {**asdict(self.options.tile_rule), "circuits": found}}
 
     def _choices(self) -> list[dict[str, Any]]:

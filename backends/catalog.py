@@ -135,6 +135,7 @@ def open_backend(
     tiles: int | str = "none",
     tile_factor: float = DEFAULT_FACTOR,
     tile_spacing: int = DEFAULT_SPACING,
+    tile_repeats: int = 0,
 ) -> Backend:
     """Open a machine by name.
 
@@ -184,6 +185,8 @@ def open_backend(
             all: a number, "auto" (as many as are nearly as good as the best one), or "none".
         tile_factor: With "auto", the largest ratio of a tile's estimated error to the best one's.
         tile_spacing: The fewest idle qubits between two tiles; 0 lets them touch.
+        tile_repeats: Rows of every call and circuit that are asked on all tiles that it uses; what
+            values differ by between tiles is added to their standard errors.
 
     Raises:
         UnknownNameError: No such backend; the message names the nearest.
@@ -213,6 +216,7 @@ def open_backend(
         tiles=cast(Count, tiles),
         tile_factor=tile_factor,
         tile_spacing=tile_spacing,
+        tile_repeats=tile_repeats,
     )
     if not isinstance(name, str):
         return _open_object(name, options)

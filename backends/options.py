@@ -61,6 +61,7 @@ class BackendOptions:
             `compilation.tiles.TileRule`, also for the next two.
         tile_factor: The largest ratio of a tile's estimated error to the best one's, for "auto".
         tile_spacing: The fewest idle qubits between two tiles.
+        tile_repeats: Rows of every call and circuit that are asked on all of its tiles.
     """
 
     shots: int | None = None
@@ -80,6 +81,7 @@ class BackendOptions:
     tiles: Count = "none"
     tile_factor: float = DEFAULT_FACTOR
     tile_spacing: int = DEFAULT_SPACING
+    tile_repeats: int = 0
 
     def __post_init__(self) -> None:
         use_plain_numbers(self)
@@ -126,23 +128,20 @@ class BackendOptions:
         """Refuse tiles that mean nothing, or that don't go with something else."""
         rule = self.tile_rule
         if rule.count == "none":
-            if (rule.factor, rule.spacing) != (DEFAULT_FACTOR, DEFAULT_SPACING):
-                raise InputError("tile_factor= and tile_spacing= are for tiles='auto' or a number")
+            if rule != TileRule():
+                raise InputError(
+                    "tile_factor=, tile_spacing= and tile_repeats= are for tiles='auto' or a number"
+                )
             return
         if rule.count != "auto" and rule.factor != DEFAULT_FACTOR:
             raise InputError("tile_factor= is for tiles='auto': a number of tiles takes the best")
         if self.precision == 0:
             raise InputError("tiles divide executions; exact values (precision=0) have none")
-        if any(step.name == "auto" for step in self.steps):
-            raise MitigationError(
-                "mitigation 'auto' chooses for every tile anew, which costs more than tiles save: "
-                "name a mitigation, or take tiles='none'"
-            )
 
     @property
     def tile_rule(self) -> TileRule:
         """How many tiles are taken, and which."""
-        return TileRule(self.tiles, self.tile_factor, self.tile_spacing)
+        return TileRule(self.tiles, self.tile_factor, self.tile_spacing, self.tile_repeats)
 
     @property
     def sampling_precision(self) -> float | None:

@@ -20,7 +20,7 @@ PARAMETRIC_EXAMPLE = "noisy:depolarizing(0.01)"
 UNENTANGLED_QUBITS = 1000
 """Of what keeps no state: matrix product states and Pauli strings grow with entanglement."""
 SAMPLING = ("shots", "precision", "seed", "optimization_level", "layout_trials")
-TILES = ("tiles", "tile_factor", "tile_spacing")
+TILES = ("tiles", "tile_factor", "tile_spacing", "tile_repeats")
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
+from qvlm_qiskit.backends.devices.packed import Packed
 from qvlm_qiskit.backends.preflight.limits import JobLimits, JobTimer
 from qvlm_qiskit.backends.pubs.work import StatesWork, Work
 from qvlm_qiskit.errors import BudgetError
@@ -34,6 +36,9 @@ class Scissors:
     def jobs(self, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[Pubs]:
         """Rows of one precision in the fewest jobs that keep their order.
 
+        Where circuits run side by side, one row of each comes in turn: the jobs of one circuit
+        after the other would share nothing.
+
         Args:
             rows: Of different keys.
             pubs: The pubs that they come from.
@@ -41,6 +46,8 @@ class Scissors:
         Raises:
             BudgetError: One row alone is more than a job of this machine may be.
         """
+        if isinstance(self.device, Packed):
+            rows = in_turn(rows)
         made, first = [], 0
         while first < len(rows):
             count = self._fitting(rows[first:], pubs)
@@ -72,3 +79,11 @@ class Scissors:
     def works(self, job: Pubs) -> list[list[Work]]:
         """What a job would execute; nothing where nobody knows."""
         return [] if self.device is None else self.device.jobs([pub for pub, _ in job])
+
+
+def in_turn(rows: Sequence[Row]) -> list[Row]:
+    """One row of every group, then the next of each; a group keeps its order."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
+    return [row for one in zip_longest(*groups.values()) for row in one if row is not None]

@@ -15,7 +15,7 @@ from qvlm_qiskit.errors import MitigationError, UnknownNameError
 
 # From the simplest to what chooses among the others. A technique that is not here is listed last.
 READING_ORDER = (
-    "none", "readout", "zne", "cdr", "learned-zne", "pec", "twirling", "dd", "resilience-0",
+    "none", "readout", "zne", "cdr", "learned-zne", "pea", "pec", "twirling", "dd", "resilience-0",
     "resilience-1", "resilience-2", "auto",
 )  # fmt: skip
 

@@ -29,8 +29,12 @@ BLOCKS: Registry[Any] = Registry(
     "block",
     "qvlm_qiskit.blocks",
     "blocks",
-    besides={"block", "circuit_block", "core", "cores", "gate", "insert", "registry"},
-)
+    besides={
+        "block", "build", "circuit_block", "core", "cores", "gate", "insert", "registry", "twins",
+        "zoo",
+    },
+    also=("blocks/zoo",),
+)  # fmt: skip
 """Names of blocks; `qvlm_qiskit.blocks.registry` says what a block is."""
 DATA_SETS: Registry[Any] = Registry(
     "data set",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -16,9 +16,17 @@ from qiskit.quantum_info import SparseObservable
 from qiskit.transpiler import Target
 
 from qvlm_qiskit.backends.compilation.placement import moved
+from qvlm_qiskit.backends.compilation.row_places import (
+    Looking,
+    Memory,
+    Place,
+    ProcessMemory,
+    divided,
+)
+from qvlm_qiskit.backends.compilation.tile_repeats import Measured, between_tiles, chosen
 from qvlm_qiskit.backends.compilation.tile_rule import TileRule
 from qvlm_qiskit.backends.compilation.tiles import Tile, coupled, find_tiles
-from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
+from qvlm_qiskit.backends.mitigation.mitigator import PlacingWrapper
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
 from qvlm_qiskit.backends.pubs.gathered import gathered
 from qvlm_qiskit.backends.pubs.jobs import MappedJob
@@ -32,56 +40,6 @@ CELL = 2.0**-8
 which is computed again with other last bits finds its own."""
 
 SCHEME = b"qvlm-tile-1"
-
-
-Place = tuple[int, ...]
-"""A tile's device qubits, in the order of the compiled circuit's."""
-
-
-class Memory(Protocol):
-    """Where a row runs."""
-
-    def known(self, keys: Iterable[str]) -> dict[str, Place]:
-        """The places of those rows that have one."""
-        ...
-
-    def keep(self, places: Mapping[str, Place]) -> dict[str, Place]:
-        """Note the places of new rows, and return what holds from now on."""
-        ...
-
-
-class ProcessMemory:
-    """Places of rows as long as this object lives."""
-
-    def __init__(self) -> None:
-        self._places: dict[str, Place] = {}
-
-    def known(self, keys: Iterable[str]) -> dict[str, Place]:
-        """The places of those rows that have one."""
-        return {key: self._places[key] for key in keys if key in self._places}
-
-    def keep(self, places: Mapping[str, Place]) -> dict[str, Place]:
-        """Note the places of new rows."""
-        for key, place in places.items():
-            self._places.setdefault(key, place)
-        return self.known(places)
-
-
-class Looking:
-    """A memory that is looked at: what is noted here is forgotten with this object."""
-
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self._own = ProcessMemory()
-
-    def known(self, keys: Iterable[str]) -> dict[str, Place]:
-        """The places of those rows that have one."""
-        listed = list(keys)
-        return {**self._own.known(listed), **self._memory.known(listed)}
-
-    def keep(self, places: Mapping[str, Place]) -> dict[str, Place]:
-        """Note the places of new rows, here alone."""
-        return self._own.keep(places)
 
 
 class Tiling:
@@ -122,16 +80,32 @@ class Tiling:
         }
 
 
-Piece = tuple[int, Place, Strand]
-"""Number of a pub, a place, and the strand of it that runs there."""
+@dataclass(frozen=True)
+class Piece:
+    """Rows of a pub that run on one tile.
+
+    Attributes:
+        number: The pub's, in its call.
+        place: The tile.
+        strand: Its rows; at the end those that are asked there again.
+        own: How many of them belong there.
+    """
+
+    number: int
+    place: Place
+    strand: Strand
+    own: int
 
 
-class Spread(EstimatorWrapper):
+class Spread(PlacingWrapper):
     """Lays every circuit onto several tiles and gives each of its rows to one of them.
 
     A row keeps its tile: the same values go there again, in any call. New rows are divided evenly
     over as few of the best tiles as take no more executions than all of them would; which row goes
     where follows from its digest.
+
+    With ``rule.repeats`` some rows are asked on every tile that others run on, and the variance
+    between tiles is added to the square of every stated error; values stay what they are without.
 
     Args:
         inner: Runs ISA pubs.
@@ -155,6 +129,12 @@ class Spread(EstimatorWrapper):
         self._tilings: LruCache[Any, Tiling] = LruCache(256)
         self._reports: dict[str, dict[str, Any]] = {}
         self._couplers = repr(sorted((q, sorted(near)) for q, near in coupled(target).items()))
+
+    def around(self, inner: BaseEstimatorV2) -> Spread:
+        """The same tiles and the same memory of rows in front of another estimator."""
+        other = Spread(inner, self.target, self.rule, self.memory)
+        other._tilings, other._reports = self._tilings, self._reports
+        return other
 
     def run(self, pubs: Iterable[Any], *, precision: float | None = None) -> MappedJob:
         """Run every row on its tile, all in one inner call.
@@ -182,14 +162,14 @@ class Spread(EstimatorWrapper):
         """One call for each, with the rows on their tiles; which tile a row gets is not noted."""
         return self.planned(calls, None)
 
-    def planned(self, calls: Iterable[Call], memory: Memory | None) -> Iterator[Call]:
+    def planned(self, calls: Iterable[Call], places: Memory | None) -> Iterator[Call]:
         """`plan`, with another memory of where rows run, which notes what is new.
 
         Args:
             calls: Calls of this estimator.
-            memory: None: this one's own is looked at.
+            places: None: this one's own is looked at.
         """
-        memory = memory or Looking(self.memory)
+        memory = places or Looking(self.memory)
         for call in calls:
             pieces = self._pieces(call.pubs, memory)
             yield call.with_pubs(self._pubs(call.pubs, pieces))
@@ -225,48 +205,74 @@ class Spread(EstimatorWrapper):
         keys = [_keys(pub, tiling) for pub, tiling in zip(pubs, tilings, strict=True)]
         places: dict[str, Place] = {}
         for tiling, own in zip(tilings, keys, strict=True):
-            asked = dict.fromkeys(own)
-            known = memory.known(asked)
-            tiles = [tile.qubits for tile in tiling.tiles]
-            new = divided([key for key in asked if key not in known], len(tiles))
-            chosen = {key: tiles[tile] for key, tile in new.items()}
-            places.update({**known, **(memory.keep(chosen) if chosen else {})})
-        pieces = []
-        for number, pub in enumerate(pubs):
-            ranks = {tile.qubits: rank for rank, tile in enumerate(tilings[number].tiles)}
-            for strand in strands(pub):
-                by_place: dict[Place, list[int]] = {}
-                for i, row in enumerate(strand.rows):
-                    by_place.setdefault(places[keys[number][row]], []).append(i)
-                for place in sorted(by_place, key=lambda one: (ranks.get(one, len(ranks)), one)):
-                    pieces.append((number, place, strand.some(by_place[place])))
-        return pieces
+            places.update(_placed(tiling, own, memory))
+        return [
+            piece
+            for number, pub in enumerate(pubs)
+            for piece in self._of_pub(number, pub, tilings[number], keys[number], places)
+        ]
+
+    def _of_pub(
+        self,
+        number: int,
+        pub: EstimatorPub,
+        tiling: Tiling,
+        keys: Sequence[str],
+        places: Mapping[str, Place],
+    ) -> Iterator[Piece]:
+        ranks = {tile.qubits: rank for rank, tile in enumerate(tiling.tiles)}
+        used = {places[key] for key in keys}
+        best_first = sorted(used, key=lambda place: (ranks.get(place, len(ranks)), place))
+        for strand in strands(pub):
+            rows: dict[Place, list[int]] = {place: [] for place in best_first}
+            for i, row in enumerate(strand.rows):
+                rows[places[keys[row]]].append(i)
+            by_tile = [{keys[strand.rows[i]]: i for i in own} for own in rows.values()]
+            again = chosen(by_tile, self.rule.repeats) if len(used) > 1 else []
+            for place, own in rows.items():
+                asked = [*own, *(i for i in again if i not in own)]
+                if asked:
+                    part = strand.some(np.array(asked, dtype=np.intp))
+                    yield Piece(number, place, part, len(own))
 
     def _pubs(self, pubs: Sequence[EstimatorPub], pieces: Sequence[Piece]) -> list[EstimatorPub]:
         made = []
-        for number, place, strand in pieces:
-            tiling = self.tiling(pubs[number])
-            own = strand.pub(pubs[number])
-            made.append(_on_tile(own, tiling.on(place), tiling.placement(place)))
+        for piece in pieces:
+            tiling = self.tiling(pubs[piece.number])
+            own = piece.strand.pub(pubs[piece.number])
+            made.append(_on_tile(own, tiling.on(piece.place), tiling.placement(piece.place)))
         return made
 
     def _answer(
         self, number: int, pub: EstimatorPub, pieces: Sequence[Piece], answers: Sequence[Any]
     ) -> PubResult:
-        mine = [i for i, (owner, _, _) in enumerate(pieces) if owner == number]
-        evs, stds = woven(pub, [(pieces[i][2], *_values(answers[i])) for i in mine])
+        mine = [i for i, piece in enumerate(pieces) if piece.number == number]
+        about = gathered([answers[i].metadata for i in mine])
+        measured = [Measured(pieces[i].strand, pieces[i].own, *_values(answers[i])) for i in mine]
+        evs, stds = woven(pub, [one.answer() for one in measured])
+        if self.rule.repeats:
+            between = between_tiles(pub, measured)
+            stds = np.sqrt(stds**2 + between)
+            about["between_tiles"] = float(np.sqrt(between.mean())) if between.size else 0.0
         rows: dict[Place, int] = {}
         for i in mine:
-            _, place, strand = pieces[i]
-            rows[place] = rows.get(place, 0) + len(strand.rows)
-        used = [{"qubits": list(place), "rows": count} for place, count in rows.items()]
-        about = {**gathered([answers[i].metadata for i in mine]), "tiles": used}
+            rows[pieces[i].place] = rows.get(pieces[i].place, 0) + pieces[i].own
+        about["tiles"] = [{"qubits": list(place), "rows": count} for place, count in rows.items()]
         return PubResult(DataBin(evs=evs, stds=stds, shape=pub.shape), about)
 
 
 def spread_over(target: Target, rule: TileRule) -> Callable[[BaseEstimatorV2], BaseEstimatorV2]:
     """The wrapper of a backend whose rows run on tiles."""
     return lambda inner: Spread(inner, target, rule)
+
+
+def spreads_of(estimator: Any) -> Iterator[Spread]:
+    """What lays rows onto tiles in a stack of estimators, also where another stands over it."""
+    for layer in stack_of(estimator):
+        if isinstance(layer, Spread):
+            yield layer
+        elif isinstance(over := getattr(layer, "tiles", None), Spread):
+            yield over
 
 
 def _kept(inner: Any) -> Memory | None:
@@ -276,30 +282,14 @@ def _kept(inner: Any) -> Memory | None:
     return memory
 
 
-def divided(keys: Iterable[str], tiles: int) -> dict[str, int]:
-    """Rows on tiles: no tile has more than ⌈rows/tiles⌉, and the best ones are used.
-
-    Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, SODA 2018): a row goes
-    to the tile that its digest names, or to the next one that has room.
-
-    Args:
-        keys: Hexadecimal digests of different rows, in any order.
-        tiles: Number of tiles.
-    """
-    ordered = sorted(keys)
-    if not ordered:
-        return {}
-    most = math.ceil(len(ordered) / tiles)
-    used = math.ceil(len(ordered) / most)
-    loads = [0] * used
-    found = {}
-    for key in ordered:
-        tile = int(key[:15], 16) % used
-        while loads[tile] == most:
-            tile = (tile + 1) % used
-        loads[tile] += 1
-        found[key] = tile
-    return found
+def _placed(tiling: Tiling, keys: Iterable[str], memory: Memory) -> dict[str, Place]:
+    """The place of every row, a new one's as it is noted now."""
+    asked = dict.fromkeys(keys)
+    known = memory.known(asked)
+    tiles = [tile.qubits for tile in tiling.tiles]
+    new = divided([key for key in asked if key not in known], len(tiles))
+    chosen_now = {key: tiles[tile] for key, tile in new.items()}
+    return {**known, **(memory.keep(chosen_now) if chosen_now else {})}
 
 
 def _keys(pub: EstimatorPub, tiling: Tiling) -> list[str]:

@@ -9,7 +9,7 @@ from qvlm_qiskit.basics.numbers import is_real, is_whole, use_plain_numbers
 from qvlm_qiskit.errors import InputError
 
 Count = int | Literal["auto", "none"]
-DEFAULT_FACTOR = 1.25
+DEFAULT_FACTOR = 2.0
 DEFAULT_SPACING = 1
 MAX_TILES = 10_000
 
@@ -23,11 +23,14 @@ class TileRule:
             "none": a circuit stays where it was compiled for.
         factor: The largest ratio of a tile's estimated error to the best one's ("auto" only).
         spacing: The fewest idle qubits on any way from one tile to another.
+        repeats: So many rows of every call and circuit are asked on all tiles that it uses, and
+            what their values differ by is added to the standard errors; 0: none.
     """
 
     count: Count = "none"
     factor: float = DEFAULT_FACTOR
     spacing: int = DEFAULT_SPACING
+    repeats: int = 0
 
     def __post_init__(self) -> None:
         use_plain_numbers(self)
@@ -42,4 +45,8 @@ class TileRule:
         if not (is_whole(self.spacing) and 0 <= self.spacing <= MAX_TILES):
             raise InputError(
                 f"tile_spacing is {self.spacing!r}; it must be a whole number of at least 0"
+            )
+        if not (is_whole(self.repeats) and 0 <= self.repeats <= MAX_TILES):
+            raise InputError(
+                f"tile_repeats is {self.repeats!r}; it must be a whole number of at least 0"
             )

@@ -11,19 +11,14 @@ from qvlm_qiskit.backends.devices.fake_devices import (
     fake_device,
     rep_delay_seconds,
 )
-from qvlm_qiskit.backends.devices.packed import (
-    offered_on_tiles,
-    packed,
-    tile_settings,
-    tile_wrappers,
-)
+from qvlm_qiskit.backends.devices.packed import packed, tile_settings, wrappers_for
 from qvlm_qiskit.backends.devices.runtime import (
     DEFAULT_PRECISION,
     LocalRuntimeEstimator,
     runtime_settings,
 )
 from qvlm_qiskit.backends.devices.sampling import compiler_for
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, offered
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS
 from qvlm_qiskit.backends.table import OWN
@@ -58,22 +53,20 @@ def on_fake_device(device: Any, options: BackendOptions) -> Backend:
             options,
         ),
         compiler=compiler_for(device.target, options, calibration_date(device)),
-        wrappers=(
-            *mitigation_wrappers(
-                options.steps,
-                MitigatedDevice(
-                    device.target,
-                    lambda qubits: calibrated(device.target, qubits, name),
-                    options.seed,
-                    "fake",
-                ),
+        wrappers=wrappers_for(
+            MitigatedDevice(
+                device.target,
+                lambda qubits: calibrated(device.target, qubits, name),
+                options.seed,
+                "fake",
+                calibration_date(device),
             ),
-            *tile_wrappers(device.target, options),
+            options,
         ),
         default_precision=precision,
         device_options={"resilience_level": level, **settings, **tile_settings(options)},
         noise=calibrated(device.target, name=name).summary(),
-        mitigations=offered_on_tiles(offer.mitigations, options),
+        mitigations=offer.mitigations,
         rep_delay_seconds=rep_delay_seconds(device),
         limits=IBM_LIMITS,
     )

@@ -11,12 +11,7 @@ from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
     rep_delay_seconds,
 )
-from qvlm_qiskit.backends.devices.packed import (
-    offered_on_tiles,
-    packed,
-    tile_settings,
-    tile_wrappers,
-)
+from qvlm_qiskit.backends.devices.packed import packed, tile_settings, wrappers_for
 from qvlm_qiskit.backends.devices.runtime import (
     DEFAULT_PRECISION,
     HardwareEstimator,
@@ -25,7 +20,7 @@ from qvlm_qiskit.backends.devices.runtime import (
 from qvlm_qiskit.backends.devices.sampling import compiler_for
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, offered
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.table import OWN
 from qvlm_qiskit.noise_models import calibrated
@@ -44,6 +39,8 @@ def open_ibm(name: str, options: BackendOptions) -> Backend:
     """
     offer = offered("ibm")
     options.only(name, OWN["ibm:"].accepted, offer.mitigations, reasons=offer.reasons)
+    for step in options.steps:
+        step.check_family("ibm")
     return on_machine(fetch_machine(name.removeprefix("ibm:")), options)
 
 
@@ -63,17 +60,14 @@ def on_machine(machine: Any, options: BackendOptions) -> Backend:
             HardwareEstimator(machine, level, precision, settings), machine.target, options
         ),
         compiler=compiler_for(machine.target, options, calibration_date(machine)),
-        wrappers=(
-            *mitigation_wrappers(
-                options.steps,
-                MitigatedDevice(machine.target, None, options.seed, "ibm"),
-            ),
-            *tile_wrappers(machine.target, options),
+        wrappers=wrappers_for(
+            MitigatedDevice(machine.target, None, options.seed, "ibm", calibration_date(machine)),
+            options,
         ),
         default_precision=precision,
         device_options={"resilience_level": level, **settings, **tile_settings(options)},
         noise=calibrated(machine.target, name=machine.name).summary(),
-        mitigations=offered_on_tiles(offer.mitigations, options),
+        mitigations=offer.mitigations,
         rep_delay_seconds=rep_delay_seconds(machine),
         limits=RuntimeJobs.limits,
         service=partial(RuntimeJobs, machine, level, settings),

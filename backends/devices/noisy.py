@@ -17,12 +17,7 @@ from qvlm_qiskit.backends.devices.fake_devices import fake_device, rep_delay_sec
 from qvlm_qiskit.backends.devices.fake_files import fake_files
 from qvlm_qiskit.backends.devices.noise_by_name import open_noise
 from qvlm_qiskit.backends.devices.noisy_estimator import DENSITY_QUBITS, Method, NoisyEstimator
-from qvlm_qiskit.backends.devices.packed import (
-    offered_on_tiles,
-    packed,
-    tile_settings,
-    tile_wrappers,
-)
+from qvlm_qiskit.backends.devices.packed import packed, tile_settings, wrappers_for
 from qvlm_qiskit.backends.devices.sampling import (
     DEFAULT_SHOTS,
     DENSITY_MATRIX_QUBITS,
@@ -32,7 +27,7 @@ from qvlm_qiskit.backends.devices.sampling import (
     basis_change,
     compiler_for,
 )
-from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
+from qvlm_qiskit.backends.mitigation import MitigatedDevice, offered
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS, NO_LIMITS
 from qvlm_qiskit.backends.pubs.active_qubits import restrict_target
@@ -81,17 +76,15 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         compiler=compiler_for(
             target, options, date, dynamic=target if _runs_dynamic(spec, options) else None
         ),
-        wrappers=(
-            *mitigation_wrappers(
-                options.steps,
-                MitigatedDevice(
-                    target,
-                    lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
-                    options.seed,
-                    "noisy",
-                ),
+        wrappers=wrappers_for(
+            MitigatedDevice(
+                target,
+                lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
+                options.seed,
+                "noisy",
+                date,
             ),
-            *tile_wrappers(target, options),
+            options,
         ),
         default_precision=precision,
         device_options={
@@ -103,7 +96,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
             **tile_settings(options),
         },
         noise={**spec.summary(), "noise_scale": options.noise_scale},
-        mitigations=offered_on_tiles(offer.mitigations, options),
+        mitigations=offer.mitigations,
         rep_delay_seconds=delay,
         limits=NO_LIMITS if delay is None else IBM_LIMITS,
     )

@@ -11,6 +11,7 @@ from qiskit.transpiler import Target
 
 from qvlm_qiskit.backends.compilation.spread import spread_over
 from qvlm_qiskit.backends.compilation.tiles import around, coupled
+from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, mitigation_wrappers
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.gathered import gathered
 from qvlm_qiskit.backends.pubs.jobs import MappedJob
@@ -92,16 +93,27 @@ def packed(device: BaseEstimatorV2, target: Target, options: BackendOptions) -> 
     return Packed(device, reach)
 
 
-def tile_wrappers(target: Target, options: BackendOptions) -> tuple[Wrapper, ...]:
-    """What lays rows onto tiles, in front of mitigation; nothing without tiles."""
-    rule = options.tile_rule
-    return () if rule.count == "none" else (spread_over(target, rule),)
+def wrappers_for(device: MitigatedDevice, options: BackendOptions) -> tuple[Wrapper, ...]:
+    """What stands in front of a device that is `packed`, the innermost first.
 
+    Mitigation works on each tile, but for what chooses for all of them.
 
-def offered_on_tiles(mitigations: Iterable[str], options: BackendOptions) -> tuple[str, ...]:
-    """What a machine offers: on tiles, all but what chooses for each of them anew."""
-    tiled = options.tiles != "none"
-    return tuple(name for name in mitigations if not (tiled and name == "auto"))
+    Args:
+        device: What techniques have to know about it.
+        options: With the mitigation and the tiles that were asked for.
+
+    Raises:
+        MissingDependencyError: A technique needs a package that is not installed.
+        MitigationError: A technique can't work there.
+    """
+    steps, rule = options.steps, options.tile_rule
+    mitigation = mitigation_wrappers(steps, device)
+    if rule.count == "none":
+        return mitigation
+    spread = spread_over(device.target, rule)
+    if any(step.over_tiles for step in steps):
+        return (spread, *mitigation)
+    return (*mitigation, spread)
 
 
 def tile_settings(options: BackendOptions) -> dict[str, Any]:

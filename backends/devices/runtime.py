@@ -228,7 +228,8 @@ class HardwareEstimator(BaseEstimatorV2):
             precision: For pubs that name none.
 
         Raises:
-            BackendError: Pubs of different precisions: one Runtime job has one.
+            BackendError: Pubs of different precisions: one Runtime job has one. A ledger in front
+                of the machine buys them in several.
         """
         precision = self.default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
@@ -249,9 +250,14 @@ class HardwareEstimator(BaseEstimatorV2):
         return MappedJob(estimator.run(coerced), annotate)
 
     def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
-        """What the client would submit, as one job."""
-        self._check(pubs)
-        return [self._plans.work(pubs, self._prepared)]
+        """What the client would submit, in one job for each precision."""
+        by_precision: dict[float | None, list[EstimatorPub]] = {}
+        for pub in pubs:
+            by_precision.setdefault(pub.precision, []).append(pub)
+        groups = list(by_precision.values())
+        for group in groups:
+            self._check(group)
+        return [self._plans.work(group, self._prepared) for group in groups]
 
     def error_gain(self, pub: EstimatorPub) -> float | None:
         """1 at level 0; TREX and ZNE depend on what is measured."""

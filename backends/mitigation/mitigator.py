@@ -53,6 +53,15 @@ class EstimatorWrapper(SharedByCopies, BaseEstimatorV2):
             MitigationError: What `run` would raise for such pubs.
         """
 
+    def planned(self, calls: Iterable[Call], places: Any) -> Iterator[Call]:
+        """`plan`, where rows on tiles are remembered somewhere else.
+
+        Args:
+            calls: Calls of this estimator.
+            places: A memory of where rows run, see `compilation.row_places`; None: this stack's.
+        """
+        return self.plan(calls)
+
     def error_gain(self, pub: EstimatorPub) -> float | None:
         """Factor on a value's standard error at equal shots; None where it is not known before.
 
@@ -60,6 +69,14 @@ class EstimatorWrapper(SharedByCopies, BaseEstimatorV2):
             pub: An ISA pub as `run` takes it.
         """
         return None
+
+
+class PlacingWrapper(EstimatorWrapper):
+    """A wrapper that lays rows onto places of the device; behind it each place is mitigated."""
+
+    @abstractmethod
+    def around(self, inner: BaseEstimatorV2) -> PlacingWrapper:
+        """The same places of the same rows in front of another estimator."""
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,14 @@ class Insertions:
         signs: (M,) ±1, the sign of the product of the weights.
         flips: (M, K) which angles of the template change sign.
         frames: (M, 2n) the Pauli that is left at the end of the circuit.
+        turns: (M,) whole turns of an angle, which change nothing but that equal circuits are not
+            one row of a ledger, and so one sample; None: they are.
     """
 
     signs: Floats
     flips: Bits
     frames: Bits
+    turns: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,14 @@ class SampledPub:
         count, dims = len(sample.signs), len(pub.shape)
         angles = template.angles(pub.parameter_values)  # (*rows, K)
         flips = 1.0 - 2.0 * sample.flips.reshape(count, *[1] * (dims + 1), -1)
+        turned = flips * angles  # (M, 1, *rows, K)
+        if sample.turns is not None and turned.shape[-1]:
+            turned[..., -1] += 2 * np.pi * sample.turns.reshape(count, *[1] * (dims + 1))
         terms, factors = _terms(pub.observables, sample)  # (T, *obs), (M, T, *obs)
         shape = [1] * (dims - pub.observables.ndim) + list(pub.observables.shape)
         return cls(
             pub,
-            flips * angles,
+            turned,
             terms.reshape((terms.shape[0], *shape)),
             sample.signs.reshape(count, *[1] * dims),
             sample.signs.reshape(count, *[1] * (dims + 1))

@@ -45,12 +45,14 @@ class MitigatedDevice:
         noise: Gives the noise of some of its qubits; None where nothing is known about it.
         seed: Of random circuits.
         family: One of `FAMILIES`.
+        calibration: When it was calibrated, ISO 8601: what was learned before is learned anew.
     """
 
     target: Target
     noise: NoiseOf | None = None
     seed: int | None = None
     family: str = "other"
+    calibration: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Step:
         corrects: Which error it corrects; two steps that correct the same one don't go together,
             nor does any with a level of the Runtime that mitigates.
         alone: Whether it stands alone.
+        over_tiles: Whether it stands in front of what lays rows onto tiles, and not behind it.
         fractional: Whether it takes gates of any angle (rx, rzz) as it takes fixed ones. Circuits
             are compiled without such gates for those that don't.
         level: The Runtime's resilience level that it is; None for other techniques.
@@ -91,6 +94,7 @@ class Step:
     rank: ClassVar[int] = 2
     corrects: ClassVar[str] = ""
     alone: ClassVar[bool] = False
+    over_tiles: ClassVar[bool] = False
     fractional: ClassVar[bool] = True
     level: ClassVar[int | None] = None
     places: ClassVar[Places] = Places()
@@ -126,6 +130,13 @@ class Step:
     def runtime_options(self) -> dict[str, Any]:
         """Options of the Runtime client that are this step; empty where there are none."""
         return {}
+
+    def check_family(self, family: str) -> None:
+        """Refuse parameters with which this step can't work on a family of machines.
+
+        Raises:
+            MitigationError: It can't.
+        """
 
     def check(self, device: MitigatedDevice) -> None:
         """Refuse a device, or an environment, in which this step can't work.

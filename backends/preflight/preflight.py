@@ -10,7 +10,7 @@ from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit
-from qvlm_qiskit.backends.compilation.spread import Spread
+from qvlm_qiskit.backends.compilation.spread import spreads_of
 from qvlm_qiskit.backends.preflight.advice import advice
 from qvlm_qiskit.backends.preflight.costs import COMPUTED, LevelReport, Machine, level_report
 from qvlm_qiskit.backends.preflight.limits import FORMULA, circuit_seconds
@@ -20,7 +20,6 @@ from qvlm_qiskit.backends.preflight.rehearse import (
     exact_estimator,
     rehearse,
 )
-from qvlm_qiskit.backends.pubs.stack import stack_of
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.basics.late_definitions import needs_values, without_idle_resets
 from qvlm_qiskit.basics.progress import Reporter
@@ -232,13 +231,12 @@ def _tiles(backend: Machine, compiled: CompiledCircuit) -> list[str]:
     """
     pub = EstimatorPub(compiled.circuit, compiled.observables, validate=False)
     said = []
-    for layer in stack_of(backend.estimator()):
-        if isinstance(layer, Spread):
-            errors = [tile.error for tile in layer.tiling(pub).tiles]
-            said.append(
-                f"tiles: {len(errors)}, with estimated errors from {errors[0]:.2g} to "
-                f"{errors[-1]:.2g}"
-            )
+    for spread in spreads_of(backend.estimator()):
+        errors = [tile.error for tile in spread.tiling(pub).tiles]
+        low, high, repeats = errors[0], errors[-1], spread.rule.repeats
+        said.append(f"tiles: {len(errors)}, with estimated errors from {low:.2g} to {high:.2g}")
+        if repeats:
+            said.append(f"{repeats} rows of every call are asked on all tiles that it uses")
     return said
 
 

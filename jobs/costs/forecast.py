@@ -10,7 +10,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.backends.compilation.compiled import Compiled
-from qvlm_qiskit.backends.compilation.spread import Looking, Memory, Spread
+from qvlm_qiskit.backends.compilation.row_places import Looking, Memory
 from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
 from qvlm_qiskit.backends.preflight.limits import NO_LIMITS, JobTimer
 from qvlm_qiskit.backends.pubs.stack import stack_of
@@ -161,5 +161,8 @@ def _device_calls(backend: Backend, calls: Iterable[Call], places: Memory | None
     for layer in stack_of(backend.estimator()):
         if not isinstance(layer, Compiled | EstimatorWrapper):
             break
-        calls = layer.planned(calls, places) if isinstance(layer, Spread) else layer.plan(calls)
+        if isinstance(layer, EstimatorWrapper):
+            calls = layer.planned(calls, places)
+        else:
+            calls = layer.plan(calls)
     return calls

@@ -21,7 +21,7 @@ Place = tuple[int, ...]
 
 
 class LedgerPlaces:
-    """The places of rows in a ledger; a memory of `backends.compilation.spread.Spread`.
+    """The places of rows in a ledger; a `backends.compilation.row_places.Memory`.
 
     Args:
         store: The ledger.

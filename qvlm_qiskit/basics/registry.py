@@ -61,6 +61,7 @@ class Registry(Generic[Item]):
         folder: The folder of this package's own, below the package ("blocks"); each module in it
             holds the item of its name, and so does each subpackage.
         besides: Modules of the folder that hold no item.
+        also: Folders below the package that hold more of them, under the same rules.
         first: Names with which lists begin, in this order; the others follow in theirs.
     """
 
@@ -71,11 +72,13 @@ class Registry(Generic[Item]):
         folder: str,
         *,
         besides: Collection[str] = (),
+        also: Sequence[str] = (),
         first: Sequence[str] = (),
     ) -> None:
         self.kind = kind
         self.group = group
         self.folder = folder
+        self.also = tuple(also)
         self.besides = frozenset(besides)
         self.first = tuple(first)
         self._items: dict[str, Item] = {}
@@ -84,12 +87,13 @@ class Registry(Generic[Item]):
     def own(self) -> Mapping[str, str]:
         """Name → module of this package's own items, without importing them."""
         found = {}
-        for path in sorted((ROOT / self.folder).iterdir()):
-            is_package = (path / "__init__.py").is_file()
-            if (is_package or path.suffix == ".py") and path.stem[:1] != "_":
-                module = f"{PACKAGE}.{self.folder.replace('/', '.')}.{path.stem}"
-                if path.stem not in self.besides:
-                    found[path.stem.replace("_", "-")] = module
+        for folder in (self.folder, *self.also):
+            for path in sorted((ROOT / folder).iterdir()):
+                is_package = (path / "__init__.py").is_file()
+                if (is_package or path.suffix == ".py") and path.stem[:1] != "_":
+                    module = f"{PACKAGE}.{folder.replace('/', '.')}.{path.stem}"
+                    if path.stem not in self.besides:
+                        found[path.stem.replace("_", "-")] = module
         ordered = [name for name in self.first if name in found]
         return {name: found[name] for name in dict.fromkeys([*ordered, *found])}
 

@@ -40,8 +40,8 @@ PLACES = {
     )
 }
 """The places of :class:`~qvlm_qiskit.model.HybridVLM`, and that of an adapter between two
-pretrained models. What a block returns for a patch or a token
-may depend on that one, and its position, alone."""
+pretrained models. What a block returns for a token may depend on that one, and its position, alone,
+and what it returns for a patch on all patches of its picture."""
 
 
 class Block(nn.Module):
@@ -49,6 +49,8 @@ class Block(nn.Module):
 
     Attributes:
         place: Key of :data:`PLACES`.
+        places: All places where such a block can stand, if there are several; then `place` is the
+            first, until :func:`.build_at` puts it at another.
         config_class: Its configuration, a frozen dataclass with a field ``kind``, one of
             ``BLOCK_KINDS``.
         rows_per_token: Circuit rows that one token or patch asks for.
@@ -58,11 +60,12 @@ class Block(nn.Module):
         circuits: The modules inside it that go from there to expectation values.
     """
 
-    place: ClassVar[str]
+    place: str
+    places: ClassVar[tuple[str, ...]] = ()
     config_class: ClassVar[type[Any]]
-    rows_per_token: ClassVar[int] = 1
+    rows_per_token: int = 1
     angle_grid: ClassVar[float] = GRID
-    angle_maps: ClassVar[tuple[str, ...]] = ()
+    angle_maps: tuple[str, ...] = ()
     circuits: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: Any, width: int) -> None:
@@ -100,6 +103,11 @@ class Block(nn.Module):
             tokens: Length of the answer, its end included.
         """
         return len(self.layers) * (tokens if PLACES[self.place].every_token else 1)
+
+
+def places_of(block: type[Block]) -> tuple[str, ...]:
+    """Where a block can stand."""
+    return block.places or (block.place,)
 
 
 def blocks_in(module: nn.Module) -> dict[str, Block]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from qvlm_qiskit.basics.option_texts import read_values
 from qvlm_qiskit.basics.registry import RegistryError
-from qvlm_qiskit.blocks.block import PLACES, Block
+from qvlm_qiskit.blocks.block import PLACES, Block, places_of
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.recipes import BLOCKS, read_block_name
 
@@ -66,7 +66,7 @@ def build_block(name: str, width: int, options: Mapping[str, Any]) -> Block:
         RegistryError: The block can't be imported.
     """
     block = find_block(name)
-    built = block(_configured(name, block, options), width)
+    built = block(configured(name, block, options), width)
     built.freeze()
     return built
 
@@ -83,10 +83,10 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
         InputError: A value that the block's configuration refuses.
         RegistryError: The block can't be imported.
     """
-    _configured(name, find_block(name), options)
+    configured(name, find_block(name), options)
 
 
-def _configured(name: str, block: type[Block], options: Mapping[str, Any]) -> Any:
+def configured(name: str, block: type[Block], options: Mapping[str, Any]) -> Any:
     """A block's configuration.
 
     Raises:
@@ -136,6 +136,20 @@ def build_at(place: str, width: int, options: Mapping[str, Any]) -> Block:
     name = options.get("name")
     if not isinstance(name, str):
         raise InputError(f"the {place} block of a model configuration needs a name, got {name!r}")
-    if (own := find_block(name).place) != place:
-        raise InputError(f"block {name!r} stands at {own!r}, not at {place!r}")
-    return build_block(name, width, {k: v for k, v in options.items() if k != "name"})
+    check_place(name, place)
+    block = build_block(name, width, {k: v for k, v in options.items() if k != "name"})
+    block.place = place
+    return block
+
+
+def check_place(name: str, place: str) -> None:
+    """Refuse a block at a place where it can't stand.
+
+    Raises:
+        UnknownNameError: An unknown block.
+        InputError: It stands at others.
+    """
+    own = places_of(find_block(name))
+    if place not in own:
+        where = " or ".join(map(repr, own))
+        raise InputError(f"block {name!r} stands at {where}, not at {place!r}")

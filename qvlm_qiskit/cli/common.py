@@ -69,6 +69,13 @@ TileFactor = Annotated[
     typer.Option(help="--tiles auto: the largest ratio of a tile's error to the best one's."),
 ]
 TileSpacing = Annotated[int, typer.Option(help="The fewest idle qubits between two tiles.")]
+TileRepeats = Annotated[
+    int,
+    typer.Option(
+        help="Rows of every call and circuit that are asked on all of its tiles, so that standard "
+        "errors hold what differs between tiles."
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(

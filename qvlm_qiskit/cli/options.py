@@ -31,8 +31,9 @@ class MachineOptions:
     optimization_level: common.Level = 2
     layout_trials: common.LayoutTrials = None
     tiles: common.Tiles = "none"
-    tile_factor: common.TileFactor = 1.25
+    tile_factor: common.TileFactor = 2.0
     tile_spacing: common.TileSpacing = 1
+    tile_repeats: common.TileRepeats = 0
     device: common.Device = None
     seed: common.Seed = None
 

@@ -11,7 +11,13 @@ from transformers.configuration_utils import SubConfigSpec
 from transformers.models.auto.configuration_auto import AutoConfig
 
 from qvlm_qiskit.basics.numbers import plain_number
-from qvlm_qiskit.blocks.registry import check_options, find_block, options_of, read_block
+from qvlm_qiskit.blocks.registry import (
+    check_options,
+    check_place,
+    find_block,
+    options_of,
+    read_block,
+)
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model.recipes import RECIPES, TEXT_DEFAULTS
 from qvlm_qiskit.model.text_configuration import HybridVLMTextConfig
@@ -182,8 +188,7 @@ def _blocks(
     for place, own in sizes.items():
         name, said = read_block(chosen.get(place, own["name"]))
         block = find_block(name)
-        if block.place != place:
-            raise InputError(f"block {name!r} stands at {block.place!r}, not at {place!r}")
+        check_place(name, place)
         if "kind" in said:
             raise InputError("--blocks says of which kind all blocks are: leave kind= out")
         known = {key: size for key, size in own.items() if key in options_of(block)}

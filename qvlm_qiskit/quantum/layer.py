@@ -127,14 +127,17 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
                 "qubits: pass observables mapped with apply_layout, or use make_qnn",
                 stacklevel=2,
             )
+        of_groups = None
         if groups is not None:
             check_groups(groups, neural_network.num_weights)
-            count = neural_network.num_weights
-            initial_weights = initial_of_groups(initial_weights, groups, count).numpy()
+            of_groups = initial_of_groups(initial_weights, groups, neural_network.num_weights)
+            initial_weights = None
         elif isinstance(initial_weights, Tensor):  # of which TorchConnector makes a warning
             initial_weights = initial_weights.detach().cpu().numpy()
         super().__init__(neural_network, initial_weights, sparse)
         del self._parameters["_weights"]
+        if of_groups is not None:  # the meta device, on which large models are built, has no numpy
+            self.weight.data = of_groups
         self.groups = groups
         self._engines = Engines(neural_network)
         self._override: BaseEstimatorV2 | None = None

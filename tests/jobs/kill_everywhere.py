@@ -3,6 +3,7 @@
     python -m tests.jobs.kill_everywhere                     # watch it; about a minute
     python -m tests.jobs.kill_everywhere --unprotected       # the same without the protection
     python -m tests.jobs.kill_everywhere --runtime           # IBM's client, a loopback service
+    python -m tests.jobs.kill_everywhere --runtime --tiles   # the same, with rows on tiles
 
 For each boundary (a database commit, a renamed file, a request before and after the server accepts
 it) a process buys three values and is killed there with SIGKILL. A second process, which knows only
@@ -145,7 +146,8 @@ class Loopback:
     around = range(0, 3)
     wait_seconds = RUNTIME.lease_seconds
 
-    def __init__(self, root):
+    def __init__(self, root, tiles="none"):
+        self.tiles = tiles
         ready = root / "server.json"
         self.process = os.fork()
         if self.process == 0:
@@ -169,7 +171,9 @@ class Loopback:
             boundaries.watch_store(store)
             boundaries.watch_client()
         about = Recording(policy=RUNTIME, service=SERVICE, run="r-1")
-        backend = open_backend(f"ibm:{DEVICE}", shots=256, optimization_level=1, seed=1)
+        backend = open_backend(
+            f"ibm:{DEVICE}", shots=256, optimization_level=1, seed=1, tiles=self.tiles
+        )
         estimator = recorded_backend(backend, store, about).estimator()
         pub = (rotation(), "Z", np.reshape(VALUES, (-1, 1)))
         return estimator.run([pub]).result()[0].data.evs
@@ -264,13 +268,15 @@ def unprotected():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runtime", action="store_true", help="IBM's client, loopback service")
+    parser.add_argument("--tiles", action="store_true", help="with --runtime: rows on two tiles")
     parser.add_argument("--unprotected", action="store_true", help="send again without a search")
     parser.add_argument("--request", action="store_true", help="only around the request")
     options = parser.parse_args()
     if options.unprotected:
         unprotected()
     with tempfile.TemporaryDirectory() as name:
-        world = Loopback(Path(name)) if options.runtime else Simulated()
+        tiles = 2 if options.tiles else "none"
+        world = Loopback(Path(name), tiles) if options.runtime else Simulated()
         try:
             wrong = table(world, Path(name), options.request)
         finally:

@@ -53,6 +53,11 @@ def test_the_runtime_client_killed_at_any_write_or_request_leaves_one_job():
 
 
 @pytest.mark.slow
+def test_with_rows_on_tiles_a_killed_client_leaves_one_job_too():
+    assert killed("--runtime", "--tiles") == (0, [])
+
+
+@pytest.mark.slow
 def test_control_without_the_search_a_killed_process_leads_to_two_jobs():
     status, wrong = killed("--request", "--unprotected")
     assert status == 1

@@ -135,6 +135,7 @@ class Unreliable:
     charges = True
     limits = IBM_LIMITS
     sessions = ("batch", "session")
+    packs = False
 
     def __init__(
         self, server=None, seed=0, rate=0.0, listing_lag=0.0, faults=None, script=(),

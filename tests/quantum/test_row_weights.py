@@ -461,3 +461,11 @@ def test_random_circuits_with_weights_per_sample_are_those_with_bound_ones(seed,
     rows, own = numbers(4, 2, seed=seed), numbers(4, 3, seed=seed + 1)
     expected = twin(circuit, [observable], np.concatenate([rows, own], axis=1), [*x, *w])
     np.testing.assert_allclose(layer(rows, own).detach(), expected, atol=1e-10)
+
+
+def test_groups_can_be_made_without_memory(make_network):
+    """As large models are, before their weights are loaded."""
+    with torch.device("meta"):
+        layer = QuantumLayer(make_network(), groups=GROUPS)
+    assert layer.weight.is_meta
+    assert layer.weight.shape == (GROUPS, 3)

@@ -12,7 +12,12 @@ import numpy as np
 from qiskit.primitives import BaseEstimatorV2, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
-from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper, Floats, shots_asked
+from qvlm_qiskit.backends.mitigation.mitigator import (
+    EstimatorWrapper,
+    Floats,
+    PlacingWrapper,
+    shots_asked,
+)
 from qvlm_qiskit.backends.mitigation.names import mitigation_name, offered, parse_mitigation
 from qvlm_qiskit.backends.mitigation.near_clifford import NearClifford, TrainingSet, training_key
 from qvlm_qiskit.backends.mitigation.report import cost_of
@@ -42,6 +47,7 @@ class Auto(Step):
     name = "auto"
     fractional = False
     alone = True
+    over_tiles = True
     budget: int = 1_000_000
     circuits: int = 8
     keep: float = 0.75
@@ -90,12 +96,18 @@ class AutoMitigated(EstimatorWrapper):
     Calibration circuits are random ones beside those that "cdr" and "learned-zne" train on, but
     of the same kind: these two may do a little worse on other angles than the table says.
 
+    On tiles it chooses once for all of them: each calibration circuit lies on one tile, as rows do,
+    so that they run side by side on as many of the best ones.
+
     Args:
-        inner: Runs ISA pubs.
+        inner: Runs ISA pubs; where it lays rows onto tiles, mitigations work behind that.
         wrap: Gives the wrapper of a technique; None for one that the device applies itself.
         candidates: Names of mitigations.
         options: Budget, number of circuits, probability that an angle stays.
         seed: Of the calibration circuits; None counts as 0.
+
+    Attributes:
+        tiles: What lays rows onto tiles, in front of each candidate; None where nothing does.
     """
 
     plan_is_bound = True
@@ -108,12 +120,14 @@ class AutoMitigated(EstimatorWrapper):
         options: Auto | None = None,
         seed: int | None = None,
     ) -> None:
-        self.inner = inner
+        self.tiles = inner if isinstance(inner, PlacingWrapper) else None
+        self.inner = inner if self.tiles is None else self.tiles.inner
         self.options = options or Auto()
         self.candidates = tuple(candidates)
         self.seed = seed or 0
         self._wrap = wrap
-        self._stacks: dict[str, BaseEstimatorV2] = {"": inner, "none": inner}
+        self._behind: dict[str, BaseEstimatorV2] = {"": self.inner, "none": self.inner}
+        self._stacks: dict[str, BaseEstimatorV2] = {}
         self._choices: dict[Any, Choice] = {}
 
     @property
@@ -154,6 +168,10 @@ class AutoMitigated(EstimatorWrapper):
 
     def plan(self, calls: Iterable[Call]) -> Iterator[Call]:
         """The chosen mitigation's calls; before the choice, all trials and the costliest one."""
+        return self.planned(calls, None)
+
+    def planned(self, calls: Iterable[Call], places: Any) -> Iterator[Call]:
+        """`plan`, where rows on tiles are remembered somewhere else."""
         known = {key: choice.mitigation for key, choice in self._choices.items()}
         for call in calls:
             for pub in call.pubs:
@@ -162,21 +180,20 @@ class AutoMitigated(EstimatorWrapper):
                     calibration = self._calibration(prepared).pub(prepared.precision)
                     order = self._order(prepared, calibration)
                     affordable = [trial for trial, _ in order if not trial.note]
+                    trials = call.with_pubs([calibration], calibration=True)
                     for trial in affordable:
-                        yield from self._planned(
-                            trial.mitigation, call.with_pubs([calibration], calibration=True)
-                        )
+                        yield from self._planned(trial.mitigation, trials, places)
                     known[key] = max(
                         (trial.mitigation for trial in affordable),
                         key=lambda name: cost_of(self._stack(name), prepared).executions,
                     )
-                yield from self._planned(known[key], call.with_pubs([prepared]))
+                yield from self._planned(known[key], call.with_pubs([prepared]), places)
 
-    def _planned(self, name: str, call: Call) -> Iterator[Call]:
+    def _planned(self, name: str, call: Call, places: Any) -> Iterator[Call]:
         calls: Iterable[Call] = [call]
         for layer in takewhile(lambda one: one is not self.inner, stack_of(self._stack(name))):
             if isinstance(layer, EstimatorWrapper):
-                calls = layer.plan(calls)
+                calls = layer.planned(calls, places)
         yield from calls
 
     def _prepared(self, pub: EstimatorPub) -> tuple[Any, EstimatorPub]:
@@ -191,13 +208,20 @@ class AutoMitigated(EstimatorWrapper):
         return training_key(pub), prepared
 
     def _stack(self, name: str) -> BaseEstimatorV2:
-        """The estimator of a mitigation; those that begin alike share their inner wrappers."""
+        """The estimator of a mitigation, on tiles where there are some."""
         if name not in self._stacks:
-            *before, last = parse_mitigation(name)
-            inner = self._stack(mitigation_name(before))
-            wrapper = self._wrap(last)
-            self._stacks[name] = inner if wrapper is None else wrapper(inner)
+            mitigated = self._mitigated(name)
+            self._stacks[name] = mitigated if self.tiles is None else self.tiles.around(mitigated)
         return self._stacks[name]
+
+    def _mitigated(self, name: str) -> BaseEstimatorV2:
+        """It without tiles; those that begin alike share their inner wrappers."""
+        if name not in self._behind:
+            *before, last = parse_mitigation(name)
+            inner = self._mitigated(mitigation_name(before))
+            wrapper = self._wrap(last)
+            self._behind[name] = inner if wrapper is None else wrapper(inner)
+        return self._behind[name]
 
     def _calibration(self, pub: EstimatorPub) -> TrainingSet:
         draw = NearClifford("auto", self.options.circuits, self.options.keep)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qvlm_qiskit.evaluation.metrics.registry import find_metric
 from qvlm_qiskit.studies.compare.cells import EXACT
 from qvlm_qiskit.studies.intervals import (
     Interval,
@@ -46,9 +47,7 @@ def _point(place: tuple[Any, ...], rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "variant": place[0],
         "machine": place[1],
-        "metrics": {
-            one["label"]: _over_seeds(one["label"], one["unit"], rows) for one in first["metrics"]
-        },
+        "metrics": {one["label"]: _over_seeds(one["label"], rows) for one in first["metrics"]},
         "units": {one["label"]: one["unit"] for one in first["metrics"]},
         "by_kind": {
             kind: accuracy_interval([row["by_kind"][kind] for row in rows])
@@ -63,15 +62,15 @@ def _point(place: tuple[Any, ...], rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _over_seeds(label: str, unit: str, rows: Sequence[Row]) -> Interval:
+def _over_seeds(label: str, rows: Sequence[Row]) -> Interval:
     if label == ACCURACY:
         return accuracy_interval(rows)
     found = mean_interval([row["values"][label] for row in rows])
     parts = [one for row in rows for one in row["metrics"] if one["label"] == label]
     low, high = (sum(one[end] for one in parts) / len(parts) for end in ("low", "high"))
     if found["low"] is not None and found["high"] is not None:
-        most = 1.0 if unit == "share" else math.inf
-        low = max(0.0, min(low, found["low"]))  # no metric is negative
+        least, most = find_metric(parts[0]["metric"]).bounds
+        low = max(least, min(low, found["low"]))
         high = min(most, max(high, found["high"]))
     return {**found, "low": low, "high": high}
 

@@ -5,7 +5,8 @@ import pytest
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.backends.compilation.spread import CELL, ProcessMemory, Spread, divided
+from qvlm_qiskit.backends.compilation.row_places import ProcessMemory, divided
+from qvlm_qiskit.backends.compilation.spread import CELL, Spread
 from qvlm_qiskit.backends.compilation.tile_rule import TileRule
 from qvlm_qiskit.backends.devices.fake_devices import fake_device
 from qvlm_qiskit.backends.pubs.active_qubits import active_qubits

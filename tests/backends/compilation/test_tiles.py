@@ -184,6 +184,7 @@ def test_more_tiles_than_fit_and_a_spacing_that_leaves_none_are_refused_in_a_lin
         ({"factor": float("nan")}, "tile_factor is nan"),
         ({"spacing": -1}, "tile_spacing is -1"),
         ({"spacing": 0.5}, "tile_spacing is 0.5"),
+        ({"repeats": -2}, "tile_repeats is -2"),
     ],
 )
 def test_rules_that_mean_nothing_are_refused(given, said):

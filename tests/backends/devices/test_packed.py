@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import open_backend
-from qvlm_qiskit.errors import CapacityError, InputError, MitigationError
+from qvlm_qiskit.backends.compilation.spread import Piece
+from qvlm_qiskit.backends.pubs.strands import strands
+from qvlm_qiskit.errors import CapacityError, InputError
 from tests.backends.layered import layered
 
 ROWS = 24
@@ -25,7 +28,13 @@ def spent(metadata):
 
 @pytest.mark.parametrize(
     ("mitigation", "saved"),
-    [("none", 1 / 6), ("readout", 1 / 3), ("readout+zne", 1 / 3), ("readout+cdr", 1 / 1.5)],
+    [
+        ("none", 1 / 6),
+        ("readout", 1 / 3),
+        ("readout+zne", 1 / 3),
+        ("readout+cdr", 1 / 1.5),
+        ("pec(samples=20)", 1 / 1.1),
+    ],
 )
 def test_what_is_planned_is_what_is_run_and_far_less_than_without_tiles(mitigation, saved):
     options = {"shots": 3000, "seed": 3, "mitigation": mitigation}
@@ -51,18 +60,87 @@ def test_each_value_is_that_of_its_tile_within_its_stated_error():
     spread = tiled.estimator().inner
     exact = open_backend("noisy:fake_kingston", precision=0).device
     compiled = tiled.compile(CIRCUIT, OBSERVABLES)
-    from qiskit.primitives.containers.estimator_pub import EstimatorPub
-
     pub = EstimatorPub.coerce((compiled.circuit, compiled.observables, VALUES, 0.1))
     pieces = spread._pieces([pub], spread.memory)
     assert len(pieces) > 8
     pulls = []
-    for (_, _, strand), own in zip(pieces, spread._pubs([pub], pieces), strict=True):
+    for piece, own in zip(pieces, spread._pubs([pub], pieces), strict=True):
         truth = exact.run([(own.circuit, own.observables, own.parameter_values, 0)]).result()[0]
-        got, stds = (x[:, strand.rows] for x in (found.data.evs, found.data.stds))
+        got, stds = (x[:, piece.strand.rows] for x in (found.data.evs, found.data.stds))
         pulls.append(((got - truth.data.evs) / stds).ravel())
     chi_square = np.concatenate(pulls) ** 2
     assert chi_square.mean() == pytest.approx(1.0, abs=5 * np.sqrt(2 / chi_square.size))
+
+
+@pytest.mark.parametrize("rows", [5, 13, 20])
+def test_what_a_number_of_rows_costs_with_pec_is_known_before_the_rows_are(rows):
+    """Tiles need different numbers of shots then, so it matters which of them has a row more."""
+    options = {"shots": 3000, "mitigation": "pec(samples=6)", "tiles": 4}
+    tiled = open_backend("noisy:fake_torino", seed=3, **options)
+    subject = {"c": (CIRCUIT, OBSERVABLES)}
+    planned = tiled.preflight(subject, rows, mitigations=[options["mitigation"]]).levels[0]
+    assert len({work.shots for work in planned.work}) > 4
+    assert spent(ran(tiled, VALUES[:rows]).metadata) == planned.executions
+
+
+def test_auto_chooses_once_for_all_tiles_and_within_its_plan():
+    """Calibration circuits lie on tiles as rows do, and run side by side."""
+    name = "auto(circuits=6,techniques=none,readout,readout+zne)"
+    tiled = open_backend("noisy:fake_kingston", shots=1000, seed=3, mitigation=name, tiles=6)
+    subject = {"c": (CIRCUIT, OBSERVABLES)}
+    planned = tiled.preflight(subject, ROWS, mitigations=[name]).levels[0]
+    assert planned.refused is None and planned.at_most
+    result = ran(tiled)
+    (choice,) = tiled.describe()["choices"]
+    costs = {trial["mitigation"]: trial["executions"] for trial in choice["trials"]}
+    bases = 2  # six circuits on six tiles cost what one costs; readout is learned once
+    assert (costs["none"], costs["readout+zne"]) == (bases * 1000, 3 * bases * 1000)
+    assert result.metadata["auto"]["mitigation"] == choice["mitigation"]
+    assert len(result.metadata["tiles"]) == 6
+    assert spent(result.metadata) <= planned.executions
+    again = ran(tiled, VALUES[:3])
+    assert (
+        not again.metadata.get("calibration_executions") and len(tiled.describe()["choices"]) == 1
+    )
+    exact = open_backend("statevector").estimator().run([(CIRCUIT, OBSERVABLES, VALUES)])
+    assert np.sqrt(np.mean((result.data.evs - exact.result()[0].data.evs) ** 2)) < 0.08
+
+
+def true_values(tiled, values=VALUES):
+    """(tiles, observables, rows) exact values under noise of all rows on each tile."""
+    spread = tiled.estimator().inner
+    exact = open_backend("noisy:fake_torino", precision=0).device
+    compiled = tiled.compile(CIRCUIT, OBSERVABLES)
+    pub = EstimatorPub.coerce((compiled.circuit, compiled.observables, values, 0.1))
+    places = [tile.qubits for tile in spread.tiling(pub).tiles]
+    (strand,) = strands(pub)
+    all_rows = [Piece(0, place, strand, len(values)) for place in places]
+    asked = [
+        (one.circuit, one.observables, one.parameter_values, 0)
+        for one in spread._pubs([pub], all_rows)
+    ]
+    return np.stack([answer.data.evs for answer in exact.run(asked).result()])
+
+
+def test_repeated_rows_bring_what_differs_between_tiles_into_the_stated_errors():
+    """Against the mean over the tiles; without repeats the stated errors are far too small."""
+    options = {"shots": 20_000, "seed": 5, "tiles": 6}
+    subject = {"c": (CIRCUIT, OBSERVABLES)}
+    found, costs = {}, {}
+    for repeats in (0, 6):
+        tiled = open_backend("noisy:fake_torino", tile_repeats=repeats, **options)
+        result = ran(tiled)
+        planned = tiled.preflight(subject, ROWS, mitigations=["none"])
+        costs[repeats] = planned.levels[0].executions
+        assert spent(result.metadata) == costs[repeats]
+        assert any("6 rows of every call" in n for n in planned.notes()) == bool(repeats)
+        pulls = (result.data.evs - true_values(tiled).mean(axis=0)) / result.data.stds
+        found[repeats] = float(np.mean(pulls**2))
+        assert sum(tile["rows"] for tile in result.metadata["tiles"]) == ROWS
+        assert ("between_tiles" in result.metadata) == bool(repeats)
+    assert costs[0] < costs[6] <= costs[0] + 6 * 20_000 * 2
+    assert found[0] > 3
+    assert 0.5 < found[6] < 1.6
 
 
 def test_equal_runs_are_equal_to_the_bit_and_later_calls_find_what_was_run():
@@ -114,9 +192,15 @@ def test_tiles_that_do_not_fit_are_refused_before_anything_runs(name, options, e
     [
         ("noisy:fake_kingston", {"tiles": 0}, InputError, "tiles is 0"),
         ("noisy:fake_kingston", {"tiles": "auto", "precision": 0}, InputError, "executions"),
-        ("noisy:fake_kingston", {"tile_spacing": 2}, InputError, "tile_spacing= are for"),
-        ("noisy:fake_kingston", {"tiles": 3, "tile_factor": 2.0}, InputError, "tile_factor= is"),
-        ("noisy:fake_kingston", {"tiles": 3, "mitigation": "auto"}, MitigationError, "every tile"),
+        (
+            "noisy:fake_kingston",
+            {"tile_spacing": 2},
+            InputError,
+            "tile_spacing= and tile_repeats= are",
+        ),
+        ("noisy:fake_kingston", {"tiles": 3, "tile_factor": 1.5}, InputError, "tile_factor= is"),
+        ("noisy:fake_kingston", {"tile_repeats": 2}, InputError, "tile_repeats= are for"),
+        ("noisy:fake_kingston", {"tiles": 3, "tile_repeats": 0.5}, InputError, "tile_repeats is"),
         ("noisy:depolarizing(0.01)", {"tiles": 3}, InputError, "no couplers"),
         ("statevector", {"tiles": 3}, InputError, "takes no option tiles="),
         ("aer", {"tiles": "auto"}, InputError, "takes no option tiles="),

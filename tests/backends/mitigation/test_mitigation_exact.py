@@ -28,6 +28,8 @@ TECHNIQUES = [
     pytest.param("learned-zne", marks=pytest.mark.slow),
     "cdr",
     "pec(samples=500)",
+    "pec(model=learned)",
+    "pea",
     "twirling(randomizations=4)",
     "twirling(randomizations=4)+zne",
 ]
@@ -52,6 +54,8 @@ def test_without_noise_nothing_changes(mitigation, problem, exact_device):
         pytest.param("learned-zne", 0.4, marks=pytest.mark.slow),
         ("cdr", 0.5),
         pytest.param("pec(samples=500)", 0.35, marks=pytest.mark.slow),
+        pytest.param("pec(model=learned,samples=500)", 0.5, marks=pytest.mark.slow),
+        pytest.param("pea(samples=300)", 0.5, marks=pytest.mark.slow),
         ("twirling(randomizations=4)+zne", 0.5),
     ],
 )

@@ -5,6 +5,7 @@ import pytest
 from qvlm_qiskit.studies.compare.summary import summarise
 
 UNITS = {"exact match": "share", "CIDEr": "points"}
+NAMES = {"exact match": "exact-match", "CIDEr": "cider", "perplexity": "perplexity"}
 
 
 def row(variant, seed, right, cider, machine="statevector"):
@@ -14,7 +15,10 @@ def row(variant, seed, right, cider, machine="statevector"):
     return {
         "variant": variant, "machine": machine, "seed": seed, "right": right, **part,
         "values": values, "metrics": [
-            {"label": n, "unit": u, "low": values[n] - 0.1, "high": values[n] + 0.1}
+            {
+                "metric": NAMES[n], "label": n, "unit": u,
+                "low": values[n] - 0.1, "high": values[n] + 0.1,
+            }
             for n, u in UNITS.items()
         ],
         "by_kind": {"caption": part}, "parameters": 7, "quantum_parameters": 1,
@@ -40,6 +44,22 @@ def test_points_are_means_over_seeds():
     assert first["metrics"]["exact match"]["mean"] == 0.625
     assert first["by_kind"]["caption"]["mean"] == 0.625
     assert first["seconds_trained"] == 1.5
+
+
+def test_an_interval_ends_where_its_metric_does():
+    rows = [
+        {
+            **one, "values": {"exact match": 0.5, "perplexity": 1.1 + one["seed"]},
+            "metrics": [
+                {"metric": name, "label": label, "unit": "", "low": 1.0, "high": 1.2}
+                for label, name in NAMES.items() if label != "CIDEr"
+            ],
+        }
+        for one in ROWS
+    ]  # fmt: skip
+    found = summarise(rows)["points"][0]["metrics"]["perplexity"]
+    assert found["low"] == 1.0  # Student's would end at -4.75
+    assert found["high"] == pytest.approx(7.953, abs=1e-3)
 
 
 def test_differences_are_paired_by_seed_and_never_without_a_width():

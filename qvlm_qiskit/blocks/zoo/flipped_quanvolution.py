@@ -1,0 +1,154 @@
+r"""Flipped quanvolution (Wang et al., arXiv:2409.17583): patches are observables of trained states.
+
+A patch of 3 × 3 pixels, padded to 4 × 4 and made symmetric, is an observable H, and
+:math:`|ψ⟩ = \exp(i Σ_P θ_P P)|00⟩` has 15 angles for every pair of channels. The value
+⟨ψ|H|ψ⟩ is the sum of the patch times Re ψψ†: **this is a convolution**, whose kernels are
+symmetric, positive, of rank two at most and of trace one at most. So states are prepared once for
+all patches.
+
+What of the source is not copied: a state is not measured anew for each patch, and the "flipped"
+order of data and weights is not called a quantum advantage: the layer can do less than an ordinary
+convolution, which is its twin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from qiskit.circuit import ParameterVector, QuantumCircuit
+from qiskit.quantum_info import Pauli, SparsePauliOp, pauli_basis
+from qiskit_machine_learning.neural_networks import EstimatorQNN
+from torch import Tensor, nn
+
+from qvlm_qiskit.blocks.zoo.block import zoo_block
+from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, SizedCore, Sizes
+from qvlm_qiskit.quantum import HamiltonianEvolution, QuantumLayer, make_qnn
+from qvlm_qiskit.quantum.layer_checks import require_finite
+
+ANGLES = 15
+"""Of a state of two qubits."""
+REAL = [label for label in pauli_basis(2).to_labels() if label.count("Y") != 1]
+"""Pauli strings whose matrices are real: the others see nothing of Re ψψ†."""
+
+
+@dataclass(frozen=True)
+class FlippedQuanvolutionConfig(CoreConfig):
+    """Sizes of the convolution.
+
+    Attributes:
+        channels: Of the images.
+        kernels: Channels that come out.
+        side: Of the images, in pixels; what comes out is two pixels smaller.
+    """
+
+    channels: int = 1
+    kernels: int = 4
+    side: int = 8
+
+    limits: ClassVar[Limits] = {"channels": (1, 4096), "kernels": (1, 4096), "side": (3, 4096)}
+
+    @property
+    def sizes(self) -> Sizes:
+        """Images → maps; a machine prepares each state once for a whole call."""
+        states, after = self.channels * self.kernels, self.side - 2
+        return Sizes(
+            (self.channels, self.side, self.side),
+            (self.kernels, after, after),
+            ANGLES * states + self.kernels,
+            rows=0,
+            shared_rows=states,
+        )
+
+
+class Convolution(SizedCore):
+    """A convolution with the mean over the channels; what its kernels are, says a subclass."""
+
+    def __init__(self, config: FlippedQuanvolutionConfig) -> None:
+        """Create the offsets."""
+        super().__init__(config)
+        self.bias = nn.Parameter(torch.zeros(config.kernels))
+
+    def kernels(self) -> Tensor:
+        """``(kernels, channels, 3, 3)``."""
+        raise NotImplementedError
+
+    def values(self, samples: Tensor) -> Tensor:
+        """Maps of images."""
+        lead = samples.shape[:-3]
+        images = samples.reshape(-1, *samples.shape[-3:]) if len(lead) != 1 else samples
+        kernels = (self.kernels() / self.config.channels).to(samples.dtype)
+        maps = F.conv2d(images, kernels, self.bias.to(samples.dtype))
+        return maps.reshape(*lead, *maps.shape[1:])
+
+    def reset_parameters(self, init: Any = nn.init) -> None:
+        """Offsets start at zero."""
+        init.zeros_(self.bias)
+
+
+@zoo_block("flipped-quanvolution")
+class FlippedQuanvolution(Convolution, Core):
+    """Images ``(…, C, s, s)`` → maps ``(…, K, s - 2, s - 2)``."""
+
+    config_class = FlippedQuanvolutionConfig
+
+    def __init__(self, config: FlippedQuanvolutionConfig) -> None:
+        """Create the circuit of all states."""
+        super().__init__(config)
+        self.layer = QuantumLayer(_network(), groups=config.kernels * config.channels)
+
+    @classmethod
+    def twin(cls, config: Any) -> SizedCore:
+        """An ordinary convolution of as many numbers."""
+        return OrdinaryConvolution(config)
+
+    def values(self, samples: Tensor) -> Tensor:
+        """Maps of images."""
+        require_finite("inputs", samples)
+        return super().values(samples)
+
+    def kernels(self) -> Tensor:
+        """Re ψψ† without its last row and column."""
+        read = self.layer().reshape(self.config.kernels, self.config.channels, len(REAL))
+        strings = torch.as_tensor(_strings(), dtype=read.dtype, device=read.device)
+        return torch.einsum("kcp,pij->kcij", read, strings)
+
+
+class OrdinaryConvolution(Convolution):
+    """Kernels of 9 + 6 numbers: W + A Aᵀ, W any 3 × 3 matrix and A one of two columns."""
+
+    def __init__(self, config: FlippedQuanvolutionConfig) -> None:
+        """Create the kernels."""
+        super().__init__(config)
+        shape = (config.kernels, config.channels)
+        self.any = nn.Parameter(torch.empty(*shape, 3, 3))
+        self.positive = nn.Parameter(torch.empty(*shape, 3, 2))
+        self.reset_parameters()
+
+    def reset_parameters(self, init: Any = nn.init) -> None:
+        """Of a trace of about one, as the states' kernels."""
+        super().reset_parameters(init)
+        init.normal_(self.any, std=0.2)
+        init.normal_(self.positive, std=0.4)
+
+    def kernels(self) -> Tensor:
+        """W + A Aᵀ."""
+        return self.any + self.positive @ self.positive.mT
+
+
+@cache
+def _strings() -> Any:
+    """The real strings over 4, without the last row and column, ``(10, 3, 3)``."""
+    return np.stack([Pauli(label).to_matrix().real[:3, :3] / 4 for label in REAL])
+
+
+def _network() -> EstimatorQNN:
+    angles = ParameterVector("t", ANGLES)
+    factors = dict(zip(pauli_basis(2).to_labels()[1:], angles, strict=True))
+    circuit = QuantumCircuit(2)
+    circuit.append(HamiltonianEvolution(factors, -1.0), [0, 1])
+    return make_qnn(circuit, [], list(angles), [SparsePauliOp(label) for label in REAL])
