@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import within
 
 WIDTH = 64
 """Places from one row of a block to the next, and most samples side by side. 16 rows of so many
@@ -91,7 +91,7 @@ class Scratch(NamedTuple):
     turns: Any
 
 
-@jit
+@within
 def borrowed_units(plan):
     """The arrays of units without their owners."""
     return UnitArrays(
@@ -111,7 +111,7 @@ def borrowed_units(plan):
     )
 
 
-@jit
+@within
 def borrowed_space(work):
     """Scratch space without its owners."""
     return Scratch(
@@ -132,7 +132,7 @@ def borrowed_space(work):
     )
 
 
-@jit
+@within
 def work_space(plan, lanes, like):
     """Scratch for the longest chain, in the precision of ``like``."""
     longest = 0

@@ -15,7 +15,7 @@ import numpy as np
 from qvlm_qiskit.quantum.density.cpu import sweeps
 from qvlm_qiskit.quantum.density.cpu.arrays import UnitArrays
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit, within
 from qvlm_qiskit.quantum.statevector.cpu.parameters import (
     Given,
     angles_of,
@@ -32,7 +32,7 @@ FIELDS = len(UnitArrays._fields)
 """Arrays of units; behind them in a table are their angles, shared and not."""
 
 
-@jit
+@within
 def units_of(table, like):
     """The units of a table, their matrices in the precision of an array."""
     return UnitArrays(
@@ -52,7 +52,7 @@ def units_of(table, like):
     )
 
 
-@jit
+@within
 def parts(table, units, kept, tiles, lanes):
     """What is kept: shared cosines and sines, the others, products of chains, and states."""
     shared, own, _, _ = angles_of(table, FIELDS)
@@ -69,7 +69,7 @@ def parts(table, units, kept, tiles, lanes):
     )
 
 
-@jit
+@within
 def turn(angles, weights, turns):
     """Cosines and sines of the shared angles, and of the others tile by tile."""
     count = weights.shape[1]

@@ -9,7 +9,7 @@ side.
 from __future__ import annotations
 
 from qvlm_qiskit.quantum.density.cpu import rows
-from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, within
 
 
 @inlined
@@ -52,7 +52,7 @@ def prefixes(plan, chain, shared, batched, lanes, work):
     return depth
 
 
-@jit
+@within
 def products(plan, shared, batched, lanes, work, out):
     """All chains of a tile multiplied out, (n_chains, 16, lanes)."""
     for chain in range(out.shape[0]):
@@ -61,7 +61,7 @@ def products(plan, shared, batched, lanes, work, out):
             rows.copy(out[chain, e], work.prefixes[depth, e])
 
 
-@jit
+@within
 def gradients(plan, shared, batched, lanes, work, k, d_shared, d_batched):
     """Add the gradients of a tile's angles; ``k`` (n_chains, 16, lanes) are the products', used up.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numba import uint64
 
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow
-from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit, within
 
 STRIDE = uint64(64)
 """Numbers from one row of a gate's matrices to the next: at most so many samples side by side."""
@@ -92,7 +92,7 @@ def set_column(m, at, numbers):
     m[at], m[at + STRIDE], m[at + LOWER], m[at + LOWER + STRIDE] = numbers
 
 
-@jit
+@within
 def borrowed_plan(plan):
     """The arrays of a plan without their owners."""
     return PlanArrays(
@@ -115,7 +115,7 @@ def borrowed_plan(plan):
     )
 
 
-@jit
+@within
 def borrowed_space(work):
     """Scratch space without its owners."""
     return Scratch(

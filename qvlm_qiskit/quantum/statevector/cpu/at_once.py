@@ -15,7 +15,7 @@ import numpy as np
 
 from qvlm_qiskit.quantum.statevector.cpu.arrays import PlanArrays
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import within
 from qvlm_qiskit.quantum.statevector.cpu.parameters import (
     angles_of,
     bound,
@@ -28,7 +28,7 @@ FIELDS = len(PlanArrays._fields)
 """Arrays of a plan; behind them in a table are its angles, shared and not."""
 
 
-@jit
+@within
 def plan_of(table):
     """The plan of a table."""
     return PlanArrays(
@@ -51,14 +51,14 @@ def plan_of(table):
     )
 
 
-@jit
+@within
 def parts(kept, count, tiles):
     """Cosines and sines of so many angles, and the final states, of what is kept."""
     trig = kept[: 2 * count].reshape(2, count)
     return trig, kept[2 * count :].reshape(tiles, 2, (kept.size - 2 * count) // (2 * tiles))
 
 
-@jit
+@within
 def begin(table, given, batch, lanes, kept):
     """Cosines and sines of half the angles, into what is kept; whether all are moderate."""
     shared, own, _, _ = angles_of(table, FIELDS)

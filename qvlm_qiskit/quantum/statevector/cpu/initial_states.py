@@ -17,7 +17,7 @@ from numba import uint64
 
 from qvlm_qiskit.quantum.statevector.cpu import one_qubit
 from qvlm_qiskit.quantum.statevector.cpu.arrays import LOWER, STRIDE, column, zero
-from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, within
 
 
 @inlined
@@ -126,7 +126,7 @@ def prepare_back(
                     totals[g, e] += work.k[e * STRIDE + lane]
 
 
-@jit
+@within
 def load(re, im, lanes, amplitudes, scales, tile):
     """Real amplitudes, (n_tiles·L, 2**n), as the initial states of a tile.
 
@@ -155,7 +155,7 @@ def load(re, im, lanes, amplitudes, scales, tile):
                 re[i * lanes + lane] = row[i] / largest * factor
 
 
-@jit
+@within
 def norm_of(row):
     """The largest absolute entry, and the norm of the row divided by it."""
     largest = row[0] * 0
@@ -169,7 +169,7 @@ def norm_of(row):
     return float(largest), math.sqrt(float(total))
 
 
-@jit
+@within
 def load_back(lr, lanes, amplitudes, scales, d_amplitudes, tile):
     """The gradient of real amplitudes, or of the rows that were normalised to become them."""
     for lane in range(lanes):

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from numba import njit
 from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 
 _OPTIONS = {
     "fastmath": True,
@@ -27,6 +29,7 @@ _OPTIONS = {
     "no_cfunc_wrapper": True,
 }
 
+_DECORATORS = (b"jit", b"inlined", b"within")
 _SHARED = ("jit.py", "borrowed.py", "parameters.py")
 
 
@@ -41,7 +44,7 @@ def kernels_digest(folder: Path = Path(__file__).parent) -> str:
     sources = {source.name: source for source in (*shared, *folder.glob("*.py"))}
     for name, source in sorted(sources.items()):
         text = source.read_bytes()
-        if b"\n@jit" in text or b"\n@inlined" in text or name in _SHARED:
+        if any(b"\n@" + word in text for word in _DECORATORS) or name in _SHARED:
             digest.update(f"{name} {len(text)}\n".encode() + text)
     return digest.hexdigest()
 
@@ -74,11 +77,61 @@ def jit_into_callers(function: Callable[..., Any]) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """A kernel that becomes a part of every kernel that calls it, once that is compiled.
+    """A :func:`within` that becomes a part of every kernel that calls it, once that is compiled.
 
     Handing a plan over, some hundred words on the stack, takes longer than what a small one does.
     """
-    return _kept(function, {**_OPTIONS, "forceinline": True})
+    return _within(function, {**_OPTIONS, "forceinline": True})
+
+
+def within(function: Callable[..., Any]) -> Any:
+    """A kernel that only other kernels call: it has no machine code of its own, nor files on disk.
+
+    Machine code of every kernel, and of Python's way into it, is a third of what compiling takes
+    (measured, docs/log.md). Called from Python it raises a TypeError.
+    """
+    return _within(function, _OPTIONS)
+
+
+def _within(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    kernel = njit(**options, no_cpython_wrapper=True, pipeline_class=_WithinCompiler)(function)
+    if kernel is not function:
+        kernel._compile_for_args = partial(_refuse, function)  # noqa: SLF001
+        kernel.add_overload = partial(_add_for_kernels, kernel)
+    return kernel
+
+
+def _refuse(function: Callable[..., Any], *_: Any) -> None:
+    raise TypeError(f"{function.__qualname__} is called by kernels only, not from Python")
+
+
+def _add_for_kernels(kernel: Any, compiled: Any) -> None:
+    """Keep what was compiled where kernels that call it look, and Python doesn't."""
+    # Numba finds a callee by its entry point, and this one has none
+    named = compiled._replace(entry_point=object())
+    kernel.targetctx.insert_user_function(named.entry_point, named.fndesc, [named.library])
+    kernel.overloads[tuple(named.signature.args)] = named
+
+
+class _WithinLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """A kernel that is linked into others: LLVM's code, optimised, without machine code."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._finalized = True
+
+
+class _WithinCompiler(Compiler):  # type: ignore[misc]
+    """Numba's own compiler, up to LLVM's code."""
+
+    def __init__(
+        self, typingctx: Any, targetctx: Any, library: Any, args: Any, return_type: Any,
+        flags: Any, locals: Any,
+    ) -> None:  # fmt: skip
+        flags.no_compile = True
+        library = _WithinLibrary(targetctx.codegen(), "within")
+        super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
 
 
 def _kept(function: Callable[..., Any], options: dict[str, Any]) -> Any:

@@ -19,7 +19,7 @@ import numpy as np
 from numba import uint64
 
 from qvlm_qiskit.quantum.statevector.cpu.arrays import SECOND, STRIDE, column
-from qvlm_qiskit.quantum.statevector.cpu.jit import jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import jit, within
 
 CHUNK = 512
 """Numbers in one vectorised loop of a pass."""
@@ -80,7 +80,7 @@ def apply_one_batched(re, im, step, lanes, m):
                 im[t + step] = cr * xi + ci * xr + dr * yi + di * yr
 
 
-@jit
+@within
 def collect_one(lr, li, pr, pi, step, k):
     """Add Σ conj(λ_a) ψ_b over all samples to K; λ after and ψ before the gate."""
     step = uint64(step)
@@ -111,7 +111,7 @@ def collect_one(lr, li, pr, pi, step, k):
     k[7] += k7
 
 
-@jit
+@within
 def collect_one_batched(lr, li, pr, pi, step, lanes, k):
     """The same per sample; the rows of K lie `STRIDE` numbers apart."""
     step = uint64(step)
@@ -132,7 +132,7 @@ def collect_one_batched(lr, li, pr, pi, step, lanes, k):
                 k[uint64(7) * STRIDE + lane] += br * yi - bi * yr
 
 
-@jit
+@within
 def adjoint(m, out):
     """The conjugate transpose of a 2×2 matrix of (re, im) pairs."""
     out[0], out[1] = m[0], -m[1]
@@ -141,7 +141,7 @@ def adjoint(m, out):
     out[6], out[7] = m[6], -m[7]
 
 
-@jit
+@within
 def unit_phase(x, z):
     """The unit i^|x∧z| as (re, im)."""
     ones = ones_of(uint64(x) & uint64(z)) & 3
@@ -177,7 +177,7 @@ def apply_rotation(re, im, lanes, x, z, cos, sin):
                 im[b] = c * yi + s * (gi * xi - gr * xr)
 
 
-@jit
+@within
 def collect_rotation(lr, li, pr, pi, lanes, x, z, out):
     """Add Im ⟨λ|P|ψ⟩ per sample: df/dθ of exp(-iθP/2)."""
     x, z, lanes = uint64(x), uint64(z), uint64(lanes)
@@ -196,7 +196,7 @@ def collect_rotation(lr, li, pr, pi, lanes, x, z, out):
             out[lane] += lr[a] * qi - li[a] * qr
 
 
-@jit
+@within
 def copy(re, im, to_re, to_im):
     """Copy a tile."""
     for t in range(uint64(0), uint64(re.size)):

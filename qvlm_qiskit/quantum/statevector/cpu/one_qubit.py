@@ -25,7 +25,7 @@ from qvlm_qiskit.quantum.statevector.cpu.arrays import (
     work_space,
 )
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
-from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, within
 
 
 @inlined
@@ -217,7 +217,7 @@ def angles_of(trig, num_shared, tile, lanes, tiles):
     return cos, sin
 
 
-@jit
+@within
 def shared_matrices(plan, shared, out):
     """The 2×2 matrices of the gates that all samples share: out is (n_gates, 8)."""
     memory = work_space(plan.gate_factors, np.int64(1), out)
@@ -232,7 +232,7 @@ def shared_matrices(plan, shared, out):
     hold((memory, empty))
 
 
-@jit
+@within
 def shared_gradients(plan, shared, totals, d_shared):
     """Add the gradients of shared gates from their K, summed over all samples: (n_gates, 8)."""
     memory = work_space(plan.gate_factors, np.int64(1), shared[0])

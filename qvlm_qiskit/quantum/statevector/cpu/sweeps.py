@@ -18,10 +18,10 @@ from qvlm_qiskit.quantum.statevector.cpu.arrays import (
     zero,
 )
 from qvlm_qiskit.quantum.statevector.cpu.borrowed import borrow, hold
-from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit
+from qvlm_qiskit.quantum.statevector.cpu.jit import inlined, jit, within
 
 
-@jit
+@within
 def dense_block(plan, index):
     """One fixed matrix and the index of every one of its basis states."""
     size = 1 << plan.offsets[index, 0]

@@ -5,7 +5,11 @@ import pytest
 from qiskit.circuit.library import HGate, RXGate, RYGate, RZGate
 
 from qvlm_qiskit.quantum.statevector.cpu import arrays, one_qubit
+from tests.quantum.callable_kernels import callable_kernel
 
+constant, rotate = callable_kernel(one_qubit.constant), callable_kernel(one_qubit.rotate)
+kernel_products = callable_kernel(one_qubit.products)
+gradients = callable_kernel(one_qubit.gradients)
 LANES = 3
 STRIDE, MATRIX = int(arrays.STRIDE), int(arrays.MATRIX)
 H = HGate().to_matrix()
@@ -32,7 +36,7 @@ def products():
     prefix = matrices(len(FACTORS) + 1)
     angles = half(SHARED), half(BATCHED)[:, None]
     work = np.empty(LANES), np.empty(LANES)
-    one_qubit.products(0, len(FACTORS), FACTORS, H[None].astype(complex), *angles, *work, prefix)
+    kernel_products(0, len(FACTORS), FACTORS, H[None].astype(complex), *angles, *work, prefix)
     return prefix, angles, work
 
 
@@ -45,9 +49,9 @@ def matrix(scratch, number, lane):
 def test_a_rotation_is_undone_by_the_opposite_sign(axis):
     gate = (RXGate, RYGate, RZGate)[axis]
     turned = matrices(3)
-    one_qubit.constant(turned, LANES, 1)
-    one_qubit.rotate(axis, *half(BATCHED), 1, turned, 0)
-    one_qubit.rotate(axis, *half(BATCHED), -1, turned, MATRIX)
+    constant(turned, LANES, 1)
+    rotate(axis, *half(BATCHED), 1, turned, 0)
+    rotate(axis, *half(BATCHED), -1, turned, MATRIX)
     for lane, angle in enumerate(BATCHED):
         np.testing.assert_allclose(matrix(turned, 1, lane), gate(angle).to_matrix(), atol=1e-12)
         np.testing.assert_allclose(matrix(turned, 2, lane), np.eye(2), atol=1e-12)
@@ -75,7 +79,7 @@ def test_gradients_are_those_of_finite_differences():
         return 2 * np.sum(weights[lane] * expected(shared, batched)).real
 
     d_shared, d_batched = np.zeros(2), np.zeros((1, LANES))
-    one_qubit.gradients(
+    gradients(
         0, len(FACTORS), FACTORS, H[None].astype(complex), *angles, *work, prefix, k,
         np.empty(LANES), d_shared, d_batched,
     )  # fmt: skip

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 from qiskit.quantum_info import Operator, Pauli
 
-from qvlm_qiskit.quantum.statevector.cpu.readout import measure, walsh, weigh
+from qvlm_qiskit.quantum.statevector.cpu import readout
+from tests.quantum.callable_kernels import callable_kernel
+
+measure, walsh, weigh = map(callable_kernel, (readout.measure, readout.walsh, readout.weigh))
 
 LANES = 4
 SIGNS = [0, 1, 6, 7]
