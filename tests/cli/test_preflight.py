@@ -14,7 +14,9 @@ def test_the_preflight_says_what_an_evaluation_would_cost(qvlm):
     assert data["generation"] == {"tokens": 16, "jobs_in_a_row": 17}
     levels = {level["mitigation"]: level for level in data["levels"]}
     assert list(levels)[:4] == ["none", "readout", "zne", "readout+zne"]
-    assert {"learned-zne", "cdr", "pec", "twirling", "auto"} == set(list(levels)[4:])
+    assert set(list(levels)[4:]) == {
+        "learned-zne", "cdr", "pec", "pec(model=learned)", "pea", "readout+pea", "twirling", "auto",
+    }  # fmt: skip
     assert levels["cdr"]["calibration_executions"] > 0 == levels["zne"]["calibration_executions"]
     assert levels["none"]["executions"] == 40 * data["rows"]
     assert levels["zne"]["executions"] == 3 * levels["none"]["executions"]
