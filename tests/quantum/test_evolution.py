@@ -393,7 +393,8 @@ def test_a_machine_runs_the_exact_matrix_row_by_row():
 
 
 def test_a_machine_runs_as_many_steps_as_are_asked_for():
-    rows = torch.rand(2, 3)
+    # not random: a short evolution has errors of the order of rounding
+    rows = torch.tensor([[0.3, 0.7, 0.5], [0.9, 0.2, 0.6]])
     layers = [some_layer(steps) for steps in (None, 2, 100)]
     values, slopes = [], []
     for layer in layers:
