@@ -44,9 +44,11 @@ class TileRule:
             raise InputError(f"tile_factor is {self.factor!r}; it must be a number of at least 1")
         if not (is_whole(self.spacing) and 0 <= self.spacing <= MAX_TILES):
             raise InputError(
-                f"tile_spacing is {self.spacing!r}; it must be a whole number of at least 0"
+                f"tile_spacing is {self.spacing!r}; it must be a whole number from 0 to "
+                f"{MAX_TILES:,}"
             )
         if not (is_whole(self.repeats) and 0 <= self.repeats <= MAX_TILES):
             raise InputError(
-                f"tile_repeats is {self.repeats!r}; it must be a whole number of at least 0"
+                f"tile_repeats is {self.repeats!r}; it must be a whole number from 0 to "
+                f"{MAX_TILES:,}"
             )

@@ -42,6 +42,9 @@ from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.basics.numbers import is_real
 
+MAX_SCALE = 100
+"""Beyond, a value has long been lost in any noise, and what is left tells nothing about none."""
+
 
 @technique(on={"noisy", "fake", "ibm"}, also=("readout+pea",))
 class Pea(Step):
@@ -75,6 +78,8 @@ class Pea(Step):
         rising = all(a < b for a, b in zip(self.scales, self.scales[1:], strict=False))
         if not all(map(is_real, self.scales)) or self.scales[:1] != (1.0,) or not rising:
             self.refuse("scales", "they are rising noise factors that start with 1")
+        if self.scales[-1] > MAX_SCALE:
+            self.refuse("scales", f"noise may be amplified {MAX_SCALE:,} times at most")
         needed = 3 if self.factory == "quadratic" else 2
         if len(self.scales) < needed:
             self.refuse("scales", f"{self.factory} extrapolation needs at least {needed} of them")

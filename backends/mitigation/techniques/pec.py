@@ -218,7 +218,7 @@ class Cancelling(Mitigator[Pec]):
         """Refuse an overhead above the one that is allowed."""
         if gamma**2 > self.options.max_overhead:
             raise MitigationError(
-                f"pec needs γ² = {gamma**2:,.0f} times the executions for the {what} of this "
+                f"pec needs γ² = {gamma**2:,.6g} times the executions for the {what} of this "
                 f"circuit; max_overhead is {self.options.max_overhead:g}"
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -68,7 +69,8 @@ class CoreConfig:
 
         Raises:
             UnknownNameError: Another kind.
-            InputError: A number that is no whole one, or out of range.
+            InputError: A number that is no whole one, or out of range, or no truth value where
+                one is asked for.
         """
         use_plain_numbers(self)
         if self.kind not in BLOCK_KINDS:
@@ -77,6 +79,9 @@ class CoreConfig:
             value = getattr(self, name)
             if not is_whole(value) or not least <= value <= most:
                 raise InputError(f"{name} is a whole number from {least} to {most}, got {value!r}")
+        for field in dataclasses.fields(self):
+            if field.type == "bool" and not isinstance(value := getattr(self, field.name), bool):
+                raise InputError(f"{field.name} is True or False, got {value!r}")
 
     @property
     @abstractmethod

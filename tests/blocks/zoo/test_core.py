@@ -1,5 +1,7 @@
 """What every model of the zoo has to keep, at small sizes; a file's own tests have its formula."""
 
+import dataclasses
+
 import pytest
 import torch
 from qiskit.primitives import StatevectorEstimator
@@ -149,6 +151,16 @@ def test_what_is_no_number_is_refused_or_stays_none(core_of, samples_of, name, k
 def test_another_kind_is_refused(core_of, name):
     with pytest.raises(UnknownNameError, match="unknown block kind 'quantun'"):
         core_of(name, "quantun")
+
+
+@every
+def test_what_is_no_truth_value_is_refused(core_of, name):
+    config = core_of(name).config
+    for field in dataclasses.fields(config):
+        if field.type == "bool":
+            for wrong in ("no", 1):
+                with pytest.raises(InputError, match=f"{field.name} is True or False, got"):
+                    dataclasses.replace(config, **{field.name: wrong})
 
 
 @every

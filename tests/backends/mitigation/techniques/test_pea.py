@@ -23,6 +23,7 @@ DEVICE = "noisy:fake_torino"
         ("pea(scales=2,3)", "start with 1"),
         ("pea(scales=1,3,2)", "rising"),
         ("pea(scales=1)", "at least 2"),
+        ("pea(scales=1,1e300)", "100 times at most"),
         ("pea(scales=1,2,factory=quadratic)", "at least 3"),
         ("pea(factory=exp)", "exp"),
         ("pea(samples=1)", "whole number from 2"),
