@@ -143,6 +143,10 @@ class SimulatedEngine(StatevectorEngine):
         parts = [self._values(part, shared) for part in torch.split(batched, rows)]
         return torch.cat(parts).to(device, dtype)
 
+    def at_once(self, batched: Tensor, shared: Tensor, dtype: torch.dtype) -> Tensor | None:
+        """None: this package's own kernels would answer in the simulator's place."""
+        return None
+
     def _values(self, batched: Tensor, shared: Tensor) -> Tensor:
         states = self._states(batched.detach(), shared.detach())
         values: Tensor = _Sweep.apply(  # type: ignore[no-untyped-call]

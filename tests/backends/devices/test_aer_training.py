@@ -47,7 +47,21 @@ def test_a_layer_on_aer_has_the_engines_values_and_gradients(layer, rows):
         torch.testing.assert_close(one, other, atol=2e-6, rtol=1e-5)
 
 
-def test_one_batch_is_one_run_of_aer(layer, monkeypatch):
+@pytest.fixture(scope="module")
+def plain():
+    """Angles and weights alone, which this package's engine answers by one kernel."""
+    inputs, weights = ParameterVector("x", 2), ParameterVector("w", 2)
+    circuit = QuantumCircuit(2)
+    for qubit in range(2):
+        circuit.ry(inputs[qubit], qubit)
+        circuit.rx(weights[qubit], qubit)
+    circuit.cx(0, 1)
+    return QuantumLayer(make_qnn(circuit, list(inputs), list(weights)))
+
+
+@pytest.mark.parametrize("kind", ["layer", "plain"])
+def test_one_batch_is_one_run_of_aer(kind, request, monkeypatch):
+    layer = request.getfixturevalue(kind)
     calls = []
     real = aer.simulated_states
 
@@ -57,8 +71,22 @@ def test_one_batch_is_one_run_of_aer(layer, monkeypatch):
 
     monkeypatch.setattr(aer, "simulated_states", counted)
     with layer.run_on(open_backend("aer")):
-        gradients(layer, torch.rand(6, 8))
+        gradients(layer, torch.rand(6, layer.neural_network.num_inputs))
     assert calls == [6]
+
+
+def test_groups_of_weights_are_run_by_aer_too(plain, monkeypatch):
+    grouped = QuantumLayer(plain.neural_network, groups=2)
+    rows = torch.rand(32, 2, 2, dtype=torch.float64)
+    own = gradients(grouped, rows)
+    calls = []
+    real = aer.simulated_states
+    monkeypatch.setattr(aer, "simulated_states", lambda *a: (calls.append(len(a[-1])), real(*a))[1])
+    with grouped.run_on(open_backend("aer")):
+        found = gradients(grouped, rows)
+    assert sum(calls) == 64
+    for one, other in zip(own, found, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-6, rtol=1e-5)
 
 
 def test_states_of_a_simulator_that_is_wrong_are_not_used(layer, monkeypatch):
