@@ -81,6 +81,14 @@ class Scissors:
         return [] if self.device is None else self.device.jobs([pub for pub, _ in job])
 
 
+def by_precision(rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[list[Row]]:
+    """Rows in groups of one precision, as a job must have; a group keeps its order."""
+    groups: dict[float | None, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(pubs[row.pub].precision, []).append(row)
+    return list(groups.values())
+
+
 def in_turn(rows: Sequence[Row]) -> list[Row]:
     """One row of every group, then the next of each; a group keeps its order."""
     groups: dict[str, list[Row]] = {}

@@ -15,7 +15,7 @@ from qvlm_qiskit.backends.preflight.limits import JobTimer
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.pubs.packing import Bundle
 from qvlm_qiskit.backends.pubs.work import StatesWork
-from qvlm_qiskit.jobs.cut import Pubs, Scissors
+from qvlm_qiskit.jobs.cut import Pubs, Scissors, by_precision
 from qvlm_qiskit.jobs.ledger.projection import projection
 from qvlm_qiskit.jobs.ledger.rows import Row, merge
 from qvlm_qiskit.jobs.ledger.states import State
@@ -72,14 +72,11 @@ def purchase(buyer: Buyer, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) ->
 
 def _chunks(buyer: Buyer, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[Pubs]:
     """Rows in jobs of one precision, each within the documented limits."""
-    by_precision: dict[float | None, list[Row]] = {}
-    for row in rows:
-        by_precision.setdefault(pubs[row.pub].precision, []).append(row)
-    service = buyer.desk.service
+    groups, service = by_precision(rows, pubs), buyer.desk.service
     if not service.charges:
-        return [merge(group, pubs) for group in by_precision.values()]
+        return [merge(group, pubs) for group in groups]
     cut = Scissors(_device(buyer), service.limits, _timer(buyer), service.machine)
-    return [job for group in by_precision.values() for job in cut.jobs(group, pubs)]
+    return [job for group in groups for job in cut.jobs(group, pubs)]
 
 
 def _intent(

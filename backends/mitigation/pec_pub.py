@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,14 @@ from qiskit.quantum_info import SparseObservable
 
 from qvlm_qiskit.backends.mitigation.pauli_frames import Bits, anticommutes
 from qvlm_qiskit.backends.mitigation.template import AngleTemplate
+from qvlm_qiskit.backends.pubs.digest import pub_digest
 from qvlm_qiskit.backends.pubs.pauli_terms import Term, pauli_terms
+from qvlm_qiskit.backends.pubs.shots import content_seed
 
 Floats = NDArray[np.float64]
+
+_FIRSTS = 2**30
+"""Whole numbers of this size are further apart in double precision than what makes one row."""
 
 
 @dataclass(frozen=True)
@@ -85,20 +91,26 @@ class SampledPub:
 
 
 def outlined(
-    pub: EstimatorPub, template: AngleTemplate, count: int, precision: float
+    pub: EstimatorPub, template: AngleTemplate, count: int, precision: float, part: int = 0
 ) -> EstimatorPub:
-    """The pub of `count` circuits in its shape, with zeros that take no memory for its angles.
+    """The pub of `count` circuits in its shape, before they are drawn.
+
+    The angles of a row are one number that no other row of it, of another part or of another pub
+    has: a ledger's forecast would take equal ones for one row.
 
     Args:
         pub: The source.
         template: Its circuit with free angles.
         count: M.
         precision: Of every circuit.
+        part: Which of a technique's pubs of the same source it is.
     """
     dims, size = len(pub.shape), len(template.expressions)
     rows = pub.parameter_values.shape
     padded = (count, *[1] * (dims + 1 - len(rows)), *rows)
-    angles = np.broadcast_to(np.zeros(1), (*padded, size))
+    first = content_seed(part, pub_digest(pub)) % _FIRSTS
+    numbers = first + np.arange(math.prod(padded), dtype=float).reshape(*padded, 1)
+    angles = np.broadcast_to(numbers, (*padded, size))
     terms = _split(pub.observables)
     shape = (terms.shape[0], *[1] * (dims - pub.observables.ndim), *pub.observables.shape)
     bindings = template.bindings(angles)

@@ -15,7 +15,7 @@ from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
 from qvlm_qiskit.backends.preflight.limits import NO_LIMITS, JobTimer
 from qvlm_qiskit.backends.pubs.stack import stack_of
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork
-from qvlm_qiskit.jobs.cut import Scissors
+from qvlm_qiskit.jobs.cut import Scissors, by_precision
 from qvlm_qiskit.jobs.ledger.places import LedgerPlaces
 from qvlm_qiskit.jobs.ledger.records import StoredRow
 from qvlm_qiskit.jobs.ledger.rows import Row, split
@@ -139,13 +139,14 @@ class Forecaster:
 
     def _bought(self, rows: list[Row], pubs: list[EstimatorPub], block: str) -> Forecast:
         """Jobs for rows; where nobody says how long one takes, nobody says so of all."""
-        cut = self._scissors
-        planned = [works for job in cut.jobs(rows, pubs) for works in cut.works(job)]
+        cut, groups = self._scissors, by_precision(rows, pubs)
+        made = [job for group in groups for job in cut.jobs(group, pubs)]
+        planned = [works for job in made for works in cut.works(job)]
         executions = sum(work.executions for job in planned for work in job)
         times = [self._timer.seconds(job) for job in planned] or [None]
         seconds = None if None in times else sum(time or 0.0 for time in times)
         known = None if self._scissors.device is None else executions
-        return Forecast(0, 0, max(len(planned), 1), {block: 1}, known, seconds)
+        return Forecast(0, 0, max(len(planned), len(made)), {block: 1}, known, seconds)
 
 
 def _living(store: JobStore, keys: Iterable[str]) -> dict[str, StoredRow]:

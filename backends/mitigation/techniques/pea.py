@@ -166,12 +166,15 @@ class NoiseAmplified(Mitigator[Pea]):
         return Expansion([pub, *made], lambda runs, *_: self._answer(plan, runs, sampled, spent))
 
     def outline(self, pub: EstimatorPub) -> Expansion:
-        """The same pubs without drawing circuits: angles are zero, which changes no count."""
+        """The same pubs without drawing circuits, see `outlined`."""
         plan = self.learner.expected(pub.circuit)
         if not plan.layered.layers:
             return Expansion([pub], not_run)
         count, precision = self._shares(pub)
-        made = [outlined(pub, plan.template, count, precision) for _ in self.options.scales[1:]]
+        made = [
+            outlined(pub, plan.template, count, precision, part)
+            for part in range(len(self.options.scales) - 1)
+        ]
         return Expansion([pub, *made], not_run)
 
     def _shares(self, pub: EstimatorPub) -> tuple[int, float]:

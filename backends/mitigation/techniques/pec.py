@@ -186,7 +186,7 @@ class Cancelling(Mitigator[Pec]):
         return Expansion([first, second], combine)
 
     def outline(self, pub: EstimatorPub) -> Expansion:
-        """The same pubs without drawing circuits: angles are zero, which changes no count."""
+        """The same pubs without drawing circuits, see `outlined`."""
         shots = shots_asked(pub, "pec")
         plan = self._expected(pub)
         if not plan.noisy:

@@ -13,6 +13,7 @@ convolution, which is its twin.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
@@ -73,9 +74,9 @@ class Convolution(SizedCore):
         super().__init__(config)
         self.bias = nn.Parameter(torch.zeros(config.kernels))
 
+    @abstractmethod
     def kernels(self) -> Tensor:
         """``(kernels, channels, 3, 3)``."""
-        raise NotImplementedError
 
     def values(self, samples: Tensor) -> Tensor:
         """Maps of images."""

@@ -11,6 +11,7 @@ network of as many numbers.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -64,9 +65,9 @@ class QuanvolutionConfig(CoreConfig):
 class Patches(SizedCore):
     """Every patch of 2 × 2 pixels by itself; what becomes of one, says a subclass."""
 
+    @abstractmethod
     def of_patches(self, patches: Tensor) -> Tensor:
         """``(…, patches, 4)`` → the same shape."""
-        raise NotImplementedError
 
     def values(self, samples: Tensor) -> Tensor:
         """Maps of images."""

@@ -35,6 +35,27 @@ def test_a_forecast_knows_what_near_rows_cost(store):
     assert store.count_rows() - before == found.rows - found.known
 
 
+@pytest.mark.parametrize(
+    "mitigation", ["pec(samples=4)", "pea(samples=4,randomizations=2)"], ids=["pec", "pea"]
+)
+def test_random_circuits_are_counted_before_they_are_drawn(store, mitigation):
+    circuit = QuantumCircuit(2)
+    circuit.ry(Parameter("a"), 0)
+    circuit.cx(0, 1)
+    circuit.ry(Parameter("b"), 1)
+    options = {"shots": 50, "seed": 1, "mitigation": mitigation}
+    backend = open_backend("noisy:fake_manila", **options)
+    pub = EstimatorPub.coerce((circuit, "ZZ", [[0.5, 0.1], [0.6, 0.2]]), backend.default_precision)
+    context = row_context(backend.device_description(), Recording())
+    found = forecast(store, backend, [Call((pub,))], context)
+    recorded = recorded_backend(backend, store)
+    recorded.estimator().run([pub]).result()
+    assert store.count_rows() == found.rows
+    assert (
+        len(store.find()) == found.jobs == 2 + (mitigation != "pec(samples=4)")
+    )  # learning is another
+
+
 def test_a_forecast_adds_up_the_seconds_of_the_jobs(circuit):
     """Two jobs of 100 shots: 2 s each, and for every shot 2 µs after a pause of 250 µs."""
     device = StatesExecutions()
