@@ -124,6 +124,15 @@ def discover(data: npt.ArrayLike, kernel: Gram | None = None, alpha: float = 0.0
     return Discovery(skeleton, skeleton & (ends.T == 1), graph)
 
 
+def require_causal_learn() -> None:
+    """Refuse before anything is computed.
+
+    Raises:
+        MissingDependencyError: causal-learn is not installed.
+    """
+    _kci()
+
+
 def _variables(given: npt.ArrayLike) -> Array:
     array = np.asarray(given)
     return points(array[:, None] if array.ndim == 1 else array)

@@ -14,7 +14,7 @@ def test_it_is_scikit_learns(rows, others):
 
 
 def test_it_is_aligned_like_a_quantum_kernel(rows, labels):
-    found = align(GaussianKernel(3.0), rows, labels, steps=10)
+    found = align(GaussianKernel(3.0), rows, labels, steps=30)
     assert isinstance(found.kernel, GaussianKernel)
     assert found.after > found.before + 0.05
 
