@@ -40,6 +40,7 @@ COMMANDS = (
     ("study", "ablation"),
     ("study", "compare"),
     ("study", "drift"),
+    ("study", "kernels"),
     ("study", "noise"),
     ("adapter",),
     ("adapter", "train"),

@@ -27,6 +27,7 @@ CHAINS = {
     "backends": {"errors", "basics", "mitigations", "noise_models"},
     "jobs": {"errors", "basics", "noise_models", "backends"},
     "quantum": {"errors", "basics", "sampled_gradients"},
+    "kernels": {"errors", "quantum"},
     "blocks": {"errors", "basics", "recipes", "quantum"},
     "model": {"errors", "basics", "recipes", "sampled_gradients", "quantum", "blocks"},
     "adapter": {"errors", "basics", "recipes", "sampled_gradients", "quantum", "blocks"},
@@ -43,7 +44,7 @@ CHAINS["studies"] = {*CHAINS, "__version__"} - {"studies"}
 CHAINS["cli"] = {*CHAINS, "__version__"} - {"cli"}
 CHAINS["__main__"] = {"cli"}
 CHAINS["__init__"] = set(CHAINS) - {
-    "adapter", "cli", "inference", "profiling", "studies", "__main__",
+    "adapter", "cli", "inference", "kernels", "profiling", "studies", "__main__",
 }  # fmt: skip
 
 # (part, imported part) → the files that may do so, inside a function only.
@@ -291,8 +292,8 @@ PUBLIC = {
     "qvlm_qiskit.cli": ["main"],
 }  # fmt: skip
 PACKAGES = [
-    "backends", "blocks", "cli", "data", "evaluation", "inference", "jobs", "model", "models",
-    "noise_models", "quantum", "studies", "training",
+    "backends", "blocks", "cli", "data", "evaluation", "inference", "jobs", "kernels", "model",
+    "models", "noise_models", "quantum", "studies", "training",
 ]  # fmt: skip
 
 

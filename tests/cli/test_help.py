@@ -97,6 +97,10 @@ OPTIONS = {
         "--out", "--calibrations", "--mitigations", "--limit", "--rows", "--shots", "--processes",
         "--format", "--json",
     },
+    "study kernels": {
+        "--out", "--parts", "--data", "--regressions", "--features", "--points", "--qubits",
+        "--samples", "--draws", "--seeds", "--processes", "--format", "--json",
+    },
     "study noise": {
         "--out", "--backend", "--strengths", "--mitigations", "--seeds", "--twins", "--train-at",
         "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
@@ -140,7 +144,7 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = ["ablation", "compare", "drift", "noise"]
+COMMANDS["study"] = ["ablation", "compare", "drift", "kernels", "noise"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))

@@ -172,36 +172,73 @@ def _from_states(circuit: QuantumCircuit, left: Tensor, right: Tensor | None) ->
     return torch.where(diagonal, torch.ones_like(values), values)
 
 
-def _measured(
-    circuit: QuantumCircuit, left: Array, right: Array, estimator: BaseEstimatorV2
-) -> tuple[Array, Array]:
-    """Values and standard errors; every pair of different points is sent once."""
+class DistinctPairs(NamedTuple):
+    """The rows that a measured kernel asks for.
+
+    Attributes:
+        left: First point of each pair ``(P, n_parameters)``; the pairs are of different points.
+        right: Second point of each.
+        differ: Which of all distinct pairs those are; the others are of equal points.
+        back: For every entry of the matrix, its place among all distinct pairs.
+    """
+
+    left: Array
+    right: Array
+    differ: npt.NDArray[np.bool_]
+    back: npt.NDArray[np.intp]
+
+
+def distinct_pairs(left: Array, right: Array) -> DistinctPairs:
+    """Every pair of different points once, whichever of the two comes first.
+
+    Args:
+        left: Points ``(N, n_parameters)``, the matrix's rows.
+        right: Points ``(M, n_parameters)``, its columns.
+    """
     points, places = np.unique(np.concatenate([left, right]), axis=0, return_inverse=True)
     rows, columns = places.ravel()[: len(left)], places.ravel()[len(left) :]
     low = np.minimum(rows[:, None], columns).ravel()
     high = np.maximum(rows[:, None], columns).ravel()
     pairs, back = np.unique(np.stack([low, high], axis=1), axis=0, return_inverse=True)
     differ = pairs[:, 0] != pairs[:, 1]
-    values, errors = np.ones(len(pairs)), np.zeros(len(pairs))
-    if differ.any():
-        sent = pairs[differ]
-        found = _run(circuit, points[sent[:, 0]], points[sent[:, 1]], estimator)
-        values[differ], errors[differ] = found
+    sent = pairs[differ]
+    return DistinctPairs(points[sent[:, 0]], points[sent[:, 1]], differ, back.ravel())
+
+
+def _measured(
+    circuit: QuantumCircuit, left: Array, right: Array, estimator: BaseEstimatorV2
+) -> tuple[Array, Array]:
+    """Values and standard errors; every pair of different points is sent once."""
+    pairs = distinct_pairs(left, right)
+    values, errors = np.ones(len(pairs.differ)), np.zeros(len(pairs.differ))
+    if len(pairs.left):
+        found = _run(circuit, pairs.left, pairs.right, estimator)
+        values[pairs.differ], errors[pairs.differ] = found
     shape = len(left), len(right)
-    return values[back.ravel()].reshape(shape), errors[back.ravel()].reshape(shape)
+    return values[pairs.back].reshape(shape), errors[pairs.back].reshape(shape)
 
 
 def _run(
     circuit: QuantumCircuit, left: Array, right: Array, estimator: BaseEstimatorV2
 ) -> tuple[Array, Array]:
     """The probability of |0…0⟩ behind the circuit of one point and the inverse of another."""
-    both, parameters = compute_uncompute(circuit)
-    observable = _projector(both)
+    both, parameters, observable = measured_circuit(circuit)
     rows = np.concatenate([left, right], axis=1)
     bindings = BindingsArray({tuple(parameters): rows} if parameters else None, shape=(len(rows),))
     data = estimator.run([(both, observable, bindings)]).result()[0].data
     errors = getattr(data, "stds", None)
     return np.asarray(data.evs), np.zeros(len(rows)) if errors is None else np.asarray(errors)
+
+
+def measured_circuit(circuit: QuantumCircuit) -> tuple[QuantumCircuit, list[Any], Any]:
+    """What a machine runs for a fidelity, its parameters in order, and what is read.
+
+    Raises:
+        CircuitError: The circuit has no inverse.
+        CapacityError: The probability of |0…0⟩ has too many Pauli strings.
+    """
+    both, parameters = compute_uncompute(circuit)
+    return both, parameters, _projector(both)
 
 
 def compute_uncompute(circuit: QuantumCircuit) -> tuple[QuantumCircuit, list[Any]]:

@@ -1,0 +1,126 @@
+"""How well a kernel fits labels, and scales and weights that fit better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.kernels.checks import training_labels, training_numbers
+from qvlm_qiskit.kernels.gaussian import GaussianKernel
+from qvlm_qiskit.kernels.kernel import QuantumKernel
+
+Kernel = TypeVar("Kernel", QuantumKernel, GaussianKernel)
+
+
+@dataclass(frozen=True)
+class Alignment(Generic[Kernel]):
+    """A kernel whose scales and weights were trained.
+
+    Attributes:
+        kernel: With the best scales and weights of all steps.
+        before: Alignment with those it had.
+        after: Alignment with the best.
+        history: Alignment before every step, and at last.
+    """
+
+    kernel: Kernel
+    before: float
+    after: float
+    history: tuple[float, ...]
+
+
+def target_alignment(matrix: Tensor, targets: Tensor, centred: bool = False) -> Tensor:
+    r"""Kernel–target alignment, :math:`⟨K, yy^T⟩ / (‖K‖ ‖yy^T‖)` (Cristianini et al., 2001).
+
+    Args:
+        matrix: K, ``(N, N)``.
+        targets: y, ``(N,)``: ±1 for two classes, or numbers.
+        centred: Whether K is centred before (Cortes et al., 2012), so that classes of different
+            sizes don't make constants look aligned; give centred numbers then.
+
+    Returns:
+        Between −1 and 1, for positive semidefinite K between 0 and 1.
+    """
+    if centred:
+        rows = matrix.mean(0, keepdim=True)
+        matrix = matrix - rows - rows.mT + rows.mean()
+    targets = targets.to(matrix)
+    norms: Tensor = torch.linalg.matrix_norm(matrix) * targets.square().sum()
+    return targets @ matrix @ targets / norms
+
+
+def signs(labels: npt.NDArray[Any]) -> Tensor:
+    """Two classes as −1 and 1, the smaller one first.
+
+    Raises:
+        InputError: One class only, or more than two.
+    """
+    classes, places = np.unique(labels, return_inverse=True)
+    if len(classes) != 2:
+        raise InputError(f"alignment is of two classes, there are {len(classes)}")
+    return torch.as_tensor(2.0 * places - 1, dtype=torch.float64)
+
+
+def align(
+    kernel: Kernel,
+    X: npt.ArrayLike,  # noqa: N803
+    y: npt.ArrayLike,
+    *,
+    steps: int = 60,
+    learning_rate: float = 0.1,
+    numbers: bool = False,
+) -> Alignment[Kernel]:
+    """Train a kernel's scales, one for each feature, and its weights to be aligned with targets.
+
+    Gradients go through exact states; Adam changes logarithms of scales, so that none changes its
+    sign, and weights themselves. What was best in training is kept, which may be the beginning.
+
+    Args:
+        kernel: Where to begin; it must be exact. Its classical twin is trained likewise.
+        X: Points ``(N, features)``.
+        y: Labels of two classes; or numbers.
+        steps: Of Adam.
+        learning_rate: Of Adam.
+        numbers: Whether y are numbers; they are centred, and so is K.
+
+    Raises:
+        InputError: Points, labels or numbers that don't fit, a scale of 0, numbers that are all
+            the same, or a kernel that is measured on a machine.
+    """
+    rows, targets = _prepared(X, y, numbers)
+    begin = torch.as_tensor(kernel.scale, dtype=torch.float64).expand(rows.shape[1])
+    if not begin.all():
+        raise InputError("a scale of 0 leaves its feature out, and can't be trained")
+    logarithms = torch.zeros_like(begin).requires_grad_()
+    weights = torch.as_tensor(kernel.weights, dtype=torch.float64).clone().requires_grad_()
+    optimiser = torch.optim.Adam([logarithms, weights], learning_rate)
+    history, best = [], (-np.inf, begin, weights.detach())
+    for step in range(steps + 1):
+        scale = begin * logarithms.exp()
+        now = replace(kernel, scale=scale, weights=weights)
+        found = target_alignment(now.matrix(rows).values, targets, centred=numbers)
+        history.append(float(found.detach()))
+        if history[-1] > best[0]:
+            best = history[-1], scale.detach().clone(), weights.detach().clone()
+        if step < steps:
+            optimiser.zero_grad()
+            (-found).backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+    trained = replace(kernel, scale=tuple(best[1].tolist()), weights=tuple(best[2].tolist()))
+    return Alignment(trained, history[0], best[0], tuple(history))
+
+
+def _prepared(X: Any, y: Any, numbers: bool) -> tuple[Tensor, Tensor]:  # noqa: N803
+    if not numbers:
+        rows, labels = training_labels(X, y)
+        return torch.as_tensor(rows), signs(labels)
+    rows, values = training_numbers(X, y)
+    if np.ptp(values) == 0:
+        raise InputError("all targets are the same number: nothing can be aligned with them")
+    return torch.as_tensor(rows), torch.as_tensor(values - values.mean())

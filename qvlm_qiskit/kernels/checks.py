@@ -1,0 +1,71 @@
+"""What estimators accept as points, labels and numbers; everything else is refused in one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_array, check_X_y
+from sklearn.utils.multiclass import check_classification_targets
+
+from qvlm_qiskit.errors import InputError
+
+Array = npt.NDArray[np.float64]
+LEAST_ROWS = 2
+
+
+def points(given: Any, features: int | None = None, least: int = 1) -> Array:
+    """Points as an array ``(N, features)`` of finite numbers.
+
+    Args:
+        given: Anything that numpy makes such an array of.
+        features: How many numbers a point has; None: any.
+        least: How many rows there must be.
+
+    Raises:
+        InputError: Anything else: NaN, too few rows, another width.
+    """
+    try:
+        found: Array = check_array(given, dtype=np.float64, ensure_min_samples=least)
+    except (TypeError, ValueError) as error:
+        raise InputError(_one_line(error)) from error
+    if features is not None and found.shape[1] != features:
+        raise InputError(f"points of {features} features were learned, got {found.shape[1]}")
+    return found
+
+
+def training_numbers(X: Any, y: Any) -> tuple[Array, Array]:  # noqa: N803
+    """Points ``(N, features)`` and a number for each.
+
+    Raises:
+        InputError: NaN, fewer than two rows, other shapes, or no numbers.
+    """
+    try:
+        found = check_X_y(
+            X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=LEAST_ROWS
+        )  # fmt: skip
+        return found[0], np.asarray(found[1], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(_one_line(error)) from error
+
+
+def training_labels(X: Any, y: Any) -> tuple[Array, npt.NDArray[Any]]:  # noqa: N803
+    """Points ``(N, features)`` and a label for each.
+
+    Raises:
+        InputError: NaN, fewer than two rows, other shapes, numbers that are no labels, or labels
+            of one class only.
+    """
+    try:
+        rows, labels = check_X_y(X, y, dtype=np.float64, ensure_min_samples=LEAST_ROWS)
+        check_classification_targets(labels)
+    except (TypeError, ValueError) as error:
+        raise InputError(_one_line(error)) from error
+    if len(np.unique(labels)) < 2:
+        raise InputError(f"there is one class only, {labels[0]}: nothing can be told apart")
+    return rows, labels
+
+
+def _one_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,53 @@
+"""How much a kernel matrix still says: mean and variance of its entries off the diagonal."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from qvlm_qiskit.errors import InputError
+
+
+class Concentration(NamedTuple):
+    """Of the entries above the diagonal.
+
+    Attributes:
+        mean: Their mean.
+        variance: Their variance (unbiased). A machine has to resolve its square root: about one
+            over it shots for each entry.
+        pairs: How many there are; they are not independent.
+    """
+
+    mean: float
+    variance: float
+    pairs: int
+
+
+def concentration(matrix: npt.ArrayLike) -> Concentration:
+    """Mean and variance of K off the diagonal.
+
+    Args:
+        matrix: K, ``(N, N)``, symmetric.
+
+    Raises:
+        InputError: No square matrix of at least three rows, or NaN.
+    """
+    values = np.asarray(matrix, dtype=np.float64)
+    if values.ndim != 2 or len(values) != len(values.T) or len(values) < 3:
+        raise InputError(f"a kernel matrix is square and has 3 rows at least, got {values.shape}")
+    off = values[np.triu_indices(len(values), 1)]
+    if not np.isfinite(off).all():
+        raise InputError("the kernel matrix holds NaN or infinity")
+    return Concentration(float(off.mean()), float(off.var(ddof=1)), len(off))
+
+
+def of_random_states(qubits: int) -> tuple[float, float]:
+    """Mean and variance of the fidelity of two random states: where concentration ends.
+
+    With d = 2ⁿ the fidelity with a fixed state has the distribution Beta(1, d − 1).
+    """
+    dimension = 2.0**qubits
+    mean = 1 / dimension
+    return mean, (dimension - 1) / (dimension**2 * (dimension + 1))

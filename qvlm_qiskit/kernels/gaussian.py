@@ -1,0 +1,65 @@
+"""The Gaussian kernel with a scale for each feature: the classical twin of a quantum kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from qvlm_qiskit.kernels.checks import points
+from qvlm_qiskit.kernels.kernel import Scale, factors_of
+from qvlm_qiskit.quantum.readings.fidelity import KernelMatrix
+from qvlm_qiskit.quantum.readings.final_states import Values, real_rows
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianKernel:
+    r""":math:`K(x, y) = \exp(-‖s(x-y)‖^2/2)`, with the interface of ``QuantumKernel``.
+
+    Attributes:
+        scale: s, a number or one for each feature.
+        weights: None; what :func:`qvlm_qiskit.kernels.align` trains beside scales.
+    """
+
+    scale: Scale = 1.0
+    weights: Sequence[float] | Tensor = ()
+
+    def __call__(
+        self,
+        X: npt.ArrayLike,  # noqa: N803
+        Y: npt.ArrayLike | None = None,  # noqa: N803
+    ) -> npt.NDArray[np.float64]:
+        """The matrix ``(N, M)``.
+
+        Raises:
+            InputError: NaN, or points of different widths.
+        """
+        with torch.no_grad():
+            left = points(X)
+            right = None if Y is None else points(Y, left.shape[1])
+            found: npt.NDArray[np.float64] = self.matrix(left, right).values.numpy()
+        return found
+
+    def matrix(self, X: Values, Y: Values | None = None) -> KernelMatrix:  # noqa: N803
+        """The matrix as a tensor, differentiable by points and scale; errors are 0.
+
+        Args:
+            X: Points ``(N, features)``.
+            Y: Points ``(M, features)``; None: X.
+
+        Raises:
+            InputError: A scale that doesn't fit.
+        """
+        left = real_rows(X)
+        left = left * factors_of(self.scale, left)
+        right = left
+        if Y is not None:
+            right = real_rows(Y)
+            right = right * factors_of(self.scale, right)
+        distances = (left[:, None, :] - right[None, :, :]).square().sum(-1)
+        values = torch.exp(-distances / 2)
+        return KernelMatrix(values, torch.zeros_like(values, requires_grad=False))

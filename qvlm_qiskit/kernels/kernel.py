@@ -1,0 +1,185 @@
+"""A fidelity kernel as a function of points: for scikit-learn, exact or measured on a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from torch import Tensor
+
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.kernels.checks import points
+from qvlm_qiskit.kernels.feature_maps import feature_map
+from qvlm_qiskit.quantum.readings.fidelity import (
+    KernelMatrix,
+    Machine,
+    distinct_pairs,
+    fidelity_kernel,
+    measured_circuit,
+    positive_semidefinite,
+)
+from qvlm_qiskit.quantum.readings.final_states import Values, real_rows
+
+Array = npt.NDArray[np.float64]
+FeatureMap: TypeAlias = str | QuantumCircuit
+Scale: TypeAlias = float | Sequence[float] | Tensor
+
+
+class KernelPlan(NamedTuple):
+    """What measuring a kernel matrix asks of a machine.
+
+    Attributes:
+        rows: Rows of parameter values: pairs of different points.
+        circuits: ``{"kernel": (circuit, observable)}``, as ``Backend.preflight`` takes it: the map
+            of one point followed by the inverse of another's, and the probability of |0…0⟩.
+    """
+
+    rows: int
+    circuits: dict[str, tuple[QuantumCircuit, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class QuantumKernel:
+    """:math:`K(x, y) = |⟨ψ(y)|ψ(x)⟩|^2`, as scikit-learn takes a kernel: ``SVC(kernel=…)``.
+
+    Attributes:
+        feature_map: Name of a map ("havlicek", "resource-efficient"), or a circuit.
+        reps: Repetitions of a named map.
+        scale: Points are multiplied by it: a number, or one for each feature.
+        weight_params: Parameters of a circuit that are no features.
+        weights: Their values.
+        backend: None or an exact one: from states. Otherwise what ``open_backend`` returns, or any
+            V2 estimator: see :func:`qvlm_qiskit.quantum.fidelity_kernel`.
+        repair: Whether a symmetric matrix that sampling or noise made indefinite is replaced by the
+            nearest positive semidefinite one (in Frobenius norm; its diagonal may leave 1). What a
+            support vector machine solves is no longer convex without. A matrix of two different
+            sets of points is given as it is measured.
+    """
+
+    feature_map: FeatureMap = "havlicek"
+    reps: int = 2
+    scale: Scale = 1.0
+    weight_params: Sequence[Parameter] = ()
+    weights: Sequence[float] | Tensor = ()
+    backend: Machine | None = None
+    repair: bool = True
+
+    def __call__(self, X: npt.ArrayLike, Y: npt.ArrayLike | None = None) -> Array:  # noqa: N803
+        """The matrix ``(N, M)`` of points ``(N, features)`` and ``(M, features)``.
+
+        Args:
+            X: Points.
+            Y: Points; None, or equal to X: with each other, and the matrix is symmetric.
+
+        Raises:
+            InputError: NaN, or points that don't fit the map.
+            QVLMError: As of :func:`qvlm_qiskit.quantum.fidelity_kernel`.
+        """
+        left = points(X)
+        same = Y is None or np.array_equal(left, np.asarray(Y))
+        with torch.no_grad():
+            found = self.matrix(left, None if same else points(Y)).values.numpy()
+        if same and self.repair and self.backend is not None:
+            found = positive_semidefinite(found)
+        return found
+
+    def matrix(self, X: Values, Y: Values | None = None) -> KernelMatrix:  # noqa: N803
+        """Values and standard errors as tensors, as they are; exact ones are differentiable.
+
+        By points, ``scale`` and ``weights``, where these are tensors.
+
+        Args:
+            X: Points ``(N, features)``.
+            Y: Points ``(M, features)``; None: with each other.
+
+        Raises:
+            InputError: Points that don't fit the map or are not finite.
+            QVLMError: As of :func:`qvlm_qiskit.quantum.fidelity_kernel`.
+        """
+        circuit, left = self._bound(X)
+        right = None if Y is None else self._bound(Y)[1]
+        return fidelity_kernel(circuit, left, right, self.backend)
+
+    def plan(self, X: npt.ArrayLike, Y: npt.ArrayLike | None = None) -> KernelPlan:  # noqa: N803
+        """What a machine would be asked for this matrix; nothing is run.
+
+        ``open_backend(NAME).preflight(plan.circuits, plan.rows)`` says what that costs there.
+
+        Raises:
+            InputError: Points that don't fit the map or are not finite.
+            CircuitError: The circuit has no inverse.
+            CapacityError: Too many qubits for a machine.
+        """
+        with torch.no_grad():
+            circuit, left = self._bound(points(X))
+            right = left if Y is None else self._bound(points(Y))[1]
+        pairs = distinct_pairs(left.numpy(), right.numpy())
+        both, _, observable = measured_circuit(circuit)
+        return KernelPlan(len(pairs.left), {"kernel": (both, observable)})
+
+    def scaled(self, scale: Scale) -> QuantumKernel:
+        """The same kernel with another scale."""
+        return replace(self, scale=scale)
+
+    def circuit(self, features: int) -> QuantumCircuit:
+        """The map of points of so many features.
+
+        Raises:
+            UnknownNameError: No map of that name.
+            InputError: The circuit is one of another number of features.
+        """
+        if isinstance(self.feature_map, str):
+            if len(self.weight_params):
+                raise InputError(f"the map {self.feature_map!r} has no weights: give a circuit")
+            return feature_map(self.feature_map, features, self.reps)
+        wanted = self.feature_map.num_parameters - len(self.weight_params)
+        if features != wanted:
+            raise InputError(f"the feature map has {wanted} features, points have {features}")
+        return self.feature_map
+
+    def _bound(self, given: Values) -> tuple[QuantumCircuit, Tensor]:
+        """The circuit, and its parameters' values for each point, in the circuit's order."""
+        rows = real_rows(given)
+        if rows.ndim != 2:
+            raise InputError(f"points are rows (N, features), got {tuple(rows.shape)}")
+        circuit = self.circuit(rows.shape[1])
+        angles = rows * factors_of(self.scale, rows)
+        if not len(self.weight_params):
+            return circuit, angles
+        weights = torch.as_tensor(self.weights, dtype=rows.dtype)
+        if weights.shape != (len(self.weight_params),):
+            raise InputError(
+                f"there are {len(self.weight_params)} weights in the feature map, got "
+                f"{tuple(weights.shape)}"
+            )
+        values = torch.cat([angles, weights.expand(len(rows), -1)], dim=1)
+        features = [one for one in circuit.parameters if one not in set(self.weight_params)]
+        places = {one: i for i, one in enumerate([*features, *self.weight_params])}
+        if len(places) != circuit.num_parameters:
+            raise InputError("weight_params must be different parameters of the feature map")
+        return circuit, values[:, [places[one] for one in circuit.parameters]]
+
+
+def factors_of(scale: Scale, rows: Tensor) -> Tensor:
+    """A scale as a tensor that multiplies points.
+
+    Args:
+        scale: A number, or one for each feature.
+        rows: Points ``(N, features)``.
+
+    Raises:
+        InputError: It has another shape.
+    """
+    factors = torch.as_tensor(scale, dtype=rows.dtype)
+    if factors.ndim > 1 or (factors.ndim and len(factors) != rows.shape[1]):
+        raise InputError(
+            f"scale is one number or {rows.shape[1]}, one for each feature, got "
+            f"{tuple(factors.shape)}"
+        )
+    return factors

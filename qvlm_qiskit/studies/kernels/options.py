@@ -1,0 +1,79 @@
+"""The options of a study of kernels: parts, data, sizes, seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.studies.grid_study import Option
+
+PARTS = ("classification", "concentration", "regression", "independence", "graphs")
+CAUSAL = ("independence", "graphs")
+REGRESSIONS = ("diabetes", "star98")
+MOST_QUBITS = 12
+
+
+@dataclass(frozen=True)
+class KernelOptions:
+    """What is compared, and at what size.
+
+    Attributes:
+        parts: Of the study, by name.
+        data: Sets of two classes.
+        regressions: Sets with a number to be predicted.
+        features: Principal components that all models are given.
+        points: To train with, at most; as many at most are tested with.
+        qubits: Sizes of the concentration curve.
+        samples: Rows of tables whose independences are tested.
+        draws: Tables for each seed, case and kernel.
+        seeds: Of splits, draws and models.
+    """
+
+    parts: Annotated[
+        tuple[str, ...], Option(f"Parts, separated by semicolons: {'; '.join(PARTS)}.")
+    ] = PARTS
+    data: Annotated[
+        tuple[str, ...],
+        Option(
+            "Sets of two classes, separated by semicolons: ad-hoc, breast-cancer, or a pair of "
+            "scikit-learn's digits such as digits:3-8."
+        ),
+    ] = ("ad-hoc", "digits:3-8", "digits:4-9", "digits:1-7", "breast-cancer")
+    regressions: Annotated[
+        tuple[str, ...], Option("Sets with a number to predict: diabetes; star98.")
+    ] = REGRESSIONS
+    features: Annotated[int, Option("Principal components that every model is given.")] = 6
+    points: Annotated[int, Option("Points to train with, and to test with, at most.")] = 200
+    qubits: Annotated[tuple[int, ...], Option("Qubits of the concentration curve.")] = (
+        2, 4, 6, 8, 10,
+    )  # fmt: skip
+    samples: Annotated[
+        tuple[int, ...], Option("Rows of the tables whose independences are tested.")
+    ] = (50, 100)
+    draws: Annotated[int, Option("Tables for each seed, case and kernel.")] = 20
+    seeds: Annotated[int, Option("Seeds of splits, draws and models.")] = 10
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no study.
+
+        Raises:
+            UnknownNameError: An unknown part.
+            InputError: An empty or repeated value, or a number out of range.
+        """
+        for name in ("parts", "data", "regressions", "qubits", "samples"):
+            values = getattr(self, name)
+            if not values or len(set(values)) != len(values):
+                raise InputError(f"{name} must be distinct and not empty, got {list(values)}")
+        for part in self.parts:
+            if part not in PARTS:
+                raise UnknownNameError("part", part, PARTS)
+        limits = {"features": (1, MOST_QUBITS), "points": (20, 2000), "draws": (1, 10_000),
+                  "seeds": (1, 1000)}  # fmt: skip
+        for name, (least, most) in limits.items():
+            if not least <= getattr(self, name) <= most:
+                raise InputError(f"{name} is {least} to {most}, got {getattr(self, name)}")
+        if not 1 <= min(self.qubits) <= max(self.qubits) <= MOST_QUBITS:
+            raise InputError(f"qubits are 1 to {MOST_QUBITS}, got {list(self.qubits)}")
+        if min(self.samples) < 20:
+            raise InputError(f"samples are 20 at least, got {list(self.samples)}")
