@@ -1,7 +1,8 @@
 """Names of things that lie somewhere: ``NAME``, ``NAME:PLACE`` or ``NAME:PLACE(key=value,…)``.
 
-Data sets are written so. Which names there are, and which keys they take, is their business; here a
-text is only taken apart, so that a wrong one is refused before anything is imported.
+Data sets are written so. ``NAME()`` is ``NAME``; behind a place, which may be a file's name, empty
+parentheses belong to the place. Which names there are, and which keys they take, is their business;
+here a text is only taken apart, so that a wrong one is refused before anything is imported.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from dataclasses import dataclass, field
 from qvlm_qiskit.errors import InputError
 
 _FORM = re.compile(
-    r"(?P<name>[^:()]+)(:(?P<place>.*?))?(?P<options>\(\s*[a-z_]\w*\s*=.*\))?", re.DOTALL
+    r"(?P<name>[^:()]+)"
+    r"(?:\(\s*\)|(:(?P<place>.*?))?(?P<options>\(\s*[a-z_]\w*\s*=.*\))?)",
+    re.DOTALL,
 )
 _OPTION = re.compile(
     r"\s*([a-z_]\w*)\s*=((?:[^()]|\([^()]*\)|[()])*?)(?=,\s*[a-z_]\w*\s*=|$)", re.DOTALL

@@ -114,6 +114,8 @@ class Registry(Generic[Item]):
         Raises:
             UnknownNameError: There is no such item; the message has the nearest.
         """
+        if not isinstance(name, str):
+            raise UnknownNameError(self.kind, str(name), self.names())
         if name not in self.own and name not in self._items and name not in self.foreign:
             raise UnknownNameError(self.kind, name, self.names())
 

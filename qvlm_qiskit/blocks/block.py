@@ -79,6 +79,15 @@ class Block(nn.Module):
         self.config = config
         self.width = width
 
+    @classmethod
+    def tokens_taken(cls, config: Any) -> int | None:
+        """How many patches or tokens it is given at once; None where any number will do.
+
+        Args:
+            config: Of `config_class`.
+        """
+        return None
+
     @property
     def layers(self) -> dict[str, QuantumLayer]:
         """Its quantum layers by their names inside it; a classical twin has none."""

@@ -86,6 +86,28 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     configured(name, find_block(name), options)
 
 
+def check_tokens(name: str, options: Mapping[str, Any], patches: int) -> None:
+    """Refuse a block that mixes another number of patches than a picture has.
+
+    Args:
+        name: A registered name.
+        options: Fields of its config dataclass.
+        patches: Of a picture.
+
+    Raises:
+        UnknownNameError: An unknown block or option.
+        InputError: Its sequences have another length, or its configuration refuses a value.
+        RegistryError: The block can't be imported.
+    """
+    block = find_block(name)
+    taken = block.tokens_taken(configured(name, block, options))
+    if taken not in (None, patches):
+        raise InputError(
+            f"block {name!r} takes {taken} tokens, and a picture here has {patches} patches: say "
+            f"{name}(tokens={patches}), or choose another image size"
+        )
+
+
 def configured(name: str, block: type[Block], options: Mapping[str, Any]) -> Any:
     """A block's configuration.
 

@@ -52,6 +52,14 @@ class Pretrained:
             "maps of the classical source)."
         ),
     ] = "quantum"
+    block: Annotated[
+        str | None,
+        typer.Option(
+            help="A model of the block zoo in the circuit's place: NAME or NAME(option=value,…), "
+            "see docs/blocks.md.",
+            show_default=False,
+        ),
+    ] = None
     n_qubits: Annotated[int, typer.Option(help="Qubits of the circuit.")] = 4
     layers: Annotated[int, typer.Option(help="Variational layers of the circuit.")] = 3
     ansatz: Annotated[

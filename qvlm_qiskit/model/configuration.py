@@ -14,6 +14,7 @@ from qvlm_qiskit.basics.numbers import plain_number
 from qvlm_qiskit.blocks.registry import (
     check_options,
     check_place,
+    check_tokens,
     find_block,
     options_of,
     read_block,
@@ -87,6 +88,17 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
         side = vision.image_size // vision.patch_size
         return int(side * side)
 
+    def check_patches(self) -> None:
+        """Refuse a vision block that mixes another number of patches than an image has.
+
+        Raises:
+            InputError: Such a block.
+            UnknownNameError: An unknown block or option.
+        """
+        said = dict((self.blocks or {}).get("vision", {}))
+        if said:
+            check_tokens(said.pop("name"), said, self.num_image_tokens)
+
     @classmethod
     def recipe(
         cls,
@@ -119,8 +131,8 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
 
         Raises:
             UnknownNameError: An unknown recipe, kind of block, place, block or option of it.
-            InputError: A block of another place, a value that it does not take, or patches that
-                don't fill the image.
+            InputError: A block of another place, a value that it does not take, patches that don't
+                fill the image, or another number of them than a block takes.
         """
         check_recipe(name, blocks)
         recipe = RECIPES[name]
@@ -130,12 +142,14 @@ class HybridVLMConfig(PretrainedConfig):  # type: ignore[misc]
         placed = _blocks(recipe["blocks"], block_kinds(blocks), chosen or {})
         vision, more = _sized(recipe["vision"], image_size)
         text["max_position_embeddings"] += more
-        return cls(
+        config = cls(
             vision_config={"model_type": "vit", **vision},
             text_config=text,
             blocks=placed,
             vision_attention=vision_attention or recipe.get("vision_attention", "full"),
         )
+        config.check_patches()
+        return config
 
 
 def _text_config(given: Any) -> Any:

@@ -82,6 +82,7 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         text: Any = config.text_config
         blocks = config.blocks or {}
         self.vision = VisionTower(vision, blocks.get("vision"), config.vision_attention)
+        config.check_patches()
         self.projector = nn.Sequential(
             nn.Linear(vision.hidden_size, text.hidden_size),
             nn.GELU(),

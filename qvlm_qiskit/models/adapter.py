@@ -72,6 +72,8 @@ class AdapterOptions:
         adapter: A method of peft, perhaps with options.
         beams: Of the search for an answer.
         cache: A folder that keeps features of pictures; none for none.
+        block: A model of the block zoo in the circuit's place, ``NAME`` or
+            ``NAME(option=value,…)``; none for none.
     """
 
     vision: str
@@ -90,14 +92,18 @@ class AdapterOptions:
     adapter: str = "lora"
     beams: int = 3
     cache: str | None = None
+    block: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can't be built, before anything is opened.
 
         Raises:
-            QVLMError: A projection that can't be, no beams, or a grid without attention.
+            QVLMError: A projection that can't be, no beams, a grid without attention, or a block
+                beside options of the circuit whose place it takes.
         """
         self.config()
+        if self.block is not None:
+            self._check_unused()
         if self.grid is not None and self.attention is None:
             raise InputError("a grid of regions goes with attention=scores or attention=values")
         if self.grid is not None and not 1 <= self.grid <= MOST_REGIONS:
@@ -107,12 +113,23 @@ class AdapterOptions:
         if self.beams < 1:
             raise InputError(f"beams must be at least 1, got {self.beams}")
 
+    def _check_unused(self) -> None:
+        """Refuse what is said of a circuit that is not there; pixels are 2ⁿ all the same."""
+        for name in ("num_qubits", "num_layers", "ansatz", "read"):
+            said = getattr(self, name)
+            sized = name == "num_qubits" and self.vision == PIXELS
+            if said != type(self).__dataclass_fields__[name].default and not sized:
+                raise InputError(
+                    f"block {self.block!r} takes the place of the circuit that {name}={said} is "
+                    "about: leave it out"
+                )
+
     def config(self) -> ProjectionConfig:
         """The projection's own options."""
         return ProjectionConfig(
             kind=self.projection, num_qubits=self.num_qubits, num_layers=self.num_layers,
             ansatz=self.ansatz, read=self.read, tokens=self.tokens, keep=self.keep,
-            attention=self.attention, encoding=self.encoding,
+            attention=self.attention, encoding=self.encoding, block=self.block,
         )  # fmt: skip
 
     def tower(self) -> VisionTower | PixelTower:

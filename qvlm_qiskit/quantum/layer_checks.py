@@ -27,8 +27,13 @@ class LayerInputError(InputError, QiskitMachineLearningError):  # type: ignore[m
     __str__ = Exception.__str__  # Qiskit's prints the message in quotes
 
 
-def require_finite(what: str, values: Tensor) -> None:
+def require_finite(what: str, values: Tensor, whose: str = "a quantum layer") -> None:
     """Refuse NaN and infinity, where values can be looked at without waiting for a device.
+
+    Args:
+        what: Their name, for the message.
+        values: Of any float dtype.
+        whose: What is given them, for the message.
 
     Raises:
         InputError: There are some.
@@ -46,7 +51,7 @@ def require_finite(what: str, values: Tensor) -> None:
             finite = math.isfinite(plain.sum()) or bool(plain.isfinite().all())
     if not finite:
         raise LayerInputError(
-            f"the {what} of a quantum layer hold NaN or infinity: look at the data or, in "
+            f"the {what} of {whose} hold NaN or infinity: look at the data or, in "
             "training, try a lower learning rate"
         )
 

@@ -30,7 +30,19 @@ def test_a_name_is_taken_apart_and_put_together(text, name, place, options):
     assert str(found) == text
 
 
-@pytest.mark.parametrize("text", ["", ":", ":/a", "folder:", "(a=b)"])
+@pytest.mark.parametrize("text", ["qkan()", "qkan( )", " qkan() "])
+def test_empty_parentheses_say_nothing(text):
+    assert PlacedName.read(text) == PlacedName("qkan")
+
+
+def test_behind_a_place_they_belong_to_it():
+    assert PlacedName.read("folder:/a ()").place == "/a ()"
+    assert PlacedName.read("x(a=y(),b=2)").options == {"a": "y()", "b": "2"}
+
+
+@pytest.mark.parametrize(
+    "text", ["()", "a()b", "a(b)", "a()()", "", ":", ":/a", "folder:", "(a=b)"]
+)
 def test_what_is_of_another_form_is_refused(text):
     with pytest.raises(InputError, match="is not of the form NAME"):
         PlacedName.read(text)

@@ -72,6 +72,28 @@ def test_from_two_models_to_a_caption_and_a_job(qvlm, hub, fruit, place):
     assert "3 rows by 1 jobs" in sent.out, "the circuit runs once for each picture"
 
 
+def test_a_block_of_the_zoo_stands_in_the_circuits_place(qvlm, hub, fruit, place):
+    given = ("--vision", hub / "clip", "--language", hub / "llama", *fruit, *QUICK[:6], "--beams",
+             "1", "--block", "qkan(inputs=2,outputs=1,repetitions=1)", "--tokens", "2")  # fmt: skip
+    counts = {}
+    for kind in ("classical", "frozen", "quantum"):
+        trained = qvlm("adapter", "train", *given, "--projection", kind, "--out", kind)
+        assert trained.status == 0, trained.err
+        counts[kind] = Run.open(place / kind).info["parameters"]
+    assert len(set(counts.values())) == 1
+
+    said = qvlm("adapter", "caption", "image.png", "--run", "quantum", "--max-new-tokens", "2",
+                "--json")  # fmt: skip
+    assert json.loads(said.out)["question"] == "Describe the image:"
+    machine = ("--shots", "20", "--limit", "3", "--max-new-tokens", "2")
+    noisy = ("--backend", "noisy:fake_manila", *machine)
+    assert qvlm("adapter", "evaluate", "quantum", *noisy).status == 0
+    priced = qvlm("preflight", "quantum", "--backend", "fake_manila", *machine)
+    assert "costs of 6 rows in 1 calls" in priced.out, priced.out
+    sent = qvlm("adapter", "submit", "quantum", *noisy, "--store", "ledger")
+    assert "6 rows by 1 jobs" in sent.out, "two edges for each picture"
+
+
 @pytest.mark.parametrize("file", ["text.png", "truncated.png", "empty.png", "nowhere.png"])
 def test_an_image_that_can_not_be_read_is_named(refused, file):
     said = refused("adapter", "caption", file, "--run", "run")
@@ -101,6 +123,10 @@ def test_only_an_adapter_is_inspected(refused):
         (("--vision", "/no/where"), "can be opened from /no/where: nothing is there"),
         (("--adapter", "lorra"), "unknown adapter 'lorra'"),
         (("--pool", "max"), "unknown pooling"),
+        (
+            ("--block", "qkan(inputs=8)"),
+            "takes the place of the circuit that num_qubits=2 is about",
+        ),
         (("--attention", "score"), "did you mean 'scores'"),
         (("--attention", "scores"), "sees 2 × 2 patches of a picture, fewer than a grid of 3 × 3"),
         (("--grid", "2"), "goes with attention"),

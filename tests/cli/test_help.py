@@ -107,9 +107,9 @@ OPTIONS = {
         "--json",
     },
     "adapter train": {
-        "--vision", "--language", "--projection", "--n-qubits", "--layers", "--ansatz", "--read",
-        "--tokens", "--keep", "--encoding", "--attention", "--grid", "--pool", "--adapter",
-        "--beams", "--cache", "--prompt",
+        "--vision", "--language", "--projection", "--block", "--n-qubits", "--layers", "--ansatz",
+        "--read", "--tokens", "--keep", "--encoding", "--attention", "--grid", "--pool",
+        "--adapter", "--beams", "--cache", "--prompt",
         "--out", "--resume", "--overwrite", "--steps", "--batch-size", "--learning-rate",
         "--schedule", "--clip", "--accumulate", "--evaluate-every", "--patience", "--report-to",
         "--train-samples", "--seed", "--data", "--columns", "--strict", "--backend", "--shots",

@@ -204,6 +204,24 @@ def test_a_chosen_block_has_the_recipes_sizes_and_what_is_said_of_it():
     }  # fmt: skip
 
 
+def test_a_block_of_tokens_takes_as_many_as_an_image_has_patches():
+    chosen = {"vision": "fast-weights(tokens=9)"}
+    said = r"'fast-weights' takes 9 tokens, and a picture here has 4 patches: say fast-weights\(tok"
+    for kind in ("quantum", "classical", "frozen"):
+        with pytest.raises(InputError, match=said):
+            HybridVLMConfig.recipe("tiny", blocks=kind, chosen=chosen)
+        larger = HybridVLMConfig.recipe("tiny", blocks=kind, chosen=chosen, image_size=24)
+        assert larger.num_image_tokens == 9
+    assert HybridVLMConfig.recipe("tiny", blocks="none", chosen=chosen).blocks == {}
+
+
+def test_a_model_of_a_written_configuration_is_refused_likewise():
+    config = HybridVLMConfig.recipe("tiny")
+    config.blocks["vision"] = {"name": "token-circuit", "tokens": 8}
+    with pytest.raises(InputError, match="takes 8 tokens, and a picture here has 4 patches"):
+        HybridVLM(config)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

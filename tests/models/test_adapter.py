@@ -114,8 +114,10 @@ def colourful(tmp_path_factory):
         ({"attention": "values", "grid": 1, "keep": 4, "vision": "HUB/siglip"}, 4),
         ({"vision": "pixels", "encoding": "amplitude", "num_qubits": 4}, 4),
         ({"vision": "pixels", "encoding": "amplitude", "attention": "values"}, 4 * 9),
+        ({"block": "qkan(inputs=2,outputs=2)", "num_qubits": 4}, 4 * 4),
+        ({"block": "farhi-neven(inputs=3)", "vision": "pixels", "projection": "frozen"}, 4),
     ],
-    ids=["scores", "values", "pixels", "pixels-values"],
+    ids=["scores", "values", "pixels", "pixels-values", "block", "pixels-block"],
 )
 def test_variants_are_trained_opened_again_and_priced(hub, colourful, tmp_path, changes, rows):
     changes = {k: str(v).replace("HUB", str(hub)) for k, v in changes.items()}
@@ -132,7 +134,11 @@ def test_variants_are_trained_opened_again_and_priced(hub, colourful, tmp_path, 
 
 def test_variants_have_twins_of_as_many_parameters(hub, colourful, tmp_path):
     for number, changes in enumerate(
-        [{"attention": "scores", "grid": 2}, {"vision": "pixels", "encoding": "amplitude"}]
+        [
+            {"attention": "scores", "grid": 2},
+            {"vision": "pixels", "encoding": "amplitude"},
+            {"block": "quanvolution(side=2)", "num_qubits": 4},
+        ]
     ):
         found = [
             train(options(hub, colourful, projection=kind, **changes), tmp_path / f"{number}{kind}")
@@ -156,6 +162,12 @@ def test_variants_have_twins_of_as_many_parameters(hub, colourful, tmp_path):
         ({"vision": "pixels", "pool": "cls"}, InputError, "leave pool=cls out"),
         ({"vision": "/no/where"}, InputError, "can be opened from /no/where: nothing is there"),
         ({"projection": "quant"}, UnknownNameError, "did you mean 'quantum'"),
+        ({"block": "qkann", "num_qubits": 4}, UnknownNameError, "did you mean 'qkan'"),
+        ({"block": "qkan(inputs=0)", "num_qubits": 4}, InputError, "block qkan: inputs is a who"),
+        ({"block": "fast-weights", "num_qubits": 4}, InputError, "takes tokens, and a picture is"),
+        ({"block": "qkan"}, InputError, "'qkan' takes the place of the circuit that num_qubits=2"),
+        ({"block": "qkan", "num_qubits": 4, "read": "z"}, InputError, "that read=z is about"),
+        ({"block": "qkan", "num_qubits": 4, "projection": "linear"}, InputError, "not with kind l"),
         ({"beams": 0}, InputError, "beams must be at least 1"),
         ({"num_qubits": 99}, InputError, "num_qubits is a whole number from 1 to 24"),
         ({"qubits": 2}, UnknownNameError, "did you mean 'num_qubits'"),

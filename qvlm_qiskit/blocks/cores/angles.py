@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from qvlm_qiskit.blocks.cores.part import CorePart
 from qvlm_qiskit.blocks.cores.shape import CoreShape
+from qvlm_qiskit.quantum.executors.one_thread import tanh
 
 
 class BoundedAngles(nn.Module):
@@ -22,7 +23,7 @@ class BoundedAngles(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Bound the features; infinite ones become NaN, which every circuit refuses."""
         # tanh alone would make an ordinary angle of them
-        return math.pi / 2 * torch.tanh(features) + 0.0 * features.detach()
+        return math.pi / 2 * tanh(features) + 0.0 * features.detach()
 
 
 class UploadedAngles(CorePart):

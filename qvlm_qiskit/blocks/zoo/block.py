@@ -48,6 +48,12 @@ class CoreBlock(Block):
         self.expand = ExpectationReadout(sizes.count(sizes.outputs), width)
         self.gate = GatedResidual(config.gate, width, config.initial_gate)
 
+    @classmethod
+    def tokens_taken(cls, config: CoreConfig) -> int | None:
+        """The length of a core's sequences; None for one of features or of images."""
+        inputs = config.sizes.inputs
+        return inputs[0] if len(inputs) == 2 else None
+
     def circuit_parameters(self) -> list[Tensor]:
         """What belongs to its circuits."""
         return self.core.circuit_parameters()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ from qvlm_qiskit.blocks.core import BLOCK_KINDS
 from qvlm_qiskit.blocks.cores.part import CorePart
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.quantum import quantum_layers
+from qvlm_qiskit.quantum.layer_checks import require_finite
 
 Limits = Mapping[str, tuple[int, int]]
 Shape = tuple[int | None, ...]
@@ -139,7 +141,8 @@ class SizedCore(CorePart):
             The same leading dimensions, then `sizes.outputs`.
 
         Raises:
-            InputError: Samples of another shape, or no float tensor.
+            InputError: Samples of another shape, no float tensor, or NaN or infinity among them:
+                a twin refuses what its circuit refuses.
         """
         wanted, given = self.sizes.inputs, tuple(samples.shape)
         found = given[-len(wanted) :]
@@ -150,6 +153,8 @@ class SizedCore(CorePart):
             shown = ", ".join("any" if side is None else str(side) for side in wanted)
             kind = str(samples.dtype).removeprefix("torch.")
             raise InputError(f"expected a float tensor (…, {shown}), got {kind} {given}")
+        if not torch.compiler.is_dynamo_compiling():
+            require_finite("inputs", samples, "a block")
         return self.values(samples)
 
 

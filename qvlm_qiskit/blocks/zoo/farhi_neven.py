@@ -32,7 +32,6 @@ from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, SizedCore, Siz
 from qvlm_qiskit.blocks.zoo.twins import MatchedNetwork
 from qvlm_qiskit.quantum import QuantumLayer, make_qnn
 from qvlm_qiskit.quantum.encoding import widened
-from qvlm_qiskit.quantum.layer_checks import require_finite
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,6 @@ class FarhiNeven(Core):
         if not self.closed_form:
             read: Tensor = self.layer(math.pi * bits)
             return read.to(samples.dtype)
-        require_finite("inputs", bits)
         turned, phase = (math.pi * self.layer.weight.to(bits.dtype)).chunk(2)
         real = torch.cos(phase).expand_as(bits)
         factors = torch.complex(real, torch.sin(phase) * torch.cos(math.pi * bits - turned))

@@ -29,7 +29,6 @@ from torch import Tensor, nn
 from qvlm_qiskit.blocks.zoo.block import zoo_block
 from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, SizedCore, Sizes
 from qvlm_qiskit.quantum import HamiltonianEvolution, QuantumLayer, make_qnn
-from qvlm_qiskit.quantum.layer_checks import require_finite
 
 ANGLES = 15
 """Of a state of two qubits."""
@@ -106,11 +105,6 @@ class FlippedQuanvolution(Convolution, Core):
     def twin(cls, config: Any) -> SizedCore:
         """An ordinary convolution of as many numbers."""
         return OrdinaryConvolution(config)
-
-    def values(self, samples: Tensor) -> Tensor:
-        """Maps of images."""
-        require_finite("inputs", samples)
-        return super().values(samples)
 
     def kernels(self) -> Tensor:
         """Re ψψ† without its last row and column: of exact states, or of what machines measure."""

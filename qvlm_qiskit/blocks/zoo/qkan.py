@@ -29,7 +29,6 @@ from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, SizedCore, Siz
 from qvlm_qiskit.blocks.zoo.twins import MatchedNetwork
 from qvlm_qiskit.quantum import QuantumLayer, make_qnn
 from qvlm_qiskit.quantum.encoding import widened
-from qvlm_qiskit.quantum.layer_checks import require_finite
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,6 @@ class QKAN(Core):
         x = widened(samples)
         scale, base = self.scale.to(x.dtype), self.base.to(x.dtype)
         if self.closed_form and not self.config.scaled:
-            require_finite("inputs", x)
             sums = self._by_frequencies(x, scale)
         else:
             values = self._in_closed_form(x) if self.closed_form else self._by_circuits(x)
@@ -122,7 +120,6 @@ class QKAN(Core):
 
     def _in_closed_form(self, x: Tensor) -> Tensor:
         """The same, on the Bloch sphere."""
-        require_finite("inputs", x)
         uploads = self._uploads(x).expand(*x.shape[:-1], *self.scale.shape, self.config.repetitions)
         return bloch_z(self._angles(x.dtype), uploads)
 

@@ -53,6 +53,22 @@ def one_thread(numbers: int = SPREAD + 1) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+def tanh(values: Tensor) -> Tensor:
+    """``torch.tanh`` that wakes no threads for few numbers.
+
+    torch leaves the hyperbolic tangent to MKL, which hands 256 numbers to all threads already; on a
+    busy machine they then wait for each other for ten thousand times as long as it takes
+    (docs/log.md).
+
+    Args:
+        values: Of any shape, on any device, also in a graph that is compiled.
+    """
+    if torch.compiler.is_compiling() or values.device.type != "cpu" or values.numel() > SPREAD:
+        return torch.tanh(values)
+    with one_thread():
+        return torch.tanh(values)
+
+
 class _OneThread(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, operations: Operations, *given: Tensor | None) -> Tensor:

@@ -137,15 +137,14 @@ def test_samples_of_another_shape_are_refused_in_one_line(core_of, samples_of, n
 
 @every
 @every_kind
-def test_what_is_no_number_is_refused_or_stays_none(core_of, samples_of, name, kind):
+def test_what_is_no_number_is_refused_by_circuit_and_twin_alike(core_of, samples_of, name, kind):
     core = core_of(name, kind)
-    samples = samples_of(core).detach().float()
-    samples.flatten()[0] = torch.nan
-    if kind == "classical":
-        assert core(samples).isnan().any()
-        return
-    with pytest.raises(InputError, match="hold NaN or infinity"):
-        core(samples)
+    for wrong in (torch.nan, -torch.inf):
+        samples = samples_of(core).detach().float()
+        samples.flatten()[0] = wrong
+        for given in (samples, samples.half()):
+            with pytest.raises(InputError, match="the inputs of a block hold NaN or infinity"):
+                core(given)
 
 
 @every

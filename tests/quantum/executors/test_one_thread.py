@@ -6,7 +6,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 
 from qvlm_qiskit.quantum import HamiltonianEvolution, QuantumLayer, make_qnn
-from qvlm_qiskit.quantum.executors.one_thread import on_one_thread
+from qvlm_qiskit.quantum.executors.one_thread import SPREAD, on_one_thread, tanh
 from qvlm_qiskit.quantum.statevector import engine
 
 
@@ -83,3 +83,35 @@ def test_evolutions_are_the_same_with_and_without(read, monkeypatch, two_threads
     small = both()
     monkeypatch.setattr(engine, "SMALL_NUMBERS", 0)
     torch.testing.assert_close(small, both())
+
+
+def test_the_tangent_of_few_numbers_wakes_no_threads(two_threads, monkeypatch):
+    """MKL gives 256 of them to all threads already."""
+    plain, seen = torch.tanh, []
+
+    def watched(values):
+        seen.append(torch.get_num_threads())
+        return plain(values)
+
+    monkeypatch.setattr(torch, "tanh", watched)
+    for count in (3, 2000, SPREAD, SPREAD + 1):
+        values = torch.linspace(-3, 3, count, requires_grad=True)
+        found = tanh(values)
+        assert torch.equal(found, plain(values))
+        (gradient,) = torch.autograd.grad(found.sum(), values)
+        torch.testing.assert_close(gradient, 1 - found.detach().square())
+        assert torch.get_num_threads() == 2
+    assert seen == [1, 1, 1, 2]
+
+
+def test_the_tangent_is_torchs_own_in_graphs_that_are_compiled_and_under_transforms():
+    values = torch.linspace(-2, 2, 6).reshape(2, 3)
+    assert torch.equal(torch.vmap(tanh)(values), torch.tanh(values))
+    program = torch.export.export(Tangent(), (values,))
+    assert "set_num_threads" not in program.graph_module.code
+    assert torch.equal(program.module()(values), torch.tanh(values))
+
+
+class Tangent(torch.nn.Module):
+    def forward(self, values):
+        return tanh(values)
