@@ -102,6 +102,11 @@ OPTIONS = {
         "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
         "--json",
     },
+    "study optimisers": {
+        "--out", "--data", "--optimisers", "--circuits", "--samples", "--batch-size",
+        "--repetitions", "--seeds", "--tuning-seeds", "--against", "--shots", "--quick",
+        "--processes", "--format", "--json",
+    },
     "adapter train": {
         "--vision", "--language", "--projection", "--n-qubits", "--layers", "--ansatz", "--read",
         "--tokens", "--keep", "--encoding", "--attention", "--grid", "--pool", "--adapter",
@@ -140,7 +145,7 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = ["ablation", "compare", "drift", "noise"]
+COMMANDS["study"] = ["ablation", "compare", "drift", "noise", "optimisers"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))
