@@ -106,6 +106,11 @@ OPTIONS = {
         "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
         "--json",
     },
+    "study optimisers": {
+        "--out", "--data", "--optimisers", "--circuits", "--samples", "--batch-size",
+        "--repetitions", "--seeds", "--tuning-seeds", "--against", "--shots", "--quick",
+        "--processes", "--format", "--json",
+    },
     "adapter train": {
         "--vision", "--language", "--projection", "--block", "--n-qubits", "--layers", "--ansatz",
         "--read", "--tokens", "--keep", "--encoding", "--attention", "--grid", "--pool",
@@ -144,7 +149,7 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = ["ablation", "compare", "drift", "kernels", "noise"]
+COMMANDS["study"] = ["ablation", "compare", "drift", "kernels", "noise", "optimisers"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))
