@@ -125,6 +125,7 @@ def open_backend(
     optimization_level: int = 2,
     layout_trials: int | None = None,
     noise_scale: float = 1.0,
+    error_kinds: str = "all",
     device: str | None = None,
     dtype: str | None = None,
     method: str = "auto",
@@ -170,6 +171,9 @@ def open_backend(
         layout_trials: So many transpiler seeds are tried, and the compilation with the highest
             estimated success probability is taken; by default 4, or 1 for very large circuits.
         noise_scale: Factor on the strength of the noise (noisy:* only); 0 is noise-free.
+        error_kinds: Kinds of error that act (noisy:* only): "all", or some of "readout",
+            "one-qubit", "two-qubit", "relaxation" and "crosstalk", joined by "+". Circuits are
+            compiled for the device with all its errors, whatever is kept.
         device: Torch device (statevector, noisy:*); "cpu", "gpu" or "auto" (aer). With "auto" a CPU
             run instead of a GPU one is said by a `FallbackWarning` and in the description.
         dtype: Torch dtype (statevector; noisy:*, where it is complex128 by default).
@@ -208,6 +212,7 @@ def open_backend(
         optimization_level=optimization_level,
         layout_trials=layout_trials,
         noise_scale=noise_scale,
+        error_kinds=error_kinds,
         device=device,
         dtype=dtype,
         method=method,

@@ -17,6 +17,7 @@ from qvlm_qiskit.backends.mitigation.step import Step
 from qvlm_qiskit.backends.pubs.shots import precision_of_shots
 from qvlm_qiskit.basics.numbers import is_real, is_whole, use_plain_numbers
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
+from qvlm_qiskit.noise_models.description.kinds import kinds_text, read_kinds
 
 DTYPES = ("complex64", "complex128")
 METHODS = ("auto", "density", "aer", "statevector", "matrix_product_state")
@@ -48,6 +49,8 @@ class BackendOptions:
         layout_trials: Transpiler seeds of which the best compilation is taken; None lets the
             compiler choose.
         noise_scale: Factor on the strength of a simulated noise.
+        error_kinds: Kinds of error that are kept of it, as `noise_models.read_kinds` reads them;
+            kept in their order.
         device: Torch device of this package's engines ("cpu", "cuda").
         dtype: Torch dtype of this package's engines ("complex64", "complex128").
         method: How a backend simulates, one of `METHODS`.
@@ -72,6 +75,7 @@ class BackendOptions:
     optimization_level: int = 2
     layout_trials: int | None = None
     noise_scale: float = 1.0
+    error_kinds: str = "all"
     device: str | None = None
     dtype: str | None = None
     method: str = "auto"
@@ -105,6 +109,7 @@ class BackendOptions:
             )
         if not is_real(self.noise_scale) or self.noise_scale < 0:
             raise InputError(f"noise_scale is {self.noise_scale!r}; it must be at least 0")
+        object.__setattr__(self, "error_kinds", kinds_text(read_kinds(self.error_kinds)))
         if self.max_age_days is not None and not _positive(self.max_age_days):
             raise InputError(f"max_age_days is {self.max_age_days!r}; it must be above 0")
         _check_whole("max_bond_dimension", self.max_bond_dimension, 1, MAX_BOND)

@@ -22,6 +22,7 @@ UNENTANGLED_QUBITS = 1000
 SAMPLING = ("shots", "precision", "seed", "optimization_level", "layout_trials")
 TILES = ("tiles", "tile_factor", "tile_spacing", "tile_repeats")
 PLACED = (*TILES, "fractional")
+NOISE = ("noise_scale", "error_kinds", "max_age_days")
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ OWN: dict[str, OwnBackends] = {
     ),
     "noisy:": OwnBackends(
         "noisy",
-        (*SAMPLING, *PLACED, "noise_scale", "device", "dtype", "method", "max_age_days"),
+        (*SAMPLING, *PLACED, *NOISE, "device", "dtype", "method"),
         _noisy_rows,
         _check_noisy,
         methods=("auto", "density", "aer"),

@@ -2,7 +2,8 @@
 
 `snapshot` and `calibrated` read a device's calibration, `parse_parametric` and the families that
 it names (`depolarizing`, `thermal`, …) write one from a formula, `combined` puts formulas on top of
-either, `scaled` makes all of it stronger or weaker, `diff` lists what changed. `build` turns a
+either, `scaled` makes all of it stronger or weaker, `only_kinds` keeps some kinds of error, `diff`
+lists what changed. `build` turns a
 description into an Aer `NoiseModel`, `ChannelNoise` into the channels of the density-matrix
 engine; the two agree.
 """
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
     from qvlm_qiskit.noise_models.channels.aer_model import build, spec_target, with_idle
     from qvlm_qiskit.noise_models.channels.channel_noise import ChannelNoise
     from qvlm_qiskit.noise_models.channels.crosstalk import with_crosstalk
+    from qvlm_qiskit.noise_models.channels.parts import kinds_of
+    from qvlm_qiskit.noise_models.channels.selection import only_kinds
     from qvlm_qiskit.noise_models.description.calibration import calibrated, snapshot
     from qvlm_qiskit.noise_models.description.comparison import Difference, diff
     from qvlm_qiskit.noise_models.description.entries import GateNoise, QubitNoise, Snapshot
+    from qvlm_qiskit.noise_models.description.kinds import KINDS, check_kinds, read_kinds
     from qvlm_qiskit.noise_models.description.parametric import (
         FAMILIES,
         amplitude_damping,
@@ -57,6 +61,7 @@ _HOMES = {
     "Depolarizing": "description.sources",
     "Difference": "description.comparison",
     "FAMILIES": "description.parametric",
+    "KINDS": "description.kinds",
     "GateNoise": "description.entries",
     "NoiseSource": "description.sources",
     "NoiseSpec": "description.spec",
@@ -70,12 +75,16 @@ _HOMES = {
     "amplitude_damping": "description.parametric",
     "build": "channels.aer_model",
     "calibrated": "description.calibration",
+    "check_kinds": "description.kinds",
     "combined": "description.parametric",
     "depolarizing": "description.parametric",
     "diff": "description.comparison",
+    "kinds_of": "channels.parts",
+    "only_kinds": "channels.selection",
     "over_rotation": "description.parametric",
     "parse_parametric": "description.parametric",
     "phase_damping": "description.parametric",
+    "read_kinds": "description.kinds",
     "readout": "description.parametric",
     "restricted": "description.restriction",
     "scaled": "description.scaling",
@@ -91,6 +100,7 @@ _HOMES = {
 
 __all__ = [
     "FAMILIES",
+    "KINDS",
     "AmplitudeDamping",
     "ChannelNoise",
     "Depolarizing",
@@ -108,12 +118,16 @@ __all__ = [
     "amplitude_damping",
     "build",
     "calibrated",
+    "check_kinds",
     "combined",
     "depolarizing",
     "diff",
+    "kinds_of",
+    "only_kinds",
     "over_rotation",
     "parse_parametric",
     "phase_damping",
+    "read_kinds",
     "readout",
     "restricted",
     "scaled",

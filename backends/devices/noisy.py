@@ -40,6 +40,10 @@ from qvlm_qiskit.noise_models import (
     NoiseSpec,
     ZZCrosstalk,
     build,
+    check_kinds,
+    kinds_of,
+    only_kinds,
+    read_kinds,
     restricted,
     scaled,
     spec_target,
@@ -47,6 +51,7 @@ from qvlm_qiskit.noise_models import (
     with_crosstalk,
     with_idle,
 )
+from qvlm_qiskit.noise_models.channels.parts import qubit_part, source_parts
 
 ACCEPTED = OWN["noisy:"].accepted
 
@@ -61,6 +66,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         _check_aer(options, exact)
     source = name.removeprefix("noisy:")
     spec = _noise(name, source, options.max_age_days)
+    check_kinds(name, options.error_kinds, kinds_of(spec) if options.error_kinds != "all" else ())
     base = split_terms(source)[0]
     target = chosen_gates(name, _target(spec, base), options)
     date = None if spec.snapshot is None else spec.snapshot.calibrated_utc
@@ -80,7 +86,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         wrappers=wrappers_for(
             MitigatedDevice(
                 target,
-                lambda qubits: scaled(restricted(spec, qubits), options.noise_scale),
+                partial(_part, spec, options),
                 options.seed,
                 "noisy",
                 date,
@@ -91,21 +97,34 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         device_options={
             "noise_scale": options.noise_scale,
             "noise_sha256": spec.digest(),
+            **_kept(options),
             "method": options.method,
             "density_qubits": DENSITY_QUBITS,
             "dtype": options.dtype or "complex128",
             **tile_settings(options),
         },
-        noise={**spec.summary(), "noise_scale": options.noise_scale},
+        noise={**spec.summary(), "noise_scale": options.noise_scale, **_kept(options)},
         mitigations=offered_with(offer.mitigations, options),
         rep_delay_seconds=delay,
         limits=NO_LIMITS if delay is None else IBM_LIMITS,
     )
 
 
+def _kept(options: BackendOptions) -> dict[str, str]:
+    """What a description says of the kinds of error, where some are left out."""
+    return {} if options.error_kinds == "all" else {"error_kinds": options.error_kinds}
+
+
+def _part(spec: NoiseSpec, options: BackendOptions, qubits: tuple[int, ...]) -> NoiseSpec:
+    """The noise of some qubits: scaled, then the kinds that are asked for."""
+    strong = scaled(restricted(spec, qubits), options.noise_scale)
+    return only_kinds(strong, read_kinds(options.error_kinds))
+
+
 def _runs_dynamic(spec: NoiseSpec, options: BackendOptions) -> bool:
     """Whether Aer runs what measures in its middle as it is; crosstalk is written into circuits."""
-    crosstalk = any(isinstance(source, ZZCrosstalk) for source in spec.sources)
+    sources = source_parts(spec.sources, read_kinds(options.error_kinds))
+    crosstalk = any(isinstance(source, ZZCrosstalk) for source in sources)
     return options.precision != 0 and options.method != "density" and not crosstalk
 
 
@@ -141,13 +160,14 @@ def _estimator(
     spec: NoiseSpec, target: Target, options: BackendOptions, precision: float
 ) -> NoisyEstimator:
     # What circuits don't use is never scaled: a device's broken qubits are no obstacle.
-    sources = tuple(source.scaled(options.noise_scale) for source in spec.sources)
-    crosstalk = replace(spec, sources=sources)
-    written = _WrittenOut(crosstalk, target.dt, options.noise_scale)
+    kinds = read_kinds(options.error_kinds)
+    factor = options.noise_scale
+    sources = source_parts((source.scaled(factor) for source in spec.sources), kinds)
+    written = _WrittenOut(replace(spec, sources=sources), target.dt, factor, kinds)
     tiled = options.tiles != "none"
-    channels = ChannelNoise(spec, partial(_rotation, target), options.noise_scale, target.dt)
+    channels = ChannelNoise(spec, partial(_rotation, target), factor, target.dt, kinds)
     sampled = SampledEstimator(
-        _simulators(spec, target, options.noise_scale),
+        _simulators(spec, target, options),
         options.seed,
         precision or None,
         written_out=written,
@@ -174,17 +194,19 @@ class _WrittenOut:
         spec: With sources that are scaled already.
         dt: Seconds of the unit "dt".
         factor: On the noise of qubits.
+        kinds: Kinds of error that are kept of it.
     """
 
     spec: NoiseSpec
     dt: float | None
     factor: float
+    kinds: frozenset[str]
 
     def __call__(self, circuit: QuantumCircuit) -> QuantumCircuit:
         used = {circuit.find_bit(bit).index for item in circuit.data for bit in item.qubits}
         # a broken qubit that can't be scaled is no obstacle to circuits that don't use it
         qubits = [
-            noise.scaled(self.factor) if number in used else noise
+            qubit_part(noise.scaled(self.factor), self.kinds) if number in used else noise
             for number, noise in enumerate(self.spec.qubits)
         ]
         disturbed = with_crosstalk(circuit, self.spec)
@@ -205,9 +227,9 @@ def _rotation(target: Target, qubit: int, pauli: str) -> QuantumCircuit:
 Simulators = Callable[[tuple[int, ...]], ReducedSimulator]
 
 
-def _simulators(spec: NoiseSpec, target: Target, factor: float) -> Simulators:
+def _simulators(spec: NoiseSpec, target: Target, options: BackendOptions) -> Simulators:
     def reduced(qubits: tuple[int, ...]) -> ReducedSimulator:
-        part = scaled(restricted(spec, qubits), factor)
+        part = _part(spec, options, qubits)
         own = restrict_target(target, qubits) if spec.qubits else target
         return ReducedSimulator(lambda: _simulator(part, len(qubits)), own)
 

@@ -27,9 +27,11 @@ from qvlm_qiskit.noise_models.channels.matrices import (
     lindblad_ptm,
     source_ptm,
 )
+from qvlm_qiskit.noise_models.channels.parts import gate_part, qubit_part, source_parts
 from qvlm_qiskit.noise_models.description.bounds import check_factor
 from qvlm_qiskit.noise_models.description.entries import QubitNoise
 from qvlm_qiskit.noise_models.description.gates import noisy_instruction, standard_gates
+from qvlm_qiskit.noise_models.description.kinds import EVERY
 from qvlm_qiskit.noise_models.description.protocol import NoiseDescription, readout_after
 from qvlm_qiskit.noise_models.description.sources import GATE_SOURCES, is_silent
 
@@ -51,6 +53,7 @@ class ChannelNoise:
         factor: Scales the noise as `scaled` does, but only what circuits use: a device's broken
             qubit that can't be scaled is no obstacle to the others.
         dt: Seconds of the unit "dt" of delays; None where there is no such unit.
+        kinds: Kinds of error that are kept of the scaled noise, as `only_kinds` does.
 
     Raises:
         NoiseModelError: An unknown instruction, or an over-rotation of a gate without fixed angle.
@@ -62,12 +65,14 @@ class ChannelNoise:
         rotation: Rotation | None = None,
         factor: float = 1.0,
         dt: float | None = None,
+        kinds: Collection[str] = EVERY,
     ) -> None:
         spec.check()
         check_factor(factor)
         self.spec = spec
-        self._sources = tuple(source.scaled(factor) for source in spec.sources)
+        self._sources = source_parts((source.scaled(factor) for source in spec.sources), kinds)
         self._factor = factor
+        self._kinds = kinds
         self._dt = dt
         self._rotation = rotation or self._shortest
         self._placed = {(gate.name, gate.qubits): gate for gate in spec.gates}
@@ -118,8 +123,7 @@ class ChannelNoise:
             CircuitError: A duration that is not known.
         """
         self._check_qubit(qubit)
-        own = self.spec.qubits[qubit].scaled(self._factor) if self.spec.qubits else QubitNoise()
-        times = idle_times(own, self._sources)
+        times = idle_times(self._qubit(qubit), self._sources)
         return idle_ptm(times, delay_ns(duration, unit, self._dt)) if times else None
 
     def measurement(self, qubit: int, pauli: str) -> NDArray[np.float64]:
@@ -142,8 +146,13 @@ class ChannelNoise:
 
     def _readout(self, qubit: int) -> tuple[float, float]:
         self._check_qubit(qubit)
-        own = self.spec.qubits[qubit].scaled(self._factor) if self.spec.qubits else None
-        return readout_after(own or QubitNoise(), self._sources)
+        return readout_after(self._qubit(qubit), self._sources)
+
+    def _qubit(self, qubit: int) -> QubitNoise:
+        """What is kept of a qubit's errors, scaled."""
+        if not self.spec.qubits:
+            return QubitNoise()
+        return qubit_part(self.spec.qubits[qubit].scaled(self._factor), self._kinds)
 
     def _check_qubit(self, qubit: int) -> None:
         if self.spec.qubits and qubit >= len(self.spec.qubits):
@@ -168,12 +177,14 @@ class ChannelNoise:
         ptm = None
         gate = self._placed.get((name, qubits))
         if gate is not None:
-            own = [self.spec.qubits[qubit].scaled(self._factor) for qubit in qubits]
-            ptm = device_ptm(gate.scaled(self._factor), own)
-            if gate.rates:
-                ptm = lindblad_ptm(gate.scaled(self._factor).rates, gate.width) @ ptm
+            whole = [self.spec.qubits[qubit].scaled(self._factor) for qubit in qubits]
+            part = gate_part(gate.scaled(self._factor), whole, self._kinds)
+            ptm = device_ptm(part, [self._qubit(qubit) for qubit in qubits])
+            if part.rates:
+                ptm = lindblad_ptm(part.rates, gate.width) @ ptm
         elif (name, ()) in self._placed:
-            ptm = anywhere_ptm(self._placed[name, ()].scaled(self._factor))
+            scaled = self._placed[name, ()].scaled(self._factor)
+            ptm = anywhere_ptm(gate_part(scaled, (), self._kinds))
         for source in self._sources:
             if isinstance(source, GATE_SOURCES) and name in source.gates and not is_silent(source):
                 step = source_ptm(source, name, len(qubits))

@@ -45,14 +45,27 @@ def device_ptm(gate: GateNoise, qubits: Sequence[QubitNoise]) -> Ptm:
     As much depolarisation as brings the average infidelity of both together to the stated one;
     none where relaxation alone reaches it. The formula is Aer's (`basic_device_gate_errors`).
     """
-    relaxation = tensor(*(relaxation_ptm(gate.duration_ns, q.t1_us, q.t2_us) for q in qubits))
+    relaxation = _relaxing_ptm(gate, qubits)
+    probability = _depolarisation(gate, relaxation)
+    return relaxation @ depolarizing_ptm(probability, gate.width) if probability else relaxation
+
+
+def depolarisation(gate: GateNoise, qubits: Sequence[QubitNoise]) -> float:
+    """The p of the depolarising part of `device_ptm`; 0 where relaxation reaches the error."""
+    return _depolarisation(gate, _relaxing_ptm(gate, qubits))
+
+
+def _relaxing_ptm(gate: GateNoise, qubits: Sequence[QubitNoise]) -> Ptm:
+    return tensor(*(relaxation_ptm(gate.duration_ns, q.t1_us, q.t2_us) for q in qubits))
+
+
+def _depolarisation(gate: GateNoise, relaxation: Ptm) -> float:
     dim = 2.0**gate.width
-    fidelity = (np.trace(relaxation) / dim + 1) / (dim + 1)
+    fidelity = float(np.trace(relaxation) / dim + 1) / (dim + 1)
     lost = min(gate.error, gate.max_error) - (1 - fidelity)
     if gate.name == "reset" or lost <= 0:
-        return relaxation
-    probability = min(dim * lost / (dim * fidelity - 1), dim**2 / (dim**2 - 1))
-    return relaxation @ depolarizing_ptm(probability, gate.width)
+        return 0.0
+    return min(dim * lost / (dim * fidelity - 1), dim**2 / (dim**2 - 1))
 
 
 def lindblad_ptm(rates: Sequence[tuple[str, float]], width: int) -> Ptm:

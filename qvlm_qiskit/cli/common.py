@@ -40,6 +40,13 @@ Mitigation = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Of compilation and sampling.", show_default=False)]
 NoiseScale = Annotated[float, typer.Option(help="Factor on the noise of a noisy:* backend.")]
+ErrorKinds = Annotated[
+    str,
+    typer.Option(
+        help="Kinds of error that a noisy:* backend has: all, or some of readout, one-qubit, "
+        "two-qubit, relaxation and crosstalk, joined by +."
+    ),
+]
 Method = Annotated[
     str,
     typer.Option(

@@ -27,6 +27,7 @@ class MachineOptions:
     precision: common.Precision = None
     mitigation: common.Mitigation = "none"
     noise_scale: common.NoiseScale = 1.0
+    error_kinds: common.ErrorKinds = "all"
     method: common.Method = "auto"
     max_age_days: common.MaxAgeDays = None
     optimization_level: common.Level = 2

@@ -27,6 +27,7 @@ OPTIONS = {
     },
     "evaluate": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
+        "--error-kinds",
         "--method", "--max-age-days", "--optimization-level", "--layout-trials",
         "--tiles", "--tile-factor", "--tile-spacing", "--tile-repeats", "--fractional", "--device",
         "--batch", "--metric", "--caption-tokenizer", "--seed", "--threads", "--json", "--data",
@@ -34,12 +35,14 @@ OPTIONS = {
     },
     "preflight": {
         "--backend", "--limit", "--batch", "--shots", "--precision", "--mitigation",
-        "--noise-scale", "--method", "--max-age-days", "--optimization-level", "--layout-trials",
+        "--noise-scale", "--error-kinds", "--method", "--max-age-days", "--optimization-level",
+        "--layout-trials",
         "--tiles", "--tile-factor", "--tile-spacing", "--tile-repeats", "--fractional",
         "--device", "--seed", "--json", "--data", "--columns", "--strict", "--max-new-tokens",
     },
     "submit": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",
+        "--error-kinds",
         "--optimization-level", "--layout-trials",
         "--tiles", "--tile-factor", "--tile-spacing", "--tile-repeats", "--fractional",
         "--device", "--seed", "--budget-seconds",

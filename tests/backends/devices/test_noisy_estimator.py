@@ -6,6 +6,7 @@ from qiskit import QuantumCircuit
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import CapacityError
+from qvlm_qiskit.noise_models import KINDS
 from tests.parameters import first_by_default
 
 OBSERVABLES = [["ZII"], ["IZZ"], ["XIY"], ["IXI"]]
@@ -41,6 +42,46 @@ def test_both_methods_draw_from_the_same_distribution(
         found = evs(backend, circuit, OBSERVABLES, values)
         assert found.metadata["method"] == method
         within_errors(found, exact.data.evs)
+
+
+NAMED = "noisy:fake_manila+zz(0.6)+readout(0.05)"
+
+
+def of_kinds(kinds, circuit, values, **options):
+    backend = open_backend(NAMED, error_kinds=kinds, seed=3, **options)
+    assert backend.device_description().get("error_kinds", "all") == kinds
+    return evs(backend, circuit, OBSERVABLES, values)
+
+
+@pytest.mark.parametrize("kind", first_by_default("crosstalk", *KINDS[:-1], count=3))
+def test_shots_and_exact_values_agree_for_each_kind(kind, make_circuit, values_for, within_errors):
+    circuit = make_circuit(layers=2)
+    values = values_for(circuit, (2,))
+    exact = of_kinds(kind, circuit, values, precision=0, noise_scale=1.5)
+    within_errors(
+        of_kinds(kind, circuit, values, shots=20_000, method="aer", noise_scale=1.5),
+        exact.data.evs,
+    )
+
+
+def test_what_the_kinds_do_adds_up(make_circuit, values_for):
+    """To first order: a weak noise is the sum of its kinds, and all but one is the rest."""
+    circuit = make_circuit(layers=2)
+    values = values_for(circuit, (2,))
+
+    def change(kinds):
+        found = of_kinds(kinds, circuit, values, precision=0, noise_scale=0.02).data.evs
+        return found - free
+
+    free = evs(
+        open_backend(NAMED, precision=0, noise_scale=0, seed=3), circuit, OBSERVABLES, values
+    ).data.evs
+    whole, parts = change("all"), {kind: change(kind) for kind in KINDS}
+    scale = np.abs(whole).max()
+    assert all(np.abs(part).max() > 1e-3 * scale for part in parts.values())
+    np.testing.assert_allclose(sum(parts.values()), whole, atol=0.03 * scale)
+    rest = change("+".join(kind for kind in KINDS if kind != "crosstalk"))
+    np.testing.assert_allclose(rest + parts["crosstalk"], whole, atol=0.03 * scale)
 
 
 def test_both_methods_report_the_same_work(make_circuit, values_for):
