@@ -18,7 +18,7 @@ def study(small, tmp_path_factory):
         patch.setattr(classification, "MODELS", ("resource-efficient", "rbf", "rbf aligned"))
         patch.setattr(classification, "QUANTUM_SCALES", (0.1, 0.3))
         patch.setattr(regression, "MODELS", ("qsvr resource-efficient", "rbf-svr"))
-        patch.setattr(independence, "KERNELS", ("gaussian", "resource-efficient x 0.5"))
+        patch.setattr(independence, "KERNELS", ("gaussian", "resource-efficient 2 x 0.5"))
         yield KernelStudy(small, tmp_path_factory.mktemp("studies") / "kernels")
 
 
