@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +16,21 @@ class Concentration(NamedTuple):
 
     Attributes:
         mean: Their mean.
-        variance: Their variance (unbiased). A machine has to resolve its square root: about one
-            over it shots for each entry.
+        variance: Their variance (unbiased).
         pairs: How many there are; they are not independent.
     """
 
     mean: float
     variance: float
     pairs: int
+
+    @property
+    def shots(self) -> float:
+        """With how many shots sampling spreads an entry as much as entries differ.
+
+        An entry K of S shots has the variance K (1 − K) / S; taken at the mean.
+        """
+        return self.mean * (1 - self.mean) / self.variance if self.variance else math.inf
 
 
 def concentration(matrix: npt.ArrayLike) -> Concentration:

@@ -10,6 +10,7 @@ def test_entries_above_the_diagonal_count():
     matrix = np.array([[1, 0.2, 0.4], [0.2, 1, 0.6], [0.4, 0.6, 1]])
     found = concentration(matrix)
     assert found == (pytest.approx(0.4), pytest.approx(0.04), 3)
+    assert found.shots == pytest.approx(0.4 * 0.6 / 0.04)
 
 
 def test_random_states_have_the_moments_that_are_said():

@@ -26,7 +26,11 @@ def concentrated(model: str, qubits: int, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng([seed, qubits])
     points = rng.uniform(0, 2 * np.pi, (POINTS, features))
     found = concentration(QuantumKernel(name, scale=float(scale))(points))
-    return {"features": features, "mean": found.mean, "variance": found.variance}
+    return {
+        "features": features,
+        "mean": found.mean,
+        "variance": found.variance,
+    }
 
 
 def curves() -> list[str]:

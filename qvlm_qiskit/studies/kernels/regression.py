@@ -14,6 +14,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_squared_error, r2_score
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
@@ -23,9 +24,9 @@ from qvlm_qiskit.studies.kernels.data import numbers_of
 from qvlm_qiskit.studies.kernels.options import KernelOptions
 
 COSTS = (0.1, 1.0, 10.0)
-LEAVES = (1, 5, 10)
+LEAVES = (1, 5)
 LAYERS = 3
-STEPS = 100
+STEPS = 60
 FOLDS = 3
 MODELS = (
     "qsvr havlicek", "qsvr resource-efficient",
@@ -77,13 +78,11 @@ def candidates(model: str, features: int, seed: int) -> tuple[Any, Mapping[str, 
         "rbf-svr": (SVR(), {"gamma": [s * s / 2 for s in GAUSSIAN_SCALES], "C": COSTS}),
         "random forest": (
             RandomForestRegressor(max_features=1 / 3, random_state=seed),
-            {"min_samples_leaf": LEAVES},
+            {"min_samples_leaf": (1, 2, 5, 10, 20)},
         ),
         "tanh net": (
-            MLPRegressor(
-                hidden_units(features), "tanh", solver="lbfgs", max_iter=STEPS, random_state=seed
-            ),
-            {"alpha": (0.001, 0.01, 0.1, 1.0, 10.0)},
+            make_pipeline(StandardScaler(), _network(features, seed)),
+            {"mlpregressor__alpha": (0.001, 0.01, 0.1, 1.0, 10.0)},
         ),
         "ridge": (Ridge(), {"alpha": (0.1, 1.0, 10.0, 100.0)}),
     }
@@ -98,6 +97,16 @@ def trained_numbers(features: int) -> int:
 def hidden_units(features: int) -> tuple[int]:
     """Of the network nearest to :func:`trained_numbers`."""
     return (max(1, round((trained_numbers(features) - 1) / (features + 2))),)
+
+
+def _network(features: int, seed: int) -> MLPRegressor:
+    return MLPRegressor(
+        hidden_layer_sizes=hidden_units(features),
+        activation="tanh",
+        solver="lbfgs",
+        max_iter=STEPS,
+        random_state=seed,
+    )
 
 
 def _circuit(readout: Any, seed: int) -> VariationalRegressor:

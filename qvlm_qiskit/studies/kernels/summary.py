@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qvlm_qiskit.kernels import of_random_states
+from qvlm_qiskit.kernels import Concentration, of_random_states
 from qvlm_qiskit.studies.intervals import (
     Row,
     accuracy_interval,
@@ -17,10 +17,12 @@ from qvlm_qiskit.studies.intervals import (
     means,
     paired_accuracy,
 )
+from qvlm_qiskit.studies.kernels.concentration import POINTS
 from qvlm_qiskit.studies.kernels.independence import REFERENCE as GAUSSIAN
 from qvlm_qiskit.studies.kernels.options import PARTS
 from qvlm_qiskit.studies.kernels.regression import REFERENCE as RBF_SVR
 
+PAIRS = POINTS * (POINTS - 1) // 2
 RBF = "rbf"
 """What is not aligned is compared with it; what is, with its aligned twin."""
 
@@ -90,7 +92,10 @@ def _alignment(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _concentration(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    found = means(rows, ("model", "size"), ("mean", "variance"))
+    told = [
+        {**row, "shots": Concentration(row["mean"], row["variance"], PAIRS).shots} for row in rows
+    ]
+    found = means(told, ("model", "size"), ("mean", "variance", "shots"))
     features = {(row["model"], row["size"]): row["features"] for row in rows}
     return [
         {**one, "features": features[one["model"], one["size"]],

@@ -82,7 +82,7 @@ def _concentration(rows: Rows) -> Printed:
 def _independence(rows: Rows) -> Printed:
     return Printed(
         "share of tables where independence is rejected at 5 %",
-        ("case", "kernel", ">rows", ">rejected, %"),
+        ("case", "kernel", ">N", ">rejected, %"),
         [
             [one["subject"], one["model"], str(one["size"]), _percent(one["rejected"])]
             for one in rows
@@ -93,7 +93,7 @@ def _independence(rows: Rows) -> Printed:
 def _graphs(rows: Rows) -> Printed:
     return Printed(
         "F1 of joined pairs that PC finds, and difference from the Gaussian kernel",
-        ("kernel", ">rows", ">F1", ">difference"),
+        ("kernel", ">N", ">F1", ">difference"),
         [[one["model"], str(one["size"]), _plain(one["f1"], 2), _away(one, "f1")] for one in rows],
     )
 

@@ -3,7 +3,7 @@ import pytest
 from qvlm_qiskit.studies.kernels.options import KernelOptions
 
 SMALL = KernelOptions(
-    data=("ad-hoc", "digits:3-8"), regressions=("diabetes",), features=2, points=24,
+    data=("digits:3-8",), regressions=("diabetes",), features=2, points=24,
     qubits=(1, 2, 3), samples=(20,), draws=2, seeds=2,
 )  # fmt: skip
 

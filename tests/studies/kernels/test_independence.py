@@ -35,7 +35,7 @@ def test_all_kernels_are_given_the_same_tables(monkeypatch):
         return 1.0
 
     monkeypatch.setattr("qvlm_qiskit.studies.kernels.independence.independence_pvalue", remember)
-    for model in ("gaussian", "havlicek x 0.1"):
+    for model in ("gaussian", "havlicek 2 x 0.1"):
         row = rejections("common cause", model, 20, 2, 0)
     assert row["correct"] == 0 and row["total"] == 2 and row["dependent"] is False
     for first, second in zip(given[:2], given[2:], strict=True):
@@ -62,5 +62,7 @@ def test_scores_count_joined_pairs():
 
 def test_names_are_kernels():
     assert kernel_of("gaussian") is None
-    found = kernel_of("resource-efficient x 0.5")
+    assert kernel_of("gaussian x 2").scale == 2.0
+    found = kernel_of("resource-efficient 4 x 0.5")
     assert (found.kernel.feature_map, found.kernel.scale) == ("resource-efficient", 0.5)
+    assert found.copies == 4

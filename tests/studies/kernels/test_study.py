@@ -17,8 +17,10 @@ def study(small, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:  # one of each kind, and what they are compared with
         patch.setattr(classification, "MODELS", ("resource-efficient", "rbf", "rbf aligned"))
         patch.setattr(classification, "QUANTUM_SCALES", (0.1, 0.3))
+        patch.setattr(classification, "GAUSSIAN_SCALES", (0.1, 0.3))
+        patch.setattr(classification, "COSTS", (1.0, 10.0))
         patch.setattr(regression, "MODELS", ("qsvr resource-efficient", "rbf-svr"))
-        patch.setattr(independence, "KERNELS", ("gaussian", "resource-efficient x 0.5"))
+        patch.setattr(independence, "KERNELS", ("gaussian", "resource-efficient 2 x 0.5"))
         yield KernelStudy(small, tmp_path_factory.mktemp("studies") / "kernels")
 
 
@@ -28,8 +30,8 @@ def results(study):
 
 
 def test_every_part_has_its_table(results):
-    assert len(results["classification"]) == 2 * 3
-    assert len(results["alignment"]) == 2
+    assert len(results["classification"]) == 3
+    assert len(results["alignment"]) == 1
     assert len(results["concentration"]) == 4 * 3
     assert len(results["regression"]) == 2
     assert len(results["independence"]) == 4 * 2
@@ -66,7 +68,7 @@ def test_page_and_tables_say_it(study, results):
     for words in ("say that the kernel is computed rightly", "Concentration", "PC algorithm"):
         assert words in page
     titles = [table.title for table in study.printed(results)]
-    assert len(titles) == 2 + 2 + 1 + 3
+    assert len(titles) == 1 + 1 + 1 + 3
     for table in study.printed(results):
         cells = [table.columns, *table.rows]
         widths = [max(len(row[i].lstrip(">")) for row in cells) for i in range(len(table.columns))]
@@ -81,7 +83,7 @@ def test_parts_can_be_left_out_and_added(study, results):
     assert found["concentration"] == results["concentration"]
     other = KernelStudy(replace(study.options, points=40), study.folder)
     changed = {other.key(c) for c in other.cells()} - {study.key(c) for c in study.cells()}
-    assert len(changed) == 2 * (2 * 3 + 2)  # points matter to classes and numbers alone
+    assert len(changed) == 2 * (3 + 2)  # points matter to classes and numbers alone
 
 
 def test_unknown_sets_are_refused_before_anything_is_written(small, tmp_path):
