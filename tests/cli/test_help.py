@@ -93,9 +93,18 @@ OPTIONS = {
         "--caption-tokenizer", "--limit", "--max-new-tokens", "--model", "--backend", "--shots",
         "--mitigation", "--processes", "--format", "--json",
     },
+    "study denoise": {
+        "--out", "--data", "--side", "--kinds", "--sigmas", "--seeds", "--qubits", "--layers",
+        "--epochs", "--batch-size", "--learning-rate", "--train-pictures", "--test-pictures",
+        "--processes", "--format", "--json",
+    },
     "study drift": {
         "--out", "--calibrations", "--mitigations", "--limit", "--rows", "--shots", "--processes",
         "--format", "--json",
+    },
+    "study field": {
+        "--out", "--pictures", "--kinds", "--seeds", "--side", "--steps", "--learning-rate",
+        "--qubits", "--layers", "--hidden", "--processes", "--format", "--json",
     },
     "study noise": {
         "--out", "--backend", "--strengths", "--mitigations", "--seeds", "--twins", "--train-at",
@@ -140,7 +149,7 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = ["ablation", "compare", "drift", "noise"]
+COMMANDS["study"] = ["ablation", "compare", "denoise", "drift", "field", "noise"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))
