@@ -30,8 +30,8 @@ BLOCKS: Registry[Any] = Registry(
     "qvlm_qiskit.blocks",
     "blocks",
     besides={
-        "block", "build", "circuit_block", "core", "cores", "gate", "insert", "registry", "twins",
-        "zoo",
+        "autoencoder", "block", "build", "circuit_block", "core", "cores", "gate", "insert",
+        "registry", "twins", "zoo",
     },
     also=("blocks/zoo",),
 )  # fmt: skip

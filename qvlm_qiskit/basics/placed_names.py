@@ -43,8 +43,11 @@ class PlacedName:
         """Take ``NAME:PLACE(key=value,…)`` apart.
 
         Raises:
-            InputError: There is no name or no place behind the colon, or a key stands twice.
+            InputError: There is no name or no place behind the colon, a key stands twice, or it is
+                no text.
         """
+        if not isinstance(text, str):
+            raise InputError(f"a name is a text, got {text!r}")
         found = _FORM.fullmatch(text.strip())
         if found is None or not found["name"].strip() or found["place"] == "":
             raise InputError(

@@ -48,6 +48,11 @@ def test_what_is_of_another_form_is_refused(text):
         PlacedName.read(text)
 
 
+def test_what_is_no_text_is_refused():
+    with pytest.raises(InputError, match="a name is a text, got None"):
+        PlacedName.read(None)
+
+
 def test_a_key_stands_once():
     with pytest.raises(InputError, match="says a= twice"):
         PlacedName.read("x:/y(a=1,a=2)")

@@ -96,6 +96,11 @@ OPTIONS = {
         "--caption-tokenizer", "--limit", "--max-new-tokens", "--model", "--backend", "--shots",
         "--mitigation", "--processes", "--format", "--json",
     },
+    "study denoise": {
+        "--out", "--data", "--side", "--kinds", "--sigmas", "--seeds", "--qubits", "--layers",
+        "--epochs", "--batch-size", "--learning-rate", "--train-pictures", "--test-pictures",
+        "--processes", "--format", "--json",
+    },
     "study drift": {
         "--out", "--calibrations", "--mitigations", "--limit", "--rows", "--shots", "--processes",
         "--format", "--json",
@@ -103,6 +108,10 @@ OPTIONS = {
     "study kernels": {
         "--out", "--parts", "--data", "--regressions", "--features", "--points", "--qubits",
         "--samples", "--draws", "--seeds", "--processes", "--format", "--json",
+    },
+    "study field": {
+        "--out", "--pictures", "--kinds", "--seeds", "--side", "--steps", "--learning-rate",
+        "--qubits", "--layers", "--hidden", "--processes", "--format", "--json",
     },
     "study noise": {
         "--out", "--backend", "--strengths", "--mitigations", "--seeds", "--twins", "--train-at",
@@ -152,7 +161,7 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = ["ablation", "compare", "drift", "kernels", "noise", "optimisers"]
+COMMANDS["study"] = ["ablation", "compare", "denoise", "drift", "field", "kernels", "noise", "optimisers"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))

@@ -5,6 +5,7 @@ its own (:func:`.build`), and the same name is a block for the places of a model
 :mod:`qvlm_qiskit.blocks.zoo.block`.
 """
 
+from qvlm_qiskit.blocks.zoo.autoencoder import DenoisingAutoencoder, Sines
 from qvlm_qiskit.blocks.zoo.block import CoreBlock, zoo_block
 from qvlm_qiskit.blocks.zoo.build import build, find_core, zoo_names
 from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, SizedCore, Sizes, WideLinear
@@ -14,7 +15,9 @@ __all__ = [
     "Core",
     "CoreBlock",
     "CoreConfig",
+    "DenoisingAutoencoder",
     "MatchedNetwork",
+    "Sines",
     "SizedCore",
     "Sizes",
     "WideLinear",
