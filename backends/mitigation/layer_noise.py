@@ -20,7 +20,7 @@ from qiskit.quantum_info import SparseObservable
 from qiskit.transpiler import Target
 from scipy.optimize import nnls
 
-from qvlm_qiskit.backends.mitigation.layers import Bits, Layer, Support
+from qvlm_qiskit.backends.mitigation.layers import Bits, Layer, Support, as_listed
 from qvlm_qiskit.backends.pubs.shots import content_seed, precision_of_shots
 
 Floats = NDArray[np.float64]
@@ -148,9 +148,10 @@ class LearningProtocol:
             circuit.sx(qubit)
             circuit.rz(angles[2 * place + 1], qubit)
         known = get_standard_gate_name_mapping()
+        gates = [as_listed(gate, self.target) for gate in layer.gates]
         for _ in range(2 * depth):
             circuit.barrier(layer.qubits)
-            for name, qubits in layer.gates:
+            for name, qubits in gates:
                 circuit.append(known[name], qubits)
         return circuit
 
