@@ -24,9 +24,9 @@ from command import log, store, version_of
 
 DEVICE = "fake_kingston"
 PAIRS = (
-    ("readout", "twirling(randomizations=16)+readout"),
-    ("readout+pec(model=learned)", "twirling(randomizations=16)+readout+pec(model=learned)"),
-    ("readout+pea", "twirling(randomizations=16)+readout+pea"),
+    ("readout", "twirling(randomizations=8)+readout"),
+    ("readout+pec(model=learned)", "twirling(randomizations=8)+readout+pec(model=learned)"),
+    ("readout+pea", "twirling(randomizations=8)+readout+pea"),
 )
 PACKAGES = ("numpy", "qiskit", "scipy", "torch")
 Results = dict[str, Any]
@@ -159,7 +159,7 @@ def _shown(values: list[float], sign: str = "") -> str:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--smoke", action="store_true", help="a few seconds, for the tests")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--shots", type=int, default=4096)
     parser.add_argument("--json", type=Path, help="store all numbers there")
     return parser.parse_args(arguments)

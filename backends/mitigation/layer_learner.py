@@ -178,7 +178,8 @@ def described(plan: LayerPlan) -> dict[str, Any]:
     """What metadata says of learned noise."""
     unique = {one.layer: one for one in plan.noise}
     layers = {str(layer): float(one.rates.sum()) for layer, one in unique.items()}
-    return {"layers": len(plan.noise), "learned_rates": layers}
+    chi2 = max((one.chi2 for one in unique.values()), default=1.0)
+    return {"layers": len(plan.noise), "learned_rates": layers, "decay_chi2": chi2}
 
 
 def not_run(runs: Sequence[Any], model: Any, spent: Sequence[Any]) -> PubResult:

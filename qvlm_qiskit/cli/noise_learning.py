@@ -214,7 +214,15 @@ def _print_layers(layers: list[dict[str, Any]]) -> None:
             f"{one['rate']:.4f}",
             f"{one['standard_error']:.4f}",
             f"{one['gamma']:.4f}",
+            f"{one['chi2']:.2f}",
         )
         for one in layers
     ]
-    common.print_table("learned", ("layer", ">Σλ", ">standard error", ">γ"), rows)
+    from qvlm_qiskit.backends.mitigation.layer_noise import COHERENT
+
+    common.print_table("learned", ("layer", ">Σλ", ">standard error", ">γ", ">χ² of decays"), rows)
+    if any(one["chi2"] > COHERENT for one in layers):
+        common.say(
+            "- these decays are no exponentials: errors are coherent, and what was learned is not "
+            "the noise that twirled circuits have (--mitigation twirling+…)"
+        )

@@ -204,13 +204,14 @@ def calibrated_noise(backend: Backend) -> NoiseSpec:
 
 
 def learned_layers(backend: Backend) -> list[dict[str, Any]]:
-    """Every layer that a backend has learned: Σλ with its standard error, and γ."""
+    """Every layer that a backend has learned: Σλ with its standard error, γ, and χ² of the fit."""
     return [
         {
             "layer": str(layer),
             "rate": float(one.rates.sum()),
             "standard_error": float(np.sqrt((one.stds**2).sum())),
             "gamma": one.gamma,
+            "chi2": one.chi2,
         }
         for learner in learners_of(backend)
         for layer, one in learner.known.items()

@@ -44,6 +44,20 @@ def test_a_simulator_is_asked_directly_without_a_ledger(qvlm):
     assert len(NoiseSpec.load("l.json").qubits) == 2
 
 
+@pytest.mark.slow
+def test_a_model_is_trained_and_asked_on_what_was_learned(qvlm):
+    assert qvlm("noise", "learn", "run", "l.json", *SIMULATOR, "--only-learned").status == 0
+    train = ("--recipe", "tiny", "--steps", 2, "--batch-size", 2, "--train-samples", 40)
+    trained = qvlm("train", *train, "--backend", "noisy:l.json", "--out", "aware")
+    assert trained.status == 0, trained.err
+    about = json.loads(Path("aware/run.json").read_text("utf-8"))["backend"]
+    assert about["name"] == "noisy:l.json"
+    assert about["noise"]["name"] == "fake_torino, learned"
+    asked = ("--backend", "noisy:l.json", "--shots", 50, "--limit", 2, "--json")
+    found = json.loads(qvlm("evaluate", "aware", *asked).out)
+    assert found["total"] == 2
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
