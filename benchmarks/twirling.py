@@ -67,9 +67,9 @@ def machines(folder: Path) -> dict[str, str]:
     turned = replace(open_noise(DEVICE), sources=(OverRotation(("cz",), 0.03),))
     turned.save(folder / "turned.json")
     return {
-        DEVICE: f"noisy:{DEVICE}",
         "cz turned 3 % too far": f"noisy:{folder / 'turned.json'}",
         "crosstalk zz(0.05)": f"noisy:{DEVICE}+zz(0.05)",
+        DEVICE: f"noisy:{DEVICE}",
     }
 
 
@@ -95,7 +95,6 @@ def _measured(label: str, machine: str, mitigation: str, seeds: int, shots: int)
 
     from qvlm_qiskit.backends import open_backend
 
-    log(f"{label}, {mitigation}")
     started, circuit = time.perf_counter(), chain()
     observables = [["ZII"], ["IZI"], ["IIZ"], ["ZZI"], ["IZZ"]]
     exact = open_backend("statevector", dtype="complex128").estimator()
@@ -111,7 +110,8 @@ def _measured(label: str, machine: str, mitigation: str, seeds: int, shots: int)
         error = found.data.evs - expected
         errors.append(float(np.sqrt(np.mean(error**2))))
         biases.append(float(np.mean(error * np.sign(expected))))
-        chi2.append(float(np.mean((error / found.data.stds) ** 2)))
+        chi2.append(float(np.mean(error**2) / np.mean(found.data.stds**2)))
+    log(f"{label}, {mitigation}: rms {_shown(errors)}, bias {_shown(biases, '+')}")
     return {
         "machine": label,
         "mitigation": mitigation,
