@@ -175,9 +175,9 @@ def print_outcome(run: Any, as_json: bool) -> None:
         return
     result = run.result
     if "layers" in result:
-        costs = result["costs"]
+        costs, count = result["costs"], len(result["layers"])
         common.say(
-            f"{run.id}: the noise of {len(result['layers'])} layers of "
+            f"{run.id}: the noise of {count} {'layer' if count == 1 else 'layers'} of "
             f"{run.request['backend']['name']} for {run.request['out']}; {costs['rows']:,} rows by "
             f"{costs['jobs']} jobs of this run; {costs['rows_saved']:,} were in the ledger already"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import typer
 from qvlm_qiskit.cli import common, follow
 from qvlm_qiskit.cli.grouped import Takes, grouped
 from qvlm_qiskit.cli.options import BudgetOptions, LedgerOptions, MachineOptions
-from qvlm_qiskit.errors import BudgetError, InputError, QVLMError
+from qvlm_qiskit.errors import InputError, QVLMError
 
 DEFAULT = "twirling+pec(model=learned)"
 Machine = Annotated[
@@ -110,13 +111,16 @@ def check_file(path: Path, overwrite: bool) -> None:
     """Refuse a path that no noise may be written to.
 
     Raises:
-        InputError: Another ending, or a file that is there: without `overwrite`, or of another
-            kind.
+        InputError: Another ending, no place that can be written to, or a file that is there:
+            without `overwrite`, or of another kind.
     """
     from qvlm_qiskit.noise_models import NoiseSpec
 
     if path.suffix != ".json":
         raise InputError(f"a noise model file ends in .json, got {path}")
+    parent = next(p for p in path.absolute().parents if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"can't write the noise description to {parent}; choose another name")
     if not path.exists():
         return
     if not overwrite:
@@ -142,13 +146,11 @@ def _ledger(task: Any, kept: LedgerOptions, limits: BudgetOptions, outcome: Outc
         BudgetError: A paid machine without a budget; no ledger is made.
         InputError: Options of a ledger without one.
     """
-    paid = task.backend.service is not None
-    if paid and limits.budget() is None and not outcome.dry_run:
-        raise BudgetError(
-            f"can't learn on {task.backend.name!r} without --budget-seconds or "
-            "--budget-executions: its executions are paid for (--dry-run says what they cost)"
-        )
-    if paid or kept.store is not None:
+    from qvlm_qiskit.inference.noise_learning import check_limited
+
+    if not outcome.dry_run:
+        check_limited(task.backend, limits.budget())
+    if task.backend.service is not None or kept.store is not None:
         return kept.open(create=True)
     if limits.budget() is not None or outcome.detach:
         raise InputError(
@@ -176,7 +178,10 @@ def _learned(
             recording = _recording(limits, detach=outcome.detach, report=report)
             backend, done = learn_noise(task, ledger, run, recording)
     except JobPending:
-        common.say(f"run {run.id} is waiting; the same command goes on with it")
+        if outcome.as_json:
+            common.print_json({"run": run.id, "state": "waiting"})
+        else:
+            common.say(f"run {run.id} is waiting; the same command goes on with it")
         return None
     except KeyboardInterrupt:
         common.say("qvlm: nothing is lost; the same command goes on", err=True)

@@ -29,7 +29,7 @@ from qvlm_qiskit.backends.preflight.rehearse import AskedCircuit, blocks_of
 from qvlm_qiskit.basics.late_definitions import needs_values
 from qvlm_qiskit.errors import BudgetError, InputError, JobFailedError
 from qvlm_qiskit.inference.afford import check_allowance, check_left
-from qvlm_qiskit.jobs import JobStore, Recorded, Recording, recorded_backend
+from qvlm_qiskit.jobs import Budget, JobStore, Recorded, Recording, recorded_backend
 from qvlm_qiskit.jobs.costs.forecast import Forecast, Forecaster
 from qvlm_qiskit.jobs.costs.spent import costs_of
 from qvlm_qiskit.jobs.ledger.runs import (
@@ -218,6 +218,20 @@ def learned_layers(backend: Backend) -> list[dict[str, Any]]:
     ]
 
 
+def check_limited(backend: Backend, budget: Budget | None) -> None:
+    """Refuse to learn where executions are paid for and nothing limits them.
+
+    Raises:
+        BudgetError: A machine with a service of its own, and no budget.
+    """
+    limited = budget is not None and (budget.seconds, budget.executions) != (None, None)
+    if backend.service is not None and not limited:
+        raise BudgetError(
+            f"can't learn on {backend.name!r} without --budget-seconds or --budget-executions: its "
+            "executions are paid for (--dry-run says what they cost)"
+        )
+
+
 def begin_learning(
     task: LearningTask, out: Path, store: JobStore, recording: Recording, command: str | None = None
 ) -> JobRun:
@@ -237,12 +251,7 @@ def begin_learning(
             another calibration.
     """
     budget = recording.budget
-    charges = service_for(task.backend, store, recording).charges
-    if charges and budget.seconds is None and budget.executions is None:
-        raise BudgetError(
-            f"can't learn on {task.backend.name!r} without --budget-seconds or "
-            "--budget-executions: its executions are paid for (--dry-run says what they cost)"
-        )
+    check_limited(task.backend, budget)
     learns = task.facts()
     run = _waiting(store, out, learns)
     needed = task.forecast(store, recording)

@@ -34,7 +34,7 @@ def test_what_is_learned_is_written_shown_compared_and_not_bought_again(qvlm):
     table = qvlm("jobs", "list", "--store", "ledger").out
     assert ("noise" in table, widest(table) <= 80) == (True, True)
     said = qvlm("jobs", "results", found["run"], "--store", "ledger").out
-    assert "the noise of 1 layers of noisy:fake_torino" in " ".join(said.split())
+    assert "the noise of 1 layer of noisy:fake_torino" in " ".join(said.split())
 
 
 def test_a_simulator_is_asked_directly_without_a_ledger(qvlm):
@@ -62,6 +62,7 @@ def test_a_model_is_trained_and_asked_on_what_was_learned(qvlm):
     ("words", "says"),
     [
         (("l.txt", *SIMULATOR), "ends in .json"),
+        (("file/l.json", *SIMULATOR), "can't write the noise"),
         (("l.json", "--backend", "noisy:fake_torino", "--mitigation", "readout"), "learns no"),
         (("l.json", *SIMULATOR, "--budget-executions", "5"), "go with --store"),
         (("l.json", *SIMULATOR, "--detach"), "go with --store"),
