@@ -36,6 +36,7 @@ COMMANDS = (
     ("noise", "show"),
     ("noise", "save"),
     ("noise", "diff"),
+    ("noise", "learn"),
     ("study",),
     ("study", "ablation"),
     ("study", "compare"),

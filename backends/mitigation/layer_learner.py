@@ -14,7 +14,8 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.mitigation.layer_noise import DEPTHS, LayerNoise, LearningProtocol
 from qvlm_qiskit.backends.mitigation.layer_plan import LayerPlan
-from qvlm_qiskit.backends.mitigation.layers import Layer, Layered, Support
+from qvlm_qiskit.backends.mitigation.layers import Layer, Layered, Support, as_listed
+from qvlm_qiskit.backends.mitigation.mitigator import EstimatorWrapper
 from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.errors import MitigationError
@@ -71,12 +72,14 @@ class LayerLearner:
                 f"{technique} learns with states that rz and sx prepare; this device lacks "
                 f"{', '.join(lacks)}"
             )
-        self.inner, self.budget, self.technique = inner, budget, technique
+        # preparation and readout are no part of a decay, and what corrects them costs more
+        self.inner: BaseEstimatorV2 = inner.raw if isinstance(inner, EstimatorWrapper) else inner
+        self.budget, self.technique = budget, technique
         self.device = device
         self.protocol = LearningProtocol(
             device.target, randomizations, SHOTS, device.calibration or ""
         )
-        shared = _learned.setdefault(inner, {})
+        shared = _learned.setdefault(self.inner, {})
         key = (randomizations, device.calibration)
         self.known: dict[Layer, LayerNoise] = shared.setdefault(key, {})
 
@@ -132,7 +135,8 @@ class LayerLearner:
     def _stated(self, layer: Layer) -> LayerNoise:
         """Rates that make the infidelity d/(d + 1)·Σλ, d = 4, of the layer's gates."""
         support = Support.of(layer, self.device.target)
-        total = sum(_error(self.device, name, qubits) for name, qubits in layer.gates) * 5 / 4
+        listed = [as_listed(gate, self.device.target) for gate in layer.gates]
+        total = sum(_error(self.device, name, qubits) for name, qubits in listed) * 5 / 4
         count = len(support.paulis)
         return LayerNoise(layer, support, np.full(count, total / count), np.zeros(count))
 
@@ -161,15 +165,21 @@ def planned_learning(
         new = [x for x in learner.missing(pub.circuit for pub in call.pubs) if x not in seen]
         seen.update(new)
         if new:
-            yield call.with_pubs(learner.pubs(new), calibration=True)
+            yield learning_call(learner, new, call.block)
         yield from plan([call])
+
+
+def learning_call(learner: LayerLearner, layers: Iterable[Layer], block: str) -> Call:
+    """The call of `LayerLearner.inner` that learns some layers."""
+    return Call(tuple(learner.pubs(layers)), block, calibration=True, raw=True)
 
 
 def described(plan: LayerPlan) -> dict[str, Any]:
     """What metadata says of learned noise."""
     unique = {one.layer: one for one in plan.noise}
     layers = {str(layer): float(one.rates.sum()) for layer, one in unique.items()}
-    return {"layers": len(plan.noise), "learned_rates": layers}
+    chi2 = max((one.chi2 for one in unique.values()), default=1.0)
+    return {"layers": len(plan.noise), "learned_rates": layers, "decay_chi2": chi2}
 
 
 def not_run(runs: Sequence[Any], model: Any, spent: Sequence[Any]) -> PubResult:

@@ -16,6 +16,8 @@ from qvlm_qiskit.errors import MitigationError
 
 Bits = NDArray[np.bool_]
 Gate = tuple[str, tuple[int, ...]]
+UNDIRECTED = ("cz", "swap")
+"""Gates of which the order of their qubits makes no difference: one layer, and learned once."""
 _LETTERS = "XYZ"
 # Nine rows in which any two of four columns show every pair of letters once.
 _NINE = tuple((a, b, (a + b) % 3, (a + 2 * b) % 3) for a in range(3) for b in range(3))
@@ -26,7 +28,8 @@ class Layer:
     """Two-qubit gates on disjoint qubits that a circuit makes at one time.
 
     Attributes:
-        gates: Name and device qubits of each, in the order of their qubits.
+        gates: Name and device qubits of each, in the order of their qubits; those of `UNDIRECTED`
+            gates ascend.
     """
 
     gates: tuple[Gate, ...]
@@ -79,7 +82,7 @@ class Layered:
                         f"that of {', '.join(SELF_INVERSE)}"
                     )
                 members += [[]] if time == len(members) else []
-                members[time].append((item.name, qubits))
+                members[time].append((item.name, _ascending(item.name, qubits)))
                 places[number] = time
                 time += 1
             ready.update(dict.fromkeys(qubits, time))
@@ -145,6 +148,22 @@ class Support:
             for row, (letters, places) in enumerate(self.paulis)
             if all(basis[p] == letter for letter, p in zip(letters, places, strict=True))
         ]
+
+
+def orders(gate: Gate) -> tuple[Gate, ...]:
+    """The gate, and the same with its qubits turned round where that is the same gate."""
+    name, qubits = gate
+    return (gate, (name, qubits[::-1])) if name in UNDIRECTED else (gate,)
+
+
+def as_listed(gate: Gate, target: Target) -> Gate:
+    """The gate in an order in which a device has it; as it is where it has none."""
+    found = (g for g in orders(gate) if target.instruction_supported(g[0], g[1]))
+    return next(found, gate)
+
+
+def _ascending(name: str, qubits: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(qubits)) if name in UNDIRECTED else qubits
 
 
 def _coupled(target: Target) -> Iterable[tuple[int, int]]:

@@ -62,6 +62,11 @@ class EstimatorWrapper(SharedByCopies, BaseEstimatorV2):
         """
         return self.plan(calls)
 
+    @property
+    def raw(self) -> BaseEstimatorV2:
+        """This, or the next one that does not correct readout: `Call.raw` goes there."""
+        return self
+
     def error_gain(self, pub: EstimatorPub) -> float | None:
         """Factor on a value's standard error at equal shots; None where it is not known before.
 

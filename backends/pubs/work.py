@@ -24,11 +24,13 @@ class Call:
         pubs: Its coerced pubs, each with a precision.
         block: The circuit or model block that it is made for.
         calibration: True where a technique makes the call for itself, to learn about the device.
+        raw: True where readout is left as it is: the call goes past what would correct it.
     """
 
     pubs: tuple[EstimatorPub, ...]
     block: str = ""
     calibration: bool = False
+    raw: bool = False
 
     def with_pubs(self, pubs: Sequence[EstimatorPub], *, calibration: bool = False) -> Call:
         """A call for the same block with other pubs; a calibration stays one."""

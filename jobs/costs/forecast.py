@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import Backend
@@ -115,10 +116,16 @@ class Forecaster:
         # where rows are found, and where those go that are new
         self._places = None if store is None else Looking(LedgerPlaces(store))
 
-    def add(self, calls: Iterable[Call]) -> Forecast:
-        """What further calls would add, see `forecast`."""
+    def add(self, calls: Iterable[Call], start: BaseEstimatorV2 | None = None) -> Forecast:
+        """What further calls would add, see `forecast`.
+
+        Args:
+            calls: Calls of the backend's estimator, or of the one that `start` is.
+            start: An estimator in the backend's stack, whose calls they are.
+        """
         total = self._nothing()
-        for call in _device_calls(self.backend, calls, self._places):
+        first = self.backend.estimator() if start is None else start
+        for call in _device_calls(first, calls, self._places):
             total = total + self._call(call)
         return total
 
@@ -157,9 +164,11 @@ def _living(store: JobStore, keys: Iterable[str]) -> dict[str, StoredRow]:
     return {key: row for key, row in found.items() if row.submission not in lost}
 
 
-def _device_calls(backend: Backend, calls: Iterable[Call], places: Memory | None) -> Iterable[Call]:
-    """The calls that reach the device."""
-    for layer in stack_of(backend.estimator()):
+def _device_calls(
+    first: BaseEstimatorV2, calls: Iterable[Call], places: Memory | None
+) -> Iterable[Call]:
+    """The calls that reach the device, of an estimator's calls."""
+    for layer in stack_of(first):
         if not isinstance(layer, Compiled | EstimatorWrapper):
             break
         if isinstance(layer, EstimatorWrapper):

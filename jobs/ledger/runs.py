@@ -35,6 +35,8 @@ BEFORE: dict[RunState, tuple[RunState, ...]] = {
 WANTED = "another run waits for its rows, too"
 TRAINING = "qvlm-training"
 """The ``format`` of a training's request; `qvlm train` goes on with it."""
+LEARNING = "qvlm-noise-learning"
+"""That of a request to learn noise; `qvlm noise learn` goes on with it."""
 
 
 class RunStateError(LedgerError):

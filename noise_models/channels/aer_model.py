@@ -92,7 +92,7 @@ def spec_target(spec: NoiseSpec, noisy: bool = False) -> Any:
 
     Args:
         spec: A description with qubits.
-        noisy: Leave out what has no error: for Aer's device model.
+        noisy: Leave out what has no error, and learned noise: for Aer's device model.
     """
     count = len(spec.qubits)
     target = Target(
@@ -109,7 +109,8 @@ def spec_target(spec: NoiseSpec, noisy: bool = False) -> Any:
     for name, gates in by_name.items():
         properties: dict[Any, Any] = {
             gate.qubits: InstructionProperties(
-                error=gate.error, duration=_seconds(gate.duration_ns, 1e-9)
+                error=gate.error if noisy else gate.infidelity,
+                duration=_seconds(gate.duration_ns, 1e-9),
             )
             for gate in gates
         }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -92,6 +93,16 @@ class GateNoise:
         """The infidelity d/(d + 1) of the worst depolarising channel, d = 2^width."""
         return 1.0 - 1.0 / (2.0**self.width + 1.0)
 
+    @property
+    def infidelity(self) -> float:
+        """Average gate infidelity of all that is said of the gate, as if `error` depolarised."""
+        if not self.rates:
+            return self.error
+        dim = 2.0**self.width
+        depolarised = self.error * dim / (dim - 1.0)
+        kept = (1.0 - depolarised) * _mean_fidelity(self) + depolarised / dim**2
+        return (1.0 - kept) * dim / (dim + 1.0)
+
     def scaled(self, factor: float) -> GateNoise:
         """The entry with its infidelity multiplied by a factor.
 
@@ -102,6 +113,20 @@ class GateNoise:
         error = scaled_value(self.error, factor, self.max_error, what)
         rates = tuple((pauli, factor * rate) for pauli, rate in self.rates)
         return replace(self, error=error, rates=rates)
+
+
+def _mean_fidelity(gate: GateNoise) -> float:
+    """Mean over all Paulis of exp(−2 Σ λ) over the rates' Paulis that anticommute with each."""
+    found = [
+        math.exp(-2.0 * sum(rate for own, rate in gate.rates if _anticommute(own, pauli)))
+        for pauli in itertools.product("IXYZ", repeat=gate.width)
+    ]
+    return sum(found) / len(found)
+
+
+def _anticommute(first: Iterable[str], second: Iterable[str]) -> bool:
+    different = (a != b and "I" not in (a, b) for a, b in zip(first, second, strict=True))
+    return sum(different) % 2 == 1
 
 
 def _check_rates(gate: GateNoise) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,14 +84,17 @@ class NoiseSpec:
         """Medians of the noise, for a report: errors, readout, T1 and T2 in µs."""
         return {
             "name": self.name,
-            "error_1q_median": _median(g.error for g in self.gates if g.width == 1 and g.error),
-            "error_2q_median": _median(g.error for g in self.gates if g.width == 2 and g.error),
+            "error_1q_median": _median(self._errors(1)),
+            "error_2q_median": _median(self._errors(2)),
             "readout_median": _median((q.p_meas1_prep0 + q.p_meas0_prep1) / 2 for q in self.qubits),
             "t1_us_median": _median(q.t1_us for q in self.qubits if q.t1_us is not None),
             "t2_us_median": _median(q.t2_us for q in self.qubits if q.t2_us is not None),
             "sources": [source_to_dict(source) for source in self.sources],
             "calibrated_utc": None if self.snapshot is None else self.snapshot.calibrated_utc,
         }
+
+    def _errors(self, width: int) -> Iterator[float]:
+        return (g.infidelity for g in self.gates if g.width == width and g.infidelity)
 
     def readout(self, qubit: int) -> tuple[float, float]:
         """p(1|0) and p(0|1) of a qubit, its own and those of readout sources after it."""

@@ -140,6 +140,7 @@ BudgetExecutions = Annotated[
     int | None,
     typer.Option(help="Executions of all jobs together.", show_default=False),
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 DEFAULT_RUN = Path("runs/demo")

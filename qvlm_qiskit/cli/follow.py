@@ -174,6 +174,14 @@ def print_outcome(run: Any, as_json: bool) -> None:
         common.say(f"run {run.id} is {run.state}: qvlm jobs watch {run.id} goes on with it")
         return
     result = run.result
+    if "layers" in result:
+        costs, count = result["costs"], len(result["layers"])
+        common.say(
+            f"{run.id}: the noise of {count} {'layer' if count == 1 else 'layers'} of "
+            f"{run.request['backend']['name']} for {run.request['out']}; {costs['rows']:,} rows by "
+            f"{costs['jobs']} jobs of this run; {costs['rows_saved']:,} were in the ledger already"
+        )
+        return
     if "accuracy" not in result:
         costs = result["costs"]
         common.say(

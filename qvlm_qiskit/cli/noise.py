@@ -1,4 +1,4 @@
-"""``qvlm noise show|save|diff``: calibrations and formulas as files."""
+"""``qvlm noise show|save|diff|learn``: calibrations, formulas and what is learned as files."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from qvlm_qiskit.cli import common
+from qvlm_qiskit.cli import common, noise_learning
 
 app = typer.Typer(
-    rich_markup_mode=None, help="Show, save and compare the noise of devices and formulas."
+    rich_markup_mode=None, help="Show, save, compare and learn the noise of devices and formulas."
 )
 
 Source = Annotated[
@@ -39,6 +39,8 @@ def show(
         if name in ("name", "sources") or value is None:
             continue
         rows.append((name, f"{value:.4g}" if isinstance(value, float) else str(value)))
+    if learned := [gate for gate in spec.gates if gate.rates]:
+        rows.append(("learned gates", str(len(learned))))
     if spec.snapshot is not None:
         rows.append(("device", spec.snapshot.device))
         rows.append(("age", f"{spec.snapshot.age_days:.1f} days"))
@@ -59,19 +61,10 @@ def save(
     source: Source,
     path: Annotated[Path, typer.Argument(help="The file to write, ending in .json.")],
     max_age_days: common.MaxAgeDays = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the file if it exists.")
-    ] = False,
+    overwrite: common.Overwrite = False,
 ) -> None:
     """Write a noise to a file, with the date of its calibration."""
-    from qvlm_qiskit.errors import InputError
-
-    if path.suffix != ".json":
-        raise InputError(f"a noise model file ends in .json, got {path}")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} exists already; choose another name or pass --overwrite")
-    if path.exists():
-        _check_ours(path)
+    noise_learning.check_file(path, overwrite)
     (spec,) = _opened(source, max_age_days=max_age_days)
     spec.save(path)
     dated = "" if spec.snapshot is None else f", calibrated {spec.snapshot.calibrated_utc}"
@@ -115,21 +108,7 @@ def diff(
     common.print_table(f"{len(found)} differences", ("what", "first", "second", ">change"), rows)
 
 
-def _check_ours(path: Path) -> None:
-    """Refuse to replace a file that holds no noise.
-
-    Raises:
-        InputError: It can't be read as one.
-    """
-    from qvlm_qiskit.errors import InputError, QVLMError
-    from qvlm_qiskit.noise_models import NoiseSpec
-
-    try:
-        NoiseSpec.load(path)
-    except (QVLMError, OSError) as error:
-        raise InputError(
-            f"{path} is no noise model file, so it is not replaced; choose another name"
-        ) from error
+app.command("learn")(noise_learning.learn)
 
 
 def _print_sums(found: Sequence[Any]) -> None:

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.errors import BudgetError
-from qvlm_qiskit.jobs import Budget
+from qvlm_qiskit.jobs import Budget, JobStore
+from qvlm_qiskit.jobs.costs.budget import spent
 from qvlm_qiskit.jobs.costs.forecast import Forecast
+from qvlm_qiskit.jobs.ledger.runs import JobRun, submissions_of
 
 
 class Beyond(NamedTuple):
@@ -95,4 +97,30 @@ def check_allowance(service: JobService, planned: Forecast) -> None:
         raise BudgetError(
             f"the run needs about {planned.seconds:,.1f} QPU s in {planned.jobs} jobs; the account "
             f"has {left.remaining_seconds:,.1f} s left: nothing was sent"
+        )
+
+
+def check_left(
+    budget: Budget, needed: Forecast, store: JobStore, run: JobRun | None, what: str
+) -> None:
+    """Refuse what costs more than a run has left of its budget.
+
+    Args:
+        budget: The limits.
+        needed: What would be bought.
+        store: The ledger.
+        run: What was spent for it is gone; None: nothing was.
+        what: Needs it, for the message.
+
+    Raises:
+        BudgetError: It costs more, or nobody knows.
+    """
+    before = (0.0, 0) if run is None else spent(submissions_of(store, run))
+    for over in beyond(budget, needed, before):
+        if over.needed is None:
+            raise over.unknown(what)
+        rest = max(over.limit - over.used, 0)
+        left = f", of which {rest:{over.form}} are left" if over.used else ""
+        raise BudgetError(
+            f"{what} needs about {over.shown(over.needed)}; the budget is {over.limit:,}{left}"
         )

@@ -14,11 +14,11 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qvlm_qiskit.backends import Backend
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.basics.files import write_json
-from qvlm_qiskit.errors import BudgetError, InputError, JobFailedError, LedgerError
-from qvlm_qiskit.inference.afford import beyond, check_allowance
-from qvlm_qiskit.jobs import Budget, JobStore, Recorded, recorded_backend
+from qvlm_qiskit.errors import InputError, JobFailedError, LedgerError
+from qvlm_qiskit.inference.afford import check_allowance, check_left
+from qvlm_qiskit.jobs import JobStore, Recorded, recorded_backend
 from qvlm_qiskit.jobs.costs.budget import spent
-from qvlm_qiskit.jobs.costs.forecast import Forecast, Forecaster
+from qvlm_qiskit.jobs.costs.forecast import Forecaster
 from qvlm_qiskit.jobs.costs.spent import costs_of
 from qvlm_qiskit.jobs.ledger.pinned import compiled_bytes
 from qvlm_qiskit.jobs.ledger.runs import (
@@ -132,7 +132,7 @@ class Purchase:
         budget, store = self.ledger.recording.budget, self.ledger.store
         context = row_context(self.machine.device_description(), self.ledger.recording)
         needed = Forecaster(store, self.machine, context).add([Call(tuple(pubs), f"step {step}")])
-        _check_left(budget, needed, store, self.run, f"step {step}")
+        check_left(budget, needed, store, self.run, f"step {step}")
 
     def mark(self, folder: Path) -> None:
         """Note beside the checkpoints which run of which ledger they belong to."""
@@ -176,7 +176,7 @@ def begin(
     store, recording = ledger.store, ledger.recording
     _refuse_another(store, out)
     if (first := plan.next_step) is not None:
-        _check_left(recording.budget, first, store, None, "a step")
+        check_left(recording.budget, first, store, None, "a step")
         check_allowance(service_for(backend, store, recording), first)
     circuits = None
     if backend.compiler is not None:
@@ -211,7 +211,7 @@ def go_on(run: JobRun, ledger: Ledger, plan: TrainingPlan | None) -> None:
             f"run {run.id} is {run.state}{why} (qvlm jobs retry {run.id} takes it up again)"
         )
     if plan is not None and (step := plan.next_step) is not None:
-        _check_left(ledger.recording.budget, step, ledger.store, run, "the next step")
+        check_left(ledger.recording.budget, step, ledger.store, run, "the next step")
 
 
 def marked(folder: Path, store: JobStore) -> JobRun | None:
@@ -275,18 +275,3 @@ def _refuse_another(store: JobStore, out: Path) -> None:
                 f"choose another --out, or stop it with qvlm jobs cancel {run.id}"
             )
         close_run(store, run, "cancelled", error="it was begun and never bought anything")
-
-
-def _check_left(
-    budget: Budget, needed: Forecast, store: JobStore, run: JobRun | None, what: str
-) -> None:
-    """Refuse what costs more than a run has left of its budget."""
-    before = (0.0, 0) if run is None else spent(submissions_of(store, run))
-    for over in beyond(budget, needed, before):
-        if over.needed is None:
-            raise over.unknown(what)
-        rest = max(over.limit - over.used, 0)
-        left = f", of which {rest:{over.form}} are left" if over.used else ""
-        raise BudgetError(
-            f"{what} needs about {over.shown(over.needed)}; the budget is {over.limit:,}{left}"
-        )

@@ -82,6 +82,12 @@ OPTIONS = {
     "noise show": {"--max-age-days", "--json"},
     "noise save": {"--max-age-days", "--overwrite"},
     "noise diff": {"--all", "--json"},
+    "noise learn": {
+        "--backend", "--mitigation", "--noise-scale", "--method", "--max-age-days",
+        "--optimization-level", "--layout-trials", "--tiles", "--tile-factor", "--tile-spacing",
+        "--seed", "--only-learned", "--overwrite", "--budget-seconds", "--budget-executions",
+        "--store", "--blobs", "--store-group", "--dry-run", "--detach", "--json",
+    },
     "study": set(),
     "study ablation": {
         "--out", "--data", "--columns", "--strict", "--image-size", "--recipe", "--steps",
@@ -159,7 +165,7 @@ COMMANDS["jobs"] = [
     "list", "show", "resume", "watch", "cancel", "retry", "results", "usage", "verify",
     "export",
 ]  # fmt: skip
-COMMANDS["noise"] = ["show", "save", "diff"]
+COMMANDS["noise"] = ["show", "save", "diff", "learn"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
 COMMANDS["study"] = ["ablation", "compare", "denoise", "drift", "field", "kernels", "noise", "optimisers"]
 

@@ -1,6 +1,6 @@
 """A process that buys mitigated values, and dies when its first job was accepted.
 
-python -m tests.integration.dying_learner FOLDER
+python -m tests.integration.dying_learner FOLDER [TILES]
 """
 
 import sys
@@ -33,15 +33,15 @@ def repeated(layers):
 CIRCUIT = repeated(4)
 
 
-def opened(mitigation, shots=200):
-    return open_backend(f"ibm:{DEVICE}", shots=shots, seed=1, mitigation=mitigation)
+def opened(mitigation, shots=200, tiles="none"):
+    return open_backend(f"ibm:{DEVICE}", shots=shots, seed=1, mitigation=mitigation, tiles=tiles)
 
 
-def asked(backend, store, repeated_layers=4):
+def asked(backend, store, repeated_layers=4, values=VALUES, **recording):
     """The values of the circuit, bought from the service."""
-    recording = Recording(policy=PATIENCE, service={**SERVICE, "post_seconds": 3.0})
-    estimator = recorded_backend(backend, store, recording).estimator()
-    pub = (repeated(repeated_layers), OBSERVABLES, VALUES)
+    kept = Recording(policy=PATIENCE, service={**SERVICE, "post_seconds": 3.0}, **recording)
+    estimator = recorded_backend(backend, store, kept).estimator()
+    pub = (repeated(repeated_layers), OBSERVABLES, values)
     return estimator.run([pub]).result()[0].data.evs
 
 
@@ -50,4 +50,5 @@ if __name__ == "__main__":
 
     points = Boundaries(fatal=("read the answer to POST /jobs", 1))
     points.watch_client()
-    asked(opened("pea(samples=4,randomizations=2)"), JobStore(Path(sys.argv[1])))
+    tiles = int(sys.argv[2]) if len(sys.argv) > 2 else "none"
+    asked(opened("pea(samples=4,randomizations=2)", tiles=tiles), JobStore(Path(sys.argv[1])))

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -12,9 +11,9 @@ from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.errors import BudgetError, JobPending, MitigationError
 from qvlm_qiskit.jobs import Budget, JobStore, Recording, State, recorded_backend
 from qvlm_qiskit.jobs.verify import verify
+from tests.integration.conftest import learning_server
 from tests.integration.dying_learner import (
     CIRCUIT,
-    DEVICE,
     OBSERVABLES,
     ROOT,
     VALUES,
@@ -22,39 +21,6 @@ from tests.integration.dying_learner import (
     opened,
 )
 from tests.integration.test_jobs_on_runtime import PATIENCE, SERVICE
-from tests.runtime_server import RuntimeServer
-
-
-def running(**options):
-    """A server that is found under its names, until the end."""
-    stack = ExitStack()
-    started = stack.enter_context(RuntimeServer([DEVICE], seed=1, **options))
-    patch = stack.enter_context(pytest.MonkeyPatch.context())
-    for name, value in started.environment().items():
-        patch.setenv(name, value)
-    return stack, started
-
-
-@pytest.fixture
-def server():
-    stack, started = running(instant=True)
-    with stack:
-        yield started
-
-
-@pytest.fixture
-def sampling():
-    """A server that simulates what it gets."""
-    stack, started = running()
-    with stack:
-        yield started
-
-
-@pytest.fixture
-def store(tmp_path):
-    ledger = JobStore(tmp_path / "jobs")
-    yield ledger
-    ledger.close()
 
 
 @pytest.mark.parametrize("mitigation", ["pea(samples=4,randomizations=2)"])
@@ -137,7 +103,7 @@ def test_calibrated_pec_and_no_learning_budget_are_refused_before_anything_is_se
 
 @pytest.mark.slow
 def test_learned_from_sampled_results_the_error_gets_smaller(tmp_path):
-    stack, _ = running()
+    stack, _ = learning_server()
     with stack:
         ledger = JobStore(tmp_path / "jobs")
         exact = open_backend("statevector").estimator()

@@ -20,6 +20,8 @@ from qvlm_qiskit.backends.compilation.spread import Spread
 from qvlm_qiskit.backends.compilation.tile_rule import TileRule
 from qvlm_qiskit.backends.devices.fake_devices import fake_device
 from qvlm_qiskit.backends.devices.packed import Packed
+from qvlm_qiskit.backends.mitigation.step import MitigatedDevice
+from qvlm_qiskit.backends.mitigation.techniques.pea import Pea
 from qvlm_qiskit.backends.preflight.limits import JobLimits
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.errors import BudgetError, JobPending
@@ -31,6 +33,7 @@ from tests.jobs.executions import StatesExecutions
 from tests.jobs.unreliable import POST_FAULTS, Server, Unreliable
 
 TILES = 4
+LEARNED = Pea(samples=2, randomizations=2)
 TARGET = fake_device("fake_kolkata").target
 OBSERVABLES = [["ZI"], ["IZ"]]
 AMBIGUOUS = [name for name, (_, error) in POST_FAULTS.items() if error.__name__ == "AmbiguousError"]
@@ -53,14 +56,19 @@ def compiled():
 def buy(compiled, store):
     """Asks a service for rows on tiles."""
 
-    def ask(service, values, *, store=store, budget=None, repeats=0, tiles=TILES, detach=False):
+    def ask(
+        service, values, *, store=store, budget=None, repeats=0, tiles=TILES, detach=False,
+        technique=None,
+    ):  # fmt: skip
         worker = Worker(store, service, budget or Budget(), PATIENCE, "job")
         device = Packed(OnDevice(), {})
         recorded = Recorded(
             device, store, {"machine": "unreliable"}, worker,
             run="r-1", detach=detach, rep_delay_seconds=250e-6,
         )  # fmt: skip
-        spread = Spread(recorded, TARGET, TileRule(tiles, repeats=repeats))
+        learns = MitigatedDevice(TARGET, calibration="2026-11-27")
+        inner = recorded if technique is None else technique.wrap(recorded, learns)
+        spread = Spread(inner, TARGET, TileRule(tiles, repeats=repeats))
         pub = EstimatorPub.coerce((compiled.circuit, compiled.observables, values, 0.1))
         return spread.run([pub]).result()[0]
 
@@ -120,6 +128,58 @@ def test_rows_on_tiles_under_random_faults_are_neither_lost_nor_bought_twice(rep
     held(store, service)
     if not repeats:
         assert len(bought(store)) <= 60
+
+
+def calm(buy, tmp_path, values):
+    """What a service without faults answers, where noise is learned on every tile."""
+    other = JobStore(tmp_path / "calm")
+    found = buy(Unreliable(), values, store=other, technique=LEARNED).data.evs
+    rows = sum(bought(other).values())
+    other.close()
+    return found, rows
+
+
+@pytest.mark.parametrize("fault", AMBIGUOUS[1:2])
+def test_one_fault_leads_to_one_learning_job_of_all_tiles(fault, buy, store, tmp_path):
+    service, values = Unreliable(script=[fault]), rows(5)
+    expected, count = calm(buy, tmp_path, values)
+    np.testing.assert_array_equal(buy(service, values, technique=LEARNED).data.evs, expected)
+    held(store, service)
+    assert len(bought(store)) == count
+    learning = min(store.find(), key=lambda one: one.created_at)
+    assert learning.rows == 3 * 54 * 2  # five rows need no more executions on three tiles
+
+
+@pytest.mark.slow
+def test_learning_on_tiles_under_random_faults_is_neither_lost_nor_bought_twice(
+    buy, store, tmp_path
+):
+    """Each call is cut off behind its first job, and made again by what knows the ledger alone."""
+    service = Unreliable(seed=11, rate=0.5)
+    for seed in range(4):
+        values = rows(6, seed)
+        expected, _ = calm(buy, tmp_path / str(seed), values)
+        for detach in (True, True, False):
+            try:
+                found = buy(service, values, technique=LEARNED, detach=detach)
+            except JobPending:
+                continue
+        np.testing.assert_array_equal(found.data.evs, expected)
+    held(store, service)
+
+
+@pytest.mark.slow
+def test_learning_on_tiles_never_overspends_a_budget(buy, store, tmp_path, monkeypatch):
+    """108 rows on two tiles side by side are 10,800 executions, in jobs of at most 2,000."""
+    monkeypatch.setattr(Unreliable, "limits", JobLimits(executions=2_000))
+    service, values = Unreliable(), rows(2)
+    with pytest.raises(BudgetError):
+        buy(service, values, technique=LEARNED, budget=Budget(executions=5_000))
+    sent = [one for one in store.find() if one.posts]
+    assert 2_000 < sum(one.executions for one in sent) <= 5_000
+    found = buy(service, values, technique=LEARNED, budget=Budget(executions=10**7))
+    np.testing.assert_array_equal(found.data.evs, calm(buy, tmp_path, values)[0])
+    held(store, service)
 
 
 @pytest.mark.slow

@@ -137,6 +137,8 @@ class ReadoutMitigated(Mitigator[Readout]):
     as readout errors (SPAM). The rewritten observables need no further circuits; their standard
     errors contain the amplification 1/∏a_i.
 
+    What does not need it asks behind it, see `EstimatorWrapper.raw`.
+
     Args:
         inner: Runs ISA pubs.
         target: The device, for the native form of X.
@@ -192,12 +194,20 @@ class ReadoutMitigated(Mitigator[Readout]):
         """One call for the calibrations that are not known yet, then the rewritten pubs."""
         known = set(self._calibrations)
         for call in calls:
+            if call.raw:
+                yield call
+                continue
             keys = dict.fromkeys(self._key(pub) for pub in call.pubs)
             circuits = [pub for key in keys if key not in known for pub in self._circuits(key)]
             if circuits:
                 yield call.with_pubs(circuits, calibration=True)
             known |= keys.keys()
             yield call.with_pubs([expanded for p in call.pubs for expanded in self.outline(p).pubs])
+
+    @property
+    def raw(self) -> BaseEstimatorV2:
+        """What it corrects, and not itself."""
+        return self.inner
 
     def error_gain(self, pub: EstimatorPub) -> float | None:
         """The largest 1/∏(1 − 2ε_i) of its Pauli strings, with the target's readout errors ε_i."""

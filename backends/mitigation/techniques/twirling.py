@@ -191,8 +191,7 @@ def twirled(circuit: QuantumCircuit, choices: NDArray[np.int64]) -> QuantumCircu
                 runs[qubit] = _Run(behind[position], behind[2 + position])
         elif item.name in ("barrier", "delay"):
             for qubit in item.qubits:
-                runs[qubit].close(False, False, result, qubit)
-                runs[qubit] = _Run()
+                runs[qubit] = runs[qubit].before(item.name, result, qubit)
             result.append(item.operation, item.qubits, copy=False)
         else:
             raise MitigationError(
@@ -224,6 +223,18 @@ class _Run:
             gates.append(("rz", RZGate(np.pi)))
         for _, operation in gates:
             result.append(operation, [qubit], copy=False)
+
+    def before(self, name: str, result: QuantumCircuit, qubit: Qubit) -> _Run:
+        """Append the run before a barrier or a delay; the run behind it.
+
+        A Pauli goes past a barrier, so that no x is made for it there and another one behind it.
+        """
+        if name == "delay":
+            self.close(False, False, result, qubit)
+            return _Run()
+        for _, operation in self._moved_behind():
+            result.append(operation, [qubit], copy=False)
+        return _Run(self.x, self.z)
 
     def _moved_behind(self) -> list[tuple[str, Any]]:
         """The gates as they are with the leading Pauli moved behind them."""

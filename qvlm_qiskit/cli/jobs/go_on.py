@@ -9,7 +9,7 @@ import typer
 
 from qvlm_qiskit.cli import common, follow
 from qvlm_qiskit.cli.grouped import grouped
-from qvlm_qiskit.cli.jobs.run import Identifier, how_to_train_on, is_training, load
+from qvlm_qiskit.cli.jobs.run import Identifier, how_to_go_on, load, own_command
 from qvlm_qiskit.cli.options import BudgetOptions, LedgerOptions
 
 Detach = Annotated[
@@ -84,9 +84,9 @@ def retry(
     from qvlm_qiskit.jobs.ledger.runs import retry_ended
 
     ledger = kept.open()
-    if is_training(run := load(ledger, identifier)):
+    if own_command(run := load(ledger, identifier)):
         again = retry_ended(ledger, run)
-        common.say(f"{len(again)} jobs will be attempted again; {how_to_train_on(run)}")
+        common.say(f"{len(again)} jobs will be attempted again; {how_to_go_on(run)}")
         return
     step = partial(retry_evaluation, detach=detach, budget=limits.budget())
     _go_on(step, identifier, kept, as_json)
@@ -99,8 +99,8 @@ def _go_on(
 
     ledger = kept.open()
     run = load(ledger, identifier)
-    if is_training(run) and run.state != "done":
-        raise InputError(how_to_train_on(run))
+    if own_command(run) and run.state != "done":
+        raise InputError(how_to_go_on(run))
     common.use_threads(1)
     found = follow.carry_on(ledger, run, step, kept.hint(ledger), policy)
     follow.print_outcome(found, as_json)

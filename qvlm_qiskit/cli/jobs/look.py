@@ -10,7 +10,7 @@ import typer
 from qvlm_qiskit.cli import common, follow
 from qvlm_qiskit.cli.grouped import grouped
 from qvlm_qiskit.cli.jobs.machines import ask_for_bills
-from qvlm_qiskit.cli.jobs.run import Identifier, is_training, load
+from qvlm_qiskit.cli.jobs.run import Identifier, load, own_command
 from qvlm_qiskit.cli.options import LedgerOptions
 
 
@@ -119,7 +119,7 @@ def results(
         common.print_json(run.result)
         return
     follow.print_outcome(run, as_json=False)
-    if is_training(run):
+    if own_command(run):
         return
     rows = [
         (one["question"], one["expected"], one["answer"], _mark(one))
@@ -189,9 +189,9 @@ def usage(
 
 
 def _right(run: Any) -> str:
-    """Right answers of an evaluation; a training has none."""
-    if is_training(run):
-        return "training"
+    """Right answers of an evaluation; others have none."""
+    if what := own_command(run):
+        return what
     right = "–" if run.result is None else run.result["correct"]
     return f"{right}/{run.request['options']['limit']}"
 

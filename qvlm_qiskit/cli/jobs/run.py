@@ -21,14 +21,20 @@ def load(ledger: Any, identifier: str) -> Any:
     return last or load_run(ledger, identifier)
 
 
-def is_training(run: Any) -> bool:
-    """Whether a run is a training, which its own command goes on with."""
-    from qvlm_qiskit.jobs.ledger.runs import TRAINING
+def own_command(run: Any) -> str | None:
+    """What a run is that its own command goes on with: a training, or learning; None: neither."""
+    from qvlm_qiskit.jobs.ledger.runs import LEARNING, TRAINING
 
-    return bool(run.request.get("format") == TRAINING)
+    return {TRAINING: "training", LEARNING: "noise"}.get(run.request.get("format"))
 
 
-def how_to_train_on(run: Any) -> str:
-    """Which command goes on with a training."""
-    command = run.request.get("command") or "qvlm_qiskit.training.train(…, resume=True)"
-    return f"run {run.id} is a training of {run.request['run']}: {command} goes on with it"
+def how_to_go_on(run: Any) -> str:
+    """Which command goes on with a run that has its own."""
+    about = run.request
+    if own_command(run) == "training":
+        what = f"a training of {about['run']}"
+        command = about.get("command") or "qvlm_qiskit.training.train(…, resume=True)"
+    else:
+        what = f"the learning of noise for {about['out']}"
+        command = about.get("command") or "qvlm_qiskit.inference.learn_noise"
+    return f"run {run.id} is {what}: {command} goes on with it"

@@ -5,7 +5,7 @@ import pytest
 
 from qvlm_qiskit.backends.mitigation.layer_noise import DEPTHS, LearningProtocol
 from qvlm_qiskit.backends.mitigation.layers import Layer
-from qvlm_qiskit.noise_models import build, combined, depolarizing, readout
+from qvlm_qiskit.noise_models import build, combined, depolarizing, over_rotation, readout
 from tests.backends.mitigation.circuits import TARGET
 
 LAYER = Layer((("cz", (1, 3)),))
@@ -24,6 +24,16 @@ def test_depolarising_noise_is_found_exactly_whatever_the_readout(layer, exact_d
     found = learned(exact_device(build(noise)), layer)
     np.testing.assert_allclose(found.rates, -np.log(0.98) / 16, rtol=1e-6)
     assert found.gamma == pytest.approx(0.98 ** (-15 / 8 * len(layer.gates)))
+
+
+@pytest.mark.parametrize(
+    ("noise", "coherent"),
+    [(depolarizing(0.02), False), (over_rotation(0.03), True), (over_rotation(-0.03), True)],
+)
+def test_decays_that_are_no_exponentials_are_said(noise, coherent, exact_device):
+    found = learned(exact_device(build(noise)), LAYER)
+    assert (found.chi2 > 30) is coherent
+    assert found.chi2 > 30 or found.chi2 < 0.01  # no shots, so that nothing scatters
 
 
 def test_no_noise_is_learned_where_there_is_none(exact_device):

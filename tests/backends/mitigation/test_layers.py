@@ -6,7 +6,7 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.transpiler import CouplingMap, Target
 
-from qvlm_qiskit.backends.mitigation.layers import Layer, Layered, Support
+from qvlm_qiskit.backends.mitigation.layers import Layer, Layered, Support, as_listed
 from qvlm_qiskit.errors import MitigationError
 
 
@@ -45,6 +45,15 @@ def test_barriers_keep_gates_apart_and_gates_on_one_qubit_make_no_layer():
 def test_directed_gates_are_layers_of_their_own():
     layered = Layered.of(chain((1, 0), (0, 1), gate="ecr"), "pea")
     assert len(layered.unique) == 2
+
+
+def test_gates_without_a_direction_are_one_layer_whatever_the_order_of_their_qubits():
+    layered = Layered.of(chain((1, 0), (0, 1)), "pea")
+    assert layered.unique == (Layer((("cz", (0, 1)),)),)
+    backwards = Target.from_configuration(["cz"], 2, coupling_map=CouplingMap([(1, 0)]))
+    assert as_listed(("cz", (0, 1)), backwards) == ("cz", (1, 0))
+    assert as_listed(("cz", (0, 1)), coupled(2)) == ("cz", (0, 1))
+    assert as_listed(("ecr", (0, 1)), backwards) == ("ecr", (0, 1))
 
 
 def test_a_gate_that_is_not_its_own_inverse_is_refused():

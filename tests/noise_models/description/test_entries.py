@@ -1,7 +1,10 @@
 import math
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
+from qiskit.quantum_info import SuperOp, average_gate_fidelity
+from qiskit_aer.noise import depolarizing_error, pauli_error
 
 from qvlm_qiskit.errors import NoiseModelError
 from qvlm_qiskit.noise_models import (
@@ -43,3 +46,22 @@ def test_a_snapshot_is_as_old_as_its_calibration_where_that_is_known():
 def test_the_worst_gate_leaves_nothing_of_a_state():
     found = [GateNoise("u", (), width).max_error for width in (1, 2, 3)]
     assert found == pytest.approx([2 / 3, 4 / 5, 8 / 9])
+
+
+def test_the_infidelity_of_a_gate_is_that_of_its_channel():
+    """Average fidelity of what the engine applies, by Qiskit."""
+    rates = (("XI", 0.004), ("ZZ", 0.01), ("IY", 0.002))
+    gate = GateNoise("cz", (0, 1), 2, error=0.01, rates=rates)
+    channel = SuperOp(depolarizing_error(0.01 * 4 / 3, 2)).compose(_flips(rates))
+    expected = 1 - average_gate_fidelity(channel)
+    assert gate.infidelity == pytest.approx(expected, rel=1e-9)
+    assert GateNoise("cz", (0, 1), 2, error=0.01).infidelity == 0.01
+
+
+def _flips(rates):
+    whole = SuperOp(np.eye(16))
+    for pauli, rate in rates:
+        chance = (1 - math.exp(-2 * rate)) / 2
+        error = pauli_error([("II", 1 - chance), (pauli, chance)])
+        whole = whole.compose(SuperOp(error))
+    return whole

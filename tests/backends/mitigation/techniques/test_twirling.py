@@ -82,6 +82,26 @@ def test_parameters_survive_the_twirl():
         assert Operator(copy).equiv(Operator(circuit.assign_parameters([0.4])))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_paulis_meet_across_a_barrier_and_not_across_a_delay(seed):
+    """Two layers of a learning circuit: one x for a qubit between them, not two."""
+    circuit = QuantumCircuit(2)
+    for _ in range(4):
+        circuit.cz(0, 1)
+        circuit.sx(0)
+        circuit.barrier()
+    circuit.delay(100, 0)
+    circuit.cz(0, 1)
+    copy = twirled(circuit, np.random.default_rng(seed).integers(16, size=5))
+    assert Operator(copy).equiv(Operator(circuit))
+    made = [item.name for item in copy.data if circuit.qubits[1] in item.qubits]
+    between = " ".join(made).split("cz")
+    assert max(part.count("x") for part in between) == 1
+    assert [item.name for item in copy.data if len(item.qubits) > 1 or item.name == "delay"] == [
+        item.name for item in circuit.data if len(item.qubits) > 1 or item.name == "delay"
+    ]
+
+
 def test_the_average_over_all_paulis_is_the_pauli_part_of_the_noise():
     """A coherent error on cz, twirled by all 16 Paulis, has the diagonal transfer matrix."""
     angle = 0.3
