@@ -45,6 +45,7 @@ COMMANDS = (
     ("study", "field"),
     ("study", "kernels"),
     ("study", "noise"),
+    ("study", "optimisers"),
     ("adapter",),
     ("adapter", "train"),
     ("adapter", "caption"),

@@ -167,7 +167,16 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff", "learn"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = ["ablation", "compare", "denoise", "drift", "field", "kernels", "noise", "optimisers"]
+COMMANDS["study"] = [
+    "ablation",
+    "compare",
+    "denoise",
+    "drift",
+    "field",
+    "kernels",
+    "noise",
+    "optimisers",
+]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))
