@@ -101,9 +101,9 @@ OPTIONS = {
         "--format", "--json",
     },
     "study noise": {
-        "--out", "--backend", "--strengths", "--mitigations", "--seeds", "--twins", "--train-at",
-        "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
-        "--json",
+        "--out", "--backend", "--error-kinds", "--strengths", "--mitigations", "--seeds", "--twins",
+        "--train-at", "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes",
+        "--format", "--json",
     },
     "adapter train": {
         "--vision", "--language", "--projection", "--n-qubits", "--layers", "--ansatz", "--read",
