@@ -51,7 +51,11 @@ def _placed(found: Iterable[LayerNoise], calibrated: NoiseSpec) -> NoiseSpec:
     rates = _by_gate(found)
     gates = [
         replace(
-            gate, error=0.0, duration_ns=None, rates=tuple(rates[gate.name, gate.qubits].items())
+            gate,
+            error=0.0,
+            duration_ns=None,
+            rates=tuple(rates[gate.name, gate.qubits].items()),
+            channel=(),
         )
         if (gate.name, gate.qubits) in rates
         else gate
