@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from qiskit_aer.noise import NoiseModel
 
     from qvlm_qiskit.backends.backend import Backend, Kind
+    from qvlm_qiskit.noise_models import NoiseSpec
 
 ENTRY_POINT_GROUP = "qvlm_qiskit.backends"
 DEVICES = "qvlm_qiskit.backends.devices"
@@ -115,8 +116,9 @@ def _check_method(name: str, method: str, known: Sequence[str]) -> None:
 
 
 def open_backend(
-    name: str | BackendV2 | NoiseModel,
+    name: str | BackendV2 | NoiseModel | None = None,
     *,
+    noise_model: NoiseModel | NoiseSpec | None = None,
     shots: int | None = None,
     precision: float | None = None,
     mitigation: str | Step | Sequence[Step] = "none",
@@ -157,6 +159,9 @@ def open_backend(
         name: One of `list_backends()`, or a third party's entry point in the group
             ``qvlm_qiskit.backends``; or an object: any `BackendV2` (IBM's, a fake or generic one,
             Aer's, another maker's), or any `NoiseModel` of Aer.
+        noise_model: In place of a name, a noise to simulate as ``noisy:…`` does, with all its
+            options: Aer's `NoiseModel`, where a description can say all of it (docs/noise-models.md
+            has what can be read), or a `NoiseSpec`.
         shots: Shots per measured circuit.
         precision: Target standard error instead of shots; 0 asks a noisy:* backend for exact
             values, which can be differentiated.
@@ -202,6 +207,8 @@ def open_backend(
         MitigationError: A mitigation that is unknown or not offered there.
         BackendError: The backend can't be opened (its subclasses say why).
     """
+    if (name is None) == (noise_model is None):
+        raise InputError("open_backend takes a backend's name, or noise_model=, and not both")
     if isinstance(name, str):
         check_backend(name)
     options = BackendOptions(
@@ -226,8 +233,11 @@ def open_backend(
         tile_repeats=tile_repeats,
         fractional=fractional,
     )
-    if not isinstance(name, str):
+    if noise_model is not None:
+        return _open_noise_model(noise_model, options)
+    if name is not None and not isinstance(name, str):
         return _open_object(name, options)
+    assert name is not None
     check_backend(name, options)
     from qvlm_qiskit.backends.backend import Backend
 
@@ -248,6 +258,13 @@ def _open_object(given: BackendV2 | NoiseModel, options: BackendOptions) -> Back
     # an IBM machine holds a key, which does not go to another process
     origin = partial(_open_again, opened.name) if opened.kind == "hardware" else again
     return replace(opened, reopen=opened.reopen or again, origin=origin)
+
+
+def _open_noise_model(given: NoiseModel | NoiseSpec, options: BackendOptions) -> Backend:
+    _check_method("noisy:", options.method, OWN["noisy:"].methods)
+    opened: Backend = import_module(f"{DEVICES}.noisy").open_noise_model(given, options)
+    again = partial(_open_noise_model, given)
+    return replace(opened, reopen=again, origin=again)
 
 
 def _open_again(name: str, options: BackendOptions) -> Backend:

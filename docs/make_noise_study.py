@@ -75,6 +75,8 @@ def _by_strength(results: Results, show: Callable[[Point], str]) -> str:
     lines = [f"| model | {head} |", "|---" * (len(strengths) + 1) + "|"]
     places: dict[tuple[str, str | None], dict[float | None, Point]] = {}
     for point in results["points"]:
+        if point["strength"] is None and point["kind"] != "classical blocks":
+            continue  # exact values are not of this table
         name = point["kind"], point["mitigation"]
         places.setdefault(name, {})[point["strength"]] = point
     for (kind, mitigation), found in places.items():
@@ -97,6 +99,8 @@ def _differences(results: Results) -> str:
         "|---|---|---|---|---|",
     ]
     for entry in results["differences"]:
+        if entry["strength"] is None:
+            continue
         lines.append(
             f"| {entry['what'].replace(' - ', ' − ')} | × {entry['strength']:g} "
             f"| {interval(entry['accuracy'], 100, '', sign=True)} | {verdict(entry['accuracy'])} "

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qvlm_qiskit.noise_models.channels.aer_model import build, spec_target, with_idle
     from qvlm_qiskit.noise_models.channels.channel_noise import ChannelNoise
     from qvlm_qiskit.noise_models.channels.crosstalk import with_crosstalk
+    from qvlm_qiskit.noise_models.channels.from_aer import read_noise_model
     from qvlm_qiskit.noise_models.channels.parts import kinds_of
     from qvlm_qiskit.noise_models.channels.selection import only_kinds
     from qvlm_qiskit.noise_models.description.calibration import calibrated, snapshot
@@ -85,6 +86,7 @@ _HOMES = {
     "parse_parametric": "description.parametric",
     "phase_damping": "description.parametric",
     "read_kinds": "description.kinds",
+    "read_noise_model": "channels.from_aer",
     "readout": "description.parametric",
     "restricted": "description.restriction",
     "scaled": "description.scaling",
@@ -128,6 +130,7 @@ __all__ = [
     "parse_parametric",
     "phase_damping",
     "read_kinds",
+    "read_noise_model",
     "readout",
     "restricted",
     "scaled",

@@ -10,6 +10,7 @@ from typing import Any, cast
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
@@ -44,6 +45,7 @@ from qvlm_qiskit.noise_models import (
     kinds_of,
     only_kinds,
     read_kinds,
+    read_noise_model,
     restricted,
     scaled,
     spec_target,
@@ -59,15 +61,49 @@ ACCEPTED = OWN["noisy:"].accepted
 @register("noisy:")
 def open_noisy(name: str, options: BackendOptions) -> Backend:
     """Density matrices, or shots on Aer, with noise from a calibration, a file or a formula."""
-    offer = offered("noisy")
-    options.only(name, ACCEPTED, offer.mitigations, exact=True, reasons=offer.reasons)
-    exact = options.precision == 0
-    if options.method == "aer":
-        _check_aer(options, exact)
+    _check(name, options)
     source = name.removeprefix("noisy:")
     spec = _noise(name, source, options.max_age_days)
+    return _opened(name, spec, split_terms(source)[0], options)
+
+
+def open_noise_model(given: Any, options: BackendOptions) -> Backend:
+    """The same with Aer's noise model, or a description, in place of a noise by its name.
+
+    Raises:
+        InputError: Another object, or an option that is not for simulated noise.
+        NoiseModelError: A noise model that no description can say, or a stale calibration.
+    """
+    if not isinstance(given, NoiseModel | NoiseSpec):
+        raise InputError(
+            f"noise_model takes an Aer NoiseModel or a NoiseSpec, not {type(given).__name__}"
+        )
+    kind = type(given).__name__
+    spec = given if isinstance(given, NoiseSpec) else read_noise_model(given)
+    name = f"noisy:{kind}-{spec.digest()[:8]}"
+    _check(name, options)
+    spec.check_age(options.max_age_days)
+    return _opened(name, spec, "", options)
+
+
+def _check(name: str, options: BackendOptions) -> None:
+    """Refuse options and techniques that simulated noise does not take."""
+    offer = offered("noisy")
+    options.only(name, ACCEPTED, offer.mitigations, exact=True, reasons=offer.reasons)
+    if options.method == "aer":
+        _check_aer(options, options.precision == 0)
+
+
+def _opened(name: str, spec: NoiseSpec, base: str, options: BackendOptions) -> Backend:
+    """The machine with a noise.
+
+    Args:
+        name: Of the backend.
+        spec: The noise.
+        base: The fake device that the noise is of, if it is of one.
+        options: What is asked for.
+    """
     check_kinds(name, options.error_kinds, kinds_of(spec) if options.error_kinds != "all" else ())
-    base = split_terms(source)[0]
     target = chosen_gates(name, _target(spec, base), options)
     date = None if spec.snapshot is None else spec.snapshot.calibrated_utc
     delay = rep_delay_seconds(fake_device(base)) if base in fake_files() else None
@@ -76,7 +112,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         precision = precision_of_shots(DEFAULT_SHOTS)
     return Backend(
         name=name,
-        kind="exact" if exact else "simulated shots",
+        kind="exact" if options.precision == 0 else "simulated shots",
         num_qubits=target.num_qubits,
         options=options,
         device=packed(_estimator(spec, target, options, precision), target, options),
@@ -104,7 +140,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
             **tile_settings(options),
         },
         noise={**spec.summary(), "noise_scale": options.noise_scale, **_kept(options)},
-        mitigations=offered_with(offer.mitigations, options),
+        mitigations=offered_with(offered("noisy").mitigations, options),
         rep_delay_seconds=delay,
         limits=NO_LIMITS if delay is None else IBM_LIMITS,
     )

@@ -94,7 +94,9 @@ def _placed(found: Iterable[LayerNoise], calibrated: NoiseSpec) -> NoiseSpec:
         turned: _of(own, turned == gate) for gate, own in rates.items() for turned in orders(gate)
     }
     gates = (
-        replace(entry, error=0.0, duration_ns=None, rates=placed[entry.name, entry.qubits])
+        replace(
+            entry, error=0.0, duration_ns=None, rates=placed[entry.name, entry.qubits], channel=()
+        )
         if (entry.name, entry.qubits) in placed
         else entry
         for entry in calibrated.gates

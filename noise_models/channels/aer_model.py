@@ -10,7 +10,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Delay, Measure, Parameter
 from qiskit.providers import QubitProperties
-from qiskit.quantum_info import Kraus, SuperOp
+from qiskit.quantum_info import PTM, Kraus, SuperOp
 from qiskit.transpiler import InstructionProperties, Target
 from qiskit_aer.noise import (
     NoiseModel,
@@ -80,15 +80,18 @@ def build(spec: NoiseSpec) -> Any:
             model.add_all_qubit_quantum_error(error, name)
     for (name, qubits), channel in _placed(spec).items():
         error = _followed(channel, spec, name, len(qubits))
-        # it is meant to take the place of what counts for any qubits
-        model.add_quantum_error(error, name, qubits, warnings=False)
+        if error is None or error.ideal():
+            _keep_free(model, name, qubits)
+        else:  # it is meant to take the place of what counts for any qubits
+            model.add_quantum_error(error, name, qubits, warnings=False)
     return model
 
 
 def spec_target(spec: NoiseSpec, noisy: bool = False) -> Any:
     """The device that `spec` describes, as a `Target` to compile for.
 
-    Gates on one qubit that the description doesn't place are offered on every qubit.
+    Gates on one qubit that the description doesn't place are offered on every qubit; those on two
+    that it has for any qubits are offered on every pair, where it places none on two qubits.
 
     Args:
         spec: A description with qubits.
@@ -119,6 +122,10 @@ def spec_target(spec: NoiseSpec, noisy: bool = False) -> Any:
         target.add_instruction(noisy_instruction(name), properties, name=name)
     if noisy:
         return target
+    if not any(gate.width == 2 for gate in spec.gates if gate.qubits):
+        for gate in spec.gates:
+            if gate.width == 2 and count > 1:  # on every pair, whatever it is
+                target.add_instruction(noisy_instruction(gate.name), name=gate.name)
     for name in spec.basis_gates:
         known = standard_gates().get(name)
         if known is not None and known.num_qubits == 1 and name not in by_name:
@@ -164,6 +171,14 @@ def with_idle(
     return written
 
 
+def _keep_free(model: Any, name: str, qubits: tuple[int, ...]) -> None:
+    """No error in a place, whatever counts for any qubits; Aer's own method drops such an error."""
+    if name not in model._default_quantum_errors:  # noqa: SLF001
+        return
+    nothing = pauli_error([("I" * len(qubits), 1.0)])
+    model._local_quantum_errors.setdefault(name, {})[qubits] = nothing  # noqa: SLF001
+
+
 def _add_readout(model: Any, spec: NoiseSpec) -> None:
     for index in range(len(spec.qubits)):
         up, down = spec.readout(index)
@@ -176,32 +191,49 @@ def _add_readout(model: Any, spec: NoiseSpec) -> None:
 
 
 def _placed(spec: NoiseSpec) -> dict[tuple[str, tuple[int, ...]], Any]:
-    """Own error of every gate that has a place: its calibrated one, then what was learned of it."""
+    """Own error of every gate that has a place: its calibrated one, then what was learned of it.
+
+    None for one without any in whose place what counts for any qubits must not act.
+    """
     device = basic_device_gate_errors(target=spec_target(spec, noisy=True))
     found = {(name, tuple(qubits)): channel for name, qubits, channel in device}
+    anywhere = {gate.name for gate in spec.gates if not gate.qubits}
     for gate in spec.gates:
-        if gate.rates:
+        if gate.qubits and gate.name in anywhere:
+            found.setdefault((gate.name, gate.qubits), None)
+        if gate.qubits and (gate.rates or gate.channel):
             known = found.get((gate.name, gate.qubits))
-            parts = [] if known is None else [known]
-            found[gate.name, gate.qubits] = _composed([*parts, _lindblad_error(gate)])
+            found[gate.name, gate.qubits] = _composed(
+                [*([] if known is None else [known]), *_own_errors(gate)]
+            )
     return found
 
 
-def _lindblad_error(gate: GateNoise) -> Any:
-    """A gate's learned noise; Aer's labels begin with the last operand."""
-    letters = ["".join(label) for label in itertools.product("IXYZ", repeat=gate.width)]
-    kept = np.diag(lindblad_ptm(gate.rates, gate.width))  # the first operand counts fastest
+def _own_errors(gate: GateNoise) -> list[Any]:
+    """A gate's learned noise and its own channel."""
+    parts = [_pauli_error(lindblad_ptm(gate.rates, gate.width), gate.width)] if gate.rates else []
+    if gate.channel:
+        matrix = np.array(gate.channel)
+        diagonal = np.array_equal(matrix, np.diag(np.diag(matrix)))
+        own = _pauli_error(matrix, gate.width) if diagonal else QuantumError(Kraus(PTM(matrix)))
+        parts.append(own)
+    return parts
+
+
+def _pauli_error(matrix: Any, width: int) -> Any:
+    """A diagonal Pauli transfer matrix; Aer's labels begin with the last operand."""
+    letters = ["".join(label) for label in itertools.product("IXYZ", repeat=width)]
     signs = np.array([[1]])
-    for _ in range(gate.width):
+    for _ in range(width):
         signs = np.kron(signs, _SIGNS)
-    return pauli_error(list(zip(letters, (signs @ kept) / 4**gate.width, strict=True)))
+    shares = np.clip((signs @ np.diag(matrix)) / 4**width, 0.0, 1.0)
+    return pauli_error(list(zip(letters, shares / shares.sum(), strict=True)))
 
 
 def _anywhere_error(gate: GateNoise) -> Any:
-    if not gate.error:
-        return None
     dim = 2**gate.width
-    return depolarizing_error(gate.error * dim / (dim - 1), gate.width)
+    parts = [depolarizing_error(gate.error * dim / (dim - 1), gate.width)] if gate.error else []
+    return _composed([*parts, *_own_errors(gate)])
 
 
 def _followed(first: Any, spec: NoiseSpec, name: str, width: int) -> Any:

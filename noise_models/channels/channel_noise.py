@@ -23,8 +23,7 @@ from qvlm_qiskit.noise_models.channels.idle import delay_ns, idle_ptm, idle_time
 from qvlm_qiskit.noise_models.channels.matrices import (
     anywhere_ptm,
     depolarizing_ptm,
-    device_ptm,
-    lindblad_ptm,
+    placed_ptm,
     source_ptm,
 )
 from qvlm_qiskit.noise_models.channels.parts import gate_part, qubit_part, source_parts
@@ -179,9 +178,7 @@ class ChannelNoise:
         if gate is not None:
             whole = [self.spec.qubits[qubit].scaled(self._factor) for qubit in qubits]
             part = gate_part(gate.scaled(self._factor), whole, self._kinds)
-            ptm = device_ptm(part, [self._qubit(qubit) for qubit in qubits])
-            if part.rates:
-                ptm = lindblad_ptm(part.rates, gate.width) @ ptm
+            ptm = placed_ptm(part, [self._qubit(qubit) for qubit in qubits])
         elif (name, ()) in self._placed:
             scaled = self._placed[name, ()].scaled(self._factor)
             ptm = anywhere_ptm(gate_part(scaled, (), self._kinds))

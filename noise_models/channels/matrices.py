@@ -50,6 +50,14 @@ def device_ptm(gate: GateNoise, qubits: Sequence[QubitNoise]) -> Ptm:
     return relaxation @ depolarizing_ptm(probability, gate.width) if probability else relaxation
 
 
+def placed_ptm(gate: GateNoise, qubits: Sequence[QubitNoise]) -> Ptm:
+    """All that follows a placed gate: `device_ptm`, learned noise, and its own channel."""
+    ptm = device_ptm(gate, qubits)
+    if gate.rates:
+        ptm = lindblad_ptm(gate.rates, gate.width) @ ptm
+    return np.array(gate.channel) @ ptm if gate.channel else ptm
+
+
 def depolarisation(gate: GateNoise, qubits: Sequence[QubitNoise]) -> float:
     """The p of the depolarising part of `device_ptm`; 0 where relaxation reaches the error."""
     return _depolarisation(gate, _relaxing_ptm(gate, qubits))
@@ -86,9 +94,10 @@ def lindblad_ptm(rates: Sequence[tuple[str, float]], width: int) -> Ptm:
 
 
 def anywhere_ptm(gate: GateNoise) -> Ptm:
-    """The channel of a gate for any qubits: depolarising of the stated infidelity."""
+    """The channel of a gate for any qubits: depolarising of the stated infidelity, then its own."""
     dim = 2.0**gate.width
-    return depolarizing_ptm(gate.error * dim / (dim - 1), gate.width)
+    ptm = depolarizing_ptm(gate.error * dim / (dim - 1), gate.width)
+    return np.array(gate.channel) @ ptm if gate.channel else ptm
 
 
 def source_ptm(source: GateSource, gate: str, width: int) -> Ptm:

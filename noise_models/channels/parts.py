@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from qvlm_qiskit.noise_models.channels.matrices import depolarisation
+from qvlm_qiskit.noise_models.description.channel_matrix import is_identity
 from qvlm_qiskit.noise_models.description.entries import GateNoise, QubitNoise
 from qvlm_qiskit.noise_models.description.gates import noisy_instruction
 from qvlm_qiskit.noise_models.description.kinds import KINDS
@@ -71,7 +72,7 @@ def gate_part(gate: GateNoise, qubits: Sequence[QubitNoise], kinds: Collection[s
         kinds: What is kept.
     """
     if _width(gate.width) not in kinds:
-        return replace(gate, error=0.0, rates=())
+        return replace(gate, error=0.0, rates=(), channel=())
     if "relaxation" in kinds or not gate.qubits:
         return gate
     dim = 2.0**gate.width
@@ -103,7 +104,7 @@ def _kinds(source: NoiseSource) -> set[str]:
 
 def _own_error(gate: GateNoise, qubits: Sequence[QubitNoise]) -> bool:
     """Whether a gate errs beside the relaxation of its qubits."""
-    if any(rate for _, rate in gate.rates):
+    if any(rate for _, rate in gate.rates) or not is_identity(gate.channel):
         return True
     return depolarisation(gate, qubits) > 0 if gate.qubits else gate.error > 0
 

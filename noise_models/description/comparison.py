@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from qvlm_qiskit.noise_models.description.entries import GateNoise
 from qvlm_qiskit.noise_models.description.sources import NoiseSource
 from qvlm_qiskit.noise_models.description.spec import NoiseSpec
@@ -79,6 +81,7 @@ def _gates(a: NoiseSpec, b: NoiseSpec) -> Iterator[Difference]:
         where = f"{name} {qubits}" if qubits else f"{name} anywhere"
         yield from _fields(where, _GATE, first.get(key), second.get(key))
         yield from _rates(where, first.get(key), second.get(key))
+        yield from _channel(where, first.get(key), second.get(key))
 
 
 def _rates(where: str, first: GateNoise | None, second: GateNoise | None) -> Iterator[Difference]:
@@ -89,6 +92,24 @@ def _rates(where: str, first: GateNoise | None, second: GateNoise | None) -> Ite
         one, other = (found.get(pauli, 0.0) for found in rates)
         if not _same(one, other):
             yield Difference(where, f"rate of {pauli}", "", one, other)
+
+
+def _channel(where: str, first: GateNoise | None, second: GateNoise | None) -> Iterator[Difference]:
+    """The entry of a gate's own channel that differs most."""
+    if first is None or second is None or first.channel == second.channel:
+        return
+    size = 4**first.width
+    one, other = (np.array(gate.channel or np.eye(size)) for gate in (first, second))
+    if one.shape != other.shape or np.allclose(one, other, rtol=_SAME, atol=_SAME):
+        return
+    row, column = np.unravel_index(int(np.abs(one - other).argmax()), one.shape)
+    name = f"channel entry {_pauli(int(row), first.width)}, {_pauli(int(column), first.width)}"
+    yield Difference(where, name, "", float(one[row, column]), float(other[row, column]))
+
+
+def _pauli(index: int, width: int) -> str:
+    """A Pauli's letters, the first operand's first."""
+    return "".join("IXYZ"[index // 4**operand % 4] for operand in range(width))
 
 
 def _sources(a: NoiseSpec, b: NoiseSpec) -> Iterator[Difference]:

@@ -18,6 +18,12 @@ from qvlm_qiskit.noise_models.description.bounds import (
     scaled_time,
     scaled_value,
 )
+from qvlm_qiskit.noise_models.description.channel_matrix import (
+    Rows,
+    channel_infidelity,
+    checked_rows,
+    scaled_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,8 @@ class GateNoise:
         duration_ns: Duration in ns, None when unknown; relaxation needs it.
         rates: Learned Pauli-Lindblad noise behind a placed gate, beside what `error` says: rates
             λ ≥ 0 by Pauli, a letter of I, X, Y, Z for each operand in its order.
+        channel: The gate's own channel behind all that, as rows of its Pauli transfer matrix;
+            empty for none. See `description.channel_matrix`.
     """
 
     name: str
@@ -77,10 +85,13 @@ class GateNoise:
     error: float = 0.0
     duration_ns: float | None = None
     rates: tuple[tuple[str, float], ...] = ()
+    channel: Rows = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "qubits", tuple(self.qubits))
         _check_rates(self)
+        what = f"{self.name} on {list(self.qubits) or 'any qubits'}"
+        object.__setattr__(self, "channel", checked_rows(self.channel, self.width, what))
         use_plain_numbers(self)
         check_probability(f"error of {self.name} on {self.qubits}", self.error)
         if self.duration_ns is not None:
@@ -95,16 +106,20 @@ class GateNoise:
 
     @property
     def infidelity(self) -> float:
-        """Average gate infidelity of all that is said of the gate, as if `error` depolarised."""
-        if not self.rates:
+        """Average gate infidelity of all that is said of the gate.
+
+        `error` counts as if it depolarised, and the channel behind it as if it were independent.
+        """
+        if not self.rates and not self.channel:
             return self.error
         dim = 2.0**self.width
         depolarised = self.error * dim / (dim - 1.0)
         kept = (1.0 - depolarised) * _mean_fidelity(self) + depolarised / dim**2
-        return (1.0 - kept) * dim / (dim + 1.0)
+        own = (1.0 - kept) * dim / (dim + 1.0)
+        return 1.0 - (1.0 - own) * (1.0 - channel_infidelity(self.channel))
 
     def scaled(self, factor: float) -> GateNoise:
-        """The entry with its infidelity multiplied by a factor.
+        """The entry with its infidelity multiplied by a factor, its channel so many times.
 
         Raises:
             NoiseModelError: It would go beyond `max_error`.
@@ -112,7 +127,8 @@ class GateNoise:
         what = f"error of {self.name} on {list(self.qubits) or 'any qubits'}"
         error = scaled_value(self.error, factor, self.max_error, what)
         rates = tuple((pauli, factor * rate) for pauli, rate in self.rates)
-        return replace(self, error=error, rates=rates)
+        channel = scaled_rows(self.channel, factor)
+        return replace(self, error=error, rates=rates, channel=channel)
 
 
 def _mean_fidelity(gate: GateNoise) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 
 from qvlm_qiskit.basics.files import write_text
 from qvlm_qiskit.errors import NoiseModelError
+from qvlm_qiskit.noise_models.description.channel_matrix import is_identity
 from qvlm_qiskit.noise_models.description.entries import GateNoise, QubitNoise, Snapshot
 from qvlm_qiskit.noise_models.description.gates import noisy_instruction
 from qvlm_qiskit.noise_models.description.protocol import readout_after
@@ -31,7 +32,9 @@ FORMAT = "qvlm-noise"
 VERSION = 2
 LEARNED_VERSION = 3
 """Of descriptions in which gates have learned rates; older releases can't read them."""
-READABLE = (1, 2, 3)
+CHANNEL_VERSION = 4
+"""Of descriptions in which gates have channels of their own; likewise."""
+READABLE = (1, 2, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,9 @@ class NoiseSpec:
         timed = any(g.duration_ns for g in self.gates)
         readout = any(q.p_meas1_prep0 or q.p_meas0_prep1 for q in self.qubits)
         learned = any(rate for g in self.gates for _, rate in g.rates)
-        placed = any(g.error for g in self.gates) or readout or (relaxing and timed) or learned
-        return not placed and all(is_silent(source) for source in self.sources)
+        own = not all(is_identity(g.channel) for g in self.gates)
+        placed = any(g.error for g in self.gates) or readout or (relaxing and timed)
+        return not (placed or learned or own) and all(is_silent(source) for source in self.sources)
 
     def summary(self) -> dict[str, Any]:
         """Medians of the noise, for a report: errors, readout, T1 and T2 in µs."""
@@ -158,10 +162,16 @@ class NoiseSpec:
         body = asdict(self)
         body["sources"] = [source_to_dict(source) for source in self.sources]
         for gate in body["gates"]:
-            if not gate["rates"]:
-                del gate["rates"]
-        learned = any(gate.rates for gate in self.gates)
-        return {"format": FORMAT, "version": LEARNED_VERSION if learned else VERSION, **body}
+            for name in ("rates", "channel"):
+                if not gate[name]:
+                    del gate[name]
+        return {"format": FORMAT, "version": self._version(), **body}
+
+    def _version(self) -> int:
+        """The first version whose readers know all of this."""
+        if any(gate.channel for gate in self.gates):
+            return CHANNEL_VERSION
+        return LEARNED_VERSION if any(gate.rates for gate in self.gates) else VERSION
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> NoiseSpec:

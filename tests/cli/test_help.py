@@ -120,9 +120,9 @@ OPTIONS = {
         "--qubits", "--layers", "--hidden", "--processes", "--format", "--json",
     },
     "study noise": {
-        "--out", "--backend", "--strengths", "--mitigations", "--seeds", "--twins", "--train-at",
-        "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
-        "--json",
+        "--out", "--backend", "--error-kinds", "--strengths", "--mitigations", "--seeds", "--twins",
+        "--train-at", "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes",
+        "--format", "--json",
     },
     "study optimisers": {
         "--out", "--data", "--optimisers", "--circuits", "--samples", "--batch-size",

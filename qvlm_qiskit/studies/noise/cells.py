@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,8 @@ from qvlm_qiskit.recipes import HYBRID
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.measure import errors_on, evaluate_on
 from qvlm_qiskit.studies.noise.grid import EXACT, NoiseGrid
-from qvlm_qiskit.studies.noise.models import Cell, StudyModel
+from qvlm_qiskit.studies.noise.machines import Cell, Machine
+from qvlm_qiskit.studies.noise.models import StudyModel
 from qvlm_qiskit.training import Subject, check_trainable, train
 
 PROMPTS_FOR_ROWS = 32
@@ -54,17 +56,21 @@ def training_backend(
 
 
 def open_cell(cell: Cell, grid: NoiseGrid) -> Backend:
-    """The noisy machine of a cell.
+    """The machine of a cell.
 
     Raises:
         QVLMError: It can't be opened with these options.
     """
+    machine = cell.machine
+    if machine is None:
+        return open_backend(EXACT)
     return open_backend(
-        grid.device,
-        shots=grid.shots,
+        machine.device,
+        shots=machine.shots,
         seed=cell.model.options.seed,
-        noise_scale=1.0 if cell.strength is None else cell.strength,
-        mitigation=cell.mitigation or "none",
+        noise_scale=machine.strength,
+        error_kinds=machine.error_kinds,
+        mitigation=machine.mitigation,
         method=grid.method,
         max_age_days=grid.max_age_days,
     )
@@ -79,13 +85,12 @@ def evaluate_cell(cell: Cell, grid: NoiseGrid) -> dict[str, Any]:
     run = Run.open(cell.model.path)
     model, samples = run.answering_model(), run.samples("test", grid.questions)
     exam = Exam(model, samples)
-    noisy = cell.strength is not None
-    backend = open_cell(cell, grid) if noisy else open_backend(EXACT)
+    backend = open_cell(cell, grid)
     found, record = evaluate_on(exam, backend)
     with model.run_on(backend):
         loss = exam_loss(exam)
     errors: list[dict[str, Any]] = []
-    if noisy:
+    if cell.machine is not None:
         inputs = model.inputs(samples[:PROMPTS_FOR_ROWS])
         rows = capture_rows(model.module, inputs, grid.rows)
         errors = errors_on(model.module, rows, backend)
@@ -95,36 +100,42 @@ def evaluate_cell(cell: Cell, grid: NoiseGrid) -> dict[str, Any]:
         "blocks": cell.model.options.blocks,
         "seed": run.seed,
         "trained_at": cell.model.trained_at,
-        "device": grid.device if noisy else EXACT,
-        "strength": cell.strength,
-        "mitigation": cell.mitigation,
-        "shots": grid.shots if noisy else None,
+        **_place(cell.machine),
         **{name: record[name] for name in ("correct", "total", "accuracy", "low", "high")},
         "right": "".join("01"[right] for right in found.correct),
+        "answers": list(found.answers),
         "loss": loss,
         "expectations": errors,
         "gates": {name: float(value) for name, value in gate_values(model.module).items()},
     }
 
 
+def _place(machine: Machine | None) -> dict[str, Any]:
+    """Where a row is from; exact values have no strength, no shots and no errors."""
+    if machine is None:
+        nothing = dict.fromkeys(("strength", "mitigation", "shots", "error_kinds"))
+        return {"device": EXACT, **nothing}
+    names = ("device", "strength", "mitigation", "shots", "error_kinds")
+    return {name: getattr(machine, name) for name in names}
+
+
 def rehearse(grid: NoiseGrid, cells: Sequence[Cell]) -> None:
-    """Run one row of every circuit on every machine, so that a refusal does not cost a training.
+    """Run one row of every circuit on machines of every sort, so that a refusal costs no training.
+
+    On every device each technique at each strength, and each choice of kinds of error.
 
     Raises:
         QVLMError: A machine can't be opened, or can't run a circuit; or a model has none, or no
             loss on the questions.
     """
-    machines = {
-        (cell.strength, cell.mitigation): cell for cell in cells if cell.strength is not None
-    }
     options = dataclasses.replace(cells[0].model.options, blocks="quantum")
     if options.model == HYBRID:
         model: AnsweringModel = Subject(options).build()
     else:
         model = _checked(cells[0].model, grid)
-    opened = [open_cell(cell, grid) for cell in machines.values()]
-    for strength in grid.trained_at:
-        backend = training_backend(grid.device, strength, options.seed, grid.max_age_days)
+    opened = [open_cell(cell, grid) for cell in _one_of_each(cells)]
+    for device, strength in itertools.product(grid.devices, grid.trained_at):
+        backend = training_backend(device, strength, options.seed, grid.max_age_days)
         check_trainable(model, backend)
         opened.append(backend)
     with torch.inference_mode(), one_thread():
@@ -132,6 +143,16 @@ def rehearse(grid: NoiseGrid, cells: Sequence[Cell]) -> None:
             for layer in model.quantum_layers.values():
                 with layer.run_on(backend):
                     layer(torch.zeros(1, layer.neural_network.num_inputs))
+
+
+def _one_of_each(cells: Sequence[Cell]) -> list[Cell]:
+    """A cell for each device, strength and technique, and for each device and kinds of error."""
+    found: dict[tuple[Any, ...], Cell] = {}
+    for cell in cells:
+        if (machine := cell.machine) is not None:
+            found.setdefault((machine.device, machine.strength, machine.mitigation), cell)
+            found.setdefault((machine.device, machine.error_kinds), cell)
+    return list(dict.fromkeys(found.values()))
 
 
 def _checked(given: StudyModel, grid: NoiseGrid) -> AnsweringModel:

@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.noise_models.description.kinds import read_kinds
 from qvlm_qiskit.studies.grid_study import Option
 
 EXACT = "statevector"
+EACH = "one-at-a-time"
+BUT_ONE = "all-but-one"
+SEVERAL = (EACH, BUT_ONE)
+"""Names for several choices of kinds of error, which depend on what a device has."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +23,10 @@ class NoiseGrid:
     """The grid of a study.
 
     Attributes:
-        device: A ``noisy:…`` backend: where models are evaluated, and trained under noise.
-        strengths: Factors on the device's noise at evaluation; 0 leaves the shots only.
+        devices: ``noisy:…`` backends: where models are evaluated, and trained under noise.
+        strengths: Factors on a device's noise at evaluation; 0 leaves the shots only.
+        error_kinds: Which kinds of its errors act: "all", kinds joined by "+" as `open_backend`
+            takes them, "one-at-a-time" for each kind that a device has, or "all-but-one".
         mitigations: Names of mitigation techniques.
         seeds: How many seeds every kind of model is trained with, 0 … seeds - 1 behind the seed of
             the run; 0 takes the runs as they are and trains nothing.
@@ -27,18 +34,28 @@ class NoiseGrid:
         trained_at: Noise strengths at which models are trained beside the exactly trained ones.
         questions: Held-out questions per cell.
         rows: Circuits per block whose expectation values are compared with exact ones.
-        shots: Per circuit.
+        shots: Numbers of shots per circuit.
         method: How the backend simulates its noise while models are evaluated.
         max_age_days: The oldest calibration that is accepted; None = any.
     """
 
-    device: Annotated[str, Option("A noisy:… backend.", "--backend")] = "noisy:fake_torino"
+    devices: Annotated[
+        tuple[str, ...],
+        Option("noisy:… backends, separated by semicolons.", "--backend"),
+    ] = ("noisy:fake_torino",)
     strengths: Annotated[tuple[float, ...], Option("Factors on the noise at evaluation.")] = (
         0.0, 0.5, 1.0, 2.0, 4.0,
     )  # fmt: skip
     mitigations: Annotated[tuple[str, ...], Option("Techniques, separated by semicolons.")] = (
         "none",
     )
+    error_kinds: Annotated[
+        tuple[str, ...],
+        Option(
+            "Which errors act, separated by semicolons: all, one-at-a-time, all-but-one, or kinds "
+            "(readout, one-qubit, two-qubit, relaxation, crosstalk) joined by +."
+        ),
+    ] = ("all",)
     seeds: Annotated[
         int, Option("Train so many seeds of every kind of model; 0 trains nothing.")
     ] = 0
@@ -49,7 +66,7 @@ class NoiseGrid:
     ] = ()
     questions: Annotated[int, Option("Held-out questions per evaluation.", "--limit")] = 200
     rows: Annotated[int, Option("Circuits per block to compare with exact ones.")] = 50
-    shots: Annotated[int, Option("Shots per circuit.")] = 1000
+    shots: Annotated[tuple[int, ...], Option("Shots per circuit, several by commas.")] = (1000,)
     method: Annotated[
         str,
         Option(
@@ -64,22 +81,29 @@ class NoiseGrid:
 
         Raises:
             InputError: Another kind of backend, an empty or negative number, a repeated value.
+            NoiseModelError: Kinds of error that can't be read.
+            UnknownNameError: An unknown kind of error.
         """
-        if not self.device.startswith("noisy:"):
-            raise InputError(f"a noise study needs a noisy:… backend, got {self.device!r}")
-        for name in ("strengths", "mitigations", "trained_at"):
+        for name in ("devices", "strengths", "mitigations", "error_kinds", "shots", "trained_at"):
             values = getattr(self, name)
             if len(set(values)) != len(values) or (name != "trained_at" and not values):
                 raise InputError(f"{name} must be distinct and not empty, got {list(values)}")
+        for device in self.devices:
+            if not device.startswith("noisy:"):
+                raise InputError(f"a noise study needs noisy:… backends, got {device!r}")
+        for kinds in set(self.error_kinds) - set(SEVERAL):
+            read_kinds(kinds)
         for name in ("strengths", "trained_at"):
             wrong = [v for v in getattr(self, name) if not v >= 0 or v == float("inf")]
             if wrong:
                 raise InputError(f"{name} are factors of at least 0, got {wrong[0]}")
         if 0 in self.trained_at:
             raise InputError("trained_at 0 is exact training, which is always there")
-        for name, least in (("seeds", 0), ("questions", 2), ("rows", 1), ("shots", 1)):
+        for name, least in (("seeds", 0), ("questions", 2), ("rows", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if min(self.shots) < 1:
+            raise InputError(f"shots must be at least 1, got {min(self.shots)}")
         if not self.seeds and (self.twins or self.trained_at):
             raise InputError("twins and trained_at train models: give a number of seeds")
 

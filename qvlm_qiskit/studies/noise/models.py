@@ -1,8 +1,10 @@
-"""The models of a noise study, and one cell for each of them on each machine."""
+"""The models of a noise study: run folders that are there, and those to be trained."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ class StudyModel:
         trained_at: The noise strength there; 0 for exact training.
         path: Its run folder.
         weights: Digest of its weights if the user named it; None if the study trains it.
+        one_of_several: Whether the study has other devices, so that its kind has to name its own.
     """
 
     options: TrainingOptions
@@ -33,6 +36,7 @@ class StudyModel:
     trained_at: float
     path: Path
     weights: str | None = None
+    one_of_several: bool = False
 
     @property
     def given(self) -> bool:
@@ -44,37 +48,10 @@ class StudyModel:
         """How tables and plots name models that differ by seed only."""
         if self.options.blocks != "quantum":
             return f"{self.options.blocks} blocks"
-        return f"trained at × {self.trained_at:g}" if self.trained_at else "trained exactly"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One evaluation: a model on a machine.
-
-    Attributes:
-        model: The model.
-        strength: Factor on the noise; None for a model without circuits, which no noise reaches.
-        mitigation: Name of the technique; None likewise.
-    """
-
-    model: StudyModel
-    strength: float | None
-    mitigation: str | None
-
-    def identity(self, grid: NoiseGrid) -> dict[str, Any]:
-        """What decides the numbers that this cell will give."""
-        machine = {"device": grid.device, "shots": grid.shots, "strength": self.strength}
-        if grid.method != "auto":  # older studies know no other
-            machine["method"] = grid.method
-        return {
-            "options": self.model.options.facts(),
-            "trained": [self.model.trained_on, self.model.trained_at],
-            "weights": self.model.weights,
-            "machine": machine if self.strength is not None else None,
-            "mitigation": self.mitigation,
-            "questions": grid.questions,
-            "rows": grid.rows,
-        }
+        if not self.trained_at:
+            return "trained exactly"
+        where = f" on {self.trained_on.removeprefix('noisy:')}" if self.one_of_several else ""
+        return f"trained at × {self.trained_at:g}{where}"
 
 
 def study_models(grid: NoiseGrid, runs: Sequence[Run], folder: Path) -> list[StudyModel]:
@@ -114,23 +91,14 @@ def study_models(grid: NoiseGrid, runs: Sequence[Run], folder: Path) -> list[Stu
         if grid.twins:
             twin = dataclasses.replace(options, blocks="classical")
             wanted.append(_to_train(twin, EXACT, 0.0, folder))
-        wanted += [_to_train(options, grid.device, at, folder) for at in grid.trained_at]
-    return [*given, *(model for model in wanted if _identity(model) not in there)]
-
-
-def study_cells(grid: NoiseGrid, models: Sequence[StudyModel]) -> list[Cell]:
-    """Every model on every machine; a model without circuits once."""
-    cells = []
-    for model in models:
-        if model.options.blocks in ("classical", "none"):
-            cells.append(Cell(model, None, None))
-            continue
-        cells += [
-            Cell(model, strength, mitigation)
-            for mitigation in grid.mitigations
-            for strength in grid.strengths
+        wanted += [
+            _to_train(options, device, at, folder)
+            for device in grid.devices
+            for at in grid.trained_at
         ]
-    return cells
+    found = [*given, *(model for model in wanted if _identity(model) not in there)]
+    several = len(grid.devices) > 1
+    return [dataclasses.replace(model, one_of_several=several) for model in found]
 
 
 def _given(run: Run, grid: NoiseGrid) -> StudyModel:
@@ -142,15 +110,31 @@ def _given(run: Run, grid: NoiseGrid) -> StudyModel:
     about = run.info.get("backend", {"name": EXACT})
     name = str(about["name"])
     strength = 0.0 if name == EXACT else float(about["device"]["noise_scale"])
-    if name not in (EXACT, grid.device):
-        raise InputError(f"{run.path} was trained on {name}; this study is about {grid.device}")
+    if name not in (EXACT, *grid.devices):
+        raise InputError(
+            f"{run.path} was trained on {name}; this study is about {', '.join(grid.devices)}"
+        )
+    if kinds := about.get("device", {}).get("error_kinds"):
+        raise InputError(f"{run.path} was trained under {kinds} errors only, not under all")
     return StudyModel(TrainingOptions(**options), name, strength, run.path, weights_digest(run))
 
 
 def _to_train(options: TrainingOptions, backend: str, strength: float, folder: Path) -> StudyModel:
-    noise = f"-trained-at-{strength:g}" if strength else ""
-    path = folder / f"{options.blocks}{noise}-seed-{options.seed}"
+    if not strength:
+        path = folder / f"{options.blocks}-seed-{options.seed}"
+        return StudyModel(options, backend, strength, path)
+    path = folder / f"{options.blocks}-trained-at-{strength:g}-seed-{options.seed}"
+    if not _is_trained_on(path, backend):  # a folder of a release whose studies had one device
+        name = re.sub(r"[^\w.-]+", "-", backend.removeprefix("noisy:")).strip("-")[:40]
+        digest = hashlib.sha256(backend.encode()).hexdigest()[:8]
+        path = path.with_name(f"{path.name}-on-{name}-{digest}")
     return StudyModel(options, backend, strength, path)
+
+
+def _is_trained_on(path: Path, backend: str) -> bool:
+    if not (path / "run.json").is_file():
+        return False
+    return bool(Run.open(path).info.get("backend", {}).get("name") == backend)
 
 
 def _identity(model: StudyModel) -> tuple[Any, ...]:

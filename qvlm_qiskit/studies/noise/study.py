@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from qvlm_qiskit.studies.grid_study import Execution, Printed, Study, run_study
 from qvlm_qiskit.studies.noise.grid import NoiseGrid, NoiseOptions
 from qvlm_qiskit.studies.registry import study
+from qvlm_qiskit.studies.study_folder import StudyFolder
 
 if TYPE_CHECKING:
-    from qvlm_qiskit.studies.noise.models import Cell, StudyModel
+    from qvlm_qiskit.studies.noise.machines import Cell
+    from qvlm_qiskit.studies.noise.models import StudyModel
 
 Row = dict[str, Any]
 
@@ -29,6 +31,7 @@ COLUMNS: Mapping[str, str] = {
     "device": "string",
     "strength": "float64",
     "mitigation": "string",
+    "error_kinds": "string",
     "shots": "int64",
     "correct": "int64",
     "total": "int64",
@@ -56,8 +59,8 @@ class NoiseStudy(Study[NoiseOptions, "Cell"]):
     columns = COLUMNS
 
     def cells(self) -> list[Cell]:
-        """One for each model on each machine."""
-        from qvlm_qiskit.studies.noise.models import study_cells
+        """One for each model on each machine, and exactly."""
+        from qvlm_qiskit.studies.noise.machines import study_cells
 
         return study_cells(self.options, self.models())
 
@@ -117,41 +120,34 @@ class NoiseStudy(Study[NoiseOptions, "Cell"]):
 
     def flat(self, row: Row) -> dict[str, Any]:
         """One column per number, blocks and gates spelled out."""
-        flat = {name: row[name] for name in self.columns}
+        flat = {name: row.get(name) for name in self.columns}
         for entry in row["expectations"]:
             flat |= {f"{name} {entry['block']}": entry[name] for name in ("rows", "rms", "bias")}
         return flat | {f"gate {name}": value for name, value in row["gates"].items()}
 
     def context(self, results: Mapping[str, Any]) -> dict[str, Any]:
-        """Results, plots and words for the differences."""
+        """Results, plots, words for the differences, and the answers that noise flips."""
+        from qvlm_qiskit.studies.noise.flips import flipped_pictures
         from qvlm_qiskit.studies.noise.noise_report import noise_section
 
-        return noise_section(results)
+        return noise_section(results, flipped_pictures(results))
 
-    def printed(self, results: Mapping[str, Any]) -> Printed:
-        """Accuracy and loss of every point."""
-        from qvlm_qiskit.studies.reports.templates import interval
+    def printed(self, results: Mapping[str, Any]) -> list[Printed]:
+        """Accuracy and loss of every point, and what kinds of error do."""
+        from qvlm_qiskit.studies.noise.printed import kinds_table, points_table
 
-        rows = [
-            [
-                point["kind"],
-                point["mitigation"] or "–",
-                "–" if point["strength"] is None else f"{point['strength']:g}",
-                interval(point["accuracy"], 100, "%", scope=False),
-                f"{point['loss']['mean']:.3f}",
-            ]
-            for point in results["points"]
-        ]
-        one = all(point["accuracy"]["seeds"] == 1 for point in results["points"])
-        over = "the questions of one seed" if one else "seeds"
-        title = f"{self.folder} on {self.options.device}, 95 % intervals over {over}"
-        return Printed(title, ("model", "mitigation", ">strength", ">accuracy", ">loss"), rows)
+        points = points_table(results, str(self.folder))
+        return [points, kinds_table(results["kinds"])] if results["kinds"] else [points]
 
     def notes(self) -> list[str]:
-        """Reports of runs that can't be written again, and are left alone."""
+        """How long it will take, and reports of runs that are left alone."""
         from qvlm_qiskit.studies.demo.demo_report import find_reports
+        from qvlm_qiskit.studies.noise.planned import planned
 
-        return find_reports(self.options.runs)[1]
+        folder = StudyFolder(self.folder, self.header, self.stored_options(), self.grows)
+        missing = [cell for cell in self.cells() if self.key(cell) not in folder.rows]
+        said = planned(self.options, missing, self.missing_models(), list(folder.rows.values()))
+        return [said, *find_reports(self.options.runs)[1]]
 
     def publish(self, results: Mapping[str, Any]) -> list[Path]:
         """The reports of the demo's runs, with a section about this study."""

@@ -1,13 +1,26 @@
 """Noisy backends: one description, two methods, and files, dates and sums as names."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
+from qiskit_aer.noise import (
+    NoiseModel,
+    ReadoutError,
+    amplitude_damping_error,
+    depolarizing_error,
+)
 
 from qvlm_qiskit.backends import open_backend, open_noise
-from qvlm_qiskit.errors import BackendError, CapacityError, InputError
+from qvlm_qiskit.errors import (
+    BackendError,
+    CapacityError,
+    InputError,
+    NoiseModelError,
+    QVLMError,
+)
 from qvlm_qiskit.jobs.ledger.rows import split
 from qvlm_qiskit.noise_models import NoiseSpec
 
@@ -120,3 +133,70 @@ def test_describe_says_which_method_and_which_noise():
     assert about["device"]["density_qubits"] == 10
     assert about["noise"]["sources"] == [{"kind": "zz_crosstalk", "angle_rad": 0.1}]
     assert about["precision"] == 0
+
+
+def aer_model():
+    model = NoiseModel(["rz", "sx", "x", "cx"])
+    model.add_quantum_error(amplitude_damping_error(0.05), "sx", [0])
+    model.add_all_qubit_quantum_error(depolarizing_error(0.05, 2), "cx")
+    model.add_quantum_error(depolarizing_error(0.05, 2), "cx", [0, 1])
+    model.add_quantum_error(depolarizing_error(0.1, 2), "cx", [1, 2])
+    model.add_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]), [1])
+    return model
+
+
+@pytest.mark.parametrize("options", [{}, {"noise_scale": 1.6}, {"error_kinds": "two-qubit"}])
+def test_a_noise_model_is_simulated_by_both_methods(
+    options, make_circuit, values_for, within_errors
+):
+    circuit = make_circuit(3)
+    pub = (circuit, [["ZII"], ["IXZ"]], values_for(circuit, (2,)))
+    exact = open_backend(noise_model=aer_model(), precision=0, seed=1, **options)
+    wanted = exact.estimator().run([pub]).result()[0].data.evs
+    for method in ("density", "aer"):
+        backend = open_backend(
+            noise_model=aer_model(), shots=20_000, method=method, seed=1, **options
+        )
+        within_errors(backend.estimator().run([pub]).result()[0], wanted)
+
+
+def test_a_noise_model_is_a_machine_as_others_are(make_circuit, values_for):
+    backend = open_backend(noise_model=aer_model(), shots=100, seed=1)
+    assert backend.name.startswith("noisy:NoiseModel-") and backend.num_qubits == 3
+    assert "zne" in backend.mitigations and backend.noise["error_2q_median"] > 0.03
+    circuit = make_circuit(2)
+    pub = (circuit, "ZI", values_for(circuit))
+    again = pickle.loads(pickle.dumps(backend))
+    mitigated = backend.with_mitigation("readout")
+    assert mitigated.options.mitigation == "readout" and mitigated.name == backend.name
+    values = [one.estimator().run([pub]).result()[0].data.evs for one in (backend, again)]
+    assert values[0] == values[1]
+    assert backend.device_description() == again.device_description()
+
+
+def test_a_description_is_taken_as_it_is(make_circuit, values_for):
+    spec = NoiseSpec.from_dict(open_noise("fake_manila").to_dict())
+    circuit = make_circuit(2)
+    pub = (circuit, "ZI", values_for(circuit))
+    given = open_backend(noise_model=spec, precision=0, seed=1)
+    named = open_backend("noisy:fake_manila", precision=0, seed=1)
+    found = [one.estimator().run([pub]).result()[0].data.evs for one in (given, named)]
+    assert found[0] == pytest.approx(found[1], abs=1e-12)
+    with pytest.raises(NoiseModelError, match="stale"):
+        open_backend(noise_model=spec, max_age_days=1)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "name, or noise_model="),
+        ({"name": "aer", "noise_model": NoiseModel()}, "not both"),
+        ({"noise_model": "fake_manila"}, "not str"),
+        ({"noise_model": NoiseModel(), "method": "statevector"}, "takes auto, density, aer"),
+        ({"noise_model": NoiseModel(), "max_terms": 3}, "no option max_terms="),
+        ({"noise_model": NoiseModel(), "error_kinds": "readout"}, "has no readout errors"),
+    ],
+)
+def test_what_no_noise_model_takes_is_refused(given, says):
+    with pytest.raises(QVLMError, match=says):
+        open_backend(**given)

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from qiskit import QuantumCircuit
 from qiskit.quantum_info import PTM, SuperOp
+from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeLagosV2, FakeManilaV2, FakeSherbrooke
 
 from qvlm_qiskit.errors import CircuitError, NoiseModelError
@@ -129,3 +131,20 @@ def test_gates_with_and_without_place_are_aers():
     for name, qubits in (("sx", (0,)), ("sx", (1,)), ("cz", (1, 0))):
         theirs = expected.get((name, qubits), expected[name, ()])
         np.testing.assert_allclose(own_channel(noise, name, qubits), theirs, atol=1e-12)
+
+
+def test_a_place_without_an_error_has_none_of_those_for_any_qubits():
+    gates = (GateNoise("sx", (), 1, 0.3), GateNoise("sx", (1,), 1, 0.0))
+    spec = NoiseSpec("mixed", ("sx", "rz"), (QubitNoise(), QubitNoise()), gates)
+    assert ChannelNoise(spec).after("sx", (1,), (1,), 2) == []
+    circuit = QuantumCircuit(2)
+    circuit.sx([0, 0, 1, 1])
+    circuit.save_probabilities()
+    simulator = AerSimulator(noise_model=build(spec), method="density_matrix")
+    found = simulator.run(circuit).result().data()["probabilities"].reshape(2, 2)
+    assert found[1].sum() == pytest.approx(1.0) and found[:, 1].sum() < 0.9
+    turned = combined(spec, parse_parametric("amplitude_damping(0,0.2)", spec.basis_gates))
+    noise, expected = ChannelNoise(turned), aer_channels(turned)
+    for qubit in (0, 1):
+        theirs = expected.get(("sx", (qubit,)), expected["sx", ()])
+        np.testing.assert_allclose(own_channel(noise, "sx", (qubit,)), theirs, atol=1e-12)

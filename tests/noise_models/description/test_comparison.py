@@ -1,9 +1,11 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from qvlm_qiskit.noise_models import (
     GateNoise,
+    NoiseSpec,
     QubitNoise,
     ZZCrosstalk,
     diff,
@@ -54,3 +56,16 @@ def test_snapshots_differ_in_the_versions_that_took_them():
     second = replace(taken, snapshot=replace(taken.snapshot, versions={"a": "1", "c": "3"}))
     found = [(d.quantity, d.first, d.second) for d in diff(first, second)]
     assert found == [("version of b", "2", None), ("version of c", None, "3")]
+
+
+def test_channels_differ_in_an_entry_that_is_named():
+    own = GateNoise("sx", (0,), 1, channel=np.diag([1, 0.9, 0.9, 0.9]))
+    other = GateNoise("sx", (0,), 1, channel=np.diag([1, 0.8, 0.8, 0.7]))
+    specs = [NoiseSpec("a", ("sx",), (QubitNoise(),), (gate,)) for gate in (own, other)]
+    (found,) = diff(*specs)
+    assert (found.where, found.quantity) == ("sx (0,)", "channel entry Z, Z")
+    assert (found.first, found.second) == (0.9, 0.7)
+    bare = NoiseSpec("a", ("sx",), (QubitNoise(),), (GateNoise("sx", (0,), 1),))
+    (found,) = diff(bare, specs[1])
+    assert (found.first, found.second) == (1.0, 0.7)
+    assert diff(specs[0], specs[0]) == []

@@ -39,7 +39,7 @@ def test_json_round_trip_is_exact_for_any_values(up, down, error, t1):
     ("change", "says"),
     [
         ({"format": "other"}, "format"),
-        ({"version": 4}, "version 4; this release reads versions 1, 2 and 3"),
+        ({"version": 5}, "version 5; this release reads versions 1, 2, 3 and 4"),
         ({"surprise": 1}, "surprise"),
         ({"gates": [{"name": "sx", "qubits": [0], "width": 1, "fidelity": 1}]}, "fidelity"),
         ({"qubits": None}, "malformed"),
@@ -155,3 +155,19 @@ def test_the_summary_holds_the_medians_of_what_is_known():
     assert found["readout_median"] == pytest.approx(0.035)
     assert found["error_1q_median"] == pytest.approx(0.001)
     assert found["error_2q_median"] == pytest.approx(0.02)
+
+
+def test_a_gates_own_channel_is_written_down_and_read_back(tmp_path):
+    channel = ((1.0, 0, 0, 0), (0, 0.9, 0, 0), (0, 0, 0.9, 0), (0.1, 0, 0, 0.9))
+    spec = small_spec()
+    gates = (replace(spec.gates[0], channel=channel), *spec.gates[1:])
+    own = replace(spec, gates=gates)
+    own.save(tmp_path / "noise.json")
+    content = json.loads((tmp_path / "noise.json").read_text())
+    assert content["version"] == 4 and "channel" not in content["gates"][1]
+    assert NoiseSpec.load(tmp_path / "noise.json") == own
+    assert own.digest() != spec.digest() and not own.is_noise_free
+    assert own.summary()["error_1q_median"] > spec.summary()["error_1q_median"]
+    free = NoiseSpec("free", ("sx",), (QubitNoise(),), (GateNoise("sx", (0,), 1),))
+    still = replace(free.gates[0], channel=[[float(i == j) for j in range(4)] for i in range(4)])
+    assert replace(free, gates=(still,)).is_noise_free

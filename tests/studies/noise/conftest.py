@@ -20,6 +20,6 @@ def study(short_run, tmp_path_factory):
     """A finished study with every dimension, its folder and its results."""
     out = tmp_path_factory.mktemp("study") / "s"
     grid = NoiseGrid(
-        DEVICE, mitigations=("none", "readout"), seeds=2, twins=True, trained_at=(1.0,), **SMALL
+        (DEVICE,), mitigations=("none", "readout"), seeds=2, twins=True, trained_at=(1.0,), **SMALL
     )
     return grid, out, run_noise_study(grid, [short_run.path], out)

@@ -6,20 +6,21 @@ from qvlm_qiskit.studies.grid_study import computed_row
 from qvlm_qiskit.studies.noise import NoiseStudy, run_noise_study
 from qvlm_qiskit.studies.noise.cells import open_cell
 from qvlm_qiskit.studies.noise.grid import NoiseGrid, NoiseOptions
-from qvlm_qiskit.studies.noise.models import study_cells, study_models
+from qvlm_qiskit.studies.noise.machines import study_cells
+from qvlm_qiskit.studies.noise.models import study_models
 from tests.studies.noise.small import DEVICE, key_of
 
 
 def test_the_method_is_part_of_what_was_computed(short_run, tmp_path):
     keys = {}
     for method in ("auto", "aer", "density"):
-        grid = NoiseGrid(DEVICE, method=method, max_age_days=10**5)
+        grid = NoiseGrid((DEVICE,), method=method, max_age_days=10**5)
         cell = study_cells(grid, study_models(grid, [short_run], tmp_path))[0]
         keys[method] = key_of(grid, short_run, tmp_path)
         assert open_cell(cell, grid).estimator().inner.method == method
     assert len(set(keys.values())) == 3
     # an age limit changes no numbers
-    assert key_of(NoiseGrid(DEVICE), short_run, tmp_path) == keys["auto"]
+    assert key_of(NoiseGrid((DEVICE,)), short_run, tmp_path) == keys["auto"]
 
 
 @pytest.mark.slow
@@ -57,11 +58,12 @@ def test_a_row_is_what_a_cell_gives_by_hand(study, short_run):
     [
         ({"strengths": (1e9,)}, NoiseModelError),
         ({"mitigations": ("magic",)}, QVLMError),
-        ({"device": "noisy:fake_nowhere"}, QVLMError),
+        ({"devices": ("noisy:fake_nowhere",)}, QVLMError),
         ({"seeds": 1, "trained_at": (1e9,)}, NoiseModelError),
         ({"max_age_days": 1.0}, NoiseModelError),
         ({"max_age_days": -1.0}, InputError),
         ({"method": "magic"}, InputError),
+        ({"error_kinds": ("readout", "crosstalk")}, NoiseModelError),
     ],
 )
 def test_a_machine_that_cannot_be_is_refused_before_anything_is_written(
@@ -69,6 +71,6 @@ def test_a_machine_that_cannot_be_is_refused_before_anything_is_written(
 ):
     with pytest.raises(error):
         run_noise_study(
-            NoiseGrid(**{"device": DEVICE, **changes}), [short_run.path], tmp_path / "s"
+            NoiseGrid(**{"devices": (DEVICE,), **changes}), [short_run.path], tmp_path / "s"
         )
     assert not (tmp_path / "s").exists()

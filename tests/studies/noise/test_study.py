@@ -24,8 +24,12 @@ def test_a_study_has_every_cell_of_its_grid_once(study):
         for strength in grid.strengths
         for mitigation in grid.mitigations
     ]
-    twins = [("classical blocks", seed, None, None) for seed in (0, 1)]
-    assert sorted(places, key=str) == sorted(noisy + twins, key=str)
+    exactly = [
+        (kind, seed, None, None)
+        for kind in ("trained exactly", "trained at × 1", "classical blocks")
+        for seed in (0, 1)
+    ]
+    assert sorted(places, key=str) == sorted(noisy + exactly, key=str)
     assert len({r["key"] for r in rows}) == len(rows)
     order = [r["key"] for r in results["rows"]]
     assert results["rows"] == sorted(rows, key=lambda row: order.index(row["key"]))
@@ -65,7 +69,7 @@ def test_a_table_that_can_not_be_written_is_refused_first(short_run, tmp_path, m
     ):
         with pytest.raises(QVLMError, match=says):
             run_noise_study(
-                NoiseGrid(DEVICE), [short_run.path], tmp_path / "s", Execution(table=table)
+                NoiseGrid((DEVICE,)), [short_run.path], tmp_path / "s", Execution(table=table)
             )
     assert not (tmp_path / "s").exists()
 
@@ -81,7 +85,7 @@ def test_a_finished_study_computes_nothing_again(study, short_run, monkeypatch):
 def test_an_interrupted_study_goes_on_and_a_torn_line_is_computed_again(
     study, short_run, tmp_path, monkeypatch
 ):
-    grid = NoiseGrid(DEVICE, **SMALL)
+    grid = NoiseGrid((DEVICE,), **SMALL)
     out = tmp_path / "s"
     real, calls = noise_cells.evaluate_cell, []
 
@@ -101,31 +105,32 @@ def test_an_interrupted_study_goes_on_and_a_torn_line_is_computed_again(
     seen = []
     monkeypatch.setattr(noise_cells, "evaluate_cell", lambda *a: (seen.append(a), real(*a))[1])
     results = run_noise_study(grid, [short_run.path], out)
-    assert len(seen) == 1
+    assert len(seen) == 2
     assert (out / "rows.jsonl").read_text().startswith(first)
-    assert len(results["rows"]) == 2
+    assert len(results["rows"]) == 3
 
 
 @pytest.mark.slow
 def test_a_grid_may_grow_and_keeps_its_rows(study, short_run, tmp_path, monkeypatch):
     out = tmp_path / "s"
-    small = NoiseGrid(DEVICE, **{**SMALL, "strengths": (0.0,)})
+    small = NoiseGrid((DEVICE,), **{**SMALL, "strengths": (0.0,)})
     run_noise_study(small, [short_run.path], out)
     real, seen = noise_cells.evaluate_cell, []
     monkeypatch.setattr(noise_cells, "evaluate_cell", lambda *a: (seen.append(a), real(*a))[1])
-    grown = run_noise_study(NoiseGrid(DEVICE, **SMALL), [short_run.path], out)
-    assert [cell.strength for cell, _ in seen] == [2.0]
-    assert [row["strength"] for row in grown["rows"]] == [0.0, 2.0]
+    grown = run_noise_study(NoiseGrid((DEVICE,), **SMALL), [short_run.path], out)
+    assert [cell.machine.strength for cell, _ in seen] == [2.0]
+    assert [row["strength"] for row in grown["rows"]] == [0.0, 2.0, None]
     assert grown["rows_of_other_grids"] == 0
     again = run_noise_study(small, [short_run.path], out)
-    assert ([r["strength"] for r in again["rows"]], again["rows_of_other_grids"]) == ([0.0], 1)
-    assert len((out / "rows.jsonl").read_text("utf-8").splitlines()) == 2
+    strengths = [r["strength"] for r in again["rows"]]
+    assert (strengths, again["rows_of_other_grids"]) == ([0.0, None], 1)
+    assert len((out / "rows.jsonl").read_text("utf-8").splitlines()) == 3
     assert len(seen) == 1
 
 
 @pytest.mark.slow
 def test_processes_give_the_same_table(study, short_run, tmp_path):
-    grid = dataclasses.replace(study[0], seeds=0, twins=False, trained_at=(), shots=100_000)
+    grid = dataclasses.replace(study[0], seeds=0, twins=False, trained_at=(), shots=(100_000,))
     here = run_noise_study(grid, [short_run.path], tmp_path / "one")
     there = run_noise_study(grid, [short_run.path], tmp_path / "two", Execution(processes=2))
     # samples are drawn by the angles' last bits, which may differ from process to process
@@ -147,5 +152,5 @@ def test_other_weights_are_another_cell(study, short_run, tiny_run):
 def test_a_folder_of_something_else_is_left_alone(short_run, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="not a study"):
-        run_noise_study(NoiseGrid(DEVICE, **SMALL), [short_run.path], tmp_path)
+        run_noise_study(NoiseGrid((DEVICE,), **SMALL), [short_run.path], tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
