@@ -107,6 +107,17 @@ OPTIONS = {
         "--repetitions", "--seeds", "--tuning-seeds", "--against", "--shots", "--quick",
         "--processes", "--format", "--json",
     },
+    "study replacement": {
+        "--out", "--data", "--columns", "--strict", "--image-size", "--variants", "--channels",
+        "--repetitions", "--epochs", "--batch-size", "--train-samples", "--test-samples",
+        "--learning-rates", "--seeds", "--quick", "--processes", "--format", "--json",
+    },
+    "study robustness": {
+        "--out", "--data", "--columns", "--strict", "--image-size", "--variants", "--block",
+        "--steps", "--batch-size", "--train-samples", "--learning-rate", "--seeds", "--limit",
+        "--epsilons", "--attack-steps", "--more-steps", "--quick", "--processes", "--format",
+        "--json",
+    },
     "adapter train": {
         "--vision", "--language", "--projection", "--n-qubits", "--layers", "--ansatz", "--read",
         "--tokens", "--keep", "--encoding", "--attention", "--grid", "--pool", "--adapter",
@@ -145,7 +156,15 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = ["ablation", "compare", "drift", "noise", "optimisers"]
+COMMANDS["study"] = [
+    "ablation",
+    "compare",
+    "drift",
+    "noise",
+    "optimisers",
+    "replacement",
+    "robustness",
+]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))
