@@ -64,7 +64,7 @@ class DigitCanvases:
         if size < 1:
             raise InputError(f"a data set needs at least 1 sample, got {size}")
         self.split, self.seed = split, seed
-        self._glyphs, self._labels = _load()
+        self._glyphs, self._labels = glyphs_and_labels()
         pool = source_indices(split)
         rng = np.random.default_rng([seed, SPLITS.index(split)])
         self._sources = rng.choice(pool, size=(size, 2))
@@ -116,7 +116,7 @@ def digits(split: str, size: int | None, seed: int) -> DigitCanvases:
 @cache
 def source_indices(split: str) -> npt.NDArray[np.int64]:
     """Indices of the digit images that a split may use, stratified by class."""
-    _, labels = _load()
+    _, labels = glyphs_and_labels()
     train, test = train_test_split(
         np.arange(len(labels)), test_size=TEST_FRACTION, random_state=0, stratify=labels
     )
@@ -130,7 +130,7 @@ def source_indices(split: str) -> npt.NDArray[np.int64]:
 
 
 @cache
-def _load() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def glyphs_and_labels() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Glyphs ``(1797, 8, 8)`` scaled from 0 … 16 to 0 … 255, and their labels."""
     digits = load_digits()
     glyphs = np.round(digits.images * (255 / 16)).astype(np.uint8)

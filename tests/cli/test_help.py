@@ -129,6 +129,17 @@ OPTIONS = {
         "--repetitions", "--seeds", "--tuning-seeds", "--against", "--shots", "--quick",
         "--processes", "--format", "--json",
     },
+    "study replacement": {
+        "--out", "--data", "--columns", "--strict", "--image-size", "--variants", "--channels",
+        "--repetitions", "--epochs", "--batch-size", "--train-samples", "--test-samples",
+        "--learning-rates", "--seeds", "--quick", "--processes", "--format", "--json",
+    },
+    "study robustness": {
+        "--out", "--data", "--columns", "--strict", "--image-size", "--variants", "--block",
+        "--steps", "--batch-size", "--train-samples", "--learning-rate", "--seeds", "--limit",
+        "--epsilons", "--attack-steps", "--more-steps", "--quick", "--processes", "--format",
+        "--json",
+    },
     "adapter train": {
         "--vision", "--language", "--projection", "--block", "--n-qubits", "--layers", "--ansatz",
         "--read", "--tokens", "--keep", "--encoding", "--attention", "--grid", "--pool",
@@ -176,6 +187,8 @@ COMMANDS["study"] = [
     "kernels",
     "noise",
     "optimisers",
+    "replacement",
+    "robustness",
 ]
 
 

@@ -48,7 +48,7 @@ def foreign(monkeypatch, tmp_path):
 def test_this_packages_own_are_files_of_the_folder():
     assert list(DATA_SETS.own) == [
         "digits", "captions", "diffusiondb", "folder", "food-101", "grocery", "hub", "nlvr",
-        "shuffled", "table", "vqa-v2",
+        "shuffled", "single-digits", "table", "vqa-v2",
     ]  # fmt: skip
     assert find_data("digits").name == "digits"
 

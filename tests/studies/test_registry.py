@@ -26,6 +26,8 @@ def test_names_are_the_studies_alone():
         "kernels",
         "noise",
         "optimisers",
+        "replacement",
+        "robustness",
     ]
     assert find_study("noise") is NoiseStudy
 

@@ -13,14 +13,17 @@ The values lie in [0, 1] before the offsets, which is not what a linear layer's 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from qiskit.circuit import ParameterVector, QuantumCircuit
 from qiskit.quantum_info import pauli_basis
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 
 from qvlm_qiskit.blocks.zoo.block import zoo_block
 from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, SizedCore, Sizes
@@ -28,6 +31,11 @@ from qvlm_qiskit.blocks.zoo.hamiltonian_embedding import entries_of
 from qvlm_qiskit.blocks.zoo.twins import MatchedNetwork
 from qvlm_qiskit.quantum import HamiltonianEvolution, QuantumLayer, make_qnn
 from qvlm_qiskit.quantum.encoding import widened
+from qvlm_qiskit.quantum.layer_checks import require_finite
+from qvlm_qiskit.quantum.statevector.tensors.evolutions import exponential_of
+
+MOST_CLOSED = 5
+"""Qubits whose strings are kept as matrices, 8 MB; more go by the engine, term by term."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +93,43 @@ class ReuploadingLinear(Core):
         """Probabilities and offsets."""
         side = 2**self.config.qubits
         padded = F.pad(widened(samples), (0, side**2 - samples.shape[-1]))
-        entries = entries_of(padded.reshape(*samples.shape[:-1], side, side))
-        read: Tensor = self.layer(entries)[..., : self.config.outputs] + self.bias
+        matrices = padded.reshape(*samples.shape[:-1], side, side)
+        if self.closed_form and self.config.qubits <= MOST_CLOSED and not is_compiling():
+            chances = self._closed(matrices)
+        else:
+            chances = self.layer(entries_of(matrices))
+        read: Tensor = chances[..., : self.config.outputs] + self.bias
         return read.to(samples.dtype)
+
+    def _closed(self, matrices: Tensor) -> Tensor:
+        """Probabilities ``(…, outcomes)`` by products of matrices ``(…, 2ⁿ, 2ⁿ)``."""
+        n, repetitions = self.config.qubits, self.config.repetitions
+        flat = matrices.reshape(-1, *matrices.shape[-2:])
+        require_finite("inputs", flat)
+        dtype = flat.dtype.to_complex()
+        features = exponential_of((flat + flat.mT) / 2, dtype)
+        weights = self.layer.weight.view(repetitions, -1).to(dtype)
+        strings = torch.as_tensor(_strings(n), dtype=dtype, device=weights.device)
+        unitaries = torch.matrix_exp((weights @ strings).view(repetitions, 2**n, 2**n))
+        time = torch.full((1,), -1 / repetitions, dtype=torch.float64, device=flat.device)
+        state = torch.full((len(flat), 1, 2**n), 2 ** (-n / 2), dtype=dtype, device=flat.device)
+        for unitary in unitaries:
+            state = features.applied(state, time) @ unitary.mT
+        chances = state.real.square() + state.imag.square()
+        outcomes = 2 ** _bits(self.config)
+        read = chances.view(len(flat), 2**n // outcomes, outcomes).sum(1)
+        return read.view(*matrices.shape[:-2], outcomes)
+
+
+def _bits(config: ReuploadingLinearConfig) -> int:
+    """How many qubits are read."""
+    return max(1, (config.outputs - 1).bit_length())
+
+
+@cache
+def _strings(n: int) -> Any:
+    """The strings of a unitary's angles, times the imaginary unit, ``(4ⁿ - 1, 4ⁿ)``."""
+    return 1j * np.stack([string.to_matrix().ravel() for string in pauli_basis(n)[1:]])
 
 
 def _network(config: ReuploadingLinearConfig) -> EstimatorQNN:
@@ -102,5 +144,5 @@ def _network(config: ReuploadingLinearConfig) -> EstimatorQNN:
         circuit.append(HamiltonianEvolution(entries, -1 / config.repetitions), range(n))
         factors = dict(zip(strings, own, strict=True))
         circuit.append(HamiltonianEvolution(factors, -1.0), range(n))
-    read = range(max(1, (config.outputs - 1).bit_length()))
+    read = range(_bits(config))
     return make_qnn(circuit, entries, weights, read="probabilities", qubits=read)

@@ -4,7 +4,8 @@ import pytest
 import torch
 from qiskit.quantum_info import pauli_basis
 
-from qvlm_qiskit.blocks.zoo import build
+from qvlm_qiskit.blocks.zoo import build, reuploading_linear
+from qvlm_qiskit.errors import InputError
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(16, 4), (9, 3), (20, 2), (1, 1)])
@@ -43,3 +44,27 @@ def test_values_and_gradients_are_those_of_matrices(inputs, outputs):
 def test_there_are_as_few_qubits_as_hold_everything(inputs, outputs, qubits):
     core_config = type(build("reuploading-linear").config)
     assert core_config(inputs=inputs, outputs=outputs).qubits == qubits
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "repetitions"), [(6, 2, 2), (16, 4, 1), (20, 10, 3)])
+def test_products_of_matrices_are_what_the_circuit_gives(inputs, outputs, repetitions, monkeypatch):
+    core = build(
+        "reuploading-linear", inputs=inputs, outputs=outputs, repetitions=repetitions
+    ).double()
+    samples = torch.randn(2, 3, inputs, dtype=torch.float64)
+    samples[0, 0] = 0.0  # all levels are equal
+    assert core(samples[:0]).shape == (0, 3, outputs)
+    found = []
+    for most in (reuploading_linear.MOST_CLOSED, 0):
+        monkeypatch.setattr(reuploading_linear, "MOST_CLOSED", most)
+        given = samples.clone().requires_grad_()
+        values = core(given)
+        leaves = [given, core.layer.weight]
+        found.append([values, *torch.autograd.grad(values.square().sum(), leaves)])
+    for closed, engine in zip(*found, strict=True):
+        torch.testing.assert_close(closed, engine, rtol=0, atol=1e-6)
+
+
+def test_inputs_that_are_not_finite_are_refused():
+    with pytest.raises(InputError, match="NaN or infinity"):
+        build("reuploading-linear")(torch.full((1, 16), torch.nan))
