@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.circuit import Delay
 from qiskit.providers import BackendV2
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
+from qiskit_aer.noise.passes import RelaxationNoisePass
 from qiskit_ibm_runtime import IBMBackend
 from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2
 
@@ -135,7 +137,29 @@ def on_qubits(model: NoiseModel, qubits: Sequence[int]) -> NoiseModel:
     for where, error in model._local_readout_errors.items():  # noqa: SLF001
         if set(where) <= set(position):
             kept.add_readout_error(error, [position[qubit] for qubit in where], warnings=False)
+    for own in model._custom_noise_passes:  # noqa: SLF001
+        kept._custom_noise_passes.append(_relaxing(own, qubits))  # noqa: SLF001
     return kept
+
+
+def _relaxing(own: Any, qubits: Sequence[int]) -> RelaxationNoisePass:
+    """The part for some qubits of the pass that relaxes qubits during delays.
+
+    Raises:
+        InputError: A pass of another sort, of which no part is known.
+    """
+    if not isinstance(own, RelaxationNoisePass) or own._ops != (Delay,):  # noqa: SLF001
+        raise InputError(
+            f"the noise model has a pass of its own ({type(own).__name__}), which can't be cut "
+            "down to the qubits of a circuit: only relaxation during delays can"
+        )
+    known = len(own._t1s)  # noqa: SLF001
+    columns = [
+        [values[qubit] if qubit < known else default for qubit in qubits]
+        for values, default in ((own._t1s, np.inf), (own._t2s, np.inf), (own._p1s, 0.0))  # noqa: SLF001
+    ]
+    t1s, t2s, excited = columns
+    return RelaxationNoisePass(t1s, t2s, own._dt, Delay, excited)  # noqa: SLF001
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,11 @@ from qvlm_qiskit.studies.noise.grid import NoiseGrid
 from qvlm_qiskit.studies.noise.machines import Cell
 from qvlm_qiskit.studies.noise.models import StudyModel
 
-PROBES = (4, 12)
-"""Questions that are asked to see what one takes: once to open and compile, once to measure."""
+PROBES = (8, 32)
+"""Questions that are asked to see how long one takes: few, and more."""
+
+LOSSES_TOO = 1.5
+"""A cell has the answers, and the losses of the right ones beside them."""
 
 Sort = tuple[Any, ...]
 
@@ -73,16 +76,23 @@ def probe(cell: Cell, grid: NoiseGrid) -> tuple[float, float]:
 
 
 def _probed(cell: Cell, grid: NoiseGrid) -> tuple[float, float]:
+    few, more = PROBES
     run = Run.open(cell.model.path)
-    model, samples = run.answering_model(), run.samples("test", max(PROBES))
-    backend = open_cell(cell, grid)
+    model, samples = run.answering_model(), run.samples("test", more)
     started = time.perf_counter()
-    evaluate_on(Exam(model, samples[: PROBES[0]]), backend)
+    backend = open_cell(cell, grid)
+
+    def asked(count: int) -> float:
+        began = time.perf_counter()
+        evaluate_on(Exam(model, samples[:count]), backend)
+        return time.perf_counter() - began
+
+    asked(few)  # compiles
     opened = time.perf_counter() - started
-    _, record = evaluate_on(Exam(model, samples), backend)
-    per_question = float(record["seconds"]) / len(samples)
-    # answers, and the losses of the right ones beside them
-    return opened, 1.5 * per_question * grid.questions
+    first, second = asked(few), asked(more)
+    per_question = max(second - first, 0.0) / (more - few)
+    each = first + per_question * max(0, grid.questions - few)
+    return opened, LOSSES_TOO * each
 
 
 def _probes(missing: Sequence[Cell]) -> bool:

@@ -4,12 +4,14 @@ import pickle
 
 import numpy as np
 import pytest
+from qiskit import QuantumCircuit
 from qiskit.primitives import StatevectorEstimator
 from qiskit.providers import BackendV2, Options
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
+from qiskit_aer.noise.passes import LocalNoisePass
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qvlm_qiskit.backends import open_backend
@@ -99,6 +101,25 @@ def test_a_noise_models_values_are_aers(make_circuit, values_for):
     wanted = simulator.run(kept).result().data()["expectation_value"]
     found = backend.estimator().run([(circuit, "ZZ", values)]).result()[0].data.evs
     assert abs(found - wanted) < 5 / np.sqrt(SHOTS)
+
+
+def test_a_noise_models_relaxation_during_delays_stays(within_errors):
+    device = FakeManilaV2()
+    model = NoiseModel.from_backend(device, gate_error=False, readout_error=False)
+    model._local_quantum_errors.clear()
+    circuit = QuantumCircuit(1)
+    circuit.x(0)
+    circuit.delay(100, 0, unit="us")
+    backend = open_backend(model, shots=SHOTS, seed=1)
+    compiled = backend.compile(circuit, "Z")
+    (qubit,) = compiled.layout
+    t1 = device.target.qubit_properties[qubit].t1
+    found = backend.estimator().run([(circuit, "Z")]).result()[0]
+    within_errors(found, 1 - 2 * np.exp(-100e-6 / t1))
+    other = NoiseModel()
+    other._custom_noise_passes.append(LocalNoisePass(lambda op, qubits: None))
+    with pytest.raises(InputError, match="LocalNoisePass"):
+        open_backend(other, shots=10).estimator().run([(circuit, "Z")]).result()
 
 
 def test_what_is_none_is_refused():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from qvlm_qiskit.studies.noise import planned as planning
@@ -46,10 +48,22 @@ def test_sorts_that_nobody_has_measured_are_asked_once_each(cells, monkeypatch):
     assert [None if one is None else one.mitigation for one in asked] == ["readout", None]
 
 
-def test_a_measured_time_grows_with_the_questions(cells):
-    import dataclasses
+def test_a_measured_time_is_that_of_more_questions(cells, monkeypatch):
+    """With a clock of our own: 10 s to compile, 2 s for each evaluation and 0.5 s a question."""
+    clock, compiled = [0.0], []
 
-    (once, few), (_, many) = (
-        probe(cells[0], dataclasses.replace(GRID, questions=n)) for n in (4, 4000)
-    )
-    assert 0 < few < many and once > 0
+    def evaluate(exam, backend):
+        clock[0] += 2 + 0.5 * len(exam.samples) + (0 if compiled else 10)
+        compiled.append(backend)
+
+    monkeypatch.setattr(planning, "evaluate_on", evaluate)
+    monkeypatch.setattr(planning.time, "perf_counter", lambda: clock[0])
+    for questions, seconds in ((4, 6), (8, 6), (100, 52)):
+        compiled.clear()
+        once, each = probe(cells[0], dataclasses.replace(GRID, questions=questions))
+        assert (once, each) == (pytest.approx(16), pytest.approx(1.5 * seconds))
+
+
+def test_a_machine_is_really_asked(cells):
+    once, each = probe(cells[0], GRID)
+    assert once > 0 and each > 0
