@@ -46,6 +46,8 @@ COMMANDS = (
     ("study", "kernels"),
     ("study", "noise"),
     ("study", "optimisers"),
+    ("study", "replacement"),
+    ("study", "robustness"),
     ("adapter",),
     ("adapter", "train"),
     ("adapter", "caption"),
