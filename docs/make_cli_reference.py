@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from qvlm_qiskit.studies.registry import STUDIES
+
 COMMANDS = (
     (),
     ("demo",),
@@ -38,16 +40,7 @@ COMMANDS = (
     ("noise", "diff"),
     ("noise", "learn"),
     ("study",),
-    ("study", "ablation"),
-    ("study", "compare"),
-    ("study", "denoise"),
-    ("study", "drift"),
-    ("study", "field"),
-    ("study", "kernels"),
-    ("study", "noise"),
-    ("study", "optimisers"),
-    ("study", "replacement"),
-    ("study", "robustness"),
+    *(("study", name) for name in STUDIES.own),
     ("adapter",),
     ("adapter", "train"),
     ("adapter", "caption"),
