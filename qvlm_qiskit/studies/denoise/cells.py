@@ -19,8 +19,8 @@ from qvlm_qiskit.studies.reports.pictures import data_uri
 
 SHOWN = 8
 """Held-out pictures on the page."""
-SIDE_SHOWN = 44
-"""Pixels of each there."""
+SIDE_SHOWN = 48
+"""Pixels of a side there, about; larger pictures are as they are."""
 Clean = Callable[[Pictures], Pictures]
 
 
@@ -178,8 +178,9 @@ def linear_filter(
 
 
 def strip(pictures: Pictures) -> str:
-    """The first pictures side by side, as the address of an image."""
+    """The first pictures side by side, as the address of an image; small pixels are squares."""
     shown = np.pad(pictures[:SHOWN], ((0, 0), (0, 0), (0, 1)), constant_values=1.0)
     beside = np.concatenate(list(shown), axis=1)[:, :-1]
-    image = Image.fromarray(np.uint8(np.round(255 * beside)))
-    return data_uri(image, round(SIDE_SHOWN * image.width / image.height))
+    square = np.ones(2 * (max(1, SIDE_SHOWN // pictures.shape[-1]),))
+    image = Image.fromarray(np.uint8(np.round(255 * np.kron(beside, square))))
+    return data_uri(image, image.width)

@@ -127,6 +127,18 @@ def pixels_of(picture: str, side: int) -> Tensor:
     return torch.from_numpy(np.asarray(scaled, np.float32).reshape(-1, 3) / 255)
 
 
+def places_of(side: int) -> Tensor:
+    """Coordinates of all pixels' middles ``(side², 2)``, row by row.
+
+    From edge to edge they would begin and end at -1 and 1, where all sines and cosines agree: the
+    first and the last row could have no different colours.
+    """
+    import torch
+
+    middles = (2 * torch.arange(side) + 1) / side - 1
+    return torch.stack(torch.meshgrid(middles, middles, indexing="ij"), dim=-1).flatten(0, 1)
+
+
 @study
 class FieldStudy(Study[FieldOptions, Cell]):
     """Pictures fitted as functions of coordinates by a quantum visual field.
@@ -209,10 +221,10 @@ class FieldStudy(Study[FieldOptions, Cell]):
     def printed(self, results: Mapping[str, Any]) -> Printed:
         """Ratios by picture and kind."""
         title = f"{results['grid']['steps']} steps; PSNR in dB, 95 % intervals over seeds"
-        return Printed(title, _HEAD, _lines(results))
+        return Printed(title, _HEAD, [line[: len(_HEAD)] for line in _lines(results)])
 
 
-_HEAD = ("picture", "kind", ">PSNR", ">less quantum", "is")
+_HEAD = ("picture", "kind", ">PSNR", ">less quantum")
 
 
 def _lines(results: Mapping[str, Any]) -> list[list[str]]:
@@ -245,8 +257,7 @@ def _fitted(cell: Cell, options: FieldOptions, wanted: Tensor) -> tuple[Tensor, 
         "visual-field", kind=cell.kind, qubits=options.qubits, repetitions=options.layers,
         hidden=options.hidden,
     )  # fmt: skip
-    places = torch.linspace(-1, 1, options.side)
-    grid = torch.stack(torch.meshgrid(places, places, indexing="ij"), dim=-1).flatten(0, 1)
+    grid = places_of(options.side)
     learned = [parameter for parameter in field.parameters() if parameter.requires_grad]
     optimiser = torch.optim.Adam(learned, options.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.steps)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from qvlm_qiskit.blocks.zoo.visual_field import waves_of
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.studies.field.study import (
     EVERY,
@@ -15,6 +16,7 @@ from qvlm_qiskit.studies.field.study import (
     FieldOptions,
     FieldStudy,
     pixels_of,
+    places_of,
 )
 from qvlm_qiskit.studies.grid_study import run_study
 from tests.studies.reports.page import FORBIDDEN, Page
@@ -71,6 +73,14 @@ def test_pictures_are_colours_from_0_to_1(picture):
     assert (pixels.std(-1).max() > 0.05) == (picture != "digits")
 
 
+def test_no_two_pixels_have_the_same_waves():
+    places = places_of(8)
+    assert places[0].tolist() == [-0.875, -0.875] and places[1].tolist() == [-0.875, -0.625]
+    waves = waves_of(places, 4)
+    distances = torch.cdist(waves, waves) + 9 * torch.eye(64)
+    assert distances.min() > 0.5
+
+
 def test_a_file_is_known_by_its_pixels(tmp_path):
     for name in ("a.png", "b.png"):
         Image.new("RGB", (9, 9), (255, 0, 51)).save(tmp_path / name)
@@ -90,7 +100,11 @@ def test_page_and_table_say_it(study, results):
     assert not FORBIDDEN & set(page.tags)
     table = study.printed(results)
     assert len(table.rows) == 9
-    assert table.rows[0][:2] == ["digits", "quantum"] and table.rows[0][3:] == ["–", "–"]
+    assert table.rows[0][:2] == ["digits", "quantum"] and table.rows[0][3:] == ["–"]
+    widths = [
+        max(len(row[i].lstrip(">")) for row in (table.columns, *table.rows)) for i in range(4)
+    ]
+    assert sum(widths) + 3 * 4 + 1 <= 80
 
 
 @pytest.mark.parametrize(
