@@ -15,7 +15,7 @@ from qvlm_qiskit.kernels.checks import training_labels, training_numbers
 from qvlm_qiskit.kernels.gaussian import GaussianKernel
 from qvlm_qiskit.kernels.kernel import QuantumKernel
 
-Kernel = TypeVar("Kernel", QuantumKernel, GaussianKernel)
+Kernel = TypeVar("Kernel", bound=QuantumKernel | GaussianKernel)
 
 
 @dataclass(frozen=True)

@@ -128,4 +128,5 @@ def skeleton_scores(
 
 
 def _unit(values: Array) -> Array:
-    return (values - values.mean()) / values.std()
+    found: Array = (values - values.mean()) / values.std()
+    return found

@@ -24,6 +24,8 @@ from qvlm_qiskit.studies.kernels.data import numbers_of
 from qvlm_qiskit.studies.kernels.options import KernelOptions
 
 COSTS = (0.1, 1.0, 10.0)
+FEW_SCALES = (0.01, 0.03, 0.1, 0.3)
+"""Of forests and trained circuits, whose fits take longest."""
 LEAVES = (1, 5)
 LAYERS = 3
 STEPS = 60
@@ -71,10 +73,10 @@ def candidates(model: str, features: int, seed: int) -> tuple[Any, Mapping[str, 
         return QuantumSVR(name), {"scale": QUANTUM_SCALES, "C": COSTS}
     if kind == "forest":
         forest = QuantumForestRegressor(name, random_state=seed)
-        return forest, {"scale": QUANTUM_SCALES, "min_samples_leaf": LEAVES}
+        return forest, {"scale": FEW_SCALES, "min_samples_leaf": LEAVES}
     others: dict[str, tuple[Any, Mapping[str, Any]]] = {
-        "vqr": (_circuit("parity", seed), {"scale": QUANTUM_SCALES}),
-        "qnn": (_circuit("linear", seed), {"scale": QUANTUM_SCALES}),
+        "vqr": (_circuit("parity", seed), {"scale": FEW_SCALES}),
+        "qnn": (_circuit("linear", seed), {"scale": FEW_SCALES}),
         "rbf-svr": (SVR(), {"gamma": [s * s / 2 for s in GAUSSIAN_SCALES], "C": COSTS}),
         "random forest": (
             RandomForestRegressor(max_features=1 / 3, random_state=seed),

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from qvlm_qiskit.studies.kernels.cells import Cell
 
 Row = dict[str, Any]
+COLUMNS: Mapping[str, str] = {
+    "key": "string", "part": "string", "subject": "string", "model": "string",
+    "size": "int64", "seed": "int64", "seconds": "float64",
+}  # fmt: skip
+"""Columns that every row has, with their types as Arrow names them."""
 
 
 @study
@@ -33,10 +38,7 @@ class KernelStudy(Study[KernelOptions, "Cell"]):
             "seeds",
         }
     )  # fmt: skip
-    columns: Mapping[str, str] = {
-        "key": "string", "part": "string", "subject": "string", "model": "string",
-        "size": "int64", "seed": "int64", "seconds": "float64",
-    }  # fmt: skip
+    columns = COLUMNS
 
     def cells(self) -> list[Cell]:
         """Every model on every set, size and seed, by part."""
