@@ -15,12 +15,13 @@ def test_a_short_run_measures_and_stores(tmp_path):
     path = tmp_path / "twirling.json"
     command = [sys.executable, str(ROOT / "benchmarks" / "twirling.py"), "--smoke"]
     done = subprocess.run(
-        [*command, "--json", str(path)], capture_output=True, text=True, timeout=300, check=False
-    )
+        [*command, "--seeds", "0,1", "--machine", "crosstalk", "--json", str(path)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    results = json.loads(path.read_text("utf-8"))
-    assert done.stdout.count("with twirling") == 3
-    assert len(results["rows"]) == 6
-    for row in results["rows"]:
-        assert len(row["rms"]) == results["seeds"]
-        assert all(0 < value < 0.5 for value in row["rms"])
+    (found,) = json.loads(path.read_text("utf-8"))["machines"]
+    assert "| crosstalk | without | twirled |" in done.stdout
+    assert len(found["rows"]) == 2 * 2 * 3
+    assert all(0 < row["rms"] < 0.5 for row in found["rows"])
+    without, twirled = found["layers"]
+    assert without["chi2"] > 3 * twirled["chi2"]
