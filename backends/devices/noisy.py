@@ -18,7 +18,13 @@ from qvlm_qiskit.backends.devices.fake_devices import fake_device, rep_delay_sec
 from qvlm_qiskit.backends.devices.fake_files import fake_files
 from qvlm_qiskit.backends.devices.noise_by_name import open_noise
 from qvlm_qiskit.backends.devices.noisy_estimator import DENSITY_QUBITS, Method, NoisyEstimator
-from qvlm_qiskit.backends.devices.packed import offered_with, packed, tile_settings, wrappers_for
+from qvlm_qiskit.backends.devices.packed import (
+    offered_with,
+    packed,
+    tile_notes,
+    tile_settings,
+    wrappers_for,
+)
 from qvlm_qiskit.backends.devices.sampling import (
     DEFAULT_SHOTS,
     DENSITY_MATRIX_QUBITS,
@@ -47,6 +53,7 @@ from qvlm_qiskit.noise_models import (
     with_crosstalk,
     with_idle,
 )
+from qvlm_qiskit.noise_models.channels.crosstalk import crosstalk_angle
 
 ACCEPTED = OWN["noisy:"].accepted
 
@@ -63,6 +70,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
     spec = _noise(name, source, options.max_age_days)
     base = split_terms(source)[0]
     target = chosen_gates(name, _target(spec, base), options)
+    crosstalk = options.noise_scale * crosstalk_angle(spec.sources) != 0
     date = None if spec.snapshot is None else spec.snapshot.calibrated_utc
     delay = rep_delay_seconds(fake_device(base)) if base in fake_files() else None
     precision = options.sampling_precision
@@ -73,7 +81,9 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
         kind="exact" if exact else "simulated shots",
         num_qubits=target.num_qubits,
         options=options,
-        device=packed(_estimator(spec, target, options, precision), target, options),
+        device=packed(
+            _estimator(spec, target, options, precision), target, options, crosstalk=crosstalk
+        ),
         compiler=compiler_for(
             target, options, date, dynamic=target if _runs_dynamic(spec, options) else None
         ),
@@ -86,6 +96,7 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
                 date,
             ),
             options,
+            crosstalk=crosstalk,
         ),
         default_precision=precision,
         device_options={
@@ -94,12 +105,13 @@ def open_noisy(name: str, options: BackendOptions) -> Backend:
             "method": options.method,
             "density_qubits": DENSITY_QUBITS,
             "dtype": options.dtype or "complex128",
-            **tile_settings(options),
+            **tile_settings(options, crosstalk=crosstalk),
         },
         noise={**spec.summary(), "noise_scale": options.noise_scale},
         mitigations=offered_with(offer.mitigations, options),
         rep_delay_seconds=delay,
         limits=NO_LIMITS if delay is None else IBM_LIMITS,
+        notes=tile_notes(options, crosstalk=crosstalk),
     )
 
 

@@ -42,7 +42,9 @@ class PlacedName:
         Raises:
             InputError: There is no name or no place behind the colon, or a key stands twice.
         """
-        found = _FORM.fullmatch(text.strip())
+        # Empty parentheses say nothing behind a name; behind a place they are a part of it.
+        said = text if ":" in text else re.sub(r"\(\s*\)\s*$", "", text)
+        found = _FORM.fullmatch(said.strip())
         if found is None or not found["name"].strip() or found["place"] == "":
             raise InputError(
                 f"{text!r} is not of the form NAME, NAME:PLACE or NAME:PLACE(key=value)"

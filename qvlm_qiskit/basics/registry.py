@@ -114,7 +114,8 @@ class Registry(Generic[Item]):
         Raises:
             UnknownNameError: There is no such item; the message has the nearest.
         """
-        if name not in self.own and name not in self._items and name not in self.foreign:
+        known = (self.own, self._items, self.foreign)
+        if not isinstance(name, str) or not any(name in names for names in known):
             raise UnknownNameError(self.kind, name, self.names())
 
     def enter(self, name: str, item: Item) -> Item:

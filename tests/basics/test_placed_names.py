@@ -30,7 +30,12 @@ def test_a_name_is_taken_apart_and_put_together(text, name, place, options):
     assert str(found) == text
 
 
-@pytest.mark.parametrize("text", ["", ":", ":/a", "folder:", "(a=b)"])
+def test_empty_parentheses_say_nothing_behind_a_name_and_belong_to_a_place():
+    assert PlacedName.read("paqm()") == PlacedName.read("paqm( ) ") == PlacedName("paqm")
+    assert PlacedName.read("folder:/a()").place == "/a()"
+
+
+@pytest.mark.parametrize("text", ["", ":", ":/a", "folder:", "(a=b)", "()", "a()()", "a(b)"])
 def test_what_is_of_another_form_is_refused(text):
     with pytest.raises(InputError, match="is not of the form NAME"):
         PlacedName.read(text)

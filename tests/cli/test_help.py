@@ -37,6 +37,7 @@ OPTIONS = {
         "--noise-scale", "--method", "--max-age-days", "--optimization-level", "--layout-trials",
         "--tiles", "--tile-factor", "--tile-spacing", "--tile-repeats", "--fractional",
         "--device", "--seed", "--json", "--data", "--columns", "--strict", "--max-new-tokens",
+        "--service-dry-run",
     },
     "submit": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",

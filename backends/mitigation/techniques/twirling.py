@@ -28,6 +28,7 @@ from qvlm_qiskit.backends.mitigation.pauli_frames import clifford_matrix, pauli_
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata, overhead
 from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step, technique
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
+from qvlm_qiskit.backends.pubs.put import put
 from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import MitigationError
@@ -186,14 +187,14 @@ def twirled(circuit: QuantumCircuit, choices: NDArray[np.int64]) -> QuantumCircu
             behind = (before.astype(np.uint8) @ matrix) % 2 == 1
             for position, qubit in enumerate(item.qubits):
                 runs[qubit].close(before[position], before[2 + position], result, qubit)
-            result.append(item.operation, item.qubits, copy=False)
+            put(result, item, item.qubits)
             for position, qubit in enumerate(item.qubits):
                 runs[qubit] = _Run(behind[position], behind[2 + position])
         elif item.name in ("barrier", "delay"):
             for qubit in item.qubits:
                 runs[qubit].close(False, False, result, qubit)
                 runs[qubit] = _Run()
-            result.append(item.operation, item.qubits, copy=False)
+            put(result, item, item.qubits)
         else:
             raise MitigationError(
                 f"twirling can't move a Pauli through the gate {item.name!r}: it takes "
@@ -223,7 +224,7 @@ class _Run:
         if self.z:
             gates.append(("rz", RZGate(np.pi)))
         for _, operation in gates:
-            result.append(operation, [qubit], copy=False)
+            result._append(operation, (qubit,))  # noqa: SLF001  (documented for new circuits)
 
     def _moved_behind(self) -> list[tuple[str, Any]]:
         """The gates as they are with the leading Pauli moved behind them."""

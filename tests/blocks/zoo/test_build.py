@@ -24,6 +24,12 @@ def test_a_block_outside_of_the_zoo_has_no_core_in_it():
         build("qkam")
 
 
+@pytest.mark.parametrize("name", [None, 3, ["qkan"]])
+def test_what_is_no_name_is_an_unknown_one(name):
+    with pytest.raises(UnknownNameError, match="unknown block"):
+        build(name)
+
+
 def test_options_are_those_of_the_configuration():
     with pytest.raises(
         UnknownNameError, match="option of block qkan 'input': did you mean 'inputs'"
