@@ -180,13 +180,20 @@ class Backend:
         return self.service(**options)
 
     def preflight(
-        self, subject: Any, batch: Any = 1, *, mitigations: Sequence[str] | None = None
+        self,
+        subject: Any,
+        batch: Any = 1,
+        *,
+        mitigations: Sequence[str] | None = None,
+        service_dry_run: bool = False,
     ) -> Preflight:
         """What circuits become here, and what running them would execute; nothing is run.
 
         See `qvlm_qiskit.backends.preflight.preflight.preflight` for the arguments.
         """
-        return preflight(self, subject, batch, mitigations=mitigations)
+        return preflight(
+            self, subject, batch, mitigations=mitigations, service_dry_run=service_dry_run
+        )
 
     def device_description(self) -> dict[str, Any]:
         """What the device's raw results depend on; nothing about compiling or mitigation."""
@@ -232,9 +239,10 @@ class Backend:
         """The rule by which tiles are taken, and those of the circuits so far."""
         if self.options.tiles == "none":
             return {}
-        spreads = spreads_of(self.__dict__.get("_stack"))
+        spreads = list(spreads_of(self.__dict__.get("_stack")))
         found = [one for spread in spreads for one in spread.tilings()]
-        return {"tiles": {**asdict(self.options.tile_rule), "circuits": found}}
+        rule = spreads[0].rule if spreads else self.options.tile_rule
+        return {"tiles": {**asdict(rule), "circuits": found}}
 
     def _choices(self) -> list[dict[str, Any]]:
         """What an automatic mitigation has chosen so far, and why."""

@@ -17,6 +17,7 @@ How a submission can end, and what the ledger may do then:
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -158,8 +159,8 @@ class JobService(Protocol):
     """A machine that runs packages as jobs.
 
     Every call returns or raises within a finite time. One object serves one thread. A class that
-    inherits from this one has no batches and sessions, and an account without an allowance, unless
-    it says otherwise.
+    inherits from this one has no batches and sessions, no dry run, and an account without an
+    allowance, unless it says otherwise.
 
     Attributes:
         machine: Its name, as `open_backend` knows it.
@@ -207,6 +208,15 @@ class JobService(Protocol):
             AmbiguousError: Unknown.
         """
         ...
+
+    def dry_run(self, package: Package, *, wait_seconds: float = 600.0) -> float:
+        """What the service itself says that a job would be charged, in QPU seconds; nothing runs.
+
+        Raises:
+            RefusedError: It says nothing about jobs that it does not run.
+            JobError: There is no figure after `wait_seconds`, or it can't be asked.
+        """
+        raise RefusedError(f"{self.machine} has no dry run")
 
     def find(self, tag: str) -> Sequence[ServerJob]:
         """All jobs with the tag, the oldest first.
@@ -275,3 +285,30 @@ class JobService(Protocol):
             UnreachableError: No answer.
         """
         return None
+
+
+def charged(service: JobService, server_id: str, wait_seconds: float) -> float:
+    """What a job was charged, in QPU seconds, as soon as it has ended and the service says it.
+
+    Args:
+        service: That has the job.
+        server_id: The job's id there.
+        wait_seconds: How long to wait for both.
+
+    Raises:
+        RefusedError: It has failed, or was cancelled.
+        UnreachableError: There is no figure by then, or no answer.
+        NoSuchJobError: The service does not know it.
+    """
+    end, pause = time.monotonic() + wait_seconds, 0.05
+    while True:
+        job = service.status(server_id)
+        if job.status in FINAL and job.status != "completed":
+            why = job.reason or "no reason given"
+            raise RefusedError(f"job {server_id} is {job.status}: {why}")
+        if job.status in FINAL and job.usage_seconds is not None:
+            return job.usage_seconds
+        if time.monotonic() + pause > end:
+            raise UnreachableError(f"job {server_id} is {job.status} after {wait_seconds:g} s")
+        time.sleep(pause)
+        pause = min(2 * pause, 10.0)

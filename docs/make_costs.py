@@ -4,6 +4,7 @@
 
 A run is trained for a few steps in a temporary folder (no cost depends on its weights), and the
 commands of the page are run beside it; what they print is put below them. A test runs them again.
+The picture of the page, ``costs-tiles.svg``, shows the tiles of the run's circuit.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "costs.md"
+PICTURE = PAGE.with_name("costs-tiles.svg")
+RUN, DEVICE, BLOCK = "runs/costs", "noisy:fake_kingston", "PAQM"
 SESSION = re.compile(r"(```console\n\$ )(qvlm [^\n]*)\n(.*?)(```)", re.S)
 
 
@@ -44,6 +47,25 @@ def _output(command: str, folder: Path) -> str:
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.strip().splitlines())
 
 
+def picture(folder: Path) -> str:
+    """The device of the session with the tiles of one of its circuits, as SVG."""
+    from qvlm_qiskit.backends import open_backend
+    from qvlm_qiskit.runs import Run
+    from qvlm_qiskit.studies.reports.chip import Chip
+    from qvlm_qiskit.studies.reports.chip_plot import chip_plot
+    from qvlm_qiskit.studies.reports.evaluation_report import circuit_names
+
+    backend = open_backend(DEVICE, shots=1000, tiles="auto")
+    model = Run.open(folder / RUN).model()
+    backend.preflight(model, 1, mitigations=["none"])
+    names = circuit_names(model.quantum_layers)
+    circuits = backend.describe()["tiles"]["circuits"]
+    found = {names[one["circuit"]]: one["tiles"] for one in circuits}
+    chip = Chip.of(backend.compiler.target)
+    return chip_plot(chip, found[BLOCK], f"{BLOCK}: {len(found[BLOCK])} tiles on {DEVICE}")
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         PAGE.write_text(rewritten(PAGE.read_text("utf-8"), Path(name)), encoding="utf-8")
+        PICTURE.write_text(picture(Path(name)) + "\n", encoding="utf-8")

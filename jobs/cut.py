@@ -21,6 +21,10 @@ Pubs = list[tuple[EstimatorPub, list[Row]]]
 class Scissors:
     """Cuts rows into jobs.
 
+    Different circuits are also parted where together they have so many two-qubit gates that the
+    service may refuse them. Rows of one circuit add none, and circuits that run side by side would
+    cost more apart than a refusal is worth.
+
     Attributes:
         device: Says what a job would execute; None where nobody knows: nothing is cut then.
         limits: What one job may be at most.
@@ -72,9 +76,13 @@ class Scissors:
         return fits
 
     def _broken(self, rows: Sequence[Row], pubs: Sequence[EstimatorPub]) -> list[str]:
-        """The limits that one job of these rows would exceed."""
-        works = self.works(merge(rows, pubs))
-        return [text for job in works for text in self.limits.broken(job, self.timer.seconds(job))]
+        """The limits that one job of these rows would exceed, or may exceed."""
+        job = merge(rows, pubs)
+        works = self.works(job)
+        found = [t for work in works for t in self.limits.broken(work, self.timer.seconds(work))]
+        if len(job) > 1 and not isinstance(self.device, Packed):
+            found += [text for work in works for text in self.limits.unsure(work)]
+        return found
 
     def works(self, job: Pubs) -> list[list[Work]]:
         """What a job would execute; nothing where nobody knows."""

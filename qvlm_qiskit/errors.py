@@ -50,7 +50,7 @@ class UnknownNameError(InputError):
             hint: A sentence added behind the list.
         """
         names = list(known)
-        near = difflib.get_close_matches(name, names, n=1)
+        near = difflib.get_close_matches(str(name), names, n=1)
         message = f"unknown {kind} {name!r}"
         if near:
             message += f": did you mean {near[0]!r}?"

@@ -11,6 +11,8 @@ import rustworkx as rx
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
+from qvlm_qiskit.backends.pubs.put import put
+
 # Placements that are compared, and steps of the search for them: both well under 0.1 s.
 MAX_PLACEMENTS = 1000
 MAX_STEPS = 100_000
@@ -49,10 +51,11 @@ def moved(circuit: QuantumCircuit, placement: Mapping[int, int]) -> QuantumCircu
     index = {bit: i for i, bit in enumerate(circuit.qubits)}
     result = QuantumCircuit(circuit.num_qubits, name=circuit.name, metadata=circuit.metadata)
     result.global_phase = circuit.global_phase
+    bits = result.qubits
     for item in circuit.data:
         qubits = [placement[index[bit]] for bit in item.qubits if index[bit] in placement]
         if len(qubits) == len(item.qubits):
-            result.append(item.operation, qubits, copy=False)
+            put(result, item, [bits[qubit] for qubit in qubits])
         elif item.name == "barrier" and qubits:
             result.barrier(qubits)
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from qvlm_qiskit.basics.numbers import is_real, is_whole, use_plain_numbers
@@ -25,12 +25,15 @@ class TileRule:
         spacing: The fewest idle qubits on any way from one tile to another.
         repeats: So many rows of every call and circuit are asked on all tiles that it uses, and
             what their values differ by is added to the standard errors; 0: none.
+        crosstalk: Whether circuits on coupled qubits are known to disturb each other: the tiles of
+            "auto" then have an idle qubit between them, whatever `spacing` says.
     """
 
     count: Count = "none"
     factor: float = DEFAULT_FACTOR
     spacing: int = DEFAULT_SPACING
     repeats: int = 0
+    crosstalk: bool = False
 
     def __post_init__(self) -> None:
         use_plain_numbers(self)
@@ -52,3 +55,12 @@ class TileRule:
                 f"tile_repeats is {self.repeats!r}; it must be a whole number from 0 to "
                 f"{MAX_TILES:,}"
             )
+
+    @property
+    def distance(self) -> int:
+        """The fewest idle qubits that are really kept between two tiles."""
+        return max(self.spacing, 1) if self.count == "auto" and self.crosstalk else self.spacing
+
+    def under(self, *, crosstalk: bool) -> TileRule:
+        """The same rule where it is known whether coupled qubits disturb each other."""
+        return replace(self, crosstalk=crosstalk)

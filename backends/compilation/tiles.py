@@ -80,17 +80,30 @@ def find_tiles(
     if isinstance(rule.count, int) and len(found) < rule.count:
         raise InputError(
             f"{_number(len(found))} of a circuit with {len(used)} qubits found room on the device, "
-            f"with {rule.spacing} idle qubit(s) between them: {rule.count} were asked for; take "
+            f"with {rule.distance} idle qubit(s) between them: {rule.count} were asked for; take "
             "fewer tiles or a smaller spacing"
         )
-    if rule.count == "auto" and len(found) == 1 and rule.spacing:
-        closer = _search(counts, target, TileRule("auto", rule.factor, 0))
-        if len(closer) > 1:
-            raise InputError(
-                f"a spacing of {rule.spacing} leaves no second tile for a circuit with {len(used)} "
-                f"qubits ({len(closer)} touch each other): take a smaller spacing or tiles='none'"
-            )
+    if rule.count == "auto" and len(found) == 1 and rule.distance:
+        _check_spacing(counts, target, rule)
     return found
+
+
+def _check_spacing(counts: Operations, target: Target, rule: TileRule) -> None:
+    """Refuse a spacing without which there were more tiles than one.
+
+    Raises:
+        InputError: It leaves no second one.
+    """
+    closer = _search(counts, target, TileRule("auto", rule.factor, 0))
+    if len(closer) < 2:
+        return
+    last = rule.crosstalk and rule.distance == 1
+    raise InputError(
+        f"a spacing of {rule.distance} leaves no second tile for a circuit with "
+        f"{len(used_qubits(counts))} qubits ({len(closer)} touch each other"
+        f"{', which crosstalk forbids' if last else ''}): take "
+        f"{'' if last else 'a smaller spacing or '}tiles='none'"
+    )
 
 
 def _number(count: int) -> str:
@@ -111,7 +124,7 @@ def _search(counts: Operations, target: Target, rule: TileRule) -> tuple[Tile, .
                 break
             if free.issuperset(tile.qubits):
                 chosen.append(tile)
-                free -= around(tile.qubits, neighbours, rule.spacing)
+                free -= around(tile.qubits, neighbours, rule.distance)
         extra = []
         if len(chosen) == before:
             break
@@ -149,6 +162,17 @@ def _tiles(counts: Operations, target: Target, free: set[int]) -> Iterator[Tile]
 def _rank(tile: Tile) -> tuple[float, tuple[int, ...]]:
     """Rounded, so that equally good places have one order on every processor."""
     return -round(tile.log_success, 12), tile.qubits
+
+
+def touching(tiles: Iterable[Tile], target: Target) -> bool:
+    """Whether two of the tiles have coupled qubits."""
+    neighbours = coupled(target)
+    owner = {qubit: number for number, tile in enumerate(tiles) for qubit in tile.qubits}
+    return any(
+        owner.get(near, number) != number
+        for qubit, number in owner.items()
+        for near in neighbours.get(qubit, ())
+    )
 
 
 def coupled(target: Target) -> dict[int, frozenset[int]]:

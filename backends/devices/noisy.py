@@ -19,7 +19,13 @@ from qvlm_qiskit.backends.devices.fake_devices import fake_device, rep_delay_sec
 from qvlm_qiskit.backends.devices.fake_files import fake_files
 from qvlm_qiskit.backends.devices.noise_by_name import open_noise
 from qvlm_qiskit.backends.devices.noisy_estimator import DENSITY_QUBITS, Method, NoisyEstimator
-from qvlm_qiskit.backends.devices.packed import offered_with, packed, tile_settings, wrappers_for
+from qvlm_qiskit.backends.devices.packed import (
+    offered_with,
+    packed,
+    tile_notes,
+    tile_settings,
+    wrappers_for,
+)
 from qvlm_qiskit.backends.devices.sampling import (
     DEFAULT_SHOTS,
     DENSITY_MATRIX_QUBITS,
@@ -53,6 +59,7 @@ from qvlm_qiskit.noise_models import (
     with_crosstalk,
     with_idle,
 )
+from qvlm_qiskit.noise_models.channels.crosstalk import crosstalk_angle
 from qvlm_qiskit.noise_models.channels.parts import qubit_part, source_parts
 
 ACCEPTED = OWN["noisy:"].accepted
@@ -105,6 +112,8 @@ def _opened(name: str, spec: NoiseSpec, base: str, options: BackendOptions) -> B
     """
     check_kinds(name, options.error_kinds, kinds_of(spec) if options.error_kinds != "all" else ())
     target = chosen_gates(name, _target(spec, base), options)
+    kept = source_parts(spec.sources, read_kinds(options.error_kinds))
+    crosstalk = options.noise_scale * crosstalk_angle(kept) != 0
     date = None if spec.snapshot is None else spec.snapshot.calibrated_utc
     delay = rep_delay_seconds(fake_device(base)) if base in fake_files() else None
     precision = options.sampling_precision
@@ -115,7 +124,9 @@ def _opened(name: str, spec: NoiseSpec, base: str, options: BackendOptions) -> B
         kind="exact" if options.precision == 0 else "simulated shots",
         num_qubits=target.num_qubits,
         options=options,
-        device=packed(_estimator(spec, target, options, precision), target, options),
+        device=packed(
+            _estimator(spec, target, options, precision), target, options, crosstalk=crosstalk
+        ),
         compiler=compiler_for(
             target, options, date, dynamic=target if _runs_dynamic(spec, options) else None
         ),
@@ -128,6 +139,7 @@ def _opened(name: str, spec: NoiseSpec, base: str, options: BackendOptions) -> B
                 date,
             ),
             options,
+            crosstalk=crosstalk,
         ),
         default_precision=precision,
         device_options={
@@ -137,12 +149,13 @@ def _opened(name: str, spec: NoiseSpec, base: str, options: BackendOptions) -> B
             "method": options.method,
             "density_qubits": DENSITY_QUBITS,
             "dtype": options.dtype or "complex128",
-            **tile_settings(options),
+            **tile_settings(options, crosstalk=crosstalk),
         },
         noise={**spec.summary(), "noise_scale": options.noise_scale, **_kept(options)},
         mitigations=offered_with(offered("noisy").mitigations, options),
         rep_delay_seconds=delay,
         limits=NO_LIMITS if delay is None else IBM_LIMITS,
+        notes=tile_notes(options, crosstalk=crosstalk),
     )
 
 

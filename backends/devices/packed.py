@@ -60,30 +60,37 @@ class Packed(SharedByCopies, BaseEstimatorV2):
     def jobs(self, pubs: Sequence[EstimatorPub]) -> list[list[Work]]:
         """What the device would execute for the merged pubs."""
         device: StatesWork = self.inner
-        return device.jobs(_Packing.of(pubs, self.reach).sent)
+        return device.jobs(self.sent(pubs))
 
     def error_gain(self, pub: EstimatorPub) -> float | None:
         """The device's: what runs beside a circuit changes no error of its values."""
         device: StatesWork = self.inner
         return device.error_gain(pub)
 
+    def sent(self, pubs: Sequence[EstimatorPub]) -> list[EstimatorPub]:
+        """What the device gets for some pubs."""
+        return _Packing.of(pubs, self.reach).sent
+
     def bundles(self, pubs: Sequence[EstimatorPub]) -> list[Bundle]:
         """Which pubs of the shape (observables, rows) run side by side."""
         return bundles(pubs, self.reach)
 
 
-def packed(device: BaseEstimatorV2, target: Target, options: BackendOptions) -> BaseEstimatorV2:
+def packed(
+    device: BaseEstimatorV2, target: Target, options: BackendOptions, *, crosstalk: bool = False
+) -> BaseEstimatorV2:
     """The device, with `Packed` in front of it where rows run on tiles.
 
     Args:
         device: Runs ISA pubs.
         target: Its connections.
         options: With the tiles that were asked for.
+        crosstalk: Whether circuits on coupled qubits are known to disturb each other.
 
     Raises:
         InputError: Tiles of a device without connections.
     """
-    rule = options.tile_rule
+    rule = options.tile_rule.under(crosstalk=crosstalk)
     if rule.count == "none":
         return device
     neighbours = coupled(target)
@@ -91,11 +98,13 @@ def packed(device: BaseEstimatorV2, target: Target, options: BackendOptions) -> 
         raise InputError(
             "tiles are places of a device, and this noise has no couplers: take noisy:<device>"
         )
-    reach = {q: around([q], neighbours, rule.spacing) for q in neighbours}
+    reach = {q: around([q], neighbours, rule.distance) for q in neighbours}
     return Packed(device, reach)
 
 
-def wrappers_for(device: MitigatedDevice, options: BackendOptions) -> tuple[Wrapper, ...]:
+def wrappers_for(
+    device: MitigatedDevice, options: BackendOptions, *, crosstalk: bool = False
+) -> tuple[Wrapper, ...]:
     """What stands in front of a device that is `packed`, the innermost first.
 
     Mitigation works on each tile, but for what chooses for all of them.
@@ -103,12 +112,13 @@ def wrappers_for(device: MitigatedDevice, options: BackendOptions) -> tuple[Wrap
     Args:
         device: What techniques have to know about it.
         options: With the mitigation and the tiles that were asked for.
+        crosstalk: Whether circuits on coupled qubits are known to disturb each other.
 
     Raises:
         MissingDependencyError: A technique needs a package that is not installed.
         MitigationError: A technique can't work there.
     """
-    steps, rule = options.steps, options.tile_rule
+    steps, rule = options.steps, options.tile_rule.under(crosstalk=crosstalk)
     mitigation = mitigation_wrappers(steps, device)
     inner = legal_angles(options)
     if rule.count == "none":
@@ -126,10 +136,21 @@ def offered_with(mitigations: Iterable[str], options: BackendOptions) -> tuple[s
     return tuple(n for n in mitigations if all(step.fractional for step in parse_mitigation(n)))
 
 
-def tile_settings(options: BackendOptions) -> dict[str, Any]:
+def tile_settings(options: BackendOptions, *, crosstalk: bool = False) -> dict[str, Any]:
     """What the device's raw results depend on: whether others run beside them, and how near."""
-    rule = options.tile_rule
-    return {} if rule.count == "none" else {"packed": {"spacing": rule.spacing}}
+    rule = options.tile_rule.under(crosstalk=crosstalk)
+    return {} if rule.count == "none" else {"packed": {"spacing": rule.distance}}
+
+
+def tile_notes(options: BackendOptions, *, crosstalk: bool) -> tuple[str, ...]:
+    """A sentence where tiles are further apart than was asked for."""
+    rule = options.tile_rule.under(crosstalk=crosstalk)
+    if rule.count == "none" or rule.distance == rule.spacing:
+        return ()
+    return (
+        f"keeps tiles {rule.distance} idle qubit apart instead of {rule.spacing}: this noise has "
+        "crosstalk between coupled qubits",
+    )
 
 
 class _Packing:

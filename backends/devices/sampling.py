@@ -29,7 +29,7 @@ from qvlm_qiskit.backends.pubs.active_qubits import (
     restrict_circuit,
     restrict_observables,
 )
-from qvlm_qiskit.backends.pubs.components import parts
+from qvlm_qiskit.backends.pubs.components import divided
 from qvlm_qiskit.backends.pubs.digest import circuit_digest, pub_digest
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.pubs.pauli_terms import (
@@ -148,11 +148,9 @@ class SampledEstimator(BaseEstimatorV2):
 
     def _check(self, pub: EstimatorPub, qubits: tuple[int, ...]) -> None:
         """Refuse what can't be simulated, as a whole or in parts."""
-        split = parts(pub, self._written_out) if self.in_parts else None
-        for part in split or ():
-            _check_simulable(active_qubits(part.pub.circuit, part.pub.observables))
-        if split is None:
-            _check_simulable(qubits)
+        found = divided(pub, self._written_out) if self.in_parts else None
+        for own in [qubits] if found is None else [part for part, _ in found]:
+            _check_simulable(own)
 
     def _shots(self, pub: EstimatorPub) -> int:
         """Shots of every measured circuit; 0 where exact values are asked for."""

@@ -14,23 +14,30 @@ from qiskit_ibm_runtime import EstimatorV2, Session
 from qiskit_ibm_runtime.executor_estimator import Estimator
 
 from qvlm_qiskit.backends.ibm import outcomes
-from qvlm_qiskit.backends.ibm.account import guard_client, guard_service, redacted
+from qvlm_qiskit.backends.ibm.account import guard_client, guard_service
+from qvlm_qiskit.backends.ibm.answers import (
+    checked_job_id,
+    count_of,
+    read_allowance,
+    read_job,
+    tags_of,
+    usage_seconds,
+)
 from qvlm_qiskit.backends.ibm.decode import EXECUTOR, LEGACY
 from qvlm_qiskit.backends.ibm.wire import Deadlines, Record, recording
 from qvlm_qiskit.backends.preflight.limits import IBM_ESTIMATOR_LIMITS, IBM_LIMITS
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.backends.service import (
     FINAL,
-    MAX_TIME_REASON,
     Allowance,
     JobService,
     NoSuchJobError,
     ServerJob,
-    ServerStatus,
     SessionKind,
     UnreachableError,
+    charged,
 )
-from qvlm_qiskit.errors import InputError, LedgerError
+from qvlm_qiskit.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +46,8 @@ Generation = Literal["executor", "legacy"]
 DECODERS: dict[Generation, str] = {"executor": EXECUTOR, "legacy": LEGACY}
 TAG = "qvlm"
 """Every job of this platform has this tag beside its own."""
+DRY_RUN = "qvlm-dry-run"
+"""The second tag of jobs that run nothing; no search of the ledger looks for it."""
 _MODES = {"batch": "batch", "session": "dedicated"}
 _PAGE = 50
 _PAGES = 100
@@ -114,15 +123,22 @@ class RuntimeJobs(JobService):
             DeniedError: The service says that it has none.
             AmbiguousError: Unknown.
         """
-        failure = None
-        with recording(self.deadlines, time.time() + self.post_seconds) as record:
-            try:
-                self._estimator(tag, max_seconds, session).run(list(package.sent.pubs))
-            except Exception as ex:
-                # Any exception: what it means is decided by what was sent.
-                failure = ex
-        secrets = self._sign_in.secrets()
-        return outcomes.submitted(record, failure, secrets, in_session=session is not None)
+        return self._sent(package, tag, max_seconds, session)
+
+    def dry_run(self, package: Package, *, wait_seconds: float = 600.0) -> float:
+        """What the service says that a job would be charged, in QPU seconds; no machine runs it.
+
+        The client sends the job to the machine's mock, which checks and schedules it. Documented
+        for the plans Flex, Premium and On-Prem:
+        https://quantum.cloud.ibm.com/docs/guides/dry-run-jobs
+
+        Raises:
+            RefusedError: The account has none for this machine, or the job is refused or fails.
+            JobError: It may not have been sent, or there is no figure after `wait_seconds`.
+        """
+        longest = self.limits.seconds or 0
+        server_id = self._sent(package, DRY_RUN, longest, None, dry_run=True)
+        return charged(self, server_id, wait_seconds)
 
     def find(self, tag: str) -> Sequence[ServerJob]:
         """All jobs with the tag, the oldest first; what they used is not asked.
@@ -134,7 +150,7 @@ class RuntimeJobs(JobService):
         def ask() -> list[ServerJob]:
             rows, complete = self._listed(tag)
             # A server that does not filter must not have a foreign job adopted.
-            tagged = {row["id"]: row for row in rows if tag in _tags(row)}
+            tagged = {row["id"]: row for row in rows if tag in tags_of(row)}
             if not tagged and rows:
                 raise ValueError("other jobs than those with the tag")
             if not tagged and not complete:
@@ -251,6 +267,27 @@ class RuntimeJobs(JobService):
         """
         self._read(lambda: self._client.close_session(session))
 
+    def _sent(
+        self,
+        package: Package,
+        tag: str,
+        max_seconds: int,
+        session: str | None,
+        *,
+        dry_run: bool = False,
+    ) -> str:
+        """The server's id of a job that was sent one time."""
+        failure = None
+        with recording(self.deadlines, time.time() + self.post_seconds) as record:
+            try:
+                pubs = list(package.sent.pubs)
+                self._estimator(tag, max_seconds, session).run(pubs, dry_run=dry_run)
+            except Exception as ex:
+                # Any exception: what it means is decided by what was sent.
+                failure = ex
+        secrets = self._sign_in.secrets()
+        return outcomes.submitted(record, failure, secrets, in_session=session is not None)
+
     def _estimator(self, tag: str, max_seconds: int, session: str | None) -> Any:
         options = {
             "resilience_level": self.resilience_level,
@@ -277,7 +314,7 @@ class RuntimeJobs(JobService):
         seen = 0
         for _ in range(_PAGES):
             page = self._client.jobs_get(limit=_PAGE, skip=seen, job_tags=[tag], descending=False)
-            counts.add(_count(page))
+            counts.add(count_of(page))
             seen += len(page["jobs"])
             rows.update({str(row["id"]): row for row in page["jobs"]})
             if not page["jobs"] or seen >= max(counts):
@@ -316,78 +353,3 @@ class _Mode(Session):
 
 def _answered(record: Record, status: int) -> bool:
     return bool(record.exchanges) and record.exchanges[-1].status == status
-
-
-_STATUSES: dict[str, ServerStatus] = {
-    "queued": "queued",
-    "running": "running",
-    "completed": "completed",
-    "failed": "failed",
-    "cancelled": "cancelled",
-}
-
-
-def checked_job_id(server_id: str) -> None:
-    """Refuse what is no id of IBM's: it would become a part of an address.
-
-    Raises:
-        LedgerError: It has other characters.
-    """
-    if not outcomes.JOB_ID.fullmatch(server_id):
-        raise LedgerError(f"{server_id!r} is no id of a job on IBM Quantum")
-
-
-def _count(page: Mapping[str, Any]) -> int:
-    count = page["count"]
-    if type(count) is not int:
-        raise TypeError(f"a list of jobs counts {count!r} of them")
-    return count
-
-
-def _tags(row: Mapping[str, Any]) -> list[str]:
-    tags = row["tags"]
-    if not isinstance(tags, list):
-        raise TypeError("the tags of a job are no list")
-    return tags
-
-
-def read_job(row: Mapping[str, Any], secrets: Sequence[str] = ()) -> ServerJob:
-    """A job from its row in `GET /jobs` or from `GET /jobs/{id}`.
-
-    A job that ran into its maximum execution time is "Cancelled" there, and failed here.
-
-    Raises:
-        KeyError: A row without a state, or in a state that the service did not have so far.
-    """
-    state = row["state"]
-    words = str(state["status"]).lower()
-    code = state.get("reason_code") or state.get("reasonCode")
-    status = _STATUSES["cancelled" if words.startswith("cancelled") else words]
-    if status == "cancelled" and (code == MAX_TIME_REASON or "ran too long" in words):
-        status, code = "failed", MAX_TIME_REASON
-    reason = redacted(str(state.get("reason") or ""), secrets)
-    return ServerJob(
-        str(row["id"]),
-        status,
-        reason or None,
-        None if code is None else int(code),
-        tags=tuple(_tags(row)) if "tags" in row else None,
-    )
-
-
-def usage_seconds(metrics: Mapping[str, Any]) -> float | None:
-    """What a job was charged, from `GET /jobs/{id}/metrics`; None until that is certain."""
-    usage = metrics.get("usage", {})
-    seconds = usage.get("qpu_charge_time_seconds")
-    pending = usage.get("status", "pending") == "pending"
-    return None if pending or seconds is None else float(seconds)
-
-
-def read_allowance(usage: Mapping[str, Any]) -> Allowance:
-    """What the instance may still use, from `GET /instances/usage`; a limit of 0 is one."""
-    limit = usage.get("usage_limit_seconds")
-    if limit is None:
-        limit = usage.get("usage_allocation_seconds")
-    used = usage.get("usage_consumed_seconds") or 0
-    remaining = None if limit is None else max(float(limit) - float(used), 0.0)
-    return Allowance(remaining, bool(usage.get("usage_limit_reached")))

@@ -94,8 +94,9 @@ class LayerLearner:
             unique = Layered.of(circuit, self.technique).unique
             needed = self.protocol.executions() * len(unique)
             if needed > self.budget:
+                layers = "one layer" if len(unique) == 1 else f"{len(unique)} layers"
                 raise MitigationError(
-                    f"{self.technique}: learning the {len(unique)} layers of this circuit takes "
+                    f"{self.technique}: learning the {layers} of this circuit takes "
                     f"{needed:,} executions; learning={self.budget:,} allows fewer"
                 )
             found.update(dict.fromkeys(layer for layer in unique if layer not in self.known))

@@ -21,6 +21,7 @@ from qvlm_qiskit.backends.pubs.digest import unchanged_circuits
 from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
 from qvlm_qiskit.backends.pubs.stack import to_device
 from qvlm_qiskit.backends.pubs.work import Call, StatesWork, Work
+from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.errors import QVLMError
 
 COMPUTED = ("exact", "approximate")
@@ -59,6 +60,10 @@ class Machine(Protocol):
 
     def with_mitigation(self, mitigation: str) -> Machine:
         """The same machine and options with another mitigation."""
+        ...
+
+    def job_service(self) -> JobService | None:
+        """A service for this machine's jobs; None: this computer runs them."""
         ...
 
 
@@ -138,7 +143,7 @@ def level_report(mitigation: str, backend: Machine, calls: Sequence[Call]) -> Le
 
 
 def _measured(mitigation: str, backend: Machine, calls: Sequence[Call]) -> LevelReport:
-    layers, device = _stack(backend)
+    layers, device = measured_stack(backend)
     timer = JobTimer(backend.rep_delay_seconds)
     found: dict[tuple[str, bool, int], int] = defaultdict(int)
     jobs = pubs = 0
@@ -177,7 +182,7 @@ def _measured(mitigation: str, backend: Machine, calls: Sequence[Call]) -> Level
     )
 
 
-def _stack(backend: Machine) -> tuple[list[Compiled | EstimatorWrapper], StatesWork]:
+def measured_stack(backend: Machine) -> tuple[list[Compiled | EstimatorWrapper], StatesWork]:
     """What changes calls on their way to the device, outermost first, and the device.
 
     An estimator that passes pubs on as they are, such as a recorder, is looked through by its

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from qiskit import ClassicalRegister, QuantumCircuit
@@ -11,8 +11,10 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.compilation.compiler import CompiledCircuit
 from qvlm_qiskit.backends.compilation.spread import spreads_of
+from qvlm_qiskit.backends.compilation.tiles import touching
 from qvlm_qiskit.backends.preflight.advice import advice
 from qvlm_qiskit.backends.preflight.costs import COMPUTED, LevelReport, Machine, level_report
+from qvlm_qiskit.backends.preflight.dry_run import DryRun, dry_run
 from qvlm_qiskit.backends.preflight.limits import FORMULA, circuit_seconds
 from qvlm_qiskit.backends.preflight.rehearse import (
     AskedCircuit,
@@ -23,7 +25,7 @@ from qvlm_qiskit.backends.preflight.rehearse import (
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.basics.late_definitions import needs_values, without_idle_resets
 from qvlm_qiskit.basics.progress import Reporter
-from qvlm_qiskit.errors import QVLMError
+from qvlm_qiskit.errors import InputError, QVLMError
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Preflight:
         blocks: By circuit.
         levels: By mitigation.
         formula: How `seconds_qpu` is estimated, and its source.
+        dry_run: The service's own figure for one of the jobs; None where it was not asked.
     """
 
     backend: str
@@ -89,6 +92,7 @@ class Preflight:
     blocks: tuple[BlockReport, ...]
     levels: tuple[LevelReport, ...]
     formula: str = FORMULA
+    dry_run: DryRun | None = None
 
     @property
     def computes(self) -> bool:
@@ -118,6 +122,8 @@ class Preflight:
         for level in self.levels:
             texts = (level.refused, *level.limits, *level.unsure)
             said += [f"{level.mitigation}: {text}" for text in texts if text]
+        if self.dry_run is not None:
+            said.append(str(self.dry_run))
         return list(dict.fromkeys(said))
 
 
@@ -127,6 +133,7 @@ def preflight(
     batch: Any = 1,
     *,
     mitigations: Sequence[str] | None = None,
+    service_dry_run: bool = False,
 ) -> Preflight:
     """Compile the circuits and count what a batch would execute; nothing is run on the machine.
 
@@ -142,6 +149,8 @@ def preflight(
             mapping of keyword arguments, or one argument); or a function without arguments that
             runs the model, such as ``lambda: evaluate(model, processor, samples)``.
         mitigations: By default the backend's own, where it has one, or all that it offers.
+        service_dry_run: Also send the largest job to the machine's service as a dry run, which
+            uses no time on the machine, and state its figure; of one mitigation only.
 
     Raises:
         InputError: A subject or batch that can't be understood.
@@ -149,8 +158,35 @@ def preflight(
     """
     if mitigations is None:
         mitigations = compared_mitigations(backend)
+    if service_dry_run:
+        check_one(mitigations)
     calls = rehearse(subject, batch, exact_estimator())
-    return preflight_calls(backend, subject, calls, mitigations)
+    report = preflight_calls(backend, subject, calls, mitigations)
+    return with_dry_run(report, backend, calls) if service_dry_run else report
+
+
+def check_one(mitigations: Sequence[str]) -> None:
+    """Refuse a dry run of several mitigations: each would be a job.
+
+    Raises:
+        InputError: There are several.
+    """
+    if len(mitigations) != 1:
+        raise InputError(
+            "a dry run of the service is one job: name one mitigation, 'none' for example"
+        )
+
+
+def with_dry_run(report: Preflight, backend: Machine, calls: Sequence[Call]) -> Preflight:
+    """The report of one mitigation, with the service's own figure for its largest job.
+
+    Args:
+        report: Of `preflight_calls`.
+        backend: The machine.
+        calls: The same.
+    """
+    name = report.levels[0].mitigation
+    return replace(report, dry_run=dry_run(name, backend.with_mitigation(name), calls))
 
 
 def compared_mitigations(backend: Machine) -> tuple[str, ...]:
@@ -232,9 +268,15 @@ def _tiles(backend: Machine, compiled: CompiledCircuit) -> list[str]:
     pub = EstimatorPub(compiled.circuit, compiled.observables, validate=False)
     said = []
     for spread in spreads_of(backend.estimator()):
-        errors = [tile.error for tile in spread.tiling(pub).tiles]
+        tiles = spread.tiling(pub).tiles
+        errors = [tile.error for tile in tiles]
         low, high, repeats = errors[0], errors[-1], spread.rule.repeats
         said.append(f"tiles: {len(errors)}, with estimated errors from {low:.2g} to {high:.2g}")
+        if spread.rule.crosstalk and touching(tiles, spread.target):
+            said.append(
+                "tiles touch, and this noise has crosstalk between coupled qubits: values depend "
+                "on the rows beside them; take tile_spacing=1 or more"
+            )
         if repeats:
             said.append(f"{repeats} rows of every call are asked on all tiles that it uses")
     return said

@@ -16,6 +16,7 @@ from qiskit.providers import BackendV2, Options
 from qiskit.quantum_info import SparseObservable
 from qiskit.transpiler import Target
 
+from qvlm_qiskit.backends.pubs.put import put
 from qvlm_qiskit.backends.pubs.unmeasured import check_unmeasured, measures_in_its_middle
 from qvlm_qiskit.errors import BackendError
 
@@ -51,8 +52,9 @@ def active_qubits(
 
 def restrict_circuit(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:
     """The same instructions on len(qubits) qubits; device qubit qubits[i] becomes qubit i."""
-    position = {circuit.qubits[qubit]: i for i, qubit in enumerate(qubits)}
     reduced = QuantumCircuit(len(qubits), global_phase=circuit.global_phase)
+    own = [circuit.qubits[qubit] for qubit in qubits]
+    position = dict(zip(own, reduced.qubits, strict=True))
     if measures_in_its_middle(circuit):
         reduced.add_bits(circuit.clbits)
         for register in circuit.cregs:
@@ -62,7 +64,7 @@ def restrict_circuit(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumC
         if item.name == "barrier":
             reduced.barrier(kept)
         elif kept:
-            reduced.append(item.operation, kept, item.clbits, copy=False)
+            put(reduced, item, kept, item.clbits)
     return reduced
 
 

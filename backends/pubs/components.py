@@ -17,6 +17,7 @@ from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
+from qvlm_qiskit.backends.pubs.put import put
 from qvlm_qiskit.backends.pubs.strands import Floats, flat_values
 
 _PASSIVE = ("barrier", "delay")
@@ -59,14 +60,21 @@ def components(
     return sorted(own for own in found if own)
 
 
-def parts(pub: EstimatorPub, written: Written = lambda circuit: circuit) -> list[Part] | None:
-    """A pub in parts, each on a component of its circuit; None where there is one only.
+Places = NDArray[np.intp]
 
-    Observables of no qubit belong to the first part.
+
+def divided(
+    pub: EstimatorPub, written: Written = lambda circuit: circuit
+) -> list[tuple[tuple[int, ...], Places]] | None:
+    """The components of a pub's circuit, each with the places of its observables.
 
     Args:
         pub: Of the shape (observables, rows).
         written: Writes what acts beside the circuit's own gates into it.
+
+    Returns:
+        Those with observables; observables of no qubit belong to the first one. None where there
+        is one component only.
     """
     if pub.observables.ndim != 2 or pub.parameter_values.ndim != 1:
         return None
@@ -79,28 +87,47 @@ def parts(pub: EstimatorPub, written: Written = lambda circuit: circuit) -> list
     owner = {qubit: number for number, own in enumerate(found) for qubit in own}
     where = np.array([owner[support[0]] if support else 0 for support in supports], dtype=np.intp)
     used = [np.flatnonzero(where == number) for number in range(len(found))]
+    return [(own, places) for own, places in zip(found, used, strict=True) if len(places)]
+
+
+def parts(pub: EstimatorPub, written: Written = lambda circuit: circuit) -> list[Part] | None:
+    """A pub in parts, each on a component of its circuit; None where there is one only.
+
+    Args:
+        pub: Of the shape (observables, rows).
+        written: Writes what acts beside the circuit's own gates into it.
+    """
+    found = divided(pub, written)
+    if found is None:
+        return None
+    circuits = _circuits(pub.circuit, [own for own, _ in found])
     return [
-        Part(_on(pub, own, places), places)
-        for own, places in zip(found, used, strict=True)
-        if len(places)
+        Part(_on(pub, circuit, places), places)
+        for circuit, (_, places) in zip(circuits, found, strict=True)
     ]
 
 
-def _on(pub: EstimatorPub, qubits: Sequence[int], places: NDArray[np.intp]) -> EstimatorPub:
-    """The pub's instructions on some qubits, with its observables of those places."""
-    source = pub.circuit
-    own = {source.qubits[qubit] for qubit in qubits}
-    circuit = QuantumCircuit(*source.qregs) if source.qregs else QuantumCircuit(source.num_qubits)
-    bits = dict(zip(source.qubits, circuit.qubits, strict=True))
+def _circuits(source: QuantumCircuit, sets: Sequence[Sequence[int]]) -> list[QuantumCircuit]:
+    """A circuit's instructions on some sets of qubits, in one pass; barriers are divided."""
+    made = [
+        QuantumCircuit(*source.qregs) if source.qregs else QuantumCircuit(source.num_qubits)
+        for _ in sets
+    ]
+    owner = {source.qubits[qubit]: number for number, own in enumerate(sets) for qubit in own}
+    bits = [dict(zip(source.qubits, circuit.qubits, strict=True)) for circuit in made]
     for item in source.data:
-        kept = [bits[bit] for bit in item.qubits if bit in own]
-        if kept and (len(kept) == len(item.qubits) or item.name == "barrier"):
-            operation = item.operation
+        for number in dict.fromkeys(owner[bit] for bit in item.qubits if bit in owner):
+            kept = [bits[number][bit] for bit in item.qubits if owner.get(bit) == number]
             if len(kept) == len(item.qubits):
-                circuit.append(operation, kept, copy=False)
-            else:
-                circuit.barrier(kept)
-    names = {parameter.name: place for place, parameter in enumerate(source.parameters)}
+                put(made[number], item, kept)
+            elif item.name == "barrier":
+                made[number].barrier(kept)
+    return made
+
+
+def _on(pub: EstimatorPub, circuit: QuantumCircuit, places: Places) -> EstimatorPub:
+    """A part's circuit with the pub's observables of those places and its values."""
+    names = {parameter.name: place for place, parameter in enumerate(pub.circuit.parameters)}
     columns = [names[parameter.name] for parameter in circuit.parameters]
     values = flat_values(pub)[:, columns]
     data = {tuple(circuit.parameters): values} if columns else {}

@@ -23,6 +23,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
+from qvlm_qiskit.backends.pubs.put import put
 from qvlm_qiskit.backends.pubs.strands import Floats, flat_values
 
 COUNTS = ("circuits", "executions")
@@ -125,11 +126,12 @@ def _padded(values: Floats, rows: int) -> Floats:
 def _side_by_side(circuits: Sequence[QuantumCircuit]) -> QuantumCircuit:
     """All circuits on one register, instruction by instruction, so that their layers coincide."""
     result = QuantumCircuit(circuits[0].num_qubits)
-    places = [{bit: i for i, bit in enumerate(circuit.qubits)} for circuit in circuits]
+    bits = result.qubits
+    places = [dict(zip(circuit.qubits, bits, strict=True)) for circuit in circuits]
     for step in zip_longest(*(circuit.data for circuit in circuits)):
         for item, index in zip(step, places, strict=True):
             if item is not None:
-                result.append(item.operation, [index[bit] for bit in item.qubits], copy=False)
+                put(result, item, [index[bit] for bit in item.qubits])
     return result
 
 

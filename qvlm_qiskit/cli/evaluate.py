@@ -61,7 +61,8 @@ def evaluate(
         language_model(exam)
     if metrics.need_tokens and backend.kind != "exact":
         common.say("qvlm: metrics of tokens take a pass more than qvlm preflight counts", err=True)
-    circuits_on(model.module, backend)  # what doesn't fit on the device is refused before it runs
+    # What doesn't fit on the device is refused before it runs.
+    circuits = circuits_on(model.module, backend)
     with common.through_ledger(backend) as kept:
         track = on_console(common.console())
         found, record = evaluate_on(exam, kept, batch_size=questions.batch, track=track)
@@ -69,9 +70,11 @@ def evaluate(
     record |= measured.as_dict()
     if report is not None:
         from qvlm_qiskit.basics.files import write_text
+        from qvlm_qiskit.studies.reports.chip import Chip
         from qvlm_qiskit.studies.reports.evaluation_report import evaluation_page
 
-        write_text(report, evaluation_page(opened, exam, found, record))
+        chip = Chip.of(backend.compiler.target) if backend.compiler else None
+        write_text(report, evaluation_page(opened, exam, found, record, chip, circuits))
         common.say(f"qvlm: report: {report}", err=True)
     if as_json:
         answered = exam.answered({"answer": found.answers})

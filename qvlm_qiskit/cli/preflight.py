@@ -18,6 +18,13 @@ def preflight(
     run: Annotated[Path, typer.Argument(help="Run folder of qvlm train or demo.")],
     machine: Annotated[MachineOptions, Takes(defaults={"mitigation": None})],
     questions: QuestionOptions,
+    service_dry_run: Annotated[
+        bool,
+        typer.Option(
+            help="Also send the largest job as a dry run to the machine's service, which uses no "
+            "QPU time, and show its figure (one --mitigation).",
+        ),
+    ] = False,
     as_json: common.AsJson = False,
 ) -> None:
     """Say what qvlm evaluate would cost on a backend, and what its circuits become; run nothing.
@@ -42,6 +49,7 @@ def preflight(
         backend,
         batch_size=questions.batch,
         mitigations=None if machine.mitigation is None else [machine.mitigation],
+        service_dry_run=service_dry_run,
         track=on_console(common.console()),
     )
     longest = jobs_in_a_row(model.module, model.passes)

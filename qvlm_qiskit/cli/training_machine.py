@@ -65,6 +65,11 @@ class TrainingMachine:
 
         check_backend(self.backend, BackendOptions(shots=self.shots, **self._noise()))
         check_sampled_gradient(self.gradient, self.prune, self.directions)
+        if self.backend == "ibm:best":
+            raise InputError(
+                "can't train on 'ibm:best': the best machine for a model's circuits may be another "
+                "one at the next step; name one here, or ibm:least_busy"
+            )
         if self.backend == "pauli-propagation":
             raise BackendError(
                 "can't train on 'pauli-propagation': its values are cut off and have no gradient "

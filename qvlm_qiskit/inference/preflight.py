@@ -10,8 +10,10 @@ from torch import nn
 from qvlm_qiskit.backends import Backend, Preflight
 from qvlm_qiskit.backends.preflight.advice import largest_encoding
 from qvlm_qiskit.backends.preflight.preflight import (
+    check_one,
     compared_mitigations,
     preflight_calls,
+    with_dry_run,
 )
 from qvlm_qiskit.backends.preflight.rehearse import blocks_of, exact_estimator, rehearse
 from qvlm_qiskit.backends.pubs.work import Call
@@ -30,6 +32,7 @@ def preflight_evaluation(
     *,
     batch_size: int = 100,
     mitigations: Sequence[str] | None = None,
+    service_dry_run: bool = False,
     track: Track = silent,
 ) -> tuple[Preflight, list[str]]:
     """What `evaluate` with the same arguments would execute on a backend.
@@ -42,23 +45,28 @@ def preflight_evaluation(
         backend: The machine.
         batch_size: Questions per forward pass; equal rows of one pass are sent once.
         mitigations: By default the backend's own, or all that it offers.
+        service_dry_run: Also state what a dry run of the machine's service says of the largest job.
         track: Opens progress bars.
 
     Returns:
         The report, and what this project offers instead of blocks that won't do there.
 
     Raises:
-        InputError: The model has no quantum layer.
+        InputError: The model has no quantum layer, or a dry run of several mitigations is asked.
     """
     blocks_of(exam.model)
+    names = compared_mitigations(backend) if mitigations is None else mitigations
+    if service_dry_run:
+        check_one(names)
     calls = rehearse(
         exam.model,
         lambda: evaluate_exam(exam, batch_size=batch_size, track=track, what="rehearsal"),
         exact_estimator(),
     )
-    names = compared_mitigations(backend) if mitigations is None else mitigations
     with track("costs", len(names)) as counted:
         report = preflight_calls(backend, exam.model, calls, names, counted)
+    if service_dry_run:
+        report = with_dry_run(report, backend, calls)
     return report, smaller_recipes(exam.model.module, backend)
 
 

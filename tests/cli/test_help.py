@@ -39,6 +39,7 @@ OPTIONS = {
         "--layout-trials",
         "--tiles", "--tile-factor", "--tile-spacing", "--tile-repeats", "--fractional",
         "--device", "--seed", "--json", "--data", "--columns", "--strict", "--max-new-tokens",
+        "--service-dry-run",
     },
     "submit": {
         "--backend", "--limit", "--shots", "--precision", "--mitigation", "--noise-scale",

@@ -78,6 +78,7 @@ def test_words_that_are_no_command(refused, words, says):
             "--backend ibm:ibm_x --shots 9",
             ["can't train on 'ibm:ibm_x' without --budget-seconds", "--dry-run"],
         ),
+        ("--backend ibm:best", ["can't train on 'ibm:best'", "name one here"]),
         ("--store jobs", ["--store goes with --shots"]),
         ("--dry-run", ["--dry-run go with --store or a paid machine", "'statevector'"]),
         (

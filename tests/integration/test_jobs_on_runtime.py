@@ -3,6 +3,7 @@
 The faults of the loopback service are drawn with fixed seeds; each job is one key of the ledger.
 """
 
+import dataclasses
 import threading
 from collections import Counter
 
@@ -12,6 +13,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.backends.ibm import runtime_jobs
 from qvlm_qiskit.backends.ibm.wire import Deadlines
 from qvlm_qiskit.errors import BackendError, BudgetError, JobFailedError, JobPending
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, Recording, State, recorded_backend
@@ -97,6 +99,24 @@ def estimator_on(store, mitigation="none", **recording):
 def buy(estimator, values):
     pub = (rotation(), [["ZZ"], ["XI"]], np.reshape(values, (-1, 1)))
     return estimator.run([pub]).result()[0]
+
+
+@pytest.mark.usefixtures("server")
+def test_circuits_with_too_many_gates_for_one_job_are_sent_in_several(instant, store, monkeypatch):
+    """The service refuses what has more than two two-qubit gates; three circuits have one each."""
+    circuits = [rotation() for _ in range(3)]
+    for number, circuit in enumerate(circuits):
+        circuit.ry(0.3 + number, 0)
+    monkeypatch.setattr(instant.api, "most_two_qubit_gates", 2)
+    with pytest.raises(JobFailedError, match="3 two-qubit gates in the job; at most 2"):
+        estimator_on(store).run([(c, [["ZZ"]], [[0.1], [0.2]]) for c in circuits]).result()
+    known = dataclasses.replace(runtime_jobs.IBM_LIMITS, sure_two_qubit_gates=3)
+    monkeypatch.setattr(runtime_jobs, "IBM_LIMITS", known)
+    before = len(instant.jobs)
+    asked = [(c, [["ZZ"]], [[0.3], [0.4]]) for c in circuits]
+    found = estimator_on(store, run="r-2").run(asked).result()
+    assert [answer.data.evs.shape for answer in found] == [(1, 2)] * 3
+    assert len(instant.jobs) - before == 2
 
 
 def jobs_of(server, store):

@@ -53,6 +53,30 @@ def test_rows_are_in_as_few_jobs_as_fit(most, jobs):
     assert cut(pubs(5, 2), most) == jobs
 
 
+class Gates:
+    """Each circuit with ten two-qubit gates, whatever its rows."""
+
+    def jobs(self, pubs):
+        works = []
+        for pub in pubs:
+            circuit = QuantumCircuit(2)
+            for _ in range(10):
+                circuit.cz(0, 1)
+            works.append(Work(circuit, pub.parameter_values.size, 1))
+        return [works]
+
+    def error_gain(self, pub):
+        return 1.0
+
+
+@pytest.mark.parametrize(("sure", "jobs"), [(21, [[5, 2]]), (20, [[5], [2]]), (5, [[5], [2]])])
+def test_different_circuits_are_parted_where_their_gates_may_be_too_many(sure, jobs):
+    asked = pubs(5, 2)
+    limits = JobLimits(sure_two_qubit_gates=sure)
+    made = Scissors(Gates(), limits, JobTimer(None), "machine").jobs(split(asked, {}), asked)
+    assert [[len(rows) for _, rows in job] for job in made] == jobs
+
+
 def test_one_row_that_is_too_much_is_refused():
     with pytest.raises(BudgetError, match="one row alone is too much for machine: 10 executions"):
         cut(pubs(3), 9)

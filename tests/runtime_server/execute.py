@@ -59,10 +59,10 @@ class ProgramRunner:
         seed = int(self._seeds.integers(2**31))
         params = record.payload["params"]
         if record.program_id == "estimator":
-            return run_estimator(params, machine, self.instant, seed)
-        started = datetime.now(UTC)
+            return run_estimator(params, machine, self.instant or machine.mock, seed)
+        started, fixed = datetime.now(UTC), self.instant or machine.mock
         program = decode_program(params)
-        arrays = _fabricate(program) if self.instant else simulate(program, machine, seed)
+        arrays = _fabricate(program) if fixed else simulate(program, machine, seed)
         result = encode_result(program, arrays, started)
         return Outcome(result, sum(item.size() for item in program.items) * program.shots)
 
@@ -82,6 +82,12 @@ def decode_program(params: dict[str, Any]) -> QuantumProgram:
         if isinstance(item, SamplexItem):
             item.samplex.finalize()
     return program
+
+
+def two_qubit_gates(params: dict[str, Any]) -> int:
+    """Of all circuits of a program, each counted once."""
+    circuits = (item.circuit for item in decode_program(params).items)
+    return sum(circuit.decompose("box").num_nonlocal_gates() for circuit in circuits)
 
 
 def encode_result(program: QuantumProgram, items: list[Arrays], started: datetime) -> str:

@@ -14,7 +14,7 @@ class Machine:
     """A fake backend, served as if it were hardware.
 
     Args:
-        name: Such as "fake_torino".
+        name: Such as "fake_torino"; "mock_torino" checks its jobs and runs none.
 
     Raises:
         UnknownNameError: No fake backend has this name.
@@ -22,7 +22,8 @@ class Machine:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.device = fake_device(name)
+        self.mock = name.startswith("mock_")
+        self.device = fake_device(name.replace("mock_", "fake_", 1))
 
     @cached_property
     def configuration(self) -> dict[str, Any]:
@@ -51,6 +52,7 @@ class Machine:
             "qubits": self.num_qubits,
             "queue_length": queue,
             "status": {"name": "online", "reason": "available"},
+            **({"class": "mock"} if self.mock else {}),
         }
 
     def status(self, queue: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from .auth import Identity
 from .clock import Clock, instant, iso
 from .errors import RefusedError, invalid, rate_limited, unknown
-from .execute import SCHEMA
+from .execute import SCHEMA, two_qubit_gates
 from .faults import Fault, Faults
 from .jobs import Jobs
 from .machines import Machine
@@ -34,6 +34,9 @@ class Service:
         plan: Its plan, such as "open".
         rate_limit: `POST /jobs` in a minute before 429, or None.
         allowance_seconds: QPU time of the instance.
+
+    Attributes:
+        most_two_qubit_gates: Executor jobs with more are refused; None: whatever they have.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Service:
         self.plan = plan
         self.rate_limit = rate_limit
         self.allowance_seconds = allowance_seconds
+        self.most_two_qubit_gates: int | None = None
         self._submitted: list[float] = []
 
     def answer(self, endpoint: str, names: tuple[str, ...], request: Request) -> Response:
@@ -75,8 +79,9 @@ class Service:
         return handler(request, *names)
 
     def usage_seconds(self) -> float:
-        """QPU time of all jobs so far."""
-        return sum(self._charge(job.id) for job in self.jobs)
+        """QPU time of all jobs so far; a mock uses none, whatever it says of a job."""
+        real = (job for job in self.jobs if not job.backend.startswith("mock_"))
+        return sum(self._charge(job.id) for job in real)
 
     # The cloud around the service.
 
@@ -106,7 +111,9 @@ class Service:
     # Machines.
 
     def _backends(self, request: Request) -> Response:
-        devices = [m.listing(self.jobs.pending(m.name)) for m in self.machines.values()]
+        mocks = request.first("include_mocks") == "True"
+        offered = [m for m in self.machines.values() if mocks or not m.mock]
+        devices = [m.listing(self.jobs.pending(m.name)) for m in offered]
         return Response(200, {"devices": devices})
 
     def _machine(self, name: str) -> Machine:
@@ -198,6 +205,10 @@ class Service:
         version = params.get("schema_version")
         if program == "executor" and version != SCHEMA:
             raise invalid(f"schema_version {version!r} is not supported; {SCHEMA} is.")
+        if program == "executor" and self.most_two_qubit_gates is not None:
+            count, most = two_qubit_gates(params), self.most_two_qubit_gates
+            if count > most:
+                raise invalid(f"{count} two-qubit gates in the job; at most {most}.")
         if program == "estimator" and not isinstance(params.get("pubs"), list):
             raise invalid("params.pubs is not a list.")
         tags = payload.get("tags", [])
@@ -220,6 +231,7 @@ class Service:
         after, before = request.first("created_after"), request.first("created_before")
         return (
             record.visible <= self.clock.now()
+            and (request.first("include_mocks") == "True" or record.backend[:5] != "mock_")
             and set(request.query.get("tags", [])) <= set(record.tags)
             and (pending is None or record.final == (pending == "false"))
             and request.first("backend") in (None, record.backend)

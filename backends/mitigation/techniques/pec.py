@@ -85,10 +85,10 @@ class Pec(Step):
         if not is_real(self.max_overhead) or self.max_overhead < 1:
             self.refuse("max_overhead", "it must be a number of at least 1")
         self.one_of("model", MODELS)
-        check_learning(self, self.learning, "randomizations")
         told = (self.learning, self.randomizations) != (LEARNING, RANDOMIZATIONS)
         if told and self.model != "learned":
             raise MitigationError("pec: learning and randomizations belong to model=learned")
+        check_learning(self, self.learning, "randomizations")
 
     @property
     def sentence(self) -> str:

@@ -28,6 +28,7 @@ from qvlm_qiskit.backends.mitigation.pauli_frames import clifford_matrix, pauli_
 from qvlm_qiskit.backends.mitigation.report import mitigated_metadata, overhead
 from qvlm_qiskit.backends.mitigation.step import MitigatedDevice, Step, technique
 from qvlm_qiskit.backends.pubs.digest import circuit_digest
+from qvlm_qiskit.backends.pubs.put import put
 from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.basics.caches import LruCache
 from qvlm_qiskit.errors import MitigationError
@@ -186,13 +187,13 @@ def twirled(circuit: QuantumCircuit, choices: NDArray[np.int64]) -> QuantumCircu
             behind = (before.astype(np.uint8) @ matrix) % 2 == 1
             for position, qubit in enumerate(item.qubits):
                 runs[qubit].close(before[position], before[2 + position], result, qubit)
-            result.append(item.operation, item.qubits, copy=False)
+            put(result, item, item.qubits)
             for position, qubit in enumerate(item.qubits):
                 runs[qubit] = _Run(behind[position], behind[2 + position])
         elif item.name in ("barrier", "delay"):
             for qubit in item.qubits:
                 runs[qubit] = runs[qubit].before(item.name, result, qubit)
-            result.append(item.operation, item.qubits, copy=False)
+            put(result, item, item.qubits)
         else:
             raise MitigationError(
                 f"twirling can't move a Pauli through the gate {item.name!r}: it takes "
@@ -222,7 +223,7 @@ class _Run:
         if self.z:
             gates.append(("rz", RZGate(np.pi)))
         for _, operation in gates:
-            result.append(operation, [qubit], copy=False)
+            result._append(operation, (qubit,))  # noqa: SLF001  (documented for new circuits)
 
     def before(self, name: str, result: QuantumCircuit, qubit: Qubit) -> _Run:
         """Append the run before a barrier or a delay; the run behind it.

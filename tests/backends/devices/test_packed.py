@@ -1,13 +1,18 @@
 """Tiles on noisy machines: counts, values and errors against the same rows one at a time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from qiskit.circuit.library import efficient_su2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.compilation.spread import Piece
+from qvlm_qiskit.backends.devices.fake_devices import fake_device
 from qvlm_qiskit.backends.pubs.strands import strands
 from qvlm_qiskit.errors import CapacityError, InputError
+from qvlm_qiskit.noise_models import restricted, snapshot
 from tests.backends.layered import layered
 
 ROWS = 24
@@ -171,6 +176,64 @@ def test_tiles_that_touch_under_crosstalk_are_simulated_together_or_refused():
     many = np.random.default_rng(1).uniform(-3, 3, (56, circuit.num_parameters))
     with pytest.raises(CapacityError, match="at most"):
         crowd.estimator().run([(circuit, observable, many)])
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory):
+    """Seven qubits in a ring, all alike, so that a circuit has the same noise wherever it is."""
+    spec = restricted(snapshot(fake_device("fake_kingston")), range(20, 27))
+    like = {(gate.name, gate.width): gate for gate in spec.gates}
+    couplers = [pair for q in range(7) for pair in ((q, (q + 1) % 7), ((q + 1) % 7, q))]
+    places = {1: [(q,) for q in range(7)], 2: couplers}
+    gates = [replace(gate, qubits=own) for gate in like.values() for own in places[gate.width]]
+    place = tmp_path_factory.mktemp("noise") / "ring.json"
+    replace(spec, gates=tuple(gates), qubits=(spec.qubits[0],) * 7).save(place)
+    return place
+
+
+def pulls(backend, alone, rows=32):
+    """Distances of a chain's values from those on their tiles alone, in stated errors."""
+    circuit, observables = efficient_su2(2, reps=6), [["ZI"], ["IZ"]]
+    values = np.random.default_rng(0).uniform(-3, 3, (rows, circuit.num_parameters))
+    got = backend.estimator().run([(circuit, observables, values)]).result()[0]
+    truth = alone.estimator().run([(circuit, observables, values)]).result()[0]
+    return got.metadata, (got.data.evs - truth.data.evs) / got.data.stds
+
+
+def test_tiles_that_touch_fail_under_crosstalk_and_auto_keeps_them_apart(ring):
+    noise = f"noisy:{ring}+zz(0.02)"
+    alone = open_backend(noise, precision=0)
+    options = {"shots": 20_000, "seed": 5, "tile_spacing": 0}
+    apart, far = pulls(open_backend(noise, tiles="auto", **options), alone)
+    assert len(apart["tiles"]) == 2
+    assert (far**2).mean() == pytest.approx(1.0, abs=5 * np.sqrt(2 / far.size))
+    _, near = pulls(open_backend(noise, tiles=2, **options), alone)
+    assert (near**2).mean() > 3  # one standard error is 0.18
+    noise = f"noisy:{ring}"
+    quiet = pulls(open_backend(noise, tiles=2, **options), open_backend(noise, precision=0))[1]
+    assert (quiet**2).mean() == pytest.approx(1.0, abs=5 * np.sqrt(2 / far.size))
+
+
+def test_a_note_says_that_tiles_are_kept_apart_and_a_preflight_that_they_touch(ring):
+    noise = f"noisy:{ring}+zz(0.1)"
+    subject = {"c": (efficient_su2(2, reps=1), [["ZI"]])}
+    for options, notes in (
+        ({"tiles": "auto", "tile_spacing": 0}, 1),
+        ({"tiles": "auto"}, 0),
+        ({"tiles": 2, "tile_spacing": 0}, 0),
+        ({"tiles": "auto", "tile_spacing": 0, "noise_scale": 0}, 0),
+    ):
+        backend = open_backend(noise, shots=100, **options)
+        assert len(backend.notes) == notes, options
+        touch = any(
+            "tiles touch" in said
+            for said in backend.preflight(subject, 4, mitigations=["none"]).notes()
+        )
+        assert touch == (options == {"tiles": 2, "tile_spacing": 0}), options
+    quiet = open_backend(f"noisy:{ring}", shots=100, tiles=2, tile_spacing=0)
+    assert not any(
+        "touch" in said for said in quiet.preflight(subject, 4, mitigations=["none"]).notes()
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from qiskit import QuantumCircuit
 from qiskit.primitives import StatevectorEstimator
 
 from qvlm_qiskit.backends import open_backend
@@ -19,6 +20,7 @@ DEVICE = "noisy:fake_torino"
         ("pea(learning=0)", "needs a learning budget"),
         ("pec(model=learned,learning=0)", "needs a learning budget"),
         ("pec(learning=5)", "belong to model=learned"),
+        ("pec(model=calibrated,learning=0)", "belong to model=learned"),
         ("pec(model=guessed)", "guessed"),
         ("pea(scales=2,3)", "start with 1"),
         ("pea(scales=1,3,2)", "rising"),
@@ -65,6 +67,14 @@ def test_learning_beyond_the_budget_is_refused_before_anything_runs(problem):
         backend.estimator().run([problem[0]])
     learner = next(x for x in stack_of(backend.estimator()) if isinstance(x, NoiseAmplified))
     assert learner.learner.known == {}
+
+
+def test_one_layer_is_said_to_be_one():
+    circuit = QuantumCircuit(2)
+    circuit.cz(0, 1)
+    backend = open_backend("noisy:fake_torino", shots=200, mitigation="pea(learning=10)")
+    with pytest.raises(MitigationError, match="learning the one layer of this circuit takes"):
+        backend.estimator().run([(circuit, "ZZ")])
 
 
 @pytest.mark.slow
