@@ -38,6 +38,7 @@ COMMANDS = (
     ("noise", "diff"),
     ("study",),
     ("study", "ablation"),
+    ("study", "blocks"),
     ("study", "compare"),
     ("study", "drift"),
     ("study", "noise"),
