@@ -12,8 +12,8 @@ from qvlm_qiskit.studies.blocks.cells import Cell
 from qvlm_qiskit.studies.blocks.options import BlocksOptions
 from qvlm_qiskit.studies.measure import evaluate_on
 
-MOST_QUBITS = 10
-"""Of a circuit whose noise is simulated; wider ones would take a night each."""
+MOST_QUBITS = 7
+"""Of a circuit whose noise is simulated; of 8, six questions took more than five minutes."""
 
 
 def under_noise(options: BlocksOptions, cell: Cell, path: Path) -> dict[str, Any]:
