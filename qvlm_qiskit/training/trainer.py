@@ -251,7 +251,7 @@ class Log(TrainerCallback):  # type: ignore[misc]
         if (state.global_step + 1) % state.logging_steps:
             return
         layers = quantum_layers(model).values()
-        parts = [g.flatten() for q in layers if (g := q.weight.grad) is not None]
+        parts = [g.flatten() for q in layers if (g := q.weight.grad) is not None and g.numel()]
         if parts:
             gradient = torch.cat(parts).double()
             self.circuits["circuit_grad_norm"] = float(gradient.norm())

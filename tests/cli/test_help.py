@@ -97,6 +97,12 @@ OPTIONS = {
         "--mitigation", "--processes", "--format", "--json",
         "--streams", "--vision-attention", "--router-loss", "--rounds",
     },
+    "study blocks": {
+        "--out", "--data", "--columns", "--strict", "--image-size", "--blocks", "--seeds",
+        "--steps", "--batch-size", "--train-samples", "--learning-rate", "--limit", "--grid",
+        "--width", "--residual", "--rounds", "--device", "--shots", "--mitigation",
+        "--noisy-limit", "--quick", "--processes", "--format", "--json",
+    },
     "study compare": {
         "--out", "--data", "--columns", "--strict", "--image-size", "--recipe", "--steps",
         "--batch-size", "--train-samples", "--learning-rate", "--variants", "--seeds", "--metric",
@@ -179,18 +185,7 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff", "learn"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = [
-    "ablation",
-    "compare",
-    "denoise",
-    "drift",
-    "field",
-    "kernels",
-    "noise",
-    "optimisers",
-    "replacement",
-    "robustness",
-]
+COMMANDS["study"] = ["ablation", "blocks", "compare", "denoise", "drift", "field", "kernels", "noise", "optimisers", "replacement", "robustness"]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))

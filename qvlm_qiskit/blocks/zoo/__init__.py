@@ -8,7 +8,7 @@ its own (:func:`.build`), and the same name is a block for the places of a model
 from qvlm_qiskit.blocks.zoo.autoencoder import DenoisingAutoencoder, Sines
 from qvlm_qiskit.blocks.zoo.block import CoreBlock, zoo_block
 from qvlm_qiskit.blocks.zoo.build import build, find_core, zoo_names
-from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, SizedCore, Sizes, WideLinear
+from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Published, SizedCore, Sizes, WideLinear
 from qvlm_qiskit.blocks.zoo.twins import MatchedNetwork
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "CoreConfig",
     "DenoisingAutoencoder",
     "MatchedNetwork",
+    "Published",
     "Sines",
     "SizedCore",
     "Sizes",

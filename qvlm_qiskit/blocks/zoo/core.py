@@ -50,6 +50,25 @@ class Sizes:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A figure that a model was published with.
+
+    Attributes:
+        figure: As it stands in the source.
+        what: What was measured, on which data.
+        source: Where it stands.
+        comparable: Whether a table on other data, made alike for all models, may have it beside.
+        why: What makes it so.
+    """
+
+    figure: str
+    what: str
+    source: str
+    comparable: bool
+    why: str
+
+
+@dataclass(frozen=True)
 class CoreConfig:
     """Options that every model of the zoo has; each adds its own sizes.
 
@@ -169,10 +188,12 @@ class Core(SizedCore):
         config_class: Its configuration.
         unit_inputs: Whether inputs are meant to be from 0 to 1, as pixels are; a block brings its
             features there by a sigmoid.
+        published: Figures of its source.
     """
 
     config_class: ClassVar[type[CoreConfig]]
     unit_inputs: ClassVar[bool] = False
+    published: ClassVar[tuple[Published, ...]] = ()
 
     @classmethod
     @abstractmethod

@@ -27,7 +27,7 @@ from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor, nn
 
 from qvlm_qiskit.blocks.zoo.block import zoo_block
-from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, SizedCore, Sizes
+from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, Published, SizedCore, Sizes
 from qvlm_qiskit.quantum import HamiltonianEvolution, QuantumLayer, make_qnn
 
 ANGLES = 15
@@ -95,6 +95,15 @@ class FlippedQuanvolution(Convolution, Core):
     """Images ``(…, C, s, s)`` → maps ``(…, K, s - 2, s - 2)``."""
 
     config_class = FlippedQuanvolutionConfig
+    published = (
+        Published(
+            figure="92.25 %",
+            what="test accuracy on MNIST with two such layers; 92.07 % with plain convolutions",
+            source="arXiv:2409.17583, tables of the authors' code for equinox",
+            comparable=False,
+            why="other data, whole images, 32 and 16 kernels without activations between",
+        ),
+    )
 
     def __init__(self, config: FlippedQuanvolutionConfig) -> None:
         """Create the circuit of all states."""

@@ -23,7 +23,7 @@ from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor
 
 from qvlm_qiskit.blocks.zoo.block import zoo_block
-from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, SizedCore, Sizes
+from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, Published, SizedCore, Sizes
 from qvlm_qiskit.blocks.zoo.twins import MatchedNetwork
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.quantum import HamiltonianEvolution, QuantumLayer, make_qnn
@@ -88,6 +88,18 @@ class HamiltonianEmbedding(Core):
     """Entries of a symmetric matrix ``(…, m)``, row by row → probabilities ``(…, outputs)``."""
 
     config_class = HamiltonianEmbeddingConfig
+    published = (
+        Published(
+            figure="94.40 ± 2.76 %",
+            what="test accuracy on scikit-learn's digits, mean and deviation of 20 runs",
+            source="arXiv:2407.14055, tables of the authors' code",
+            comparable=False,
+            why=(
+                "eight of the ten classes, the whole image as one Hamiltonian of 15 repetitions, "
+                "probabilities as logits without a head"
+            ),
+        ),
+    )
 
     def __init__(self, config: HamiltonianEmbeddingConfig) -> None:
         """Build the circuit."""

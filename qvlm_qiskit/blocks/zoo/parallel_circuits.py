@@ -20,7 +20,7 @@ from torch import Tensor
 
 from qvlm_qiskit.blocks.cores.angles import BoundedAngles
 from qvlm_qiskit.blocks.zoo.block import zoo_block
-from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, SizedCore, Sizes
+from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, Published, SizedCore, Sizes
 from qvlm_qiskit.blocks.zoo.twins import MatchedNetwork
 from qvlm_qiskit.quantum import QuantumLayer, make_qnn
 from qvlm_qiskit.quantum.encoding import widened
@@ -56,6 +56,15 @@ class ParallelCircuits(Core):
     """Features ``(…, K·n)``, those of one circuit side by side → ⟨Z⟩ ``(…, K·n)``."""
 
     config_class = ParallelCircuitsConfig
+    published = (
+        Published(
+            figure="99.21 %",
+            what="test accuracy on MNIST",
+            source="arXiv:2304.09224",
+            comparable=False,
+            why="other data, and a trained convolutional network in front",
+        ),
+    )
 
     def __init__(self, config: ParallelCircuitsConfig) -> None:
         """Create the circuits, each with weights of its own."""

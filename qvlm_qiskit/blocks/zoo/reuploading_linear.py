@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.compiler import is_compiling
 
 from qvlm_qiskit.blocks.zoo.block import zoo_block
-from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, SizedCore, Sizes
+from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, Published, SizedCore, Sizes
 from qvlm_qiskit.blocks.zoo.hamiltonian_embedding import entries_of
 from qvlm_qiskit.blocks.zoo.twins import MatchedNetwork
 from qvlm_qiskit.quantum import HamiltonianEvolution, QuantumLayer, make_qnn
@@ -73,6 +73,15 @@ class ReuploadingLinear(Core):
     """Features ``(…, inputs)`` → probabilities with offsets ``(…, outputs)``."""
 
     config_class = ReuploadingLinearConfig
+    published = (
+        Published(
+            figure="94.54 %",
+            what="test accuracy on MNIST with this as the last layer; 92.07 % without circuits",
+            source="arXiv:2409.17583, tables of the authors' code for equinox",
+            comparable=False,
+            why="other data, whole images, two flipped quanvolutions before it",
+        ),
+    )
 
     def __init__(self, config: ReuploadingLinearConfig) -> None:
         """Build the circuit."""

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from qvlm_qiskit.blocks.cores.angles import BoundedAngles
 from qvlm_qiskit.blocks.zoo.block import zoo_block
-from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, SizedCore, Sizes
+from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, Published, SizedCore, Sizes
 from qvlm_qiskit.blocks.zoo.twins import MatchedNetwork
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.quantum import QuantumLayer, make_qnn, variational_layer
@@ -98,6 +98,15 @@ class TokenCircuit(Core):
     """Tokens ``(…, T, 2·qubits)`` → ⟨Z⟩, ⟨X⟩ of each qubit that is read, ``(…, 1, 2·qubits)``."""
 
     config_class = TokenCircuitConfig
+    published = (
+        Published(
+            figure="about 94 %",
+            what="accuracy on sequences of proteins with about 800 parameters",
+            source="arXiv:2403.06890",
+            comparable=False,
+            why="other data: sequences of amino acids, with embeddings that are trained too",
+        ),
+    )
 
     def __init__(self, config: TokenCircuitConfig) -> None:
         """Build the circuit."""

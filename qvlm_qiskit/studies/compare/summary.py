@@ -100,7 +100,7 @@ def _differences(groups: Mapping[tuple[Any, ...], Sequence[Row]]) -> list[dict[s
     ]
 
 
-def _accuracy_difference(rows: Sequence[Row], others: Sequence[Row]) -> Interval | None:
+def accuracy_difference(rows: Sequence[Row], others: Sequence[Row]) -> Interval | None:
     """Paired by seed, and never narrower than the paired bootstrap of all questions together.
 
     Two seeds that happen to agree would otherwise claim that no third could differ.
@@ -120,7 +120,7 @@ def _accuracy_difference(rows: Sequence[Row], others: Sequence[Row]) -> Interval
 
 def _difference(label: str, rows: Sequence[Row], others: Sequence[Row]) -> Interval | None:
     if label == ACCURACY:
-        return _accuracy_difference(rows, others)
+        return accuracy_difference(rows, others)
     plain = [[{"seed": row["seed"], **row["values"]} for row in part] for part in (rows, others)]
     found = paired(plain[0], plain[1], (label,))
     return None if found is None else _widened(found[label], label, rows, others)

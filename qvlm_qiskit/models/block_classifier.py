@@ -1,0 +1,213 @@
+"""A small classifier around any block: patches of a picture, the block, one hidden layer.
+
+What stands around the block is as small as it can be, so that the block makes a difference: with
+``residual=no`` the head sees nothing but what has gone through it. All blocks stand at the same
+place, behind the linear map and the positions of the patches: blocks of features and of images take
+each patch by itself, blocks of tokens all patches as a sequence, row by row.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from qvlm_qiskit.basics.numbers import use_plain_numbers
+from qvlm_qiskit.blocks.block import Block, places_of
+from qvlm_qiskit.blocks.gate import GatedResidual
+from qvlm_qiskit.blocks.registry import build_block, find_block, read_block
+from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.models.asked_classifier import AskedClassifier
+from qvlm_qiskit.models.registry import register_model
+from qvlm_qiskit.recipes import KINDS_OF_BLOCKS
+
+KINDS = (*KINDS_OF_BLOCKS, "linear")
+"""Those of a block, none at all, and a linear map between the block's own two."""
+PLACES = ("vision", "text")
+OPEN = 40.0
+"""Logit of a gate of one."""
+
+
+@dataclass(frozen=True)
+class BlockClassifierOptions:
+    """What stands in the parentheses of ``block-classifier(…)``.
+
+    Attributes:
+        block: Name of a block, or one with options, "qkan(inputs=8)"; of one that reads tokens and
+            says no number of them they are as many as there are patches.
+        kind: quantum, classical (its twin), frozen (a random circuit), linear (a linear map in the
+            place of the circuit) or none (nothing in the place of the block).
+        residual: Whether the block's gate blends what it was given with what it makes, as in a
+            `HybridVLM`; else the head sees what the block makes alone.
+        side: Of the pictures that it looks at, in pixels.
+        grid: Patches of a side.
+        width: Channels of a patch.
+        hidden: Units of the head's hidden layer.
+    """
+
+    block: str = "qcnn(num_qubits=4)"
+    kind: str = "quantum"
+    residual: bool = False
+    side: int = 16
+    grid: int = 2
+    width: int = 16
+    hidden: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be built.
+
+        Raises:
+            UnknownNameError: An unknown kind, block or option of it.
+            InputError: A number out of range, patches that don't fill the picture, a block of
+                another number of tokens, or one that can't stand behind patches.
+        """
+        use_plain_numbers(self)
+        if self.kind not in KINDS:
+            raise UnknownNameError("kind of block", str(self.kind), KINDS)
+        for name in ("side", "grid", "width", "hidden"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.side % self.grid:
+            raise InputError(f"side={self.side} is no multiple of grid={self.grid}")
+        self.said()
+
+    @property
+    def patches(self) -> int:
+        """Of a picture."""
+        return self.grid**2
+
+    def said(self) -> tuple[str, dict[str, Any]]:
+        """The block's name and its options, with the number of tokens where it reads some."""
+        name, options = read_block(self.block)
+        found = find_block(name)
+        if not set(places_of(found)) & set(PLACES):
+            raise InputError(f"block {name!r} stands at {found.place!r}, not behind patches")
+        if "tokens" in {field.name for field in dataclasses.fields(found.config_class)}:
+            tokens = options.setdefault("tokens", self.patches)
+            if tokens != self.patches:
+                raise InputError(
+                    f"block {name!r} reads tokens={tokens}, and a picture has {self.patches} "
+                    f"patches (grid={self.grid})"
+                )
+        return name, options
+
+
+@register_model("block-classifier")
+class BlockClassifier(AskedClassifier):
+    """Which training answer fits a picture and a question, by one block between linear maps."""
+
+    options_type = BlockClassifierOptions
+
+    def __init__(
+        self, options: BlockClassifierOptions, classes: Sequence[str], words: Sequence[str]
+    ) -> None:
+        """The maps before, the block, and the head."""
+        super().__init__(options, classes, words)
+        pixels = 3 * (options.side // options.grid) ** 2
+        self.embed = nn.Linear(pixels, options.width)
+        self.positions = nn.Parameter(0.1 * torch.randn(options.patches, options.width))
+        self.block = _block(options)
+        self.head = nn.Sequential(
+            nn.Linear(options.patches * options.width + len(words), options.hidden),
+            nn.ReLU(),
+            nn.Linear(options.hidden, len(classes)),
+        )
+
+    def forward(
+        self, images: Tensor, words: Tensor, labels: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Logits of the classes; with labels their loss too.
+
+        Args:
+            images: ``(B, 3, side, side)``, 0 to 1.
+            words: ``(B, words)``, 0 or 1.
+            labels: ``(B,)`` indices of classes.
+        """
+        embedded = self.embed(patches_of(images, self.options.grid)) + self.positions
+        if getattr(self.block, "place", "") == "text":
+            ids = torch.arange(self.options.patches, device=images.device)[None]
+            embedded = self.block(embedded, ids)
+        else:
+            embedded = self.block(embedded)
+        return self.scored(self.head(torch.cat([embedded.flatten(1), words], dim=1)), labels)
+
+
+class LinearInstead(nn.Module):
+    """A block's two linear maps, with a third one in the place of its circuit.
+
+    The maps are of the sizes that the circuit has: of a block of tokens from all of them to all.
+    """
+
+    def __init__(self, block: Block, patches: int) -> None:
+        """Take the block's own maps.
+
+        Args:
+            block: Of any kind; it is not to be used afterwards.
+            patches: Of a picture.
+        """
+        super().__init__()
+        parts: Any = block
+        self.reduce: nn.Linear = parts.reduce
+        self.expand: nn.Linear = parts.expand
+        self.tokens = bool(getattr(block, "tokens", False))
+        given = parts.config.sizes.outputs[0] or patches if self.tokens else 1
+        taken = patches if self.tokens else 1
+        features, values = self.reduce.out_features, self.expand.in_features
+        self.between = nn.Linear(taken * features, given * values)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """``(B, P, width)`` → the same shape."""
+        features = self.reduce(embeddings)
+        if not self.tokens:
+            made: Tensor = self.expand(self.between(features))
+            return made
+        values = self.between(features.flatten(-2))
+        made = self.expand(values.reshape(len(values), -1, self.expand.in_features))
+        return made.expand_as(embeddings)
+
+
+def patches_of(images: Tensor, grid: int) -> Tensor:
+    """``(B, C, side, side)`` → ``(B, grid², C·(side/grid)²)``, row by row."""
+    batch, channels, side, _ = images.shape
+    cut = images.reshape(batch, channels, grid, side // grid, grid, side // grid)
+    return cut.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
+
+
+def _block(options: BlockClassifierOptions) -> nn.Module:
+    if options.kind == "none":
+        return nn.Identity()
+    name, said = options.said()
+    kind = "classical" if options.kind == "linear" else options.kind
+    block = build_block(name, options.width, {**said, "kind": kind})
+    if options.kind == "linear":
+        linear = LinearInstead(block, options.patches)
+        return Blended(linear, options.width) if options.residual else linear
+    if not options.residual:
+        open_gates(block)
+    return block
+
+
+class Blended(nn.Module):
+    """A module beside a gated residual."""
+
+    def __init__(self, module: nn.Module, width: int) -> None:
+        """Create the gate."""
+        super().__init__()
+        self.module, self.gate = module, GatedResidual("scalar", width)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """γ·module(x) + (1-γ)·norm(x)."""
+        blended: Tensor = self.gate(self.module(embeddings), embeddings)
+        return blended
+
+
+def open_gates(block: nn.Module) -> None:
+    """Let nothing past a block: its gates are one, and are not trained."""
+    for module in block.modules():
+        if isinstance(module, GatedResidual):
+            nn.init.constant_(module.logit, OPEN)
+            module.logit.requires_grad_(False)

@@ -1,0 +1,143 @@
+"""Who is trained, and the work of one process: a model's training, and what it then answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.evaluation import Exam
+from qvlm_qiskit.evaluation.loss import exam_loss
+from qvlm_qiskit.models.block_classifier import BlockClassifierOptions
+from qvlm_qiskit.recipes import BLOCKS, TrainingOptions
+from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.blocks.options import BlocksOptions
+from qvlm_qiskit.studies.compare import cells as compared
+from qvlm_qiskit.studies.compare.options import CompareOptions
+from qvlm_qiskit.training import Subject
+
+KINDS = ("quantum", "classical", "frozen", "linear")
+"""Of every block."""
+BASELINES = ("none", "cnn")
+"""Once for all blocks: nothing in the block's place, and a small network of convolutions."""
+LEARN, TIME, MACHINE, NOISE = "learn", "time", "machine", "noise"
+CNN = "channels=4,hidden=32"
+SMALL = {"paqm": "paqm(num_qubits=4)", "qcnn": "qcnn(num_qubits=4)"}
+"""Blocks whose default sizes are those of a published model of millions of parameters."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row.
+
+    Attributes:
+        task: What is found out.
+        block: As the user writes it; of a baseline nothing.
+        kind: One of `KINDS` or `BASELINES`.
+        seed: Of the training, and of the samples.
+        mitigation: Under noise.
+    """
+
+    task: str
+    block: str
+    kind: str
+    seed: int = 0
+    mitigation: str = "none"
+
+
+def blocks_of(options: BlocksOptions) -> tuple[str, ...]:
+    """The blocks that are asked for, by default all of this package."""
+    return options.blocks or tuple(SMALL.get(name, name) for name in BLOCKS.own)
+
+
+def all_cells(options: BlocksOptions) -> list[Cell]:
+    """Trainings of every kind and seed, then what is measured once for each block."""
+    blocks = blocks_of(options)
+    who = [(block, kind) for block in blocks for kind in KINDS]
+    who += [("", kind) for kind in BASELINES]
+    found = [Cell(LEARN, *one, seed) for one in who for seed in range(options.seeds)]
+    found += [Cell(MACHINE, block, "quantum") for block in blocks]
+    if options.rounds:
+        found += [Cell(TIME, block, "quantum") for block in blocks]
+    if options.noisy_limit:
+        techniques = dict.fromkeys(("none", options.mitigation))
+        found += [
+            Cell(NOISE, block, "quantum", mitigation=one) for block in blocks for one in techniques
+        ]
+    return found
+
+
+def model_text(options: BlocksOptions, cell: Cell) -> str:
+    """A cell's model as ``--model`` takes it."""
+    if cell.kind == "cnn":
+        return f"cnn(side={options.side},{CNN})"
+    block = f"block={cell.block}," if cell.block else ""
+    residual = "residual=yes," if options.residual else ""
+    sizes = f"side={options.side},grid={options.grid},width={options.width}"
+    return f"block-classifier({block}kind={cell.kind},{residual}{sizes})"
+
+
+def training_of(options: BlocksOptions, cell: Cell) -> TrainingOptions:
+    """What a cell's model is trained with."""
+    text = model_text(options, cell)
+    return comparison(options, text).training(text, cell.seed)
+
+
+def comparison(options: BlocksOptions, model: str) -> CompareOptions:
+    """The same as a comparison of one model."""
+    return CompareOptions(
+        data=options.data, columns=options.columns, strict=options.strict, steps=options.steps,
+        batch_size=options.batch_size, train_samples=options.train_samples,
+        learning_rate=options.learning_rate, variants=(model,), seeds=options.seeds,
+        limit=options.limit,
+    )  # fmt: skip
+
+
+def model_folder(options: BlocksOptions, folder: Path, cell: Cell) -> Path:
+    """The run folder of a cell's model."""
+    return compared.model_folder(folder, compared.Cell(model_text(options, cell), cell.seed))
+
+
+def train_model(options: BlocksOptions, cell: Cell, path: Path) -> None:
+    """Train a cell's model; what an interrupted study left of it is trained again."""
+    text = model_text(options, cell)
+    compared.train_model(comparison(options, text), compared.Cell(text, cell.seed), path)
+
+
+def answered(options: BlocksOptions, cell: Cell, path: Path) -> dict[str, Any]:
+    """What a trained model answers exactly: accuracy, loss, and which answers are right."""
+    text = model_text(options, cell)
+    row = compared.evaluate_cell(comparison(options, text), compared.Cell(text, cell.seed), path)
+    kept = (
+        "accuracy", "correct", "total", "low", "high", "right", "parameters",
+        "quantum_parameters", "train_samples", "seconds_trained",
+    )  # fmt: skip
+    return {**{name: row[name] for name in kept}, **_loss(options, path)}
+
+
+def _loss(options: BlocksOptions, path: Path) -> dict[str, Any]:
+    """The mean cross-entropy over questions whose answers a training sample had."""
+    run = Run.open(path)
+    model: Any = run.answering_model()  # a Classifier
+    known = [one for one in run.samples("test", options.limit) if one.answer in model.classes]
+    return {"loss": exam_loss(Exam(model, known)), "loss_total": len(known)}
+
+
+def rehearse(options: BlocksOptions, cells: Sequence[Cell]) -> None:
+    """Open data and the device, and build every block, before anything is trained.
+
+    Raises:
+        QVLMError: The data can't be read, a block can't stand behind these patches, or the device
+            or its mitigation is not there.
+    """
+    for block in blocks_of(options):
+        BlockClassifierOptions(
+            block=block, side=options.side, grid=options.grid, width=options.width
+        )
+    open_backend(options.device, shots=options.shots)
+    open_backend(f"noisy:{options.device}", shots=options.shots, mitigation=options.mitigation)
+    for cell in {(one.block, one.kind): one for one in cells if one.task == LEARN}.values():
+        if cell.kind in ("quantum", "cnn"):
+            Subject(training_of(options, cell)).build()

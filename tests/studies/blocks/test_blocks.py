@@ -1,0 +1,181 @@
+"""A whole table of two blocks, as small as it can be."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
+from qvlm_qiskit.evaluation import Exam, evaluate_exam
+from qvlm_qiskit.evaluation.loss import exam_loss
+from qvlm_qiskit.recipes import BLOCKS
+from qvlm_qiskit.runs import Run
+from qvlm_qiskit.studies.blocks.cells import BASELINES, KINDS, LEARN, blocks_of
+from qvlm_qiskit.studies.blocks.options import QUICK, BlocksOptions
+from qvlm_qiskit.studies.blocks.page import drawing
+from qvlm_qiskit.studies.blocks.study import BlocksStudy
+from qvlm_qiskit.studies.grid_study import run_study
+
+BLOCKS_HERE = ("qkan(inputs=2,outputs=2,repetitions=1)", "token-circuit(repetitions=1)")
+SMALL = BlocksOptions(
+    blocks=(",".join(BLOCKS_HERE),), seeds=2, steps=2, batch_size=4, train_samples=120, limit=6,
+    rounds=1, noisy_limit=2, shots=20, device="fake_manila", width=4,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return BlocksStudy(SMALL, tmp_path_factory.mktemp("studies") / "blocks")
+
+
+@pytest.fixture(scope="module")
+def results(study):
+    return run_study(study)
+
+
+def test_every_kind_has_a_row_for_each_seed_and_baselines_are_trained_once(results):
+    learned = [row for row in results["rows"] if row["task"] == LEARN]
+    who = [(block, kind) for block in BLOCKS_HERE for kind in KINDS]
+    who += [("", kind) for kind in BASELINES]
+    assert [(r["block"], r["kind"], r["seed"]) for r in learned] == [
+        (*one, seed) for one in who for seed in (0, 1)
+    ]
+    assert [one["block"] for one in results["blocks"]] == list(BLOCKS_HERE)
+
+
+def test_a_row_is_what_the_run_folder_answers(study, results):
+    row = next(r for r in results["rows"] if (r["kind"], r["seed"]) == ("frozen", 1))
+    (path,) = study.folder.glob("models/*qkan*frozen*seed-1")
+    run = Run.open(path)
+    model, samples = run.answering_model(), list(run.samples("test", 6))
+    found = evaluate_exam(Exam(model, samples))
+    assert row["right"] == "".join("01"[right] for right in found.correct)
+    known = [one for one in samples if one.answer in model.classes]
+    assert row["loss_total"] == len(known)
+    assert row["loss"] == pytest.approx(exam_loss(Exam(model, known)))
+    assert not model.block.core.edges.weight.requires_grad or row["kind"] == "frozen"
+
+
+def test_a_twin_has_as_many_numbers_and_no_angles(results):
+    points = {(p["block"], p["kind"]): p for p in results["points"]}
+    for block in BLOCKS_HERE:
+        quantum, twin = points[block, "quantum"], points[block, "classical"]
+        assert quantum["parameters"] == twin["parameters"]
+        assert quantum["quantum_parameters"] > 0 == twin["quantum_parameters"]
+
+
+def test_differences_are_paired_by_seed(results):
+    rows = {(r["block"], r["kind"], r["seed"]): r for r in results["rows"] if r["task"] == LEARN}
+    for block in results["blocks"]:
+        for kind, found in block["differences"].items():
+            other = "" if kind in BASELINES else block["block"]
+            of = [
+                rows[block["block"], "quantum", seed]["loss"] - rows[other, kind, seed]["loss"]
+                for seed in (0, 1)
+            ]
+            assert found["loss"]["mean"] == pytest.approx(sum(of) / 2)
+            assert found["accuracy"]["low"] <= found["accuracy"]["mean"]
+    assert results["seen"]["classical"]["intervals"] == 2
+
+
+def test_costs_are_those_of_the_machine(results):
+    qkan, tokens = results["blocks"]
+    # two by two edges for each of four patches, of which two are empty: those are asked once
+    assert 8 < qkan["machine"]["rows"] < 16
+    assert (tokens["machine"]["rows"], qkan["machine"]["qubits"]) == (1, 1)
+    assert (qkan["machine"]["two_qubit_gates"], qkan["machine"]["easy"]) == (0, "state")
+    assert tokens["machine"]["two_qubit_gates"] >= 3
+    assert 0 < tokens["machine"]["success"] < qkan["machine"]["success"] < 1
+    assert qkan["machine"]["qpu_seconds"] > 2 * tokens["machine"]["qpu_seconds"]
+    assert all(one["time"]["step_ms"] > 0 for one in results["blocks"])
+
+
+def test_noise_is_met_with_the_same_questions(results):
+    for block in results["blocks"]:
+        assert [one["mitigation"] for one in block["noise"]] == ["none", "readout"]
+        assert all(one["questions"] == 2 for one in block["noise"])
+        assert len({one["exact"]["mean"] for one in block["noise"]}) == 1
+
+
+def test_it_goes_on_with_what_is_there(study, results):
+    assert study.missing_models() == []
+    again = run_study(study)
+    assert [r["seconds"] for r in again["rows"]] == [r["seconds"] for r in results["rows"]]
+    assert json.loads((study.folder / "results.json").read_text())["blocks"] == again["blocks"]
+
+
+def test_the_page_sorts_by_itself_and_draws_every_circuit(study, results):
+    page = (study.folder / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"(src|href)=[\"']http", page)
+    assert page.count("<details>") == 2 and page.count('<table class="sortable"') == 3
+    assert "addEventListener" in page and "Published figures" in page
+    assert "sequences of proteins" in page
+    assert page.count("<svg") == 4
+
+
+def test_what_was_not_measured_is_a_dash(study, results):
+    bare = {"time": None, "machine": None, "noise": []}
+    less = {**results, "blocks": [{**one, **bare} for one in results["blocks"]]}
+    assert len(study.printed(less)) == 5
+    page = study.page(less)
+    assert page.count("<svg") == 3 and "Under noise" not in page
+
+
+def test_tables_fit_80_columns(study, results):
+    tables = study.printed(results)
+    assert len(tables) == 9
+    for table in tables:
+        # of long names of blocks with options two lines are made
+        cells = [table.columns, *(["hamiltonian-embedding", *row[1:]] for row in table.rows)]
+        widths = [max(len(row[i].lstrip(">")) for row in cells) for i in range(len(table.columns))]
+        assert sum(widths) + 3 * len(widths) + 1 <= 80, table.title
+
+
+def test_all_blocks_are_there_by_default_and_quick_changes_what_is_not_said():
+    assert [name.partition("(")[0] for name in blocks_of(BlocksOptions())] == list(BLOCKS.own)
+    quick = BlocksOptions(quick=True, steps=7)
+    assert (quick.steps, quick.seeds) == (7, QUICK["seeds"])
+    assert BlocksOptions().seeds == 5
+
+
+@pytest.mark.parametrize("block", ["qcnn(num_qubits=3)", "hamiltonian-embedding", "qkan-lstm"])
+def test_a_drawing_is_short(block):
+    lines = drawing(block).splitlines()
+    assert 3 <= len(lines) < 60 and max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"blocks": ("qkann",)}, UnknownNameError, "did you mean 'qkan'"),
+        ({"blocks": ("qkan", "qkan")}, InputError, "distinct, got qkan, qkan"),
+        ({"seeds": 0}, InputError, "seeds must be at least 1"),
+        ({"noisy_limit": 7}, InputError, "noisy_limit=7 are more questions than limit=6"),
+        ({"device": "ibm:best"}, InputError, "device is a fake one"),
+    ],
+)
+def test_options_that_make_no_table_are_refused(change, error, says):
+    with pytest.raises(error, match=says):
+        replace(SMALL, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"blocks": ("qkan(input=3)",)}, UnknownNameError, "did you mean 'inputs'"),
+        ({"blocks": ("token-circuit(tokens=3)",)}, InputError, "a picture has 4"),
+        ({"blocks": ("doubly-stochastic",), "grid": 3, "image_size": 18}, InputError, "power of"),
+        ({"blocks": ("qkan",), "mitigation": "zn"}, MitigationError, "did you mean 'zne'"),
+        ({"blocks": ("qkan",), "device": "fake_kingstone"}, UnknownNameError, "fake_kingston"),
+        ({"blocks": ("qkan",), "data": "folder:/no/such"}, InputError, "/no/such"),
+    ],
+)
+def test_what_can_t_be_measured_is_refused_before_anything_is_written(
+    tmp_path, change, error, says
+):
+    study = BlocksStudy(replace(SMALL, **change), tmp_path / "study")
+    with pytest.raises(error, match=says) as found:
+        run_study(study)
+    assert "\n" not in str(found.value)
+    assert not (tmp_path / "study").exists() or not any(tmp_path.joinpath("study").iterdir())
