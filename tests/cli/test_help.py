@@ -93,6 +93,11 @@ OPTIONS = {
         "--caption-tokenizer", "--limit", "--max-new-tokens", "--model", "--backend", "--shots",
         "--mitigation", "--processes", "--format", "--json",
     },
+    "study compression": {
+        "--out", "--language", "--text", "--targets", "--bonds", "--cores", "--healing", "--seeds",
+        "--batch", "--length", "--windows", "--learning-rate", "--quick", "--processes", "--format",
+        "--json",
+    },
     "study drift": {
         "--out", "--calibrations", "--mitigations", "--limit", "--rows", "--shots", "--processes",
         "--format", "--json",
@@ -101,6 +106,24 @@ OPTIONS = {
         "--out", "--backend", "--strengths", "--mitigations", "--seeds", "--twins", "--train-at",
         "--limit", "--rows", "--shots", "--method", "--max-age-days", "--processes", "--format",
         "--json",
+    },
+    "study search": {
+        "--out", "--tasks", "--qubits", "--gates", "--depth", "--pool", "--training",
+        "--epochs", "--encoders", "--budget", "--seeds", "--iterations", "--quick", "--processes",
+        "--format", "--json",
+    },
+    "study shrinking": {
+        "--out", "--problems", "--nodes", "--items", "--workers", "--layers", "--left", "--samples",
+        "--seeds", "--starts", "--steps", "--quick", "--processes", "--format", "--json",
+    },
+    "study starts": {
+        "--out", "--costs", "--starts", "--qubits", "--bonds", "--staircases", "--added",
+        "--spread", "--fit", "--seeds", "--draws", "--steps", "--learning-rate", "--quick",
+        "--processes", "--format", "--json",
+    },
+    "study zne": {
+        "--out", "--qubits", "--layers", "--strengths", "--shots", "--seeds", "--networks",
+        "--hidden", "--steps", "--folded", "--quick", "--processes", "--format", "--json",
     },
     "adapter train": {
         "--vision", "--language", "--projection", "--n-qubits", "--layers", "--ansatz", "--read",
@@ -140,7 +163,10 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = ["ablation", "compare", "drift", "noise"]
+COMMANDS["study"] = [
+    "ablation", "compare", "compression", "drift", "noise", "search", "shrinking", "starts",
+    "zne",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))

@@ -17,7 +17,10 @@ def test_every_study_of_the_package_can_be_loaded_and_is_described(name):
 
 
 def test_names_are_the_studies_alone():
-    assert list(STUDIES.own) == ["ablation", "compare", "drift", "noise"]
+    assert list(STUDIES.own) == [
+        "ablation", "compare", "compression", "drift", "noise", "search", "shrinking", "starts",
+        "zne",
+    ]  # fmt: skip
     assert find_study("noise") is NoiseStudy
 
 
