@@ -15,7 +15,10 @@ def render_grid(results: Cell) -> str:
     """A table per number of threads, then what was left out, and the sums."""
     cells = results["cells"]
     threads = sorted({entry["threads"] for cell in cells for entry in cell["measured"]})
-    lines = [f"{results['date']}, {results['machine']['cpu']}, {results['machine']['cores']} cores"]
+    machine, dates = results["machine"], results.get("dates", [results["date"]])
+    lines = [f"{dates[0]}, {machine['cpu']}, {machine['cores']} cores"]
+    # cells of several runs: the columns of one cell are always of one
+    lines += [f"and {', '.join(dates[1:])}"] if dates[1:] else []
     kind = "complex128" if results["command"].get("double") else "complex64"
     lines += [f"Lower quartiles in ms of forward + backward, {kind}, everybody in turn.", ""]
     for count in threads:

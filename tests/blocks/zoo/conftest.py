@@ -16,6 +16,7 @@ SMALL = {
     "flipped-quanvolution": {"channels": 2, "kernels": 2, "side": 4},
     "hamiltonian-embedding": {"qubits": 2, "repetitions": 2, "outputs": 3},
     "parallel-circuits": {"circuits": 2, "qubits": 2, "repetitions": 2},
+    "pooling-qcnn": {"qubits": 2, "outputs": 1},
     "qaoa-latent": {"qubits": 3, "repetitions": 2},
     "qkan": {"inputs": 3, "outputs": 2, "repetitions": 2},
     "qkan-lstm": {"tokens": 2, "outputs": 1, "repetitions": 1},

@@ -75,8 +75,9 @@ def test_saved_parameters_are_all_there_is(core_of, samples_of, name, kind):
     assert torch.equal(other(samples), core(samples))
 
 
-@every
+@pytest.mark.parametrize("name", [name for name in zoo_names() if name != "pooling-qcnn"])
 def test_exact_values_are_those_of_the_circuits_by_qiskit(core_of, samples_of, name):
+    """But of the one that measures in the middle, which Qiskit refuses: its own test has that."""
     core = core_of(name).double()
     samples = samples_of(core)
     exact = core(samples).detach()
