@@ -171,7 +171,10 @@ def test_every_imported_package_is_declared(project):
     named = {"scikit-learn": "sklearn", "pillow": "PIL", "qiskit-machine-learning": None}
     named["causal-learn"] = "causallearn"
     extras = project["project"]["optional-dependencies"]
-    used = ("mitigation", "lora", "causal", "pretrained", "parquet", "propagation", "data")
+    used = (
+        "mitigation", "lora", "causal", "pretrained", "parquet", "propagation", "data",
+        "tensor-networks",
+    )  # fmt: skip
     lines = [*project["project"]["dependencies"], *(line for name in used for line in extras[name])]
     declared = {named.get(n) or n.replace("-", "_") for n in map(requirement, lines)}
     # requirements of transformers, Jinja2 and Numba, whose public interfaces hand out their objects

@@ -172,6 +172,26 @@ def differences(
     return found
 
 
+def bounded(
+    points: Sequence[Row], of: Sequence[str], low: float = 0.0, high: float = math.inf
+) -> list[dict[str, Any]]:
+    """Groups whose intervals end where their numbers do.
+
+    Args:
+        points: From :func:`means`.
+        of: The numbers.
+        low: Their least value.
+        high: Their largest.
+    """
+
+    def cut(found: Mapping[str, Any]) -> dict[str, Any]:
+        if found["low"] is None:
+            return dict(found)
+        return {**found, "low": max(low, found["low"]), "high": min(high, found["high"])}
+
+    return [{**point, **{name: cut(point[name]) for name in of}} for point in points]
+
+
 def verdict(found: Mapping[str, Any]) -> str:
     """What the interval of a difference says, in words; more is better."""
     if found["low"] is None:

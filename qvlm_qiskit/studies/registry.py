@@ -22,8 +22,8 @@ STUDIES: Registry[type[Study[Any, Any]]] = Registry(
     "qvlm_qiskit.studies",
     "studies",
     besides={
-        "data_options", "demo", "grid_study", "intervals", "measure", "registry", "reports",
-        "study_folder", "tables",
+        "data_options", "demo", "grid_study", "intervals", "measure", "quick", "registry",
+        "reports", "sectioned", "study_folder", "tables",
     },
 )  # fmt: skip
 

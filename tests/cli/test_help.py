@@ -114,6 +114,11 @@ OPTIONS = {
         "--epochs", "--batch-size", "--learning-rate", "--train-pictures", "--test-pictures",
         "--processes", "--format", "--json",
     },
+    "study compression": {
+        "--out", "--language", "--text", "--targets", "--bonds", "--cores", "--healing", "--seeds",
+        "--batch", "--length", "--windows", "--learning-rate", "--quick", "--processes", "--format",
+        "--json",
+    },
     "study drift": {
         "--out", "--calibrations", "--mitigations", "--limit", "--rows", "--shots", "--processes",
         "--format", "--json",
@@ -146,6 +151,24 @@ OPTIONS = {
         "--steps", "--batch-size", "--train-samples", "--learning-rate", "--seeds", "--limit",
         "--epsilons", "--attack-steps", "--more-steps", "--quick", "--processes", "--format",
         "--json",
+    },
+    "study search": {
+        "--out", "--tasks", "--qubits", "--gates", "--depth", "--pool", "--training",
+        "--epochs", "--encoders", "--budget", "--seeds", "--iterations", "--quick", "--processes",
+        "--format", "--json",
+    },
+    "study shrinking": {
+        "--out", "--problems", "--nodes", "--items", "--workers", "--layers", "--left", "--samples",
+        "--seeds", "--starts", "--steps", "--quick", "--processes", "--format", "--json",
+    },
+    "study starts": {
+        "--out", "--costs", "--starts", "--qubits", "--bonds", "--staircases", "--added",
+        "--spread", "--fit", "--seeds", "--draws", "--steps", "--learning-rate", "--quick",
+        "--processes", "--format", "--json",
+    },
+    "study zne": {
+        "--out", "--qubits", "--layers", "--strengths", "--shots", "--seeds", "--networks",
+        "--hidden", "--steps", "--folded", "--quick", "--processes", "--format", "--json",
     },
     "adapter train": {
         "--vision", "--language", "--projection", "--block", "--n-qubits", "--layers", "--ansatz",
@@ -185,7 +208,24 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff", "learn"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = ["ablation", "blocks", "compare", "denoise", "drift", "field", "kernels", "noise", "optimisers", "replacement", "robustness"]
+COMMANDS["study"] = [
+    "ablation",
+    "blocks",
+    "compare",
+    "compression",
+    "denoise",
+    "drift",
+    "field",
+    "kernels",
+    "noise",
+    "optimisers",
+    "replacement",
+    "robustness",
+    "search",
+    "shrinking",
+    "starts",
+    "zne",
+]
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))

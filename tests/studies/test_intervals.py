@@ -5,6 +5,7 @@ from scipy import stats
 from qvlm_qiskit.evaluation.metrics import paired_difference
 from qvlm_qiskit.studies.intervals import (
     accuracy_interval,
+    bounded,
     differences,
     mean_interval,
     means,
@@ -12,6 +13,15 @@ from qvlm_qiskit.studies.intervals import (
     paired_accuracy,
     verdict,
 )
+
+
+def test_intervals_end_where_their_numbers_do():
+    rows = [{"seed": s, "kind": "a", "x": x, "y": x} for s, x in enumerate((0.1, 0.9, 1.0))]
+    (point,) = bounded(means(rows, ("kind",), ("x", "y")), ("x",), 0, 1)
+    assert (point["x"]["low"], point["x"]["high"]) == (0, 1)
+    assert point["y"]["low"] < 0 and point["y"]["high"] > 1
+    (alone,) = bounded(means(rows[:1], ("kind",), ("x",)), ("x",), 0, 1)
+    assert alone["x"]["low"] is None
 
 
 def test_means_have_students_interval():

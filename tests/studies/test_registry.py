@@ -17,7 +17,24 @@ def test_every_study_of_the_package_can_be_loaded_and_is_described(name):
 
 
 def test_names_are_the_studies_alone():
-    assert list(STUDIES.own) == ["ablation", "blocks", "compare", "denoise", "drift", "field", "kernels", "noise", "optimisers", "replacement", "robustness"]
+    assert list(STUDIES.own) == [
+        "ablation",
+        "blocks",
+        "compare",
+        "compression",
+        "denoise",
+        "drift",
+        "field",
+        "kernels",
+        "noise",
+        "optimisers",
+        "replacement",
+        "robustness",
+        "search",
+        "shrinking",
+        "starts",
+        "zne",
+    ]
     assert find_study("noise") is NoiseStudy
 
 

@@ -1,0 +1,59 @@
+"""Two sizes for a study: what it takes by default, and what ``--quick`` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qvlm_qiskit.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Sizes = Mapping[str, tuple[Any, Any]]
+"""Option → its value by default, and with ``--quick``."""
+
+
+def sized(help_text: str, sizes: tuple[Any, Any]) -> str:
+    """An option's help with both of its values."""
+    whole, quick = (_shown(one) for one in sizes)
+    return f"{help_text} By default {whole}; with --quick {quick}."
+
+
+def fill(options: DataclassInstance, sizes: Sizes) -> None:
+    """Give every option that was not given its value, in place of None or ``()``.
+
+    Args:
+        options: A frozen dataclass with ``quick``, in its ``__post_init__``.
+        sizes: Both values of its options.
+    """
+    for name, (whole, quick) in sizes.items():
+        if getattr(options, name) in (None, ()):
+            chosen = quick if getattr(options, "quick") else whole  # noqa: B009
+            object.__setattr__(options, name, chosen)
+
+
+def check_numbers(options: DataclassInstance, least: Mapping[str, float]) -> None:
+    """Refuse numbers that are too small, and lists that are empty or hold a value twice.
+
+    Args:
+        options: Of a study.
+        least: Option → the least value of it, or of each of its values.
+
+    Raises:
+        InputError: The first that is wrong.
+    """
+    for name, low in least.items():
+        given = getattr(options, name)
+        values = given if isinstance(given, tuple) else (given,)
+        if not values or len(set(values)) != len(values):
+            raise InputError(f"{name} must be distinct and not empty, got {list(values)}")
+        if not all(low <= one < float("inf") for one in values):
+            raise InputError(f"{name} must be at least {low:g}, got {_shown(given)}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        separator = "; " if value and isinstance(value[0], str) else ","
+        return separator.join(_shown(one) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
