@@ -31,10 +31,10 @@ def test_models_are_trained_where_the_grid_says(study):
         "quantum-seed-1",
         "classical-seed-0",
         "classical-seed-1",
-        "quantum-trained-at-1-seed-0",
-        "quantum-trained-at-1-seed-1",
+        "quantum-trained-at-1-seed-0-on-fake_manila-e283f1a9",
+        "quantum-trained-at-1-seed-1-on-fake_manila-e283f1a9",
     }
-    about = found["quantum-trained-at-1-seed-1"].info["backend"]
+    about = found["quantum-trained-at-1-seed-1-on-fake_manila-e283f1a9"].info["backend"]
     assert about["name"] == DEVICE and about["device"]["noise_scale"] == 1.0
     assert found["quantum-seed-1"].info["backend"] == {"name": "statevector"}
     assert found["quantum-seed-1"].seed == 1
