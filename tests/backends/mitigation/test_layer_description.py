@@ -1,5 +1,7 @@
 """Learned noise as a description that drives simulations and training."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
@@ -8,7 +10,7 @@ from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.backends.devices.fake_devices import fake_device
 from qvlm_qiskit.backends.mitigation import learned_noise
 from qvlm_qiskit.errors import MitigationError
-from qvlm_qiskit.noise_models import NoiseSpec, diff, snapshot
+from qvlm_qiskit.noise_models import NoiseSpec, combined, diff, readout, snapshot, spec_target, zz
 
 DEVICE = "fake_manila"
 OBSERVABLES = [["ZIZ"], ["IZZ"]]
@@ -44,6 +46,9 @@ def test_what_was_learned_takes_the_place_of_the_calibration_and_keeps_its_date(
     for gate in gates:  # the infidelity of Paulis is 4/5 of their probability
         infidelity = 0.8 * sum(rate for _, rate in gate.rates)
         assert infidelity == pytest.approx(stated[gate.name, gate.qubits], rel=0.4)
+        assert gate.infidelity == pytest.approx(infidelity, rel=0.02)
+        compiled_for = spec_target(learned)[gate.name][gate.qubits]
+        assert compiled_for.error == gate.infidelity  # not 0, as what is stated beside the rates
     assert learned.snapshot.calibrated_utc == snapshot(fake_device(DEVICE)).snapshot.calibrated_utc
 
 
@@ -76,3 +81,16 @@ def test_nothing_learned_and_another_device_are_refused(backend):
         learned_noise(fresh, snapshot(fake_device(DEVICE)))
     with pytest.raises(MitigationError, match="describe the whole device"):
         learned_noise(backend, snapshot(fake_device(DEVICE), (0, 1, 2)))
+
+
+def test_another_calibration_another_device_and_errors_that_were_learned_are_refused(backend):
+    spec = snapshot(fake_device(DEVICE))
+    later = replace(spec.snapshot, calibrated_utc="2030-01-01T00:00:00+00:00")
+    with pytest.raises(MitigationError, match="is of the calibration of 2030"):
+        learned_noise(backend, replace(spec, snapshot=later))
+    with pytest.raises(MitigationError, match="has zz_crosstalk after gates"):
+        learned_noise(backend, combined(spec, zz(0.02)))
+    others = tuple(gate for gate in spec.gates if gate.width == 1)
+    with pytest.raises(MitigationError, match="of another device: it has no cx on"):
+        learned_noise(backend, replace(spec, gates=others))
+    assert learned_noise(backend, combined(spec, readout(0.01))).sources
