@@ -32,7 +32,7 @@ def ladder_plot(points: Sequence[Mapping[str, Any]]) -> str:
         left.invert_yaxis()
         left.set_xlabel("test accuracy, %, 95 % interval")
         right.set(xlabel="epoch", ylabel="training loss (nats)", yscale="log")
-        right.legend(frameon=False, fontsize=7)
+        right.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
         pairs = [(point["variant"], 100 * point["accuracy"]["mean"]) for point in points]
         return as_svg(figure, listed("Test accuracy in percent", pairs, ".1f"))
 
