@@ -84,7 +84,7 @@ OPTIONS = {
     "noise save": {"--max-age-days", "--overwrite"},
     "noise diff": {"--all", "--json"},
     "noise learn": {
-        "--backend", "--mitigation", "--noise-scale", "--method", "--max-age-days",
+        "--backend", "--error-kinds", "--mitigation", "--noise-scale", "--method", "--max-age-days",
         "--optimization-level", "--layout-trials", "--tiles", "--tile-factor", "--tile-spacing",
         "--seed", "--only-learned", "--overwrite", "--budget-seconds", "--budget-executions",
         "--store", "--blobs", "--store-group", "--dry-run", "--detach", "--json",
