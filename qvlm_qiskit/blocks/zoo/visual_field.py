@@ -5,8 +5,8 @@ Coordinates become sines and cosines, a network of one hidden layer makes energi
 pairs follow; ⟨Z⟩ of the first qubits are colours, (1 + ⟨Z⟩)/2.
 
 What of the source is not copied: nearly all of its parameters are the network's, so that a fit says
-little about the circuit (a picture of 32 × 32: 23.4 dB, and 23.3 without a circuit). The twin is a
-network of as many numbers in all; the frozen version trains the energies alone.
+little about the circuit; ``qvlm study field`` compares. The twin is a network of as many numbers in
+all; the frozen version trains the energies alone.
 """
 
 from __future__ import annotations
