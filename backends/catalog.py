@@ -207,8 +207,9 @@ def open_backend(
         MitigationError: A mitigation that is unknown or not offered there.
         BackendError: The backend can't be opened (its subclasses say why).
     """
+    one = "open_backend takes a backend's name, or noise_model=, and not both"
     if (name is None) == (noise_model is None):
-        raise InputError("open_backend takes a backend's name, or noise_model=, and not both")
+        raise InputError(one)
     if isinstance(name, str):
         check_backend(name)
     options = BackendOptions(
@@ -235,9 +236,10 @@ def open_backend(
     )
     if noise_model is not None:
         return _open_noise_model(noise_model, options)
-    if name is not None and not isinstance(name, str):
+    if name is None:
+        raise InputError(one)
+    if not isinstance(name, str):
         return _open_object(name, options)
-    assert name is not None
     check_backend(name, options)
     from qvlm_qiskit.backends.backend import Backend
 

@@ -27,7 +27,7 @@ CHAINS = {
     "backends": {"errors", "basics", "mitigations", "noise_models"},
     "jobs": {"errors", "basics", "noise_models", "backends"},
     "quantum": {"errors", "basics", "sampled_gradients"},
-    "kernels": {"errors", "quantum"},
+    "kernels": {"basics", "errors", "quantum"},
     "blocks": {"errors", "basics", "recipes", "quantum"},
     "model": {"errors", "basics", "recipes", "sampled_gradients", "quantum", "blocks"},
     "adapter": {"errors", "basics", "recipes", "sampled_gradients", "quantum", "blocks"},

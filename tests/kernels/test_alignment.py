@@ -7,7 +7,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.kernels import QuantumKernel, align, target_alignment
+from qvlm_qiskit.kernels import GaussianKernel, QuantumKernel, align, target_alignment
 from qvlm_qiskit.kernels.alignment import signs
 
 
@@ -64,3 +64,23 @@ def test_what_cannot_be_aligned_is_refused(rows, labels, counting_statevector):
         align(QuantumKernel(scale=(0.0, 1.0, 1.0)), rows, labels)
     with pytest.raises(InputError, match="has no gradient"):
         align(QuantumKernel(backend=counting_statevector), rows, labels)
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    ({"steps": -1}, "steps is a whole number of at least 0, got -1"),
+    ({"steps": 1.5}, "steps is a whole number of at least 0, got 1.5"),
+    ({"learning_rate": float("nan")}, "learning_rate must be positive and finite"),
+])  # fmt: skip
+def test_steps_and_rates_that_train_nothing_are_refused(options, says):
+    with pytest.raises(InputError, match=says):
+        align(QuantumKernel(), np.eye(4), [0, 1, 0, 1], **options)
+
+
+@pytest.mark.parametrize(("scale", "says"), [
+    (float("nan"), "scale must be finite"),
+    ("a", "scale is one number or one for each feature, got 'a'"),
+])  # fmt: skip
+@pytest.mark.parametrize("kind", [QuantumKernel, GaussianKernel])
+def test_scales_that_are_no_numbers_are_refused(kind, scale, says):
+    with pytest.raises(InputError, match=says):
+        kind(scale=scale)(np.eye(3))

@@ -5,6 +5,7 @@ import pytest
 from qiskit_machine_learning.algorithms import QSVC, QSVR
 from qiskit_machine_learning.kernels import FidelityStatevectorKernel
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from qvlm_qiskit.errors import InputError
@@ -66,3 +67,9 @@ def test_what_they_cannot_learn_is_refused(rows, labels):
     learned = QuantumSVC("resource-efficient").fit(rows, labels)
     with pytest.raises(InputError, match="points of 3 features were learned, got 2"):
         learned.predict(rows[:, :2])
+
+
+@pytest.mark.parametrize("kind", [QuantumSVC, QuantumSVR])
+def test_before_fit_there_is_nothing_to_predict_with(kind):
+    with pytest.raises(NotFittedError):
+        kind().predict(np.eye(2))

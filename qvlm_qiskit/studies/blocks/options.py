@@ -83,6 +83,8 @@ class BlocksOptions(DataOptions):
             UnknownNameError: An unknown block.
         """
         texts = tuple(name for text in self.blocks for name in listed(text) if name)
+        if self.blocks and not texts:
+            raise InputError("blocks are given, and none is named")
         object.__setattr__(self, "blocks", texts)
         if self.quick:
             self._hurry()

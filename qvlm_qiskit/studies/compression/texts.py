@@ -23,9 +23,15 @@ def texts(path: Path | None) -> tuple[str, str]:
     Args:
         path: A file, whose last fifth is held out; None for scikit-learn's descriptions of its data
             sets, of which some are.
+
+    Raises:
+        InputError: The file can't be read, or is no text.
     """
     if path is not None:
-        whole = path.read_text(encoding="utf-8")
+        try:
+            whole = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"can't read the text {path}: {error}") from error
         cut = len(whole) * 4 // 5
         return whole[:cut], whole[cut:]
     found = sorted(files("sklearn.datasets.descr").iterdir(), key=lambda one: one.name)

@@ -1,8 +1,8 @@
 """Real data of scikit-learn as five angles, and the circuit that tells two classes apart.
 
-The source (arXiv:2102.08949) classifies 1,000 restaurant reviews, which are not at hand; its five
-principal components, its EfficientSU2 and its parity are kept, its data is not. How it loads the
-five numbers is not said: here RY of the whitened components, in radians.
+The source (arXiv:2102.08949) classifies 1,000 restaurant reviews, which ship with no package; its
+five principal components, its EfficientSU2 and its parity are kept, its data is not. How it loads
+the five numbers is not said: here RY of the whitened components, in radians.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def _value(
 ) -> float:  # fmt: skip
     sampling: dict[str, Any] = {"shots": options.shots} if options.shots else {"precision": 0}
     backend = open_backend(
-        f"noisy:depolarizing({strength:g},{strength:g})", seed=cell.seed, mitigation=mitigation,
+        f"noisy:depolarizing({strength!r},{strength!r})", seed=cell.seed, mitigation=mitigation,
         **sampling,
     )  # fmt: skip
     result = backend.estimator().run([(circuit, operator)]).result()

@@ -59,8 +59,11 @@ class ZneStudy(SectionedStudy[ZneOptions, "Cell"]):
         from qvlm_qiskit.backends import open_backend
         from qvlm_qiskit.studies.zne.cells import FOLDED
 
-        if self.options.folded:
-            open_backend("noisy:depolarizing(0.01)", shots=self.options.shots, mitigation=FOLDED)
+        mitigation = FOLDED if self.options.folded else "none"
+        if self.options.shots:
+            open_backend(
+                "noisy:depolarizing(0.01)", shots=self.options.shots, mitigation=mitigation
+            )
 
     def compute(self, cell: Cell) -> Row:
         """All extrapolations of one circuit."""

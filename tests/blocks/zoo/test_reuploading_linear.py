@@ -48,6 +48,7 @@ def test_there_are_as_few_qubits_as_hold_everything(inputs, outputs, qubits):
 
 @pytest.mark.parametrize(("inputs", "outputs", "repetitions"), [(6, 2, 2), (16, 4, 1), (20, 10, 3)])
 def test_products_of_matrices_are_what_the_circuit_gives(inputs, outputs, repetitions, monkeypatch):
+    torch.manual_seed(0)
     core = build(
         "reuploading-linear", inputs=inputs, outputs=outputs, repetitions=repetitions
     ).double()

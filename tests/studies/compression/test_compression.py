@@ -153,3 +153,9 @@ def test_a_text_that_is_not_there_is_refused(tmp_path):
 def test_quick_takes_the_small_model():
     options = CompressionOptions(quick=True)
     assert (options.language, options.bonds) == ("tiny", (4, 8, 16))
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(InputError, match="can't read the text"):
+        texts(tmp_path / "picture.png")
