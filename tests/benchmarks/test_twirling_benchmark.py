@@ -16,7 +16,7 @@ def test_a_short_run_measures_and_stores(tmp_path):
     command = [sys.executable, str(ROOT / "benchmarks" / "twirling.py"), "--smoke"]
     done = subprocess.run(
         [*command, "--seeds", "0,1", "--machine", "crosstalk", "--json", str(path)],
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (found,) = json.loads(path.read_text("utf-8"))["machines"]

@@ -84,7 +84,7 @@ def test_killed_when_learning_was_accepted_nothing_is_bought_again(server, store
     died = subprocess.run(
         [sys.executable, "-m", "tests.integration.dying_learner", str(tmp_path / "jobs"), "2"],
         cwd=ROOT, env={**os.environ, **server.environment(), "OMP_NUM_THREADS": "1"},
-        timeout=120, check=False,
+        timeout=600, check=False,
     )  # fmt: skip
     assert died.returncode == -9
     again, other = JobStore(tmp_path / "jobs"), JobStore(tmp_path / "undisturbed")
