@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.studies.checks import check_distinct
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -46,8 +47,7 @@ def check_numbers(options: DataclassInstance, least: Mapping[str, float]) -> Non
     for name, low in least.items():
         given = getattr(options, name)
         values = given if isinstance(given, tuple) else (given,)
-        if not values or len(set(values)) != len(values):
-            raise InputError(f"{name} must be distinct and not empty, got {list(values)}")
+        check_distinct(name, values)
         if not all(low <= one < float("inf") for one in values):
             raise InputError(f"{name} must be at least {low:g}, got {_shown(given)}")
 

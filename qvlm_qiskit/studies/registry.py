@@ -22,7 +22,7 @@ STUDIES: Registry[type[Study[Any, Any]]] = Registry(
     "qvlm_qiskit.studies",
     "studies",
     besides={
-        "data_options", "demo", "grid_study", "intervals", "measure", "quick", "registry",
+        "checks", "data_options", "demo", "grid_study", "intervals", "measure", "quick", "registry",
         "reports", "sectioned", "study_folder", "tables",
     },
 )  # fmt: skip

@@ -11,7 +11,7 @@ from qiskit.circuit import Gate
 from qvlm_qiskit.blocks.registry import build_block, find_block, options_of, read_block
 from qvlm_qiskit.blocks.zoo.block import CoreBlock
 from qvlm_qiskit.blocks.zoo.core import Published
-from qvlm_qiskit.errors import QVLMError
+from qvlm_qiskit.errors import UnknownNameError
 from qvlm_qiskit.quantum import quantum_layers
 from qvlm_qiskit.studies.blocks.noise import MOST_QUBITS
 from qvlm_qiskit.studies.blocks.plots import accuracy_against_seconds, differences_plot
@@ -87,5 +87,5 @@ def _without_long_lists(circuit: QuantumCircuit) -> QuantumCircuit:
 def _block_class(block: str) -> Any:
     try:
         return find_block(read_block(block)[0])
-    except QVLMError:
+    except UnknownNameError:
         return None

@@ -8,6 +8,7 @@ from typing import Annotated
 from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.recipes import MAX_NEW_TOKENS, METRICS, TrainingOptions
+from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.compare.variants import (
     MAJORITY,
     SHUFFLED,
@@ -104,8 +105,7 @@ class CompareOptions(Budget, DataOptions):
             object.__setattr__(self, name, _each(getattr(self, name)))
         for variant in self.variants:
             self._check(variant)
-        if len(set(self.variants)) != len(self.variants) or not self.variants:
-            raise InputError(f"variants must be distinct and not empty, got {list(self.variants)}")
+        check_distinct("variants", self.variants)
         for name in self.metric_names:
             METRICS.check(name)
         if len(set(self.mitigation)) != len(self.mitigation) or not self.mitigation:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
 
@@ -72,8 +73,7 @@ class CompressionOptions:
         check_numbers(self, LEAST)
         if self.language is None:
             object.__setattr__(self, "language", TINY if self.quick else _installed())
-        if not self.targets or len(set(self.targets)) != len(self.targets):
-            raise InputError(f"targets must be distinct and not empty, got {list(self.targets)}")
+        check_distinct("targets", self.targets)
         if self.text is not None and not self.text.is_file():
             raise InputError(f"there is no text file {self.text}")
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.recipes import data_name
+from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
 
 LATENTS = ("quantum", "classical", "frozen", "none")
@@ -73,9 +74,7 @@ class DenoiseOptions:
             if kind not in KINDS:
                 raise UnknownNameError("kind", kind, KINDS)
         for name in ("kinds", "sigmas"):
-            values = getattr(self, name)
-            if not values or len(set(values)) != len(values):
-                raise InputError(f"{name} must be distinct and not empty, got {list(values)}")
+            check_distinct(name, getattr(self, name))
         if not all(0 < sigma < math.inf for sigma in self.sigmas):
             raise InputError(f"sigmas must be positive and finite, got {list(self.sigmas)}")
         if not 0 < self.learning_rate < math.inf:

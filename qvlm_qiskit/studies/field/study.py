@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option, Printed, Study
 from qvlm_qiskit.studies.intervals import differences, means, verdict
 from qvlm_qiskit.studies.registry import study
@@ -70,9 +71,7 @@ class FieldOptions:
             if kind not in KINDS:
                 raise UnknownNameError("kind", kind, KINDS)
         for name in ("pictures", "kinds"):
-            values = getattr(self, name)
-            if not values or len(set(values)) != len(values):
-                raise InputError(f"{name} must be distinct and not empty, got {list(values)}")
+            check_distinct(name, getattr(self, name))
         for name, least, most in (("seeds", 1, 10**4), ("side", 2, 1024), ("steps", 1, 10**6)):
             if not least <= getattr(self, name) <= most:
                 raise InputError(f"{name} must be {least} … {most:,}, got {getattr(self, name)}")

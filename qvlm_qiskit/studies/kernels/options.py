@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
 
 PARTS = ("classification", "concentration", "regression", "independence", "graphs")
@@ -62,9 +63,7 @@ class KernelOptions:
             InputError: An empty or repeated value, or a number out of range.
         """
         for name in ("parts", "data", "regressions", "qubits", "samples"):
-            values = getattr(self, name)
-            if not values or len(set(values)) != len(values):
-                raise InputError(f"{name} must be distinct and not empty, got {list(values)}")
+            check_distinct(name, getattr(self, name))
         for part in self.parts:
             if part not in PARTS:
                 raise UnknownNameError("part", part, PARTS)

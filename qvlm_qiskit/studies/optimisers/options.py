@@ -7,6 +7,7 @@ from typing import Annotated
 
 from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
 
 DATA = ("breast-cancer", "digits", "wine")
@@ -113,5 +114,4 @@ def _check_names(name: str, found: tuple[str, ...], known: tuple[str, ...]) -> N
         if one not in known:
             kind = "optimiser" if name == "optimisers" else "data set of this study"
             raise UnknownNameError(kind, one, known)
-    if len(set(found)) != len(found) or not found:
-        raise InputError(f"{name} must be distinct and not empty, got {list(found)}")
+    check_distinct(name, found)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
 
@@ -76,9 +77,7 @@ class ReplacementOptions(DataOptions):
             if one not in VARIANTS:
                 raise UnknownNameError("variant", one, VARIANTS)
         for name in ("variants", "learning_rates"):
-            values = getattr(self, name)
-            if len(set(values)) != len(values) or not values:
-                raise InputError(f"{name} must be distinct and not empty, got {list(values)}")
+            check_distinct(name, getattr(self, name))
         if not all(0 < rate <= 1 for rate in self.learning_rates):
             raise InputError(f"learning_rates lie between 0 and 1, got {list(self.learning_rates)}")
         least = {"repetitions": 1, "epochs": 1, "batch_size": 1, "seeds": 1, "test_samples": 2}

@@ -9,6 +9,7 @@ from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.blocks.core import BLOCK_KINDS
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.recipes import TrainingOptions
+from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
 
@@ -80,9 +81,7 @@ class RobustnessOptions(DataOptions):
             if one not in VARIANTS:
                 raise UnknownNameError("variant", one, VARIANTS)
         for name in ("variants", "epsilons"):
-            values = getattr(self, name)
-            if len(set(values)) != len(values) or not values:
-                raise InputError(f"{name} must be distinct and not empty, got {list(values)}")
+            check_distinct(name, getattr(self, name))
         if not all(0 < one <= 1 for one in self.epsilons):
             raise InputError(f"epsilons lie between 0 and 1, got {list(self.epsilons)}")
         for name, least in (("seeds", 1), ("limit", 2), ("attack_steps", 1)):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
 
@@ -69,8 +70,7 @@ class SearchOptions:
         """
         fill(self, SIZES)
         check_numbers(self, LEAST)
-        if not self.tasks or len(set(self.tasks)) != len(self.tasks):
-            raise InputError(f"tasks must be distinct and not empty, got {list(self.tasks)}")
+        check_distinct("tasks", self.tasks)
         for one in self.tasks:
             if one not in TASKS:
                 raise UnknownNameError("task", one, TASKS)

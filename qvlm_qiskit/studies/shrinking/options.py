@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
 
@@ -63,8 +64,7 @@ class ShrinkingOptions:
         """
         fill(self, SIZES)
         check_numbers(self, LEAST)
-        if not self.problems or len(set(self.problems)) != len(self.problems):
-            raise InputError(f"problems must be distinct and not empty, got {list(self.problems)}")
+        check_distinct("problems", self.problems)
         for one in self.problems:
             if one not in PROBLEMS:
                 raise UnknownNameError("problem", one, PROBLEMS)
