@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from qvlm_qiskit.adapter.inspection.tensor_trains import (
-    check_whole,
     factors_of,
     matrix_of,
     times_train,
     train_of,
 )
+from qvlm_qiskit.basics.numbers import check_whole
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
 
