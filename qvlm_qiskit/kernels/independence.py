@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from qvlm_qiskit.basics.numbers import check_whole, is_real, plain_number
-from qvlm_qiskit.errors import InputError, MissingDependencyError
+from qvlm_qiskit.basics.optional import optional
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.kernels.checks import in_one_line, points
 from qvlm_qiskit.kernels.kernel import QuantumKernel
 
@@ -156,10 +157,6 @@ def _data(given: npt.ArrayLike) -> Array:
 
 
 def _kci() -> Any:
-    try:
+    with optional("causal", "causal discovery", causallearn="causal-learn"):
         from qvlm_qiskit.kernels import kci
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "causallearn":
-            raise
-        raise MissingDependencyError("causal-learn", "causal", "causal discovery") from error
     return kci
