@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option, Printed, Study
-from qvlm_qiskit.studies.intervals import differences, means, verdict
 from qvlm_qiskit.studies.registry import study
 
 if TYPE_CHECKING:
@@ -193,6 +192,8 @@ class FieldStudy(Study[FieldOptions, Cell]):
 
         Differences are paired by seed; more is better.
         """
+        from qvlm_qiskit.studies.intervals import differences, means
+
         everywhere = [*rows, *({**row, "picture": EVERY} for row in rows)]
         by, of = ("picture", "kind"), ("psnr",)
         return {
@@ -227,6 +228,7 @@ _HEAD = ("picture", "kind", ">PSNR", ">less quantum")
 
 
 def _lines(results: Mapping[str, Any]) -> list[list[str]]:
+    from qvlm_qiskit.studies.intervals import verdict
     from qvlm_qiskit.studies.reports.templates import interval
 
     found = {(one["picture"], one["kind"]): one["psnr"] for one in results["from_quantum"]}

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from qvlm_qiskit.basics.placed_names import listed
-from qvlm_qiskit.blocks.core import BLOCK_KINDS
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.recipes import TrainingOptions
+from qvlm_qiskit.recipes import KINDS_OF_BLOCKS, TrainingOptions
 from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
 
-VARIANTS = (*BLOCK_KINDS, "none")
+VARIANTS = KINDS_OF_BLOCKS
 MODEL = "qvlm_qiskit.studies.robustness.network:Hybrid"
 QUICK = {"seeds": 2, "steps": 150, "limit": 100, "epsilons": (0.1,), "more_steps": 40}
 DEFAULT_SIDE = 8
