@@ -24,7 +24,11 @@ BASELINES = ("none", "cnn")
 """Once for all blocks: nothing in the block's place, and a small network of convolutions."""
 LEARN, TIME, MACHINE, NOISE = "learn", "time", "machine", "noise"
 CNN = "channels=4,hidden=32"
-SMALL = {"paqm": "paqm(num_qubits=4)", "qcnn": "qcnn(num_qubits=4)"}
+SMALL = {
+    "paqm": "paqm(num_qubits=4)",
+    "qcnn": "qcnn(num_qubits=4)",
+    "farhi-neven": "farhi-neven(inputs=8)",
+}
 """Blocks whose default sizes are those of a published model of millions of parameters."""
 
 
