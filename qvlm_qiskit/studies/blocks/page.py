@@ -8,12 +8,13 @@ from typing import Any
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate
 
+from qvlm_qiskit.backends.devices.noisy_estimator import DENSITY_QUBITS
 from qvlm_qiskit.blocks.registry import build_block, find_block, options_of, read_block
 from qvlm_qiskit.blocks.zoo.block import CoreBlock
 from qvlm_qiskit.blocks.zoo.core import Published
 from qvlm_qiskit.errors import UnknownNameError
 from qvlm_qiskit.quantum import quantum_layers
-from qvlm_qiskit.studies.blocks.noise import MOST_QUBITS
+from qvlm_qiskit.studies.blocks.noise import FEW, MOST_QUBITS
 from qvlm_qiskit.studies.blocks.plots import accuracy_against_seconds, differences_plot
 from qvlm_qiskit.studies.blocks.simulation import ERROR, MOST_NUMBERS, MOST_TERMS
 from qvlm_qiskit.studies.blocks.summary import AGAINST
@@ -45,6 +46,8 @@ def context(results: Found) -> dict[str, Any]:
             "most": MOST_TERMS,
             "numbers": MOST_NUMBERS,
             "noisy_qubits": MOST_QUBITS,
+            "density_qubits": DENSITY_QUBITS,
+            "few": FEW,
         },
     }
 

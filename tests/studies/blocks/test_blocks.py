@@ -9,9 +9,20 @@ import pytest
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
 from qvlm_qiskit.evaluation import Exam, evaluate_exam
 from qvlm_qiskit.evaluation.loss import exam_loss
+from qvlm_qiskit.models.block_classifier import BlockClassifier, BlockClassifierOptions
+from qvlm_qiskit.models.cnn import Cnn, CnnOptions
 from qvlm_qiskit.recipes import BLOCKS
 from qvlm_qiskit.runs import Run
-from qvlm_qiskit.studies.blocks.cells import BASELINES, KINDS, LEARN, blocks_of
+from qvlm_qiskit.studies.blocks import noise
+from qvlm_qiskit.studies.blocks.cells import (
+    BASELINES,
+    HIDDEN,
+    KINDS,
+    LEARN,
+    NOISE,
+    blocks_of,
+    cnn_channels,
+)
 from qvlm_qiskit.studies.blocks.options import QUICK, BlocksOptions
 from qvlm_qiskit.studies.blocks.page import drawing
 from qvlm_qiskit.studies.blocks.study import BlocksStudy
@@ -65,6 +76,20 @@ def test_a_twin_has_as_many_numbers_and_no_angles(results):
         assert quantum["quantum_parameters"] > 0 == twin["quantum_parameters"]
 
 
+@pytest.mark.parametrize(("side", "grid", "channels"), [(16, 2, 5), (32, 4, 9), (8, 4, 7)])
+def test_the_cnn_comes_nearest_to_the_numbers_of_no_block(side, grid, channels):
+    options = replace(SMALL, image_size=side, grid=grid, width=16)
+    assert cnn_channels(options) == channels
+
+    def numbers(kind, options):
+        model = kind(options, ["no", "yes", "red"], ["which", "is"])
+        return sum(one.numel() for one in model.parameters())
+
+    none = numbers(BlockClassifier, BlockClassifierOptions(kind="none", side=side, grid=grid))
+    cnns = [numbers(Cnn, CnnOptions(side, count, HIDDEN)) for count in range(1, 20)]
+    assert min(cnns, key=lambda one: abs(one - none)) == cnns[channels - 1]
+
+
 def test_differences_are_paired_by_seed(results):
     rows = {(r["block"], r["kind"], r["seed"]): r for r in results["rows"] if r["task"] == LEARN}
     for block in results["blocks"]:
@@ -96,6 +121,18 @@ def test_noise_is_met_with_the_same_questions(results):
         assert [one["mitigation"] for one in block["noise"]] == ["none", "readout"]
         assert all(one["questions"] == 2 for one in block["noise"])
         assert len({one["exact"]["mean"] for one in block["noise"]}) == 1
+
+
+def test_wide_circuits_are_asked_less_or_nothing(study, monkeypatch):
+    cell = next(c for c in study.cells() if c.task == NOISE and "token" in c.block)
+    (path,) = study.folder.glob("models/*token-circuit*quantum*seed-0")
+    monkeypatch.setattr(noise, "DENSITY_QUBITS", 3)
+    monkeypatch.setattr(noise, "FEW", 1)
+    found = noise.under_noise(study.options, cell, path)
+    assert (found["total"], len(found["right"]), len(found["exact_right"])) == (1, 1, 1)
+    monkeypatch.setattr(noise, "MOST_QUBITS", 3)
+    refused = {"refused": "4 qubits: more than 3 are not simulated"}
+    assert noise.under_noise(study.options, cell, path) == refused
 
 
 def test_it_goes_on_with_what_is_there(study, results):
@@ -152,6 +189,12 @@ def test_a_drawing_is_short(block):
         ({"blocks": ("qkan", "qkan")}, InputError, "distinct, got qkan, qkan"),
         ({"seeds": 0}, InputError, "seeds must be at least 1"),
         ({"noisy_limit": 7}, InputError, "noisy_limit=7 are more questions than limit=6"),
+        (
+            {"learning_rate": 1e30},
+            InputError,
+            "learning_rate must be above 0 and at most 1",
+        ),
+        ({"learning_rate": float("nan")}, InputError, "at most 1, got nan"),
         ({"device": "ibm:best"}, InputError, "device is a fake one"),
     ],
 )
