@@ -159,7 +159,7 @@ def test_models_of_pictures_are_called_as_ever():
     texts = [model_text(asked, Cell(LEARN, *who)) for who in (("qkan", "frozen"), ("", "cnn"))]
     assert texts == [
         "block-classifier(block=qkan,kind=frozen,residual=yes,side=16,grid=2,width=16)",
-        "cnn(side=16,channels=4,hidden=32)",
+        "cnn(side=16,channels=5,hidden=32)",
     ]
 
 
