@@ -16,6 +16,7 @@ SIZES: Sizes = {
     "nodes": (12, 7),
     "items": (7, 4),
     "workers": (3, 2),
+    "left": (4, 3),
     "seeds": (20, 5),
     "steps": (60, 30),
 }
@@ -33,7 +34,7 @@ class ShrinkingOptions:
         items: Of the knapsacks; with their slack bits about four qubits more.
         workers: Of the assignments; their square is the number of qubits.
         layers: p of QAOA.
-        left: So many merged variables are solved by trying all.
+        left: So many merged variables are solved by trying all; fewer than any problem has.
         samples: Assignments that are read from a circuit, or drawn at random.
         seeds: Problems of each kind.
         starts: Random angles that training begins from.
@@ -48,7 +49,9 @@ class ShrinkingOptions:
     items: Annotated[int | None, Option(sized("Of a knapsack.", SIZES["items"]))] = None
     workers: Annotated[int | None, Option(sized("To be assigned.", SIZES["workers"]))] = None
     layers: Annotated[int, Option("Layers of QAOA.")] = 1
-    left: Annotated[int, Option("Variables that all values are tried of.")] = 4
+    left: Annotated[
+        int | None, Option(sized("Variables that all values are tried of.", SIZES["left"]))
+    ] = None
     samples: Annotated[int, Option("Assignments read from a circuit.")] = 50
     seeds: Annotated[int | None, Option(sized("Problems of each kind.", SIZES["seeds"]))] = None
     starts: Annotated[int, Option("Random angles to begin from.")] = 8

@@ -20,8 +20,10 @@ from qvlm_qiskit.studies.blocks.cells import (
     KINDS,
     LEARN,
     NOISE,
+    Cell,
     blocks_of,
     cnn_channels,
+    model_text,
 )
 from qvlm_qiskit.studies.blocks.circuits import draws_pictures
 from qvlm_qiskit.studies.blocks.options import QUICK, BlocksOptions
@@ -33,6 +35,11 @@ SMALL = BlocksOptions(
     blocks=(",".join(BLOCKS_HERE),), seeds=2, steps=2, batch_size=4, train_samples=120, limit=6,
     rounds=1, noisy_limit=2, shots=20, device="fake_manila", width=4,
 )  # fmt: skip
+
+
+READING = replace(
+    SMALL, blocks=("token-circuit(repetitions=1)",), seeds=1, reads="question", tokens=4
+)
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +144,65 @@ def test_wide_circuits_are_asked_less_or_nothing(study, results, monkeypatch):
 
 def test_it_goes_on_with_what_is_there(study, results):
     assert study.missing_models() == []
+    grid = study.folder / "grid.json"
+    begun = json.loads(grid.read_text())
+    later = {name: begun.pop(name) for name in ("reads", "tokens")}
+    grid.write_text(json.dumps(begun))  # of a version that could read pictures alone
     again = run_study(study)
     assert [r["seconds"] for r in again["rows"]] == [r["seconds"] for r in results["rows"]]
     assert json.loads((study.folder / "results.json").read_text())["blocks"] == again["blocks"]
+    assert json.loads(grid.read_text()) == {**begun, **later}
+
+
+def test_models_of_pictures_are_called_as_ever():
+    asked = BlocksOptions(residual=True)
+    texts = [model_text(asked, Cell(LEARN, *who)) for who in (("qkan", "frozen"), ("", "cnn"))]
+    assert texts == [
+        "block-classifier(block=qkan,kind=frozen,residual=yes,side=16,grid=2,width=16)",
+        "cnn(side=16,channels=5,hidden=32)",
+    ]
+
+
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory):
+    study = BlocksStudy(READING, tmp_path_factory.mktemp("studies") / "reading")
+    return study, run_study(study)
+
+
+def test_where_the_question_is_read_nothing_sees_the_picture(reading):
+    study, results = reading
+    learned = [row for row in results["rows"] if row["task"] == LEARN]
+    block = READING.blocks[0]
+    assert [(r["block"], r["kind"]) for r in learned] == [
+        *((block, kind) for kind in KINDS), *(("", kind) for kind in BASELINES)
+    ]  # fmt: skip
+    for path in study.folder.glob("models/*"):
+        model = Run.open(path).answering_model()
+        assert list(model.inputs(list(Run.open(path).samples("test", 2)))) == ["words"]
+    assert len(list(study.folder.glob("models/text-cnn*"))) == 1
+
+
+def test_all_columns_are_there_where_the_question_is_read(reading):
+    study, results = reading
+    (found,) = results["blocks"]
+    (path,) = study.folder.glob("models/*quantum*")
+    model, asked = Run.open(path).answering_model(), list(Run.open(path).samples("test", 16))
+    different = model.inputs(asked)["words"].unique(dim=0)
+    assert 1 < len(different) < 16
+    assert found["machine"]["rows"] == len(different) / 16, "equal beginnings are asked once"
+    assert found["machine"]["qubits"] == 4
+    assert found["time"]["step_ms"] > 0
+    assert [one["questions"] for one in found["noise"]] == [2, 2]
+    assert len(study.printed(results)) == 9
+    page = (study.folder / "report.html").read_text(encoding="utf-8")
+    assert "4 words of the question" in page and "patches" not in page
+
+
+def test_where_the_question_is_read_blocks_of_sequences_are_there_by_default():
+    assert blocks_of(BlocksOptions(reads="question", tokens=16)) == (
+        "doubly-stochastic", "fast-weights", "qkan-lstm", "token-circuit"
+    )  # fmt: skip
+    assert blocks_of(READING) == READING.blocks
 
 
 def test_the_page_sorts_by_itself_and_draws_every_circuit(study, results):
@@ -193,6 +256,9 @@ def test_all_blocks_are_there_by_default_and_quick_changes_what_is_not_said():
         ),
         ({"learning_rate": float("nan")}, InputError, "at most 1, got nan"),
         ({"device": "ibm:best"}, InputError, "device is a fake one"),
+        ({"reads": "pictures"}, UnknownNameError, "did you mean 'picture'"),
+        ({"reads": "question", "image_size": 32}, InputError, "image_size is for reads=picture"),
+        ({"tokens": 4}, InputError, "tokens is for reads=question"),
     ],
 )
 def test_options_that_make_no_table_are_refused(change, error, says):
@@ -205,6 +271,8 @@ def test_options_that_make_no_table_are_refused(change, error, says):
     [
         ({"blocks": ("qkan(input=3)",)}, UnknownNameError, "did you mean 'inputs'"),
         ({"blocks": ("token-circuit(tokens=3)",)}, InputError, "a picture has 4"),
+        ({"blocks": ("token-circuit(tokens=4)",), "reads": "question"}, InputError, "has 8 words"),
+        ({"reads": "question", "data": "single-digits"}, InputError, "nothing to read"),
         ({"blocks": ("doubly-stochastic",), "grid": 3, "image_size": 18}, InputError, "power of"),
         ({"blocks": ("qkan",), "mitigation": "zn"}, MitigationError, "did you mean 'zne'"),
         ({"blocks": ("qkan",), "device": "fake_kingstone"}, UnknownNameError, "fake_kingston"),
