@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.errors import UnknownNameError
 from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
 
 PROBLEMS = ("independent-set", "knapsack", "assignment")
-MOST_QUBITS = 16
+MOST = {"nodes": 16, "items": 10, "workers": 4}
 SIZES: Sizes = {
     "nodes": (12, 7),
     "items": (7, 4),
@@ -66,12 +66,8 @@ class ShrinkingOptions:
             UnknownNameError: No such problem.
         """
         fill(self, SIZES)
-        check_numbers(self, LEAST)
+        check_numbers(self, LEAST, MOST)
         check_distinct("problems", self.problems)
         for one in self.problems:
             if one not in PROBLEMS:
                 raise UnknownNameError("problem", one, PROBLEMS)
-        assert self.nodes and self.items and self.workers
-        for name, most in (("nodes", MOST_QUBITS), ("items", 10), ("workers", 4)):
-            if getattr(self, name) > most:
-                raise InputError(f"{name} must be at most {most}, got {getattr(self, name)}")
