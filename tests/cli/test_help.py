@@ -100,8 +100,8 @@ OPTIONS = {
     "study blocks": {
         "--out", "--data", "--columns", "--strict", "--image-size", "--blocks", "--seeds",
         "--steps", "--batch-size", "--train-samples", "--learning-rate", "--limit", "--grid",
-        "--width", "--residual", "--rounds", "--device", "--shots", "--mitigation",
-        "--noisy-limit", "--quick", "--processes", "--format", "--json",
+        "--width", "--reads", "--tokens", "--residual", "--rounds", "--device", "--shots",
+        "--mitigation", "--noisy-limit", "--quick", "--processes", "--format", "--json",
     },
     "study compare": {
         "--out", "--data", "--columns", "--strict", "--image-size", "--recipe", "--steps",
