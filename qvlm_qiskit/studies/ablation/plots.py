@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from qvlm_qiskit.studies.reports.plots import COLOURS, STYLE, as_svg, listed
+from qvlm_qiskit.studies.reports.plots import COLOURS, LINES, STYLE, as_svg, listed
 
 
 def effects_plot(differences: Sequence[Mapping[str, Any]], label: str) -> str:
@@ -44,14 +44,13 @@ def effects_plot(differences: Sequence[Mapping[str, Any]], label: str) -> str:
 def gates_plot(found: Sequence[Mapping[str, Any]]) -> str:
     """Gates over training steps, a panel for each block: means and the range over seeds."""
     blocks = list(dict.fromkeys(one["block"] for one in found))
-    palette = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
     variants = list(dict.fromkeys(one["variant"] for one in found))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.4), layout="constrained")
         panels = figure.subplots(1, len(blocks), sharey=True, squeeze=False)[0]
         for axes, block in zip(panels, blocks, strict=True):
             for one in (o for o in found if o["block"] == block):
-                colour = palette[variants.index(one["variant"]) % len(palette)]
+                colour = LINES[variants.index(one["variant"]) % len(LINES)]
                 axes.plot(one["steps"], one["mean"], color=colour, label=one["variant"])
                 axes.fill_between(one["steps"], one["low"], one["high"], color=colour, alpha=0.12)
             axes.set(xlabel="training step", title=block.upper())

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from qvlm_qiskit.studies.reports.plots import STYLE, as_svg, listed
+from qvlm_qiskit.studies.reports.plots import COLOURS, LINES, STYLE, as_svg, listed, reach
 
 SPREAD = 0.006
 """How far the kinds of one noise stand apart, so that their intervals can be told apart."""
@@ -22,7 +22,7 @@ def denoise_plot(points: Sequence[Mapping[str, Any]]) -> str:
         points: As the summary has them.
     """
     kinds = list(dict.fromkeys(point["kind"] for point in points))
-    palette = ("#7a7a7a", *matplotlib.colormaps["tab10"].colors)  # type: ignore[attr-defined]
+    palette = (COLOURS["baseline"], *LINES)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.6), layout="constrained")
         panels = figure.subplots(1, len(LABELS))
@@ -30,10 +30,10 @@ def denoise_plot(points: Sequence[Mapping[str, Any]]) -> str:
             of = [point for point in points if point["kind"] == kind]
             places = [one["sigma"] + SPREAD * (number - (len(kinds) - 1) / 2) for one in of]
             for axes, name in zip(panels, LABELS, strict=True):
-                reach = [_reach(one[name]) for one in of]
+                spread = [reach(one[name]) for one in of]
                 axes.errorbar(
                     places, [one[name]["mean"] for one in of], label=kind, capsize=2, marker="o",
-                    yerr=list(zip(*reach, strict=True)), color=palette[number % len(palette)],
+                    yerr=list(zip(*spread, strict=True)), color=palette[number % len(palette)],
                     markersize=3, linewidth=1, linestyle="--" if kind == kinds[0] else "-",
                 )  # fmt: skip
         for axes, label in zip(panels, LABELS.values(), strict=True):
@@ -42,9 +42,3 @@ def denoise_plot(points: Sequence[Mapping[str, Any]]) -> str:
         panels[1].legend(frameon=False, fontsize=8)
         pairs = [(f"{one['kind']} at {one['sigma']:g}", one["mse"]["mean"]) for one in points]
         return as_svg(figure, listed("Mean squared error", pairs, ".4f"))
-
-
-def _reach(found: Mapping[str, Any]) -> tuple[float, float]:
-    if found["low"] is None:
-        return 0.0, 0.0
-    return found["mean"] - found["low"], found["high"] - found["mean"]

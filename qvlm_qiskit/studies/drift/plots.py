@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from qvlm_qiskit.studies.reports.plots import COLOURS, STYLE, as_svg, listed
+from qvlm_qiskit.studies.reports.plots import COLOURS, LINES, STYLE, as_svg, listed, reach
 
 SPREAD = 0.18
 """How far the techniques of one calibration stand apart, in steps between calibrations."""
@@ -23,7 +23,7 @@ def drift_plot(points: Sequence[Mapping[str, Any]], exact: float | None) -> str:
     """
     techniques = list(dict.fromkeys(point["mitigation"] for point in points))
     names = list(dict.fromkeys(_name(point) for point in points))
-    palette = [COLOURS["sampled"], COLOURS["mitigated"], *matplotlib.colormaps["tab10"].colors]  # type: ignore[attr-defined]
+    palette = [COLOURS["sampled"], COLOURS["mitigated"], *LINES]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 5.6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
@@ -35,8 +35,8 @@ def drift_plot(points: Sequence[Mapping[str, Any]], exact: float | None) -> str:
             places = [names.index(_name(point)) + aside for point in of]
             for axes, name, factor in ((above, "accuracy", 100), (below, "rms", 1)):
                 means = [factor * point[name]["mean"] for point in of]
-                reach = [_reach(point[name], factor) for point in of]
-                axes.errorbar(places, means, yerr=list(zip(*reach, strict=True)), fmt="o",
+                spread = [reach(point[name], factor) for point in of]
+                axes.errorbar(places, means, yerr=list(zip(*spread, strict=True)), fmt="o",
                               color=palette[number % len(palette)], capsize=2, markersize=4,
                               label=technique)  # fmt: skip
         above.set_ylabel("exact match, %")
@@ -55,9 +55,3 @@ def drift_plot(points: Sequence[Mapping[str, Any]], exact: float | None) -> str:
 
 def _name(point: Mapping[str, Any]) -> str:
     return f"{point['device']} {point['calibrated_utc'][:10]}"
-
-
-def _reach(found: Mapping[str, Any], factor: float) -> tuple[float, float]:
-    if found["low"] is None:
-        return 0.0, 0.0
-    return factor * (found["mean"] - found["low"]), factor * (found["high"] - found["mean"])

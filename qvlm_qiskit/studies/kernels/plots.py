@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from qvlm_qiskit.studies.reports.plots import COLOURS, STYLE, as_svg, listed
+from qvlm_qiskit.studies.reports.plots import COLOURS, LINES, STYLE, as_svg, listed
 
 Entry = Mapping[str, Any]
 
@@ -50,7 +50,6 @@ def bars_plot(
 def concentration_plot(entries: Sequence[Entry]) -> str:
     """Mean and variance of K off the diagonal against qubits, in logarithms of two."""
     models = list(dict.fromkeys(one["model"] for one in entries))
-    palette = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.6), layout="constrained")
         for axes, name in zip(figure.subplots(1, 2), ("mean", "variance"), strict=True):
@@ -59,11 +58,11 @@ def concentration_plot(entries: Sequence[Entry]) -> str:
                 places = [one["size"] for one in own]
                 axes.plot(
                     places, [one[name]["mean"] for one in own],
-                    marker="o", markersize=4, color=palette[number], label=model,
+                    marker="o", markersize=4, color=LINES[number], label=model,
                 )  # fmt: skip
                 if own[0][name]["low"] is not None:
                     ends = ([max(one[name][end], 1e-12) for one in own] for end in ("low", "high"))
-                    axes.fill_between(places, *ends, color=palette[number], alpha=0.15)
+                    axes.fill_between(places, *ends, color=LINES[number], alpha=0.15)
             random = dict(sorted((one["size"], one["random"][name]) for one in entries))
             axes.plot(
                 list(random), list(random.values()), color="black", linestyle=":",
@@ -81,7 +80,6 @@ def rejections_plot(entries: Sequence[Entry]) -> str:
     """Shares of rejected tables against their rows, a panel for each case."""
     cases = list(dict.fromkeys(one["subject"] for one in entries))
     models = list(dict.fromkeys(one["model"] for one in entries))
-    palette = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.4), layout="constrained")
         panels = figure.subplots(1, len(cases), sharey=True, squeeze=False)[0]
@@ -93,7 +91,7 @@ def rejections_plot(entries: Sequence[Entry]) -> str:
                     [one["size"] for one in own],
                     [mean for mean, _ in rates],
                     yerr=[[reach[end][0] for _, reach in rates] for end in (0, 1)],
-                    marker="o", markersize=3, capsize=2, color=palette[number], label=model,
+                    marker="o", markersize=3, capsize=2, color=LINES[number], label=model,
                 )  # fmt: skip
             dependent = next(one["dependent"] for one in entries if one["subject"] == case)
             if not dependent:

@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from qvlm_qiskit.studies.reports.plots import STYLE, as_svg, listed
+from qvlm_qiskit.studies.reports.plots import LINES, STYLE, as_svg, listed
 
 STYLES = ("-", "--")
 """Whole lines for optimisers that ask for losses alone, broken ones for those with gradients."""
@@ -23,14 +23,13 @@ def curves_plot(points: Sequence[Mapping[str, Any]], with_gradients: frozenset[s
         points: Of one data set, as the summary has them.
         with_gradients: Names of optimisers that ask for gradients.
     """
-    palette = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 4.2), layout="constrained")
         axes = figure.subplots(1, 2)
         for number, point in enumerate(points):
             style = STYLES[point["optimiser"] in with_gradients]
             for one, (name, label) in zip(axes, PANELS, strict=True):
-                _line(one, point, name, (palette[number % len(palette)], style))
+                _line(one, point, name, (LINES[number % len(LINES)], style))
                 one.set(xscale="log", xlabel="circuits", ylabel=label)
         axes[0].set_yscale("log")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5,

@@ -8,12 +8,11 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from qvlm_qiskit.studies.reports.plots import COLOURS, STYLE, as_svg, listed
+from qvlm_qiskit.studies.reports.plots import COLOURS, LINES, STYLE, as_svg, listed
 
 
 def ladder_plot(points: Sequence[Mapping[str, Any]]) -> str:
     """Test accuracies with 95 % intervals, and training losses over the epochs."""
-    palette = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
     names = [point["variant"] for point in points]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.6), layout="constrained")
@@ -25,9 +24,9 @@ def ladder_plot(points: Sequence[Mapping[str, Any]]) -> str:
                 [100 * (found["high"] - found["mean"])],
             ]
             left.errorbar(100 * found["mean"], y, xerr=spread, marker="o", capsize=3,
-                          color=palette[y % 10])  # fmt: skip
+                          color=LINES[y % len(LINES)])  # fmt: skip
             epochs = range(1, len(point["losses"]) + 1)
-            right.plot(epochs, point["losses"], color=palette[y % 10], label=point["variant"])
+            right.plot(epochs, point["losses"], color=LINES[y % len(LINES)], label=point["variant"])
         left.set_yticks(range(len(names)), names)
         left.invert_yaxis()
         left.set_xlabel("test accuracy, %, 95 % interval")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from qvlm_qiskit.studies.reports.plots import STYLE, as_svg, listed
+from qvlm_qiskit.studies.reports.plots import LINES, STYLE, as_svg, listed, reach
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,6 @@ def _lines(
     lines: str,
     names: Sequence[Any],
 ) -> None:
-    palette = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
     for number, name in enumerate(names):
         own = [one for one in points if one[lines] == name]
         found = [one[y.column] for one in own]
@@ -81,12 +80,12 @@ def _lines(
         axes.errorbar(
             [one[x.column] for one in own],
             [one["mean"] for one in found],
-            yerr=list(zip(*(_reach(one, y.log) for one in found), strict=True)),
+            yerr=list(zip(*(reach(one, log=y.log) for one in found), strict=True)),
             marker="o",
             markersize=4,
             capsize=2,
             linestyle="none" if named else "-",
-            color=palette[number % len(palette)],
+            color=LINES[number % len(LINES)],
             label=str(name),
         )
     if any(isinstance(one[x.column], str) for one in points):
@@ -95,11 +94,3 @@ def _lines(
         axes.set_xscale("log")
     if y.log:
         axes.set_yscale("log")
-
-
-def _reach(found: Mapping[str, Any], log: bool) -> tuple[float, float]:
-    """How far an interval reaches; on a logarithmic scale it ends above zero."""
-    if found["low"] is None:
-        return 0.0, 0.0
-    low = max(found["low"], 0.1 * found["mean"]) if log else found["low"]
-    return found["mean"] - low, found["high"] - found["mean"]

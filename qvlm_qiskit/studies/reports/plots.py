@@ -19,6 +19,8 @@ COLOURS = {
     "baseline": "#7a7a7a",
     "runtime": "#7b3fa0",
 }
+LINES: Sequence[Any] = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
+"""Of lines that have no colour of their own, taken in turn."""
 STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -42,6 +44,22 @@ def as_svg(figure: Figure, alternative: str) -> str:
     text = buffer.getvalue()
     said = f'<svg role="img" aria-label="{escape(alternative, quote=True)}" '
     return text[text.index("<svg") :].replace("<svg ", said, 1)
+
+
+def reach(
+    found: Mapping[str, Any], factor: float = 1.0, *, log: bool = False
+) -> tuple[float, float]:
+    """How far an interval goes below and above its mean; not at all where there is none.
+
+    Args:
+        found: With ``mean``, ``low`` and ``high``.
+        factor: What it is multiplied by.
+        log: Whether the axis is logarithmic, where it ends above zero.
+    """
+    if found["low"] is None:
+        return 0.0, 0.0
+    low = max(found["low"], 0.1 * found["mean"]) if log else found["low"]
+    return factor * (found["mean"] - low), factor * (found["high"] - found["mean"])
 
 
 def listed(label: str, pairs: Iterable[tuple[Any, float]], form: str) -> str:

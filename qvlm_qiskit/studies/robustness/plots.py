@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from qvlm_qiskit.studies.reports.plots import STYLE, as_svg, listed
+from qvlm_qiskit.studies.reports.plots import LINES, STYLE, as_svg, listed, reach
 from qvlm_qiskit.studies.robustness.summary import CLEAN
 
 PANELS = {"random": "random change", "fgsm": "FGSM", "pgd": "PGD", "from others": "made for others"}
@@ -16,7 +16,6 @@ PANELS = {"random": "random change", "fgsm": "FGSM", "pgd": "PGD", "from others"
 
 def attacks_plot(points: Sequence[Mapping[str, Any]]) -> str:
     """A panel for each attack, a line for each variant, with 95 % intervals."""
-    palette = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
     variants = list(dict.fromkeys(point["variant"] for point in points))
     attacks = [name for name in PANELS if any(point["attack"] == name for point in points)]
     with matplotlib.rc_context(STYLE):
@@ -29,11 +28,15 @@ def attacks_plot(points: Sequence[Mapping[str, Any]]) -> str:
                     if one["variant"] == variant and one["attack"] in (CLEAN, attack)
                 ]  # fmt: skip
                 found = [one["accuracy"] for one in own]
-                means = [one["mean"] for one in found]
-                low = [m - one["low"] for m, one in zip(means, found, strict=True)]
-                high = [one["high"] - m for m, one in zip(means, found, strict=True)]
-                axes.errorbar([one["epsilon"] for one in own], means, yerr=[low, high], capsize=2,
-                              marker=".", color=palette[number % 10], label=variant)  # fmt: skip
+                axes.errorbar(
+                    [one["epsilon"] for one in own],
+                    [one["mean"] for one in found],
+                    yerr=list(zip(*map(reach, found), strict=True)),
+                    capsize=2,
+                    marker=".",
+                    color=LINES[number % len(LINES)],
+                    label=variant,
+                )
             axes.set(title=PANELS[attack], xlabel="ε", ylim=(-0.02, 1.02))
         panels[0].set_ylabel("accuracy")
         panels[0].legend(frameon=False, fontsize=8)

@@ -6,6 +6,7 @@ from qvlm_qiskit.studies.reports.plots import (
     accuracy_plot,
     block_name,
     experts_plot,
+    reach,
     sweep_plot,
     training_plot,
 )
@@ -21,6 +22,14 @@ PLOTS = {
     "accuracy": lambda change: accuracy_plot([("exact", {**BAR, "high": 0.7 + change}, "exact")]),
     "sweep": lambda change: sweep_plot(POINTS, 0.5 + change),
 }
+
+
+def test_how_far_an_interval_goes_from_its_mean():
+    found = {"mean": 2.0, "low": -1.0, "high": 3.0}
+    assert reach(found) == (3.0, 1.0)
+    assert reach(found, 100) == (300.0, 100.0)
+    assert reach(found, log=True) == (pytest.approx(1.8), 1.0)  # it ends above zero
+    assert reach({"mean": 2.0, "low": None, "high": None}) == (0.0, 0.0)
 
 
 @pytest.mark.slow
