@@ -6,8 +6,8 @@ Nothing here needs torch, so that a wrong name or number is refused in a moment.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ RECIPE_NAMES = ("tiny", "small", "paper")
 """Names of the recipes of `HybridVLMConfig.recipe`."""
 KINDS_OF_BLOCKS = ("quantum", "classical", "frozen", "none")
 """What the blocks of a model can be; "none" leaves them out."""
+READS = ("picture", "question")
+"""What a block between small maps may be given: the patches of the one, or words of the other."""
 BLOCK_PLACES = ("vision", "text")
 """Where blocks stand in `HybridVLM`; `qvlm_qiskit.blocks.PLACES` says what they are given there."""
 VISION_ATTENTIONS = ("full", "latent")
@@ -52,7 +54,7 @@ MODELS: Registry[Any] = Registry(
     "models",
     besides={
         "asked_classifier", "classifier", "encoded_rows", "generate", "own_model", "pixel_tensors",
-        "protocol", "registry",
+        "protocol", "registry", "word_tokens",
     },
     first=(HYBRID,),
 )  # fmt: skip
@@ -185,6 +187,26 @@ def read_block_name(text: str) -> PlacedName:
         raise InputError(f"a block is written as NAME or NAME(option=value,…), got {text!r}")
     BLOCKS.check(placed.name)
     return placed
+
+
+def check_reading(options: Any, about: Mapping[str, Sequence[str]]) -> None:
+    """Refuse what nothing is read from, and options that are about what is not read.
+
+    Args:
+        options: A dataclass with a field ``reads``.
+        about: One of `READS` → the options that are about it alone.
+
+    Raises:
+        UnknownNameError: Something else is to be read.
+        InputError: An option of the other one is said.
+    """
+    if options.reads not in READS:
+        raise UnknownNameError("value of reads", str(options.reads), READS)
+    usual = {field.name: field.default for field in fields(options)}
+    for reads, names in about.items():
+        said = [name for name in names if getattr(options, name) != usual[name]]
+        if said and reads != options.reads:
+            raise InputError(f"{said[0]} is for reads={reads}, and reads={options.reads} is asked")
 
 
 def check_model(name: str) -> None:

@@ -96,6 +96,8 @@ def _on_black(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     straight = image.convert("LA") if image.mode == "La" else image
     colours = straight.convert("RGBA")
+    if colours.getchannel("A").getextrema() == (255, 255):  # a third of the time, the same picture
+        return colours.convert("RGB")
     black = Image.new("RGBA", colours.size, (0, 0, 0, 255))
     return Image.alpha_composite(black, colours).convert("RGB")
 

@@ -153,13 +153,17 @@ class _Asked:
         """What the options take, from what the command line gave.
 
         Raises:
-            InputError: A list of numbers with something else in it.
+            InputError: A list without anything in it, or one of numbers with something else.
         """
-        if self.each is None or given is None:
+        if self.each is None:
             return given
+        if given is None:  # a list that is empty unless something is said
+            return ()
         if self.option.argument:
             return tuple(given)
         parts = [part.strip() for part in given.split(SEPARATORS[self.each])]
+        if not any(parts):
+            raise InputError(f"{self._flag()} is given and names nothing")
         if self.each in (str, Path):
             return tuple(self.each(part) for part in parts)
         try:
@@ -180,6 +184,8 @@ class _Asked:
             default = inspect.Parameter.empty if made is dataclasses.MISSING else made()
         if self.each is None or not isinstance(default, tuple):
             return default
+        if not default:
+            return None
         texts = [f"{one:g}" if self.each is float else str(one) for one in default]
         return SEPARATORS[self.each].join(texts)
 

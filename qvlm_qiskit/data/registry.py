@@ -8,9 +8,11 @@ of data that lies somewhere has `qvlm_qiskit.data.reading.reader.reads` in front
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
 
 from qvlm_qiskit.basics.placed_names import PlacedName
 from qvlm_qiskit.basics.progress import Track, silent
@@ -24,6 +26,8 @@ TRAIN_APART = "train-without-validation"
 with it."""
 Opener = Callable[..., Samples]
 """(split, size, seed) → samples; without a size, as many as the data set holds."""
+_KEPT: ContextVar[dict[str, DataSet] | None] = ContextVar("_KEPT", default=None)
+"""What `reading_once` has read."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,39 @@ def data_set(
     return enter
 
 
+@contextmanager
+def reading_once() -> Iterator[None]:
+    """Within, what has been read stays in memory: a split that is opened again is not read again.
+
+    For what opens the same data many times, such as the trainings of a study. Files that change
+    meanwhile are not looked at again.
+    """
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
+def read_once_from_now_on() -> None:
+    """`reading_once` until this process ends."""
+    _KEPT.set({})
+
+
+class _ReadOnce:
+    """An opener that keeps what it has opened."""
+
+    def __init__(self, opener: Opener) -> None:
+        self._opener = opener
+        self._opened: dict[tuple[str, int | None, int], Samples] = {}
+
+    def __call__(self, split: str, size: int | None, seed: int, **more: Any) -> Samples:
+        key = split, size, seed
+        if key not in self._opened:
+            self._opened[key] = self._opener(split, size, seed, **more)
+        return self._opened[key]
+
+
 def find_data(name: str) -> DataSet:
     """The data set of a name: ``NAME``, ``NAME:PLACE`` or ``NAME:PLACE(key=value,…)``.
 
@@ -108,6 +145,16 @@ def find_data(name: str) -> DataSet:
         InputError: It lies somewhere and nothing is said of where, or it lies nowhere.
         RegistryError: It can't be imported, or its entry point leads to something else.
     """
+    kept = _KEPT.get()
+    if kept is None:
+        return _found(name)
+    if name not in kept:
+        found = _found(name)
+        kept[name] = replace(found, opener=_ReadOnce(found.opener))
+    return kept[name]
+
+
+def _found(name: str) -> DataSet:
     placed = PlacedName.read(name)
     found = DATA_SETS.load(placed.name)
     if isinstance(found, TakesPlace):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -39,7 +39,7 @@ class AskedClassifier(Classifier):
     def learn(cls, samples: Samples) -> dict[str, Any]:
         """The classes, and the words of the questions."""
         asked = {question for question, _ in texts_of(samples)}
-        words = sorted(set().union(*map(_words, asked))) if len(asked) > 1 else []
+        words = sorted(set().union(*map(words_of, asked))) if len(asked) > 1 else []
         return {**super().learn(samples), "words": words}
 
     def inputs(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
@@ -50,7 +50,7 @@ class AskedClassifier(Classifier):
         numbers = {word: number for number, word in enumerate(self.words)}
         words = torch.zeros(len(samples), len(self.words))
         for row, sample in enumerate(samples):
-            known = [numbers[word] for word in _words(sample.question) if word in numbers]
+            known = [numbers[word] for word in words_of(sample.question) if word in numbers]
             words[row, known] = 1.0
         return {"images": self.seen(samples), "words": words}
 
@@ -59,5 +59,6 @@ class AskedClassifier(Classifier):
         return pixels(samples, self.options.side)
 
 
-def _words(question: str) -> Iterable[str]:
-    return set(re.findall(r"\w+", question.lower()))
+def words_of(question: str) -> list[str]:
+    """Its words in their order, in small letters; no punctuation."""
+    return re.findall(r"\w+", question.lower())

@@ -1,9 +1,10 @@
-"""A small classifier around any block: patches of a picture, the block, one hidden layer.
+"""A small classifier around any block: patches or words, the block, one hidden layer.
 
 What stands around the block is as small as it can be, so that the block makes a difference: with
 ``residual=no`` the head sees nothing but what has gone through it. All blocks stand at the same
-place, behind the linear map and the positions of the patches: blocks of features and of images take
-each patch by itself, blocks of tokens all patches as a sequence, row by row.
+place, behind the linear map of the patches of a picture, or the embeddings of the words of a
+question, and their positions: blocks of features and of images take each patch or word by itself,
+blocks of tokens all of them as a sequence; patches row by row.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +21,18 @@ from qvlm_qiskit.basics.numbers import use_plain_numbers
 from qvlm_qiskit.blocks.block import Block, places_of
 from qvlm_qiskit.blocks.gate import GatedResidual
 from qvlm_qiskit.blocks.registry import build_block, find_block, read_block
+from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.models.asked_classifier import AskedClassifier
 from qvlm_qiskit.models.registry import register_model
-from qvlm_qiskit.recipes import KINDS_OF_BLOCKS
+from qvlm_qiskit.models.word_tokens import WordTokens
+from qvlm_qiskit.recipes import KINDS_OF_BLOCKS, check_reading
 
 KINDS = (*KINDS_OF_BLOCKS, "linear")
 """Those of a block, none at all, and a linear map between the block's own two."""
 PLACES = ("vision", "text")
+OF_READING = {"picture": ("side", "grid"), "question": ("tokens",)}
+"""Options that are about one of what may be read alone."""
 OPEN = 40.0
 """Logit of a gate of one."""
 
@@ -38,15 +43,18 @@ class BlockClassifierOptions:
 
     Attributes:
         block: Name of a block, or one with options, "qkan(inputs=8)"; of one that reads tokens and
-            says no number of them they are as many as there are patches.
+            says no number of them they are as many as there are patches or words.
         kind: quantum, classical (its twin), frozen (a random circuit), linear (a linear map in the
             place of the circuit) or none (nothing in the place of the block).
         residual: Whether the block's gate blends what it was given with what it makes, as in a
             `HybridVLM`; else the head sees what the block makes alone.
         side: Of the pictures that it looks at, in pixels.
         grid: Patches of a side.
-        width: Channels of a patch.
+        width: Channels of a patch or word.
         hidden: Units of the head's hidden layer.
+        reads: picture (its patches; the head sees the question's words besides), or question (its
+            words in their order, and nothing else).
+        tokens: Words of a question, which is cut or padded to so many.
     """
 
     block: str = "qcnn(num_qubits=4)"
@@ -56,19 +64,22 @@ class BlockClassifierOptions:
     grid: int = 2
     width: int = 16
     hidden: int = 32
+    reads: str = "picture"
+    tokens: int = 8
 
     def __post_init__(self) -> None:
         """Refuse what can't be built.
 
         Raises:
             UnknownNameError: An unknown kind, block or option of it.
-            InputError: A number out of range, patches that don't fill the picture, a block of
-                another number of tokens, or one that can't stand behind patches.
+            InputError: A number out of range, patches that don't fill the picture, an option of
+                what is not read, a block of another number of tokens, or one that can't stand here.
         """
         use_plain_numbers(self)
         if self.kind not in KINDS:
             raise UnknownNameError("kind of block", str(self.kind), KINDS)
-        for name in ("side", "grid", "width", "hidden"):
+        check_reading(self, OF_READING)
+        for name in ("side", "grid", "width", "hidden", "tokens"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.side % self.grid:
@@ -76,9 +87,9 @@ class BlockClassifierOptions:
         self.said()
 
     @property
-    def patches(self) -> int:
-        """Of a picture."""
-        return self.grid**2
+    def length(self) -> int:
+        """Patches of a picture, or words of a question."""
+        return self.grid**2 if self.reads == "picture" else self.tokens
 
     def said(self) -> tuple[str, dict[str, Any]]:
         """The block's name and its options, with the number of tokens where it reads some."""
@@ -86,54 +97,88 @@ class BlockClassifierOptions:
         found = find_block(name)
         if not set(places_of(found)) & set(PLACES):
             raise InputError(f"block {name!r} stands at {found.place!r}, not behind patches")
-        if "tokens" in {field.name for field in dataclasses.fields(found.config_class)}:
-            tokens = options.setdefault("tokens", self.patches)
-            if tokens != self.patches:
-                raise InputError(
-                    f"block {name!r} reads tokens={tokens}, and a picture has {self.patches} "
-                    f"patches (grid={self.grid})"
-                )
+        if of_tokens(name):
+            tokens = options.setdefault("tokens", self.length)
+            if tokens != self.length:
+                raise InputError(f"block {name!r} reads tokens={tokens}, and {self._has()}")
         return name, options
+
+    def _has(self) -> str:
+        if self.reads == "picture":
+            return f"a picture has {self.length} patches (grid={self.grid})"
+        return f"a question has {self.length} words here (tokens={self.tokens})"
+
+
+def of_tokens(block: str) -> bool:
+    """Whether a block reads a sequence: one that is told how many tokens there are.
+
+    Args:
+        block: Its name, perhaps with options.
+
+    Raises:
+        UnknownNameError: There is none.
+    """
+    found = find_block(read_block(block)[0])
+    return "tokens" in {field.name for field in dataclasses.fields(found.config_class)}
 
 
 @register_model("block-classifier")
 class BlockClassifier(AskedClassifier):
-    """Which training answer fits a picture and a question, by one block between linear maps."""
+    """Which training answer fits a picture and a question, by one block between small maps."""
 
     options_type = BlockClassifierOptions
 
     def __init__(
         self, options: BlockClassifierOptions, classes: Sequence[str], words: Sequence[str]
     ) -> None:
-        """The maps before, the block, and the head."""
+        """The maps before, the block, and the head.
+
+        Raises:
+            InputError: It is to read the question, and all training questions are the same.
+        """
         super().__init__(options, classes, words)
-        pixels = 3 * (options.side // options.grid) ** 2
-        self.embed = nn.Linear(pixels, options.width)
-        self.positions = nn.Parameter(0.1 * torch.randn(options.patches, options.width))
+        self.embed = _embedding(options, words)
+        self.positions = nn.Parameter(0.1 * torch.randn(options.length, options.width))
         self.block = _block(options)
+        besides = len(words) if options.reads == "picture" else 0
         self.head = nn.Sequential(
-            nn.Linear(options.patches * options.width + len(words), options.hidden),
+            nn.Linear(options.length * options.width + besides, options.hidden),
             nn.ReLU(),
             nn.Linear(options.hidden, len(classes)),
         )
 
+    def inputs(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
+        """``images`` and ``words`` as `forward` takes them; of the question ``words`` alone."""
+        if isinstance(self.embed, WordTokens):
+            return {"words": self.embed.numbers([one.question for one in samples])}
+        return super().inputs(samples)
+
     def forward(
-        self, images: Tensor, words: Tensor, labels: Tensor | None = None
+        self, words: Tensor, images: Tensor | None = None, labels: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Logits of the classes; with labels their loss too.
 
         Args:
-            images: ``(B, 3, side, side)``, 0 to 1.
-            words: ``(B, words)``, 0 or 1.
+            words: ``(B, words)``, 0 or 1; where the question is read, ``(B, tokens)`` numbers.
+            images: ``(B, 3, side, side)``, 0 to 1; none where the question is read.
             labels: ``(B,)`` indices of classes.
         """
-        embedded = self.embed(patches_of(images, self.options.grid)) + self.positions
+        if images is None:
+            return self.scored(self.head(self.made(self.embed(words))), labels)
+        made = self.made(self.embed(patches_of(images, self.options.grid)))
+        return self.scored(self.head(torch.cat([made, words], dim=1)), labels)
+
+    def made(self, embedded: Tensor) -> Tensor:
+        """What the block makes, ``(B, length, width)`` → ``(B, length·width)``.
+
+        Args:
+            embedded: Patches or words without their positions.
+        """
+        placed = embedded + self.positions
         if getattr(self.block, "place", "") == "text":
-            ids = torch.arange(self.options.patches, device=images.device)[None]
-            embedded = self.block(embedded, ids)
-        else:
-            embedded = self.block(embedded)
-        return self.scored(self.head(torch.cat([embedded.flatten(1), words], dim=1)), labels)
+            ids = torch.arange(self.options.length, device=placed.device)[None]
+            return cast(Tensor, self.block(placed, ids)).flatten(1)
+        return cast(Tensor, self.block(placed)).flatten(1)
 
 
 class LinearInstead(nn.Module):
@@ -142,20 +187,20 @@ class LinearInstead(nn.Module):
     The maps are of the sizes that the circuit has: of a block of tokens from all of them to all.
     """
 
-    def __init__(self, block: Block, patches: int) -> None:
+    def __init__(self, block: Block, length: int) -> None:
         """Take the block's own maps.
 
         Args:
             block: Of any kind; it is not to be used afterwards.
-            patches: Of a picture.
+            length: How many patches or words there are.
         """
         super().__init__()
         parts: Any = block
         self.reduce: nn.Linear = parts.reduce
         self.expand: nn.Linear = parts.expand
         self.tokens = bool(getattr(block, "tokens", False))
-        given = parts.config.sizes.outputs[0] or patches if self.tokens else 1
-        taken = patches if self.tokens else 1
+        given = parts.config.sizes.outputs[0] or length if self.tokens else 1
+        taken = length if self.tokens else 1
         features, values = self.reduce.out_features, self.expand.in_features
         self.between = nn.Linear(taken * features, given * values)
 
@@ -177,6 +222,12 @@ def patches_of(images: Tensor, grid: int) -> Tensor:
     return cut.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
 
 
+def _embedding(options: BlockClassifierOptions, words: Sequence[str]) -> nn.Module:
+    if options.reads == "question":
+        return WordTokens(words, options.tokens, options.width)
+    return nn.Linear(3 * (options.side // options.grid) ** 2, options.width)
+
+
 def _block(options: BlockClassifierOptions) -> nn.Module:
     if options.kind == "none":
         return nn.Identity()
@@ -184,7 +235,7 @@ def _block(options: BlockClassifierOptions) -> nn.Module:
     kind = "classical" if options.kind == "linear" else options.kind
     block = build_block(name, options.width, {**said, "kind": kind})
     if options.kind == "linear":
-        linear = LinearInstead(block, options.patches)
+        linear = LinearInstead(block, options.length)
         return Blended(linear, options.width) if options.residual else linear
     if not options.residual:
         open_gates(block)

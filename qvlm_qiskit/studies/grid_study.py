@@ -269,6 +269,12 @@ def _trained(study: Study[Any, Any], model: Any) -> None:
     study.train(model)
 
 
+def _read_once() -> None:
+    from qvlm_qiskit.data.registry import read_once_from_now_on
+
+    read_once_from_now_on()
+
+
 def _use_one_thread() -> None:
     import torch
 
@@ -287,8 +293,10 @@ def _compute(
     study: Study[Any, Any], folder: StudyFolder, execution: Execution, cells: Sequence[Any]
 ) -> None:
     """Train the models that are missing, then compute cells; each row is kept as it comes."""
+    from qvlm_qiskit.data.registry import reading_once
+
     models = study.missing_models()
-    with _Workers(execution.processes) as workers:
+    with reading_once(), _Workers(execution.processes) as workers:
         if models:
             with execution.track("training", len(models)) as report:
                 calls = [(_trained, study, model) for model in models]
@@ -321,7 +329,9 @@ class _Workers:
         self._pool: ProcessPoolExecutor | None = None
         if processes > 1:
             # forked processes would inherit torch's threads in the middle of their work
-            self._pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+            self._pool = ProcessPoolExecutor(
+                processes, multiprocessing.get_context("spawn"), initializer=_read_once
+            )
 
     def __enter__(self) -> _Workers:
         return self

@@ -252,6 +252,13 @@ def test_a_file_with_transparency_is_the_same(tmp_path, name):
     np.testing.assert_array_equal(seen(tmp_path / "a.png"), expected)
 
 
+def test_an_opaque_picture_with_alpha_keeps_its_colours():
+    colours = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    opaque = np.dstack([colours, np.full((7, 9), 255, np.uint8)])
+    shown = np.asarray(open_image(Image.fromarray(opaque, "RGBA")))
+    np.testing.assert_array_equal(shown, colours)
+
+
 def test_an_array_with_alpha_is_blended_with_black():
     full = np.full_like(PICTURE, 255)
     for axis in (0, -1):

@@ -100,8 +100,8 @@ OPTIONS = {
     "study blocks": {
         "--out", "--data", "--columns", "--strict", "--image-size", "--blocks", "--seeds",
         "--steps", "--batch-size", "--train-samples", "--learning-rate", "--limit", "--grid",
-        "--width", "--residual", "--rounds", "--device", "--shots", "--mitigation",
-        "--noisy-limit", "--quick", "--processes", "--format", "--json",
+        "--width", "--reads", "--tokens", "--residual", "--rounds", "--device", "--shots",
+        "--mitigation", "--noisy-limit", "--quick", "--processes", "--format", "--json",
     },
     "study compare": {
         "--out", "--data", "--columns", "--strict", "--image-size", "--recipe", "--steps",
@@ -208,24 +208,7 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff", "learn"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = [
-    "ablation",
-    "blocks",
-    "compare",
-    "compression",
-    "denoise",
-    "drift",
-    "field",
-    "kernels",
-    "noise",
-    "optimisers",
-    "replacement",
-    "robustness",
-    "search",
-    "shrinking",
-    "starts",
-    "zne",
-]
+COMMANDS["study"] = sorted(name.split()[1] for name in OPTIONS if name.startswith("study "))
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))

@@ -1,5 +1,6 @@
 """A study's options as the options of a command."""
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from qvlm_qiskit.cli import study as module
 from qvlm_qiskit.cli.study import command_of
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.studies.grid_study import Execution, Option, Study
+from qvlm_qiskit.studies.registry import STUDIES, find_study
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Options:
     sizes: Annotated[tuple[int, ...], Option("Sizes.", "--size")] = (1, 2)
     names: Annotated[tuple[str, ...], Option("Names.")] = ("a(1,2)", "b")
     scales: Annotated[tuple[float, ...], Option("Scales.")] = ()
+    more: Annotated[tuple[str, ...], Option("Of the studied.")] = ()
     quick: Annotated[bool, Option("In a hurry.")] = False
     shuffled: Annotated[bool, Option("In another order.")] = True
     most: int | None = None
@@ -42,14 +45,14 @@ class Asked(Study):
 
 
 @pytest.fixture
-def ask(monkeypatch):
-    """Runs the command of the study, and returns what the study is asked for."""
+def asked(monkeypatch):
+    """Runs the command of a study, and returns what the study is asked for."""
     seen = []
     monkeypatch.setattr(module, "_run", lambda *given: seen.append(given))
-    app = typer.Typer()
-    app.command()(command_of(Asked))
 
-    def run(*words):
+    def run(study, *words):
+        app = typer.Typer()
+        app.command()(command_of(study))
         found = CliRunner().invoke(app, list(words))
         if found.exception is not None and not isinstance(found.exception, SystemExit):
             raise found.exception
@@ -59,10 +62,30 @@ def ask(monkeypatch):
     return run
 
 
+@pytest.fixture
+def ask(asked):
+    """The same of the study above."""
+    return lambda *words: asked(Asked, *words)
+
+
 def test_without_words_the_options_are_their_defaults(ask):
     study, execution, as_json = ask("run", "--out", "s")
     assert study == Asked(Options((Path("run"),)), Path("s"))
     assert (execution.processes, execution.table, as_json) == (1, "csv", False)
+
+
+@pytest.mark.parametrize("name", STUDIES.own)
+def test_every_study_takes_its_own_defaults(asked, name):
+    study = find_study(name)
+    fields = dataclasses.fields(study.options_type)
+    needed = [
+        f"run-{field.name}"
+        for field in fields
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+    found, _, _ = asked(study, *needed, "--out", "s")
+    given = {"runs": tuple(map(Path, needed))} if needed else {}
+    assert found.options == study.options_type(**given)
 
 
 def test_every_type_is_read_from_its_words(ask):
@@ -71,7 +94,7 @@ def test_every_type_is_read_from_its_words(ask):
         "--quick", "--no-shuffled", "--most", "7", "--processes", "2", "--json",
     )  # fmt: skip
     assert study.options == Options(
-        (Path("one"), Path("two")), (3, 4), ("c(5,6)", "d"), (0.5,), True, False, 7
+        (Path("one"), Path("two")), (3, 4), ("c(5,6)", "d"), (0.5,), (), True, False, 7
     )
     assert isinstance(execution, Execution) and execution.processes == 2
     assert as_json
@@ -81,6 +104,8 @@ def test_every_type_is_read_from_its_words(ask):
     ("words", "says"),
     [
         (("--size", "1,x"), "--size takes whole numbers separated by commas, got '1,x'"),
+        (("--scales", ""), "--scales is given and names nothing"),
+        (("--more", " ;"), "--more is given and names nothing"),
         (("--scales", "1;2"), "--scales takes numbers separated by commas, got '1;2'"),
         (("--processes", "0"), "processes must be at least 1"),
         (("--format", "xls"), "csv, parquet"),
@@ -113,3 +138,30 @@ def test_study_noise_prints_its_table_and_goes_on(qvlm, place):
     again = qvlm(*words, "--json")
     strengths = [p["strength"] for p in json.loads(again.out)["points"]]
     assert [strength for strength in strengths if strength is not None] == [0, 2]
+
+
+REFUSALS = {
+    "ablation": ["--data folder:nowhere", "--variants vision=nonsense"],
+    "blocks": ["--data folder:nowhere --blocks qkan", "--blocks qkan --mitigation magic"],
+    "compare": ["--data folder:nowhere", "--backend noisy:nowhere"],
+    "compression": ["--quick --text file", "--quick --targets nothing"],
+    "denoise": ["--data folder:nowhere", "--side 10"],
+    "drift": ["nowhere", "folder"],
+    "field": ["--pictures nowhere.png", "--pictures empty.png"],
+    "kernels": ["--data nothing", "--regressions nothing"],
+    "noise": ["nowhere", "run --backend noisy:nowhere"],
+    "optimisers": ["--batch-size 4000", "--against nothing"],
+    "replacement": ["--data folder:nowhere", "--image-size 5"],
+    "robustness": ["--data folder:nowhere", "--block nonsense"],
+    "search": ["--budget 5000", "--gates 99"],
+    "shrinking": ["--left 4 --workers 2", "--left 12"],
+    "starts": ["--qubits 17", "--costs nothing"],
+    "zne": ["--strengths 0.1,0.2", "--qubits 9"],
+}
+"""Options of every study that are refused: by themselves, or by what lies in the working folder."""
+
+
+@pytest.mark.parametrize("name", STUDIES.own)
+def test_a_study_that_refuses_its_options_leaves_no_folder(refused, name):
+    for words in REFUSALS[name]:
+        assert refused("study", name, *words.split(), "--out", "new")

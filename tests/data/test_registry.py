@@ -9,7 +9,7 @@ import pytest
 from qvlm_qiskit.basics import registry
 from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.data import DigitCanvases, open_data
-from qvlm_qiskit.data.registry import find_data
+from qvlm_qiskit.data.registry import find_data, reading_once
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.recipes import DATA_SETS
 from tests.conftest import forgetting
@@ -96,3 +96,22 @@ def test_a_foreign_data_set_is_opened_by_its_entry_point(foreign):
 def test_an_entry_point_that_leads_to_something_else_is_named(foreign):
     with pytest.raises(RegistryError, match="'wrong' leads to no data set"):
         open_data("wrong", "test")
+
+
+def test_what_has_been_read_is_read_once_for_as_long_as_that_is_asked_for(foreign):
+    def opened(split="test", size=2, seed=0):
+        return open_data("shades", split, size, seed)
+
+    assert opened() is not opened()
+    with reading_once():
+        first = opened()
+        assert opened() is first
+        others = [opened("train"), opened(size=3), opened(seed=1)]
+        assert len({id(one) for one in (first, *others)}) == 4
+        assert [len(one) for one in others] == [2, 3, 2]
+        assert find_data("shades") is find_data("shades")
+        with pytest.raises(UnknownNameError, match="shades"):
+            find_data("shadows")
+        with pytest.raises(InputError, match="at least 1 sample"):
+            opened(size=0)
+    assert opened() is not first

@@ -5,8 +5,10 @@ import torch
 from PIL import Image
 
 from qvlm_qiskit.data import DigitCanvases, Sample
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.models.cnn import Cnn, CnnOptions
 from qvlm_qiskit.models.linear import Linear, LinearOptions
+from qvlm_qiskit.models.text_cnn import WINDOWS, TextCnn, TextCnnOptions
 
 SAMPLES = list(DigitCanvases("train", 30, 0))
 
@@ -53,3 +55,38 @@ def test_the_map_is_linear():
             model(**both)["logits"][0] + model(**zero)["logits"][0], one + two,
             rtol=1e-4, atol=1e-4,
         )  # fmt: skip
+
+
+def text_cnn(**options):
+    torch.manual_seed(0)
+    return TextCnn(TextCnnOptions(**options), **TextCnn.learn(SAMPLES))
+
+
+def test_a_convolution_over_words_is_the_greatest_of_every_window(tmp_path):
+    model = text_cnn(tokens=5, channels=3)
+    given = model.inputs(SAMPLES[:3])
+    assert list(given) == ["words"] and given["words"].shape == (3, 5)
+    found = model(**given, labels=model.labels(SAMPLES[:3]))
+    embedded = model.embed(given["words"])
+    seen = []
+    for window, one in zip(WINDOWS, model.filters, strict=True):
+        nothing = torch.zeros(3, window - 1, 16)
+        padded = torch.cat([nothing, embedded, nothing], dim=1)
+        of = [
+            torch.einsum("bwc,fcw->bf", padded[:, start : start + window], one.weight) + one.bias
+            for start in range(5 + window - 1)
+        ]
+        seen.append(torch.stack(of).clamp(min=0).amax(0))
+    torch.testing.assert_close(found["logits"], model.head(torch.cat(seen, dim=1)))
+    found["loss"].backward()
+    model.name = "text-cnn"
+    model.eval().save(tmp_path)
+    assert TextCnn.load(tmp_path).answers(SAMPLES) == model.answers(SAMPLES)
+
+
+def test_a_convolution_reads_any_number_of_words_and_refuses_none():
+    model = text_cnn(tokens=1)
+    assert model(**model.inputs(SAMPLES[:2]))["logits"].shape == (2, len(model.classes))
+    for name in ("tokens", "width", "channels"):
+        with pytest.raises(InputError, match=f"{name} must be at least 1"):
+            TextCnnOptions(**{name: 0})

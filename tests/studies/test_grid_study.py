@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from qvlm_qiskit.cli import main
+from qvlm_qiskit.data import open_data
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.studies.grid_study import Execution, StudyError, run_study
 
@@ -104,6 +105,19 @@ def test_other_options_are_refused_unless_they_only_add_cells(coins, make, compu
     run_study(make(chances=(0.5, 0.9), seeds=3))
     assert computed == [coins.Coin(0.9, seed) for seed in range(3)]
     assert run_study(make())["rows_of_other_grids"] == 3
+
+
+def test_cells_share_the_data_that_they_read(coins, make, monkeypatch):
+    opened, real = [], coins.Coins.compute
+
+    def compute(study, cell):
+        opened.append(open_data("digits", "test", 2))
+        return real(study, cell)
+
+    monkeypatch.setattr(coins.Coins, "compute", compute)
+    run_study(make())
+    assert len(opened) == 6 and all(one is opened[0] for one in opened)
+    assert open_data("digits", "test", 2) is not opened[0]
 
 
 @pytest.mark.slow

@@ -10,7 +10,8 @@ from typing import Any
 from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.evaluation import Exam
 from qvlm_qiskit.evaluation.loss import exam_loss
-from qvlm_qiskit.models.block_classifier import BlockClassifierOptions
+from qvlm_qiskit.models.block_classifier import BlockClassifierOptions, of_tokens
+from qvlm_qiskit.models.cnn import POOLED
 from qvlm_qiskit.recipes import BLOCKS, TrainingOptions
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.blocks.options import BlocksOptions
@@ -20,11 +21,19 @@ from qvlm_qiskit.training import Subject
 
 KINDS = ("quantum", "classical", "frozen", "linear")
 """Of every block."""
+HIDDEN = BlockClassifierOptions.hidden
+"""Units of every model's hidden layer."""
 BASELINES = ("none", "cnn")
-"""Once for all blocks: nothing in the block's place, and a small network of convolutions."""
+"""Once for all blocks: nothing in the block's place, and a small network of convolutions, over the
+picture or over the words."""
 LEARN, TIME, MACHINE, NOISE = "learn", "time", "machine", "noise"
-CNN = "channels=4,hidden=32"
-SMALL = {"paqm": "paqm(num_qubits=4)", "qcnn": "qcnn(num_qubits=4)"}
+MOST_CHANNELS = 64
+"""Of the small network of convolutions."""
+SMALL = {
+    "paqm": "paqm(num_qubits=4)",
+    "qcnn": "qcnn(num_qubits=4)",
+    "farhi-neven": "farhi-neven(inputs=8)",
+}
 """Blocks whose default sizes are those of a published model of millions of parameters."""
 
 
@@ -48,8 +57,11 @@ class Cell:
 
 
 def blocks_of(options: BlocksOptions) -> tuple[str, ...]:
-    """The blocks that are asked for, by default all of this package."""
-    return options.blocks or tuple(SMALL.get(name, name) for name in BLOCKS.own)
+    """The blocks that are asked for, by default all of this package, or those of sequences."""
+    if options.blocks:
+        return options.blocks
+    everyone = options.reads == "picture"
+    return tuple(SMALL.get(name, name) for name in BLOCKS.own if everyone or of_tokens(name))
 
 
 def all_cells(options: BlocksOptions) -> list[Cell]:
@@ -71,12 +83,37 @@ def all_cells(options: BlocksOptions) -> list[Cell]:
 
 def model_text(options: BlocksOptions, cell: Cell) -> str:
     """A cell's model as ``--model`` takes it."""
+    if cell.kind == "cnn" and options.reads == "question":
+        return f"text-cnn(tokens={options.tokens},width={options.width})"
     if cell.kind == "cnn":
-        return f"cnn(side={options.side},{CNN})"
+        return f"cnn(side={options.side},channels={cnn_channels(options)},hidden={HIDDEN})"
     block = f"block={cell.block}," if cell.block else ""
     residual = "residual=yes," if options.residual else ""
-    sizes = f"side={options.side},grid={options.grid},width={options.width}"
+    sizes = ",".join(f"{name}={value}" for name, value in sizes_of(options).items())
     return f"block-classifier({block}kind={cell.kind},{residual}{sizes})"
+
+
+def sizes_of(options: BlocksOptions) -> dict[str, Any]:
+    """What is around every block, as options of its model."""
+    if options.reads == "question":
+        return {"reads": "question", "tokens": options.tokens, "width": options.width}
+    return {"side": options.side, "grid": options.grid, "width": options.width}
+
+
+def cnn_channels(options: BlocksOptions) -> int:
+    """Channels with which the small network's numbers come nearest to those of no block.
+
+    Both have the same hidden units behind them, so that words and classes add the same to each.
+    """
+    pixels, patches = 3 * (options.side // options.grid) ** 2, options.grid**2
+    none = options.width * (pixels + 1 + patches + patches * HIDDEN)
+    return min(range(1, MOST_CHANNELS + 1), key=lambda one: abs(_cnn_numbers(one) - none))
+
+
+def _cnn_numbers(channels: int) -> int:
+    """Of both convolutions, and of what the hidden layer has for their features."""
+    first, second = 28 * channels, 2 * channels * (9 * channels + 1)
+    return first + second + 2 * channels * POOLED**2 * HIDDEN
 
 
 def training_of(options: BlocksOptions, cell: Cell) -> TrainingOptions:
@@ -129,13 +166,11 @@ def rehearse(options: BlocksOptions, cells: Sequence[Cell]) -> None:
     """Open data and the device, and build every block, before anything is trained.
 
     Raises:
-        QVLMError: The data can't be read, a block can't stand behind these patches, or the device
-            or its mitigation is not there.
+        QVLMError: The data can't be read, a block can't stand behind these patches or words, or the
+            device or its mitigation is not there.
     """
     for block in blocks_of(options):
-        BlockClassifierOptions(
-            block=block, side=options.side, grid=options.grid, width=options.width
-        )
+        BlockClassifierOptions(block=block, **sizes_of(options))
     open_backend(options.device, shots=options.shots)
     open_backend(f"noisy:{options.device}", shots=options.shots, mitigation=options.mitigation)
     for cell in {(one.block, one.kind): one for one in cells if one.task == LEARN}.values():

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.recipes import read_block_name
+from qvlm_qiskit.recipes import check_reading, read_block_name
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
 
@@ -17,6 +17,8 @@ QUICK: dict[str, Any] = {
 """What ``--quick`` makes of options that are not said."""
 SIDE = 16
 """Of the pictures, in pixels, unless another size is asked for."""
+OF_READING = {"picture": ("grid", "image_size"), "question": ("tokens",)}
+"""Options that are about one of what may be read alone."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class BlocksOptions(DataOptions):
     """What every block is given.
 
     Attributes:
-        blocks: Names, or names with options; empty = every block that can stand behind patches.
+        blocks: Names, or names with options; empty = every block that can stand behind patches, or
+            every block of sequences where the question is read.
         seeds: How many seeds each model is trained with, 0 … seeds - 1.
         steps: Optimiser steps.
         batch_size: Samples per step.
@@ -32,7 +35,9 @@ class BlocksOptions(DataOptions):
         learning_rate: Its peak.
         limit: Held-out questions per evaluation.
         grid: Patches of a picture's side.
-        width: Channels of a patch.
+        width: Channels of a patch or word.
+        reads: What blocks are given: the patches of the "picture", or the words of the "question".
+        tokens: Words of a question, which is cut or padded to so many.
         residual: Whether something may pass a block.
         rounds: Measurements of a step's time; 0 measures none.
         device: Whose gates, times and noise are counted.
@@ -46,7 +51,8 @@ class BlocksOptions(DataOptions):
         tuple[str, ...],
         Option(
             "Joined by commas, such as qkan(inputs=8),farhi-neven; by default every block that "
-            "can stand behind the patches of a picture."
+            "can stand behind the patches of a picture, or every one of sequences where the "
+            "question is read."
         ),
     ] = ()
     seeds: Annotated[int, Option("Train so many seeds of every model.")] = 5
@@ -58,7 +64,17 @@ class BlocksOptions(DataOptions):
     learning_rate: Annotated[float, Option("Peak learning rate.")] = 1e-2
     limit: Annotated[int, Option("Held-out questions per evaluation.")] = 500
     grid: Annotated[int, Option("Patches of a picture's side: the tokens are its square.")] = 2
-    width: Annotated[int, Option("Channels of a patch.")] = 16
+    width: Annotated[int, Option("Channels of a patch or word.")] = 16
+    reads: Annotated[
+        str,
+        Option(
+            "What blocks are given: the patches of the picture, or the words of the question, "
+            "in their order and without the picture."
+        ),
+    ] = "picture"
+    tokens: Annotated[
+        int, Option("Words of a question that is read, which is cut or padded to so many.")
+    ] = 8
     residual: Annotated[
         bool, Option("Let the patches pass the block too, by its learned gate.")
     ] = False
@@ -79,13 +95,15 @@ class BlocksOptions(DataOptions):
         """Refuse what makes no table.
 
         Raises:
-            InputError: A repeated block, a number out of range, or no fake device.
-            UnknownNameError: An unknown block.
+            InputError: A repeated block, a number out of range, an option of what is not read, or
+                no fake device.
+            UnknownNameError: An unknown block, or thing to read.
         """
         texts = tuple(name for text in self.blocks for name in listed(text) if name)
         if self.blocks and not texts:
             raise InputError("blocks are given, and none is named")
         object.__setattr__(self, "blocks", texts)
+        check_reading(self, OF_READING)
         if self.quick:
             self._hurry()
         for block in self.blocks:
@@ -94,11 +112,15 @@ class BlocksOptions(DataOptions):
             raise InputError(f"blocks must be distinct, got {', '.join(self.blocks)}")
         least = {
             "seeds": 1, "limit": 2, "shots": 1, "rounds": 0, "noisy_limit": 0, "grid": 1,
-            "width": 1, "steps": 1, "batch_size": 1, "train_samples": 1,
+            "width": 1, "tokens": 1, "steps": 1, "batch_size": 1, "train_samples": 1,
         }  # fmt: skip
         for name, smallest in least.items():
             if getattr(self, name) < smallest:
                 raise InputError(f"{name} must be at least {smallest}, got {getattr(self, name)}")
+        if not 0 < self.learning_rate <= 1:
+            raise InputError(
+                f"learning_rate must be above 0 and at most 1, got {self.learning_rate}"
+            )
         if self.noisy_limit > self.limit:
             raise InputError(
                 f"noisy_limit={self.noisy_limit} are more questions than limit={self.limit}"

@@ -30,7 +30,7 @@ COLUMNS: Mapping[str, str] = {
 class BlocksStudy(Study[BlocksOptions, "Cell"]):
     """Every quantum block beside its twin, its frozen version, a linear map and a small CNN.
 
-    All stand at the same place between the same linear maps, are trained with the same number of
+    All stand at the same place between the same small maps, are trained with the same number of
     steps and samples, and asked the same questions; costs and noise of a device stand beside.
     """
 
@@ -41,7 +41,7 @@ class BlocksStudy(Study[BlocksOptions, "Cell"]):
     grows = frozenset(
         {
             "blocks", "seeds", "limit", "rounds", "device", "shots", "mitigation", "noisy_limit",
-            "quick",
+            "quick", "reads", "tokens",
         }
     )  # fmt: skip
     columns = COLUMNS
