@@ -129,10 +129,15 @@ class ProcessLostError(QVLMError, RuntimeError):
 
 
 class MissingDependencyError(QVLMError, ImportError):
-    """An optional package that is not installed."""
+    """An optional package that is not installed.
+
+    Attributes:
+        package: Its name, as pip installs it.
+    """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         """Compose the message from the package, the extra that brings it, and its purpose."""
+        self.package = package
         todo = f"install it with pip install 'qvlm-qiskit[{extra}]'"
         if sys.version_info >= BEFORE.get(package, (4,)):
             have, most = (".".join(map(str, v)) for v in (sys.version_info[:2], BEFORE[package]))

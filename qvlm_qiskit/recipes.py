@@ -33,7 +33,7 @@ BLOCKS: Registry[Any] = Registry(
     "blocks",
     besides={
         "autoencoder", "block", "build", "circuit_block", "core", "cores", "gate", "insert",
-        "registry", "twins", "zoo",
+        "pooled_states", "registry", "twins", "zoo",
     },
     also=("blocks/zoo",),
 )  # fmt: skip

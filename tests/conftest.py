@@ -11,12 +11,15 @@ import subprocess
 import sys
 import traceback
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import requests
 from _pytest import logging as pytest_logging
 from hypothesis import given, settings, strategies
+
+from qvlm_qiskit.errors import MissingDependencyError
 
 # Before torch is loaded: threads of small kernels wait for each other where several workers run.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -80,6 +83,19 @@ def pytest_configure():
     gc.disable()
 
 
+@contextmanager
+def skipped_without_extra():
+    """What asks for a package that is not installed here is skipped; one that is broken fails."""
+    try:
+        yield
+    except MissingDependencyError as error:
+        module = getattr(error.__cause__, "name", None) or error.package
+        if find_spec(module.partition(".")[0]) is not None:
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item, _last=[None]):  # noqa: B006
     """What earlier files have left is looked through for the last time.
 
@@ -94,6 +110,14 @@ def pytest_runtest_setup(item, _last=[None]):  # noqa: B006
         gc.enable()
         gc.collect()
         gc.freeze()
+    with skipped_without_extra():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    with skipped_without_extra():
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)

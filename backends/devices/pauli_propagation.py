@@ -20,7 +20,8 @@ from qvlm_qiskit.backends.devices.sampling import compiler_for
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.table import OWN, UNENTANGLED_QUBITS
-from qvlm_qiskit.errors import BackendError, InputError, MissingDependencyError
+from qvlm_qiskit.basics.optional import optional
+from qvlm_qiskit.errors import BackendError, InputError
 
 GATES = ("rx", "ry", "rz", "rxx", "ryy", "rzz", "h", "s", "sdg", "sx", "x", "y", "z", "cx", "cz")
 MAX_TERMS = 10_000
@@ -55,11 +56,8 @@ def open_propagation(name: str, options: BackendOptions) -> Backend:
 
 
 def _package() -> Any:
-    try:
+    with optional("propagation", "backend 'pauli-propagation'", pauli_prop="pauli-prop"):
         from pauli_prop import propagation
-    except ImportError as ex:
-        what = "backend 'pauli-propagation'"
-        raise MissingDependencyError("pauli-prop", "propagation", what) from ex
     return propagation
 
 

@@ -171,7 +171,10 @@ class SampledEstimator(BaseEstimatorV2):
         circuits = [self._measured(pub.circuit, digest, qubits, g.basis) for g in plan.groups]
         counts: list[list[dict[str, int]]] = []
         if circuits:
-            run = partial(self._simulator(qubits).simulator.run, shots=shots, seed_simulator=seed)
+            simulator = self._simulator(qubits).simulator
+            run = partial(
+                simulator.run, shots=shots, seed_simulator=seed, **_method(simulator, pub)
+            )
             counts = _counts(run, pub, plan, circuits)
         evs, stds = plan.estimate(counts, shots)
         executed = sum(len(rows) for rows in plan.rows)
@@ -334,6 +337,17 @@ class _Outcomes:
         if shots == 1:
             return means, np.full_like(means, sum(map(abs, terms.values())) ** 2)
         return means, np.maximum(squares - means**2, 0.0)
+
+
+def _method(simulator: Any, pub: EstimatorPub) -> dict[str, str]:
+    """What is asked of a simulator beside its own options.
+
+    Behind a measurement Aer runs every shot by itself: a state then draws from the same
+    distribution as a density matrix, for one 2ⁿ-th of the work.
+    """
+    measures = pub.circuit.has_control_flow_op() or "measure" in pub.circuit.count_ops()
+    by_shot = measures and simulator.options.method == "density_matrix"
+    return {"method": "statevector"} if by_shot else {}
 
 
 def _counts(

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qvlm_qiskit.errors import MissingDependencyError, MitigationError, UnknownNameError
+from qvlm_qiskit.basics.optional import optional
+from qvlm_qiskit.errors import MitigationError, UnknownNameError
 
 LINEAR_FACTORIES = ("linear", "richardson", "quadratic")
 """Extrapolations whose result is a weighted sum of the values."""
@@ -94,8 +95,6 @@ def _extrapolator(extrapolation: str) -> Callable[[list[float], list[float]], An
 
 
 def _inference() -> Any:
-    try:
+    with optional("mitigation", "zero-noise extrapolation", mitiq="mitiq"):
         from mitiq.zne import inference
-    except ImportError as ex:
-        raise MissingDependencyError("mitiq", "mitigation", "zero-noise extrapolation") from ex
     return inference

@@ -23,7 +23,7 @@ from qvlm_qiskit.backends.pubs.digest import circuit_digest, observables_bytes
 from qvlm_qiskit.backends.pubs.pauli_terms import pauli_terms
 from qvlm_qiskit.backends.pubs.shots import content_seed
 from qvlm_qiskit.basics.caches import LruCache
-from qvlm_qiskit.errors import MissingDependencyError, MitigationError
+from qvlm_qiskit.errors import MitigationError
 
 Floats = NDArray[np.float64]
 TrainingKey = tuple[str, bytes, float | None]
@@ -269,8 +269,6 @@ def is_clifford(angles: Floats) -> NDArray[np.bool_]:
 
 def _engine() -> Any:
     # Only here: opening a backend needs no torch.
-    try:
-        from qvlm_qiskit.quantum import TorchEstimator
-    except ImportError as ex:
-        raise MissingDependencyError("torch", "all", "exact values of circuits") from ex
+    from qvlm_qiskit.quantum import TorchEstimator
+
     return TorchEstimator(dtype="complex128")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from qvlm_qiskit.adapter.configuration import ProjectionConfig
 from qvlm_qiskit.blocks.cores.angles import BoundedAngles
 from qvlm_qiskit.blocks.cores.classical import z_of_amplitudes
+from qvlm_qiskit.blocks.cores.part import refuse_not_finite
 from qvlm_qiskit.blocks.registry import read_block
 from qvlm_qiskit.blocks.zoo import find_core
 from qvlm_qiskit.quantum import (
@@ -127,7 +128,12 @@ class TwinCore(AtLeastSingle):
         nn.init.uniform_(self.weight, -1, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(…, inputs)`` → ``(…, outputs)``, of the features' dtype."""
+        """``(…, inputs)`` → ``(…, outputs)``, of the features' dtype.
+
+        Raises:
+            InputError: NaN or infinity, which the circuit refuses too.
+        """
+        refuse_not_finite("features", features)
         wide = widened(features)
         if self.amplitudes:
             hidden = z_of_amplitudes(wide, self.weight.shape[-1])

@@ -19,6 +19,7 @@ from transformers.pytorch_utils import Conv1D
 from qvlm_qiskit.adapter.packages import language_file
 from qvlm_qiskit.adapter.pretrained import opened
 from qvlm_qiskit.basics.option_texts import read_options
+from qvlm_qiskit.basics.optional import optional
 from qvlm_qiskit.basics.placed_names import PlacedName
 from qvlm_qiskit.errors import InputError, MissingDependencyError, UnknownNameError
 
@@ -132,10 +133,10 @@ def with_adapter(decoder: nn.Module, adapter: str) -> nn.Module:
 
 def adapter_config(decoder: nn.Module, adapter: str) -> Any:
     """Peft's configuration of an adapter; see :func:`with_adapter`."""
-    # tells peft of this package's tuners, and refuses where there is no peft
-    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+    with optional("lora", "an adapter of a language model", peft="peft"):
+        from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
-    import qvlm_qiskit.adapter.tuners  # noqa: F401
+        import qvlm_qiskit.adapter.tuners  # noqa: F401 - tells peft of this package's tuners
 
     placed = PlacedName.read(adapter)
     known = {_plain(kind.value): kind for kind in PEFT_TYPE_TO_CONFIG_MAPPING}

@@ -20,7 +20,8 @@ from transformers import (
 )
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from qvlm_qiskit.errors import InputError, MissingDependencyError
+from qvlm_qiskit.basics.optional import optional
+from qvlm_qiskit.errors import InputError
 
 SIDES = {"efficientnet-lite0": 224}
 """Variant → pixels of a side that its weights were trained with."""
@@ -73,12 +74,9 @@ def network(variant: str) -> Any:
     Raises:
         MissingDependencyError: efficientnet-lite-pytorch is not installed.
     """
-    try:
+    packages = {"efficientnet_lite_pytorch": "efficientnet-lite-pytorch"}
+    with optional("pretrained", f"the tower {variant}", **packages):
         from efficientnet_lite_pytorch import EfficientNet
-    except ImportError as error:
-        raise MissingDependencyError(
-            "efficientnet-lite-pytorch", "pretrained", f"the tower {variant}"
-        ) from error
     return EfficientNet.from_name(variant)
 
 

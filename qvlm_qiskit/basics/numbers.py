@@ -6,6 +6,8 @@ import math
 from dataclasses import fields
 from typing import Any
 
+from qvlm_qiskit.errors import InputError
+
 
 def plain_number(value: Any) -> Any:
     """A NumPy scalar, or array without axes, as Python's own number; anything else as it is.
@@ -37,6 +39,35 @@ def use_plain_numbers(record: Any) -> None:
 def is_whole(value: object) -> bool:
     """Whether a value is an int, and not a truth value."""
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def check_whole(name: str, value: object, least: int = 1, most: int | None = None) -> None:
+    """Refuse what is no whole number of this range; NumPy's are taken.
+
+    Raises:
+        InputError: It isn't.
+    """
+    found = plain_number(value)
+    if not is_whole(found) or found < least or (most is not None and found > most):
+        room = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise InputError(f"{name} is a whole number {room}, got {value!r}")
+
+
+def check_positive(name: str, value: object, zero: bool = False) -> None:
+    """Refuse what is no positive finite number; NumPy's are taken.
+
+    Args:
+        name: What the message calls it.
+        value: Anything.
+        zero: Whether zero is taken too.
+
+    Raises:
+        InputError: It isn't one.
+    """
+    found = plain_number(value)
+    if not is_real(found) or found < 0 or (found == 0 and not zero):
+        kind = "not negative" if zero else "positive"
+        raise InputError(f"{name} must be {kind} and finite, got {value!r}")
 
 
 def is_real(value: object) -> bool:

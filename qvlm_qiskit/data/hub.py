@@ -12,11 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from qvlm_qiskit.basics.optional import optional
 from qvlm_qiskit.data.reading.columns import OPTIONS, Columns
 from qvlm_qiskit.data.reading.reader import reads
 from qvlm_qiskit.data.reading.splits import WHOLE, Found, Parts
 from qvlm_qiskit.data.reading.tables import picture_of, row_of
-from qvlm_qiskit.errors import InputError, MissingDependencyError
+from qvlm_qiskit.errors import InputError
 
 ROWS = 20_000
 _OWN = ("config", "revision", "rows")
@@ -39,10 +40,8 @@ def hub(place: Path, options: Mapping[str, str]) -> Parts:
 
 def _opened(place: Path, options: Mapping[str, str]) -> Mapping[str, Any]:
     """Split → its rows, whose pictures are not decoded."""
-    try:
+    with optional("data", "a data set of the Hub", datasets="datasets"):
         import datasets
-    except ImportError as error:
-        raise MissingDependencyError("datasets", "data", "a data set of the Hub") from error
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every retry
     asked = {"name": options.get("config"), "revision": options.get("revision")}
     try:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import unitary_group
 
+from qvlm_qiskit.basics.numbers import check_positive, check_whole
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.kernels.feature_maps import havlicek
 from qvlm_qiskit.quantum.readings.final_states import states
@@ -47,13 +48,12 @@ def ad_hoc_data(count: int, features: int = 2, gap: float = 0.3, seed: int = 0) 
         InputError: An odd count, too many features, a negative gap, or one so wide that no points
             are found beside it.
     """
-    if count < 2 or count % 2:
+    check_whole("count", count)
+    check_whole("features", features, 1, MOST_FEATURES)
+    check_positive("gap", gap, zero=True)
+    check_whole("seed", seed, 0)
+    if count % 2:
         raise InputError(f"ad-hoc data has as many points of either class, got count={count}")
-    if not 1 <= features <= MOST_FEATURES or not gap >= 0:
-        raise InputError(
-            f"ad-hoc data has 1 to {MOST_FEATURES} features and a gap of at least 0, got "
-            f"{features} and {gap}"
-        )
     rng = np.random.default_rng(seed)
     circuit, turn = havlicek(features), unitary_group.rvs(2**features, random_state=rng)
     parity = np.array([(-1) ** i.bit_count() for i in range(2**features)])

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.basics.numbers import is_whole
+from qvlm_qiskit.basics.numbers import check_positive, check_whole
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.kernels.checks import training_labels, training_numbers
 from qvlm_qiskit.kernels.gaussian import GaussianKernel
-from qvlm_qiskit.kernels.kernel import QuantumKernel
+from qvlm_qiskit.kernels.kernel import QuantumKernel, factors_of, weights_of
 
 Kernel = TypeVar("Kernel", bound=QuantumKernel | GaussianKernel)
 
@@ -94,16 +94,16 @@ def align(
         InputError: Steps or a rate that train nothing, points, labels or numbers that don't fit, a
             scale of 0, numbers that are all the same, or a kernel that is measured on a machine.
     """
-    if not is_whole(steps) or steps < 0:
-        raise InputError(f"steps is a whole number of at least 0, got {steps!r}")
-    if not 0 < learning_rate < np.inf:
-        raise InputError(f"learning_rate must be positive and finite, got {learning_rate}")
+    check_whole("steps", steps, 0)
+    check_positive("learning_rate", learning_rate)
+    if not isinstance(kernel, QuantumKernel | GaussianKernel):
+        raise InputError(f"kernel is a QuantumKernel or a GaussianKernel, got {kernel!r}")
     rows, targets = _prepared(X, y, numbers)
-    begin = torch.as_tensor(kernel.scale, dtype=torch.float64).expand(rows.shape[1])
+    begin = factors_of(kernel.scale, rows).expand(rows.shape[1])
     if not begin.all():
         raise InputError("a scale of 0 leaves its feature out, and can't be trained")
     logarithms = torch.zeros_like(begin).requires_grad_()
-    weights = torch.as_tensor(kernel.weights, dtype=torch.float64).clone().requires_grad_()
+    weights = weights_of(kernel.weights, rows).clone().requires_grad_()
     optimiser = torch.optim.Adam([logarithms, weights], learning_rate)
     history, best = [], (-np.inf, begin, weights.detach())
     for step in range(steps + 1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,10 +28,8 @@ def points(given: Any, features: int | None = None, least: int = 1) -> Array:
     Raises:
         InputError: Anything else: NaN, too few rows, another width.
     """
-    try:
+    with in_one_line():
         found: Array = check_array(given, dtype=np.float64, ensure_min_samples=least)
-    except (TypeError, ValueError) as error:
-        raise InputError(_one_line(error)) from error
     if features is not None and found.shape[1] != features:
         raise InputError(f"points of {features} features were learned, got {found.shape[1]}")
     return found
@@ -41,13 +41,11 @@ def training_numbers(X: Any, y: Any) -> tuple[Array, Array]:  # noqa: N803
     Raises:
         InputError: NaN, fewer than two rows, other shapes, or no numbers.
     """
-    try:
+    with in_one_line():
         found = check_X_y(
             X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=LEAST_ROWS
         )  # fmt: skip
         return found[0], np.asarray(found[1], dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(_one_line(error)) from error
 
 
 def training_labels(X: Any, y: Any) -> tuple[Array, npt.NDArray[Any]]:  # noqa: N803
@@ -57,14 +55,37 @@ def training_labels(X: Any, y: Any) -> tuple[Array, npt.NDArray[Any]]:  # noqa: 
         InputError: NaN, fewer than two rows, other shapes, numbers that are no labels, or labels
             of one class only.
     """
-    try:
+    with in_one_line():
         rows, labels = check_X_y(X, y, dtype=np.float64, ensure_min_samples=LEAST_ROWS)
         check_classification_targets(labels)
-    except (TypeError, ValueError) as error:
-        raise InputError(_one_line(error)) from error
     if len(np.unique(labels)) < 2:
         raise InputError(f"there is one class only, {labels[0]}: nothing can be told apart")
     return rows, labels
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """What NumPy and scikit-learn refuse, in one line.
+
+    Raises:
+        InputError: For their ``TypeError`` or ``ValueError``.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InputError(_one_line(error)) from error
+
+
+def check_parameters(estimator: Any) -> None:
+    """Refuse what scikit-learn refuses of an estimator's parameters, before anything is measured.
+
+    Raises:
+        InputError: So.
+    """
+    with in_one_line():
+        estimator._validate_params()  # noqa: SLF001 - what its fit calls first
 
 
 def _one_line(error: Exception) -> str:

@@ -6,9 +6,12 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from qvlm_qiskit.basics.numbers import check_whole
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.quantum.readings.final_states import Values, real_rows
+
+MOST_QUBITS = 511
 
 
 class Concentration(NamedTuple):
@@ -33,16 +36,16 @@ class Concentration(NamedTuple):
         return self.mean * (1 - self.mean) / self.variance if self.variance else math.inf
 
 
-def concentration(matrix: npt.ArrayLike) -> Concentration:
+def concentration(matrix: Values) -> Concentration:
     """Mean and variance of K off the diagonal.
 
     Args:
         matrix: K, ``(N, N)``, symmetric.
 
     Raises:
-        InputError: No square matrix of at least three rows, or NaN.
+        InputError: No square matrix of at least three rows of real numbers, or NaN.
     """
-    values = np.asarray(matrix, dtype=np.float64)
+    values = real_rows(matrix).double().numpy()
     if values.ndim != 2 or len(values) != len(values.T) or len(values) < 3:
         raise InputError(f"a kernel matrix is square and has 3 rows at least, got {values.shape}")
     off = values[np.triu_indices(len(values), 1)]
@@ -55,7 +58,13 @@ def of_random_states(qubits: int) -> tuple[float, float]:
     """Mean and variance of the fidelity of two random states: where concentration ends.
 
     With d = 2ⁿ the fidelity with a fixed state has the distribution Beta(1, d − 1).
+
+    Args:
+        qubits: n, up to 511: beyond, double precision has no such small variance.
+
+    Raises:
+        InputError: Another number.
     """
-    dimension = 2.0**qubits
-    mean = 1 / dimension
-    return mean, (dimension - 1) / (dimension**2 * (dimension + 1))
+    check_whole("qubits", qubits, 1, MOST_QUBITS)
+    mean = 2.0**-qubits
+    return mean, mean**2 * (1 - mean) / (1 + mean)

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.circuit.library import z_feature_map, zz_feature_map
+from qiskit.exceptions import QiskitError
 
+from qvlm_qiskit.basics.numbers import check_whole
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
 
@@ -26,12 +28,15 @@ def havlicek(features: int, reps: int = 2, entanglement: str = "full") -> Quantu
         entanglement: Which pairs, as Qiskit names them: "full", "linear", "circular", …
 
     Raises:
-        InputError: No feature or no repetition.
+        InputError: No feature, no repetition, or pairs that Qiskit does not know.
     """
     _require_sizes(features, reps)
     if features == 1:
         return z_feature_map(1, reps)
-    return zz_feature_map(features, reps, entanglement)
+    try:
+        return zz_feature_map(features, reps, entanglement)
+    except QiskitError as error:
+        raise InputError(f"entanglement {entanglement!r}: {error.message}") from error
 
 
 def resource_efficient(features: int, reps: int = 2) -> QuantumCircuit:
@@ -87,6 +92,5 @@ def feature_map(name: str, features: int, reps: int = 2) -> QuantumCircuit:
 
 
 def _require_sizes(features: int, reps: int) -> None:
-    for what, count in (("features", features), ("repetitions", reps)):
-        if count < 1:
-            raise InputError(f"a feature map has at least 1 of its {what}, got {count}")
+    check_whole("features", features)
+    check_whole("reps", reps)

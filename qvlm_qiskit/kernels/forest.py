@@ -11,8 +11,14 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.kernels.checks import points, training_labels, training_numbers
+from qvlm_qiskit.basics.numbers import check_whole
+from qvlm_qiskit.kernels.checks import (
+    check_parameters,
+    in_one_line,
+    points,
+    training_labels,
+    training_numbers,
+)
 from qvlm_qiskit.kernels.kernel import FeatureMap, QuantumKernel, Scale
 from qvlm_qiskit.quantum.readings.fidelity import Machine
 
@@ -69,21 +75,21 @@ class _QuantumForest(BaseEstimator):  # type: ignore[misc]
         self.backend = backend
 
     def _learn(self, rows: Array, targets: npt.NDArray[Any]) -> None:
-        if self.landmarks < 1 or self.trees < 1:
-            raise InputError(
-                f"a forest has at least 1 landmark and 1 tree, got {self.landmarks} and "
-                f"{self.trees}"
+        check_whole("landmarks", self.landmarks)
+        check_whole("trees", self.trees)
+        with in_one_line():
+            random = check_random_state(self.random_state)
+            forest = self._forest(
+                self.trees,
+                max_features=self.max_features,
+                min_samples_leaf=self.min_samples_leaf,
+                random_state=random.randint(2**31 - 1),
             )
-        random = check_random_state(self.random_state)
+        check_parameters(forest)
         chosen = random.permutation(len(rows))[: self.landmarks]
         self.kernel_ = QuantumKernel(self.feature_map, self.reps, self.scale, backend=self.backend)
         self.landmarks_, self.n_features_in_ = rows[chosen], rows.shape[1]
-        self.forest_ = self._forest(
-            self.trees,
-            max_features=self.max_features,
-            min_samples_leaf=self.min_samples_leaf,
-            random_state=random.randint(2**31 - 1),
-        ).fit(self._fidelities(rows), targets)
+        self.forest_ = forest.fit(self._fidelities(rows), targets)
 
     def _fidelities(self, rows: Array) -> Array:
         return self.kernel_.matrix(rows, self.landmarks_).values.numpy()

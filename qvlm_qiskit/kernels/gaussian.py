@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.kernels.checks import points
 from qvlm_qiskit.kernels.kernel import Scale, factors_of
 from qvlm_qiskit.quantum.readings.fidelity import KernelMatrix
@@ -52,13 +53,17 @@ class GaussianKernel:
             Y: Points ``(M, features)``; None: X.
 
         Raises:
-            InputError: A scale that doesn't fit.
+            InputError: A scale that doesn't fit, or points of different widths.
         """
         left = real_rows(X)
         left = left * factors_of(self.scale, left)
         right = left
         if Y is not None:
             right = real_rows(Y)
+            if right.shape[-1] != left.shape[-1]:
+                raise InputError(
+                    f"points have {left.shape[-1]} and {right.shape[-1]} features: give as many"
+                )
             right = right * factors_of(self.scale, right)
         distances = (left[:, None, :] - right[None, :, :]).square().sum(-1)
         values = torch.exp(-distances / 2)

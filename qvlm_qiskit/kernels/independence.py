@@ -16,8 +16,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from qvlm_qiskit.errors import InputError, MissingDependencyError
-from qvlm_qiskit.kernels.checks import points
+from qvlm_qiskit.basics.numbers import check_whole, is_real, plain_number
+from qvlm_qiskit.basics.optional import optional
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.kernels.checks import in_one_line, points
 from qvlm_qiskit.kernels.kernel import QuantumKernel
 
 Array = npt.NDArray[np.float64]
@@ -40,13 +42,13 @@ class CopiedKernel:
     copies: int = 2
 
     def __post_init__(self) -> None:
-        """Refuse less than one copy.
+        """Refuse less than one copy, and what is no kernel.
 
         Raises:
-            InputError: No copy.
+            InputError: So.
         """
-        if self.copies < 1:
-            raise InputError(f"a variable has at least 1 copy, got {self.copies}")
+        check_whole("copies", self.copies)
+        _check_kernel(self.kernel)
 
     def __call__(self, X: npt.ArrayLike) -> Array:  # noqa: N803
         """The matrix ``(N, N)`` of values ``(N, variables)``."""
@@ -91,6 +93,7 @@ def independence_pvalue(
         InputError: NaN, different numbers of rows, fewer than 10, or a constant variable.
         MissingDependencyError: causal-learn is not installed.
     """
+    _check_kernel(kernel)
     parts = [_variables(one) for one in ((x, y) if z is None else (x, y, z))]
     if len({len(one) for one in parts}) > 1:
         raise InputError(f"variables have different numbers of rows: {[len(p) for p in parts]}")
@@ -113,8 +116,9 @@ def discover(data: npt.ArrayLike, kernel: Gram | None = None, alpha: float = 0.0
             (0, 1).
         MissingDependencyError: causal-learn is not installed.
     """
-    if not 0 < alpha < 1:
-        raise InputError(f"alpha is a level between 0 and 1, got {alpha}")
+    _check_kernel(kernel)
+    if not is_real(plain_number(alpha)) or not 0 < alpha < 1:
+        raise InputError(f"alpha is a level between 0 and 1, got {alpha!r}")
     rows = _data(data)
     if rows.shape[1] < 2:
         raise InputError("causal discovery needs at least 2 variables, got 1")
@@ -133,8 +137,14 @@ def require_causal_learn() -> None:
     _kci()
 
 
+def _check_kernel(kernel: object) -> None:
+    if kernel is not None and not callable(kernel):
+        raise InputError(f"kernel is a function of points, such as a QuantumKernel; got {kernel!r}")
+
+
 def _variables(given: npt.ArrayLike) -> Array:
-    array = np.asarray(given)
+    with in_one_line():
+        array = np.asarray(given)
     return points(array[:, None] if array.ndim == 1 else array)
 
 
@@ -147,10 +157,6 @@ def _data(given: npt.ArrayLike) -> Array:
 
 
 def _kci() -> Any:
-    try:
+    with optional("causal", "causal discovery", causallearn="causal-learn"):
         from qvlm_qiskit.kernels import kci
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "causallearn":
-            raise
-        raise MissingDependencyError("causal-learn", "causal", "causal discovery") from error
     return kci

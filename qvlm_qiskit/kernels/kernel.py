@@ -15,7 +15,7 @@ from torch import Tensor
 
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.kernels.checks import points
-from qvlm_qiskit.kernels.feature_maps import feature_map
+from qvlm_qiskit.kernels.feature_maps import FEATURE_MAPS, feature_map
 from qvlm_qiskit.quantum.readings.fidelity import (
     KernelMatrix,
     Machine,
@@ -82,9 +82,10 @@ class QuantumKernel:
             QVLMError: As of :func:`qvlm_qiskit.quantum.fidelity_kernel`.
         """
         left = points(X)
-        same = Y is None or np.array_equal(left, np.asarray(Y))
+        right = None if Y is None else points(Y)
+        same = right is None or np.array_equal(left, right)
         with torch.no_grad():
-            found = self.matrix(left, None if same else points(Y)).values.numpy()
+            found = self.matrix(left, None if same else right).values.numpy()
         if same and self.repair and self.backend is not None:
             found = positive_semidefinite(found)
         return found
@@ -132,16 +133,32 @@ class QuantumKernel:
 
         Raises:
             UnknownNameError: No map of that name.
-            InputError: The circuit is one of another number of features.
+            InputError: Neither a name nor a circuit, or one of another number of features.
         """
+        weights = self._weight_params()
         if isinstance(self.feature_map, str):
-            if len(self.weight_params):
+            if weights:
                 raise InputError(f"the map {self.feature_map!r} has no weights: give a circuit")
             return feature_map(self.feature_map, features, self.reps)
-        wanted = self.feature_map.num_parameters - len(self.weight_params)
+        if not isinstance(self.feature_map, QuantumCircuit):
+            raise InputError(
+                f"feature_map is one of {', '.join(FEATURE_MAPS)}, or a circuit; got "
+                f"{self.feature_map!r}"
+            )
+        wanted = self.feature_map.num_parameters - len(weights)
         if features != wanted:
             raise InputError(f"the feature map has {wanted} features, points have {features}")
         return self.feature_map
+
+    def _weight_params(self) -> list[Parameter]:
+        try:
+            found = list(self.weight_params)
+        except TypeError:
+            found = [self.weight_params]  # type: ignore[list-item]
+        for one in found:
+            if not isinstance(one, Parameter):
+                raise InputError(f"weight_params are parameters of the circuit, got {one!r}")
+        return found
 
     def _bound(self, given: Values) -> tuple[QuantumCircuit, Tensor]:
         """The circuit, and its parameters' values for each point, in the circuit's order."""
@@ -150,20 +167,35 @@ class QuantumKernel:
             raise InputError(f"points are rows (N, features), got {tuple(rows.shape)}")
         circuit = self.circuit(rows.shape[1])
         angles = rows * factors_of(self.scale, rows)
-        if not len(self.weight_params):
-            return circuit, angles
-        weights = torch.as_tensor(self.weights, dtype=rows.dtype)
-        if weights.shape != (len(self.weight_params),):
+        params = self._weight_params()
+        weights = weights_of(self.weights, rows)
+        if weights.shape != (len(params),):
             raise InputError(
-                f"there are {len(self.weight_params)} weights in the feature map, got "
-                f"{tuple(weights.shape)}"
+                f"there are {len(params)} weights in the feature map, got {tuple(weights.shape)}"
             )
+        if not params:
+            return circuit, angles
         values = torch.cat([angles, weights.expand(len(rows), -1)], dim=1)
-        features = [one for one in circuit.parameters if one not in set(self.weight_params)]
-        places = {one: i for i, one in enumerate([*features, *self.weight_params])}
+        features = [one for one in circuit.parameters if one not in set(params)]
+        places = {one: i for i, one in enumerate([*features, *params])}
         if len(places) != circuit.num_parameters:
             raise InputError("weight_params must be different parameters of the feature map")
         return circuit, values[:, [places[one] for one in circuit.parameters]]
+
+
+def weights_of(weights: Sequence[float] | Tensor, rows: Tensor) -> Tensor:
+    """A kernel's weights as a tensor of the points' dtype.
+
+    Raises:
+        InputError: They are no numbers, or not finite.
+    """
+    try:
+        found = torch.as_tensor(weights, dtype=rows.dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"weights are numbers, one for each parameter, got {weights!r}") from error
+    if not torch.isfinite(found).all():
+        raise InputError("weights must be finite")
+    return found
 
 
 def factors_of(scale: Scale, rows: Tensor) -> Tensor:

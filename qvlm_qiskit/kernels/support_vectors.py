@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.svm import SVC, SVR
 from sklearn.utils.validation import check_is_fitted
 
-from qvlm_qiskit.kernels.checks import points, training_labels, training_numbers
+from qvlm_qiskit.kernels.checks import check_parameters, points, training_labels, training_numbers
 from qvlm_qiskit.kernels.kernel import FeatureMap, QuantumKernel, Scale
 from qvlm_qiskit.quantum.readings.fidelity import Machine
 
@@ -34,6 +34,7 @@ class _KernelMachine(BaseEstimator):  # type: ignore[misc]
         return QuantumKernel(self.feature_map, self.reps, self.scale, backend=self.backend)
 
     def _learn(self, machine: Any, rows: Array, targets: npt.NDArray[Any]) -> None:
+        check_parameters(machine)
         self.kernel_ = self._kernel()
         self.machine_ = machine.fit(self.kernel_(rows), targets)
         self.points_, self.n_features_in_ = rows, rows.shape[1]
@@ -83,7 +84,8 @@ class QuantumSVC(ClassifierMixin, _KernelMachine):  # type: ignore[misc]
         """Learn from points ``(N, features)`` and their labels.
 
         Raises:
-            InputError: NaN, one class only, too few rows, or points that don't fit the map.
+            InputError: NaN, one class only, too few rows, points that don't fit the map, or a C
+                that scikit-learn refuses.
         """
         rows, labels = training_labels(X, y)
         self._learn(SVC(kernel="precomputed", C=self.C), rows, labels)
@@ -141,7 +143,8 @@ class QuantumSVR(RegressorMixin, _KernelMachine):  # type: ignore[misc]
         """Learn from points ``(N, features)`` and a number for each.
 
         Raises:
-            InputError: NaN, too few rows, or points that don't fit the map.
+            InputError: NaN, too few rows, points that don't fit the map, or a constant that
+                scikit-learn refuses.
         """
         rows, numbers = training_numbers(X, y)
         self._learn(SVR(kernel="precomputed", C=self.C, epsilon=self.epsilon), rows, numbers)

@@ -13,9 +13,10 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from qvlm_qiskit.basics.numbers import check_whole
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.kernels.checks import points, training_numbers
-from qvlm_qiskit.kernels.kernel import FeatureMap, QuantumKernel, Scale
+from qvlm_qiskit.kernels.kernel import FeatureMap, QuantumKernel, Scale, factors_of
 from qvlm_qiskit.quantum.circuits import make_qnn, z_observables
 from qvlm_qiskit.quantum.layer import QuantumLayer
 from qvlm_qiskit.quantum.readings.fidelity import Machine
@@ -46,7 +47,7 @@ class VariationalRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         layers: int = 3,
         readout: Literal["parity", "linear"] = "parity",
         steps: int = 100,
-        random_state: int = 0,
+        random_state: int | None = 0,
         backend: Machine | None = None,
     ) -> None:
         """Choose the circuit and its training.
@@ -74,18 +75,22 @@ class VariationalRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Learn from points ``(N, features)`` and a number for each.
 
         Raises:
-            InputError: NaN, too few rows, numbers that are all the same, or points that don't fit
-                the map.
+            InputError: NaN, too few rows, numbers that are all the same, points that don't fit
+                the map, or no steps.
             UnknownNameError: No such read-out.
         """
         if self.readout not in READOUTS:
             raise UnknownNameError("read-out", self.readout, READOUTS)
+        check_whole("steps", self.steps)
+        check_whole("layers", self.layers, 0)
+        if self.random_state is not None:
+            check_whole("random_state", self.random_state, 0)
         rows, numbers = training_numbers(X, y)
         if np.ptp(numbers) == 0:
             raise InputError("all targets are the same number: there is nothing to learn")
         self.n_features_in_ = rows.shape[1]
         self._choose_unit(numbers)
-        self.module_ = self._module(rows.shape[1])
+        self.module_ = self._module(factors_of(self.scale, torch.as_tensor(rows)), rows.shape[1])
         targets = torch.as_tensor((numbers - self.centre_) / self.unit_)
         self.loss_ = self._train(torch.as_tensor(rows), targets)
         self.trained_ = sum(one.numel() for one in self.module_.parameters())
@@ -112,7 +117,7 @@ class VariationalRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         else:
             self.centre_, self.unit_ = numbers.mean(), numbers.std()
 
-    def _module(self, features: int) -> _Regressor:
+    def _module(self, scale: Tensor, features: int) -> _Regressor:
         encoding = QuantumKernel(self.feature_map, self.reps).circuit(features)
         qubits = encoding.num_qubits
         ansatz = real_amplitudes(qubits, reps=self.layers, parameter_prefix="weight")
@@ -130,7 +135,7 @@ class VariationalRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             reach = qubits**-0.5
             head.weight.data = torch.as_tensor(generator.uniform(-reach, reach, (1, qubits)))
             head.bias.data = torch.zeros(1)
-        return _Regressor(layer, head, torch.as_tensor(self.scale, dtype=torch.float64)).double()
+        return _Regressor(layer, head, scale).double()
 
     def _train(self, rows: Tensor, targets: Tensor) -> float:
         optimiser = torch.optim.LBFGS(

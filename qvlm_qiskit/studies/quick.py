@@ -15,6 +15,10 @@ Sizes = Mapping[str, tuple[Any, Any]]
 """Option → its value by default, and with ``--quick``."""
 
 
+SMALLEST = 1e-9
+"""The least value of what is positive."""
+
+
 def sized(help_text: str, sizes: tuple[Any, Any]) -> str:
     """An option's help with both of its values."""
     whole, quick = (_shown(one) for one in sizes)
@@ -34,12 +38,15 @@ def fill(options: DataclassInstance, sizes: Sizes) -> None:
             object.__setattr__(options, name, chosen)
 
 
-def check_numbers(options: DataclassInstance, least: Mapping[str, float]) -> None:
-    """Refuse numbers that are too small, and lists that are empty or hold a value twice.
+def check_numbers(
+    options: DataclassInstance, least: Mapping[str, float], most: Mapping[str, float] | None = None
+) -> None:
+    """Refuse numbers out of range, and lists that are empty or hold a value twice.
 
     Args:
         options: Of a study.
         least: Option → the least value of it, or of each of its values.
+        most: Likewise the largest; every number is finite.
 
     Raises:
         InputError: The first that is wrong.
@@ -49,7 +56,11 @@ def check_numbers(options: DataclassInstance, least: Mapping[str, float]) -> Non
         values = given if isinstance(given, tuple) else (given,)
         check_distinct(name, values)
         if not all(low <= one < float("inf") for one in values):
-            raise InputError(f"{name} must be at least {low:g}, got {_shown(given)}")
+            wanted = "positive and finite" if low == SMALLEST else f"at least {low:g}"
+            raise InputError(f"{name} must be {wanted}, got {_shown(given)}")
+        high = (most or {}).get(name)
+        if high is not None and max(values) > high:
+            raise InputError(f"{name} must be at most {high:,}, got {_shown(given)}")
 
 
 def _shown(value: Any) -> str:

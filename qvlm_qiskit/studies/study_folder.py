@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from qvlm_qiskit.basics.files import LOCK, write_json, write_text
 from qvlm_qiskit.errors import InputError
 
 Row = dict[str, Any]
+FORMAT = re.compile(r"qvlm-(.+)-study")
+"""Of every study's files, with its name."""
 
 
 class StudyFolder:
@@ -77,8 +80,12 @@ class StudyFolder:
             raise InputError(
                 f"{self.path} is not a study's folder; choose another --out"
             ) from error
-        if not isinstance(found, dict) or found.get("format") != header["format"]:
-            raise InputError(f"{self.path} is not a study's folder; choose another --out")
+        there = found.get("format") if isinstance(found, dict) else None
+        if there != header["format"]:
+            what = "not a study's folder"
+            if isinstance(there, str) and (named := FORMAT.fullmatch(there)):
+                what = f"the folder of the study {named[1]}"
+            raise InputError(f"{self.path} is {what}; choose another --out")
         if found.get("version") != header["version"]:
             raise InputError(
                 f"{self.path} is a study of version {found.get('version')}, not {header['version']}"

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from qvlm_qiskit.errors import MissingDependencyError, UnknownNameError
+from qvlm_qiskit.basics.optional import optional
+from qvlm_qiskit.errors import UnknownNameError
 
 Row = Mapping[str, Any]
 
@@ -103,8 +104,6 @@ class Table:
 
 
 def _pyarrow() -> Any:
-    try:
+    with optional("parquet", "a Parquet table", pyarrow="pyarrow"):
         import pyarrow.parquet
-    except ImportError as error:
-        raise MissingDependencyError("pyarrow", "parquet", "a Parquet table") from error
     return pyarrow

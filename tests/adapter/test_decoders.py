@@ -1,5 +1,7 @@
 """Language models out of ``.gguf`` files, and SmolLM2's own weights where they are installed."""
 
+import sys
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -22,6 +24,12 @@ def gguf(tmp_path_factory):
 
     path = tmp_path_factory.mktemp("gguf") / "small.Q8_0.gguf"
     return path, ggufs.write(path)
+
+
+def test_without_peft_an_adapter_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft.mapping", None)
+    with pytest.raises(MissingDependencyError, match=r"needs peft: .*qvlm-qiskit\[lora\]"):
+        decoders.with_adapter(torch.nn.Linear(2, 2), "lora")
 
 
 @pytest.fixture(autouse=True)

@@ -57,6 +57,17 @@ def test_a_twin_has_the_same_bottleneck_and_number_of_parameters(n):
         assert both[0].expand.in_features == (n * (n + 1) // 2 if read == "zz" else n)
 
 
+@pytest.mark.parametrize("kind", ["quantum", "classical", "frozen"])
+@pytest.mark.parametrize(("encoding", "width"), [("angle", 3), ("amplitude", 8)])
+def test_what_is_no_number_is_refused_by_circuit_and_twin_alike(kind, encoding, width):
+    core = projection(kind=kind, encoding=encoding, keep=width).core
+    for wrong in (torch.nan, torch.inf):
+        features = torch.randn(2, width)
+        features[1, 0] = wrong
+        with pytest.raises(InputError, match="hold NaN or infinity"):
+            core(features)
+
+
 def test_a_frozen_circuit_is_not_trained_and_what_stands_around_it_is():
     frozen = projection(kind="frozen")
     frozen(torch.randn(3, 10)).sum().backward()

@@ -9,8 +9,8 @@ from qiskit.quantum_info import SparsePauliOp
 from qvlm_qiskit.blocks import BLOCK_KINDS, build_core
 from qvlm_qiskit.blocks.cores.classical import ClassicalCore
 from qvlm_qiskit.blocks.cores.quantum import QuantumCore
-from qvlm_qiskit.blocks.cores.shape import CoreShape
-from qvlm_qiskit.errors import UnknownNameError
+from qvlm_qiskit.blocks.cores.shape import ENCODINGS, CoreShape
+from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.quantum import AmplitudeEncoding, TorchEstimator
 
 SIZES = [(1, 1), (2, 1), (3, 2), (4, 3)]
@@ -38,6 +38,18 @@ def test_the_kinds_are_the_circuit_the_twin_and_the_frozen_circuit():
     assert isinstance(kinds["classical"], ClassicalCore)
     trainable = {k: all(p.requires_grad for p in core.parameters()) for k, core in kinds.items()}
     assert trainable == {"quantum": True, "classical": True, "frozen": False}
+
+
+@pytest.mark.parametrize("kind", BLOCK_KINDS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_what_is_no_number_is_refused_by_circuit_and_twin_alike(kind, encoding, wrong):
+    core = build_core(kind, 3, 2, positional=True, encoding=encoding)
+    for place in range(2):
+        given = [torch.randn(2, core.shape.features), torch.randn(2, 3)]
+        given[place][0, 0] = wrong
+        with pytest.raises(InputError, match="hold NaN or infinity"):
+            core(*given)
 
 
 def test_an_unknown_kind_names_the_nearest():

@@ -9,6 +9,8 @@ from qvlm_qiskit.runs import Run
 from tests.adapter import hubs
 from tests.data import miniatures
 
+pytest.importorskip("peft")
+
 QUICK = (
     "--steps",
     "2",

@@ -208,24 +208,7 @@ COMMANDS["jobs"] = [
 ]  # fmt: skip
 COMMANDS["noise"] = ["show", "save", "diff", "learn"]
 COMMANDS["adapter"] = ["train", "caption", "evaluate", "submit", "inspect"]
-COMMANDS["study"] = [
-    "ablation",
-    "blocks",
-    "compare",
-    "compression",
-    "denoise",
-    "drift",
-    "field",
-    "kernels",
-    "noise",
-    "optimisers",
-    "replacement",
-    "robustness",
-    "search",
-    "shrinking",
-    "starts",
-    "zne",
-]
+COMMANDS["study"] = sorted(name.split()[1] for name in OPTIONS if name.startswith("study "))
 
 
 @pytest.mark.parametrize("command", sorted(OPTIONS))

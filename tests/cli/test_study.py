@@ -138,3 +138,30 @@ def test_study_noise_prints_its_table_and_goes_on(qvlm, place):
     again = qvlm(*words, "--json")
     strengths = [p["strength"] for p in json.loads(again.out)["points"]]
     assert [strength for strength in strengths if strength is not None] == [0, 2]
+
+
+REFUSALS = {
+    "ablation": ["--data folder:nowhere", "--variants vision=nonsense"],
+    "blocks": ["--data folder:nowhere --blocks qkan", "--blocks qkan --mitigation magic"],
+    "compare": ["--data folder:nowhere", "--backend noisy:nowhere"],
+    "compression": ["--quick --text file", "--quick --targets nothing"],
+    "denoise": ["--data folder:nowhere", "--side 10"],
+    "drift": ["nowhere", "folder"],
+    "field": ["--pictures nowhere.png", "--pictures empty.png"],
+    "kernels": ["--data nothing", "--regressions nothing"],
+    "noise": ["nowhere", "run --backend noisy:nowhere"],
+    "optimisers": ["--batch-size 4000", "--against nothing"],
+    "replacement": ["--data folder:nowhere", "--image-size 5"],
+    "robustness": ["--data folder:nowhere", "--block nonsense"],
+    "search": ["--budget 5000", "--gates 99"],
+    "shrinking": ["--left 4 --workers 2", "--left 12"],
+    "starts": ["--qubits 17", "--costs nothing"],
+    "zne": ["--strengths 0.1,0.2", "--qubits 9"],
+}
+"""Options of every study that are refused: by themselves, or by what lies in the working folder."""
+
+
+@pytest.mark.parametrize("name", STUDIES.own)
+def test_a_study_that_refuses_its_options_leaves_no_folder(refused, name):
+    for words in REFUSALS[name]:
+        assert refused("study", name, *words.split(), "--out", "new")

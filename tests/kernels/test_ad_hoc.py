@@ -32,8 +32,10 @@ def test_the_kernel_that_made_them_tells_them_apart():
     ("asked", "says"),
     [
         ({"count": 7}, "as many points of either class, got count=7"),
-        ({"count": 4, "features": 9}, "1 to 8 features"),
-        ({"count": 4, "gap": float("nan")}, "a gap of at least 0"),
+        ({"count": 4, "features": 9}, "features is a whole number from 1 to 8, got 9"),
+        ({"count": 4, "gap": float("nan")}, "gap must be not negative and finite, got nan"),
+        ({"count": 2.0}, "count is a whole number of at least 1, got 2.0"),
+        ({"count": 4, "seed": -1}, "seed is a whole number of at least 0, got -1"),
         ({"count": 4, "gap": 1.0}, "leaves too few points"),
     ],
 )

@@ -62,6 +62,10 @@ def test_what_cannot_be_aligned_is_refused(rows, labels, counting_statevector):
         align(QuantumKernel(), rows, np.ones(12), numbers=True)
     with pytest.raises(InputError, match="scale of 0"):
         align(QuantumKernel(scale=(0.0, 1.0, 1.0)), rows, labels)
+    with pytest.raises(InputError, match="one number or 3, one for each feature"):
+        align(QuantumKernel(scale=(1.0, 2.0)), rows, labels)
+    with pytest.raises(InputError, match="kernel is a QuantumKernel or a GaussianKernel, got 3"):
+        align(3, rows, labels)
     with pytest.raises(InputError, match="has no gradient"):
         align(QuantumKernel(backend=counting_statevector), rows, labels)
 

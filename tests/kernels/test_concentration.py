@@ -21,10 +21,22 @@ def test_random_states_have_the_moments_that_are_said():
     assert fidelities.var() == pytest.approx(variance, rel=0.1)
 
 
+def test_the_smallest_variance_of_random_states_is_a_number():
+    mean, variance = of_random_states(511)
+    assert mean == 2.0**-511 and variance == pytest.approx(2.0**-1022)
+
+
+@pytest.mark.parametrize("qubits", [0, -1, 512, 5000, 1.5, "a"])
+def test_other_numbers_of_qubits_are_refused(qubits):
+    with pytest.raises(InputError, match=f"qubits is a whole number from 1 to 511, got {qubits!r}"):
+        of_random_states(qubits)
+
+
 def test_what_is_no_kernel_matrix_is_refused():
     for bad, says in (
         (np.ones((2, 3)), "is square"), (np.ones((2, 2)), "3 rows at least"),
-        (np.full((3, 3), np.nan), "NaN"),
+        (np.full((3, 3), np.nan), "NaN"), ([[1, 2], [3]], "rows of real numbers"),
+        (np.eye(3) * 1j, "real numbers, got complex128"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=says):
             concentration(bad)

@@ -41,8 +41,15 @@ def test_a_machine_is_asked_for_landmarks_alone(rows, labels, counting_statevect
 
 
 def test_what_is_no_forest_is_refused(rows, labels, numbers):
-    for change in ({"landmarks": 0}, {"trees": 0}):
-        with pytest.raises(InputError, match="at least 1 landmark and 1 tree"):
+    for change, says in (
+        ({"landmarks": 0}, "landmarks is a whole number of at least 1, got 0"),
+        ({"trees": 1.5}, "trees is a whole number of at least 1, got 1.5"),
+        ({"max_features": 2.5}, "The 'max_features' parameter"),
+        ({"min_samples_leaf": 0}, "The 'min_samples_leaf' parameter"),
+        ({"random_state": -1}, "Seed must be between 0"),
+        ({"reps": 1.5}, "reps is a whole number of at least 1, got 1.5"),
+    ):
+        with pytest.raises(InputError, match=says):
             QuantumForestRegressor(**{**SMALL, **change}).fit(rows, numbers)
     with pytest.raises(InputError, match="one class only"):
         QuantumForestClassifier(**SMALL).fit(rows, np.ones(12, dtype=int))

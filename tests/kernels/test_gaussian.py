@@ -22,5 +22,7 @@ def test_it_is_aligned_like_a_quantum_kernel(rows, labels):
 def test_what_does_not_fit_is_refused(rows, others):
     with pytest.raises(InputError, match="points of 3 features"):
         GaussianKernel()(rows, others[:, :2])
+    with pytest.raises(InputError, match="points have 3 and 1 features"):
+        GaussianKernel().matrix(rows, others[:, :1])
     with pytest.raises(InputError, match="one number or 3"):
         GaussianKernel(scale=(1.0, 2.0))(rows)

@@ -73,7 +73,7 @@ def test_copies_are_features_of_the_map(table):
     plain = QuantumKernel("havlicek", scale=0.2)
     found = CopiedKernel(plain, copies=3)(table[:5, :2])
     np.testing.assert_array_equal(found, plain(table[:5, [0, 0, 0, 1, 1, 1]]))
-    with pytest.raises(InputError, match="at least 1 copy"):
+    with pytest.raises(InputError, match="copies is a whole number of at least 1, got 0"):
         CopiedKernel(copies=0)
 
 
@@ -83,6 +83,10 @@ def test_what_is_no_table_is_refused(table):
         (lambda: discover(table[:, :1]), "at least 2 variables"),
         (lambda: discover(table * [1, 1, 0, 1]), "variable 2 is constant"),
         (lambda: discover(table, alpha=1.0), "between 0 and 1, got 1.0"),
+        (lambda: discover(table, alpha="a"), "between 0 and 1, got 'a'"),
+        (lambda: discover(table, kernel=3), "kernel is a function of points.*got 3"),
+        (lambda: CopiedKernel(copies=1.5), "copies is a whole number of at least 1, got 1.5"),
+        (lambda: independence_pvalue([[1, 2], [3]], [1, 2]), "inhomogeneous"),
         (lambda: discover(np.where(table > 1, np.nan, table)), "NaN"),
         (lambda: independence_pvalue(table[:, 0], table[:50, 1]), r"numbers of rows: \[60, 50\]"),
     ):

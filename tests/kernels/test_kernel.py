@@ -116,6 +116,21 @@ def test_what_does_not_fit_is_refused_in_one_line(rows):
         with pytest.raises(InputError, match=says) as caught:
             QuantumKernel()(bad)
         assert "\n" not in str(caught.value)
+        with pytest.raises(InputError, match=says):
+            QuantumKernel()(rows, bad)
+    ragged = [[1.0, 2.0], [3.0]]
+    for kernel, says in (
+        (QuantumKernel(reps=1.5), "reps is a whole number of at least 1, got 1.5"),
+        (QuantumKernel(3), "feature_map is one of havlicek, resource-efficient, or a circuit"),
+        (QuantumKernel(weights=[0.1]), r"0 weights in the feature map, got \(1,\)"),
+        (QuantumKernel(weights=ragged), "weights are numbers"),
+        (QuantumKernel(feature_map("havlicek", 3), weight_params=3), "weight_params are"),
+    ):
+        with pytest.raises(InputError, match=says):
+            kernel(rows)
+    for points in (ragged, (rows, ragged)):
+        with pytest.raises(InputError, match="inhomogeneous"):
+            QuantumKernel()(*(points if isinstance(points, tuple) else (points,)))
     with pytest.raises(InputError, match="has 2 features, points have 3"):
         QuantumKernel(feature_map("havlicek", 2))(rows)
     with pytest.raises(UnknownNameError, match="unknown feature map 'zz'"):

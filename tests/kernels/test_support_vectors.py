@@ -64,9 +64,21 @@ def test_what_they_cannot_learn_is_refused(rows, labels):
         QuantumSVR().fit(rows[:1], [1.0])
     with pytest.raises(InputError, match="NaN"):
         QuantumSVC().fit(rows * np.nan, labels)
+    with pytest.raises(InputError, match=r"The 'C' parameter of SVC .* Got 0 instead"):
+        QuantumSVC(C=0).fit(rows, labels)
+    with pytest.raises(InputError, match=r"The 'epsilon' parameter of SVR .* Got -1 instead"):
+        QuantumSVR(epsilon=-1).fit(rows, np.arange(12.0))
     learned = QuantumSVC("resource-efficient").fit(rows, labels)
     with pytest.raises(InputError, match="points of 3 features were learned, got 2"):
         learned.predict(rows[:, :2])
+
+
+def test_a_constant_that_is_none_is_refused_before_anything_is_measured(
+    rows, labels, counting_statevector
+):
+    with pytest.raises(InputError):
+        QuantumSVC(C=-1.0, backend=counting_statevector).fit(rows, labels)
+    assert counting_statevector.calls == []
 
 
 @pytest.mark.parametrize("kind", [QuantumSVC, QuantumSVR])

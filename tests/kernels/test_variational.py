@@ -31,7 +31,7 @@ def test_answers_are_expectation_values_in_the_unit_of_the_targets(learned, othe
 
 
 def test_training_lowers_the_error(learned, rows, numbers):
-    untrained = clone(learned).set_params(steps=0).fit(rows, numbers)
+    untrained = clone(learned).set_params(steps=1).fit(rows, numbers)
     assert learned.loss_ < 0.8 * untrained.loss_
     mean_square = np.mean((learned.predict(rows) - numbers) ** 2) / learned.unit_**2
     assert learned.loss_ == pytest.approx(mean_square)
@@ -50,6 +50,15 @@ def test_predictions_can_be_measured(learned, others, counting_statevector):
 def test_what_cannot_be_learned_is_refused(rows, numbers):
     with pytest.raises(InputError, match="all targets are the same"):
         VariationalRegressor(**FEW).fit(rows, np.ones(12))
+    for change, says in (
+        ({"steps": 0}, "steps is a whole number of at least 1, got 0"),
+        ({"layers": -1}, "layers is a whole number of at least 0, got -1"),
+        ({"random_state": "a"}, "random_state is a whole number of at least 0, got 'a'"),
+        ({"scale": (1.0, 2.0)}, "one number or 3, one for each feature"),
+        ({"feature_map": 3}, "feature_map is one of havlicek, resource-efficient, or a circuit"),
+    ):
+        with pytest.raises(InputError, match=says):
+            VariationalRegressor(**{**FEW, **change}).fit(rows, numbers)
     with pytest.raises(UnknownNameError, match="unknown read-out 'parities'"):
         VariationalRegressor(readout="parities", **FEW).fit(rows, numbers)
     with pytest.raises(InputError, match="NaN"):

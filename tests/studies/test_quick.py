@@ -3,8 +3,9 @@ from dataclasses import dataclass
 import pytest
 
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.studies.quick import check_numbers, fill, sized
+from qvlm_qiskit.studies.quick import SMALLEST, check_numbers, fill, sized
 
+LEAST = {"widths": 3, "seeds": 1, "rate": SMALLEST}
 SIZES = {"widths": ((4, 8), (4,)), "seeds": (5, 2)}
 
 
@@ -12,6 +13,7 @@ SIZES = {"widths": ((4, 8), (4,)), "seeds": (5, 2)}
 class Options:
     widths: tuple[int, ...] = ()
     seeds: int | None = None
+    rate: float = 0.1
     quick: bool = False
 
     def __post_init__(self):
@@ -36,9 +38,16 @@ def test_the_help_says_both():
         ({"widths": (4, 2)}, "widths must be at least 3, got 4,2"),
         ({"seeds": 0}, "seeds must be at least 1, got 0"),
         ({"seeds": float("nan")}, "seeds must be at least 1"),
+        ({"seeds": 11}, "seeds must be at most 10, got 11"),
+        ({"widths": (4, 9)}, "widths must be at most 8, got 4,9"),
+        ({"rate": 0.0}, "rate must be positive and finite, got 0"),
         ({"seeds": float("inf")}, "seeds must be at least 1"),
     ],
 )
 def test_numbers_out_of_range_are_refused(given, says):
     with pytest.raises(InputError, match=says):
-        check_numbers(Options(**given), {"widths": 3, "seeds": 1})
+        check_numbers(
+            Options(**given),
+            {"widths": 3, "seeds": 1, "rate": SMALLEST},
+            {"widths": 8, "seeds": 10},
+        )

@@ -8,6 +8,7 @@ from qvlm_qiskit.errors import UnknownNameError
 from qvlm_qiskit.studies.grid_study import Study
 from qvlm_qiskit.studies.noise import NoiseStudy
 from qvlm_qiskit.studies.registry import STUDIES, find_study, headline
+from tests.cli.test_help import COMMANDS
 
 
 @pytest.mark.parametrize("name", STUDIES.own)
@@ -17,24 +18,7 @@ def test_every_study_of_the_package_can_be_loaded_and_is_described(name):
 
 
 def test_names_are_the_studies_alone():
-    assert list(STUDIES.own) == [
-        "ablation",
-        "blocks",
-        "compare",
-        "compression",
-        "denoise",
-        "drift",
-        "field",
-        "kernels",
-        "noise",
-        "optimisers",
-        "replacement",
-        "robustness",
-        "search",
-        "shrinking",
-        "starts",
-        "zne",
-    ]
+    assert list(STUDIES.own) == COMMANDS["study"]
     assert find_study("noise") is NoiseStudy
 
 

@@ -81,7 +81,9 @@ def test_options_are_those_that_it_was_begun_with(open_folder):
     [
         ("{", "not a study"),
         ("[]", "not a study"),
-        ('{"format": "qvlm-other-study", "version": 1}', "not a study"),
+        ('{"format": "qvlm-results", "version": 1}', "s is not a study"),
+        ('{"format": 3, "version": 1}', "s is not a study"),
+        ('{"format": "qvlm-other-study", "version": 1}', "s is the folder of the study other;"),
         ('{"format": "qvlm-test-study", "version": 2}', "version 2, not 1"),
     ],
 )

@@ -4,6 +4,7 @@ from qvlm_qiskit.adapter.inspection.compression import (
     CompressedLayer,
     MatrixProductLinear,
     compress,
+    linear_layers,
 )
 from qvlm_qiskit.adapter.inspection.entanglement import (
     EntropyProfile,
@@ -20,6 +21,7 @@ __all__ = [
     "attention_profiles",
     "compress",
     "cut_entropies",
+    "linear_layers",
     "profile_of",
     "update_profiles",
 ]

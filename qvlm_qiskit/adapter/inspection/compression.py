@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from qvlm_qiskit.adapter.inspection.tensor_trains import (
-    check_whole,
     factors_of,
     matrix_of,
     times_train,
     train_of,
 )
+from qvlm_qiskit.basics.numbers import check_whole
 from qvlm_qiskit.errors import InputError, UnknownNameError
 
 
@@ -98,7 +98,7 @@ def compress(
         InputError: Another bond or number of cores, or weights that are quantised or not finite.
     """
     check_whole("cores", cores)
-    chosen = _chosen(model, targets)
+    chosen = linear_layers(model, targets)
     made = {name: _replacement(module, bond, cores) for name, module in chosen.items()}
     found = []
     for name, module in chosen.items():
@@ -108,7 +108,16 @@ def compress(
     return found
 
 
-def _chosen(model: nn.Module, targets: Iterable[str]) -> dict[str, nn.Module]:
+def linear_layers(model: nn.Module, targets: Iterable[str]) -> dict[str, nn.Module]:
+    """The layers that `compress` would replace, by their names.
+
+    Args:
+        model: Any, with Linear layers or GPT-2's Conv1D.
+        targets: Names, or ends of names, of linear layers.
+
+    Raises:
+        UnknownNameError: A target is in no linear layer's name.
+    """
     there = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear | Conv1D) and n}
     found: dict[str, nn.Module] = {}
     for target in targets:

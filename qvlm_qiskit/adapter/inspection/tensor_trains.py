@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.basics.numbers import is_whole
+from qvlm_qiskit.basics.numbers import check_whole
 from qvlm_qiskit.errors import InputError
 
 PRODUCT = 6
@@ -37,16 +36,6 @@ def factors_of(width: int, count: int) -> tuple[int, ...]:
     for prime in reversed(_primes(width)):
         factors[factors.index(min(factors))] *= prime
     return tuple(sorted(factors))
-
-
-def check_whole(name: str, value: Any, least: int = 1) -> None:
-    """Refuse what is no whole number of at least so much.
-
-    Raises:
-        InputError: It isn't.
-    """
-    if not is_whole(value) or value < least:
-        raise InputError(f"{name} is a whole number of at least {least}, got {value!r}")
 
 
 def _primes(number: int) -> list[int]:

@@ -9,12 +9,10 @@ Import it before ``PeftModel.from_pretrained`` opens a folder of one of them, to
 docs/adapter-tuners.md.
 """
 
-from qvlm_qiskit.errors import MissingDependencyError
+from qvlm_qiskit.basics.optional import optional
 
-try:
+with optional("lora", "an adapter of a language model", peft="peft"):
     import peft as _peft  # noqa: F401
-except ImportError as error:
-    raise MissingDependencyError("peft", "lora", "an adapter of a language model") from error
 
 from qvlm_qiskit.adapter.tuners.quantum_lora import QuantumLoraConfig, QuantumLoraModel
 from qvlm_qiskit.adapter.tuners.qwha import QWHAConfig, QWHAModel

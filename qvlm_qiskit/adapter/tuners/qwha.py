@@ -20,12 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qvlm_qiskit.adapter.inspection.tensor_trains import apply_train, check_whole
+from qvlm_qiskit.adapter.inspection.tensor_trains import apply_train
 from qvlm_qiskit.adapter.tuners.configuration import TunerConfig
 from qvlm_qiskit.adapter.tuners.layer import TunerLinear
 from qvlm_qiskit.adapter.tuners.model import TunerModel
 from qvlm_qiskit.adapter.tuners.registration import TunerType, register
 from qvlm_qiskit.adapter.tuners.update import Update
+from qvlm_qiskit.basics.numbers import check_whole
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum.outcomes import walsh
 

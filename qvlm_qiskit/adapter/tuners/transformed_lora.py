@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 
 from qvlm_qiskit.adapter.inspection.tensor_trains import (
-    check_whole,
     factors_of,
     matrix_of,
     times_train,
@@ -28,6 +27,7 @@ from qvlm_qiskit.adapter.tuners.layer import TunerLinear
 from qvlm_qiskit.adapter.tuners.model import TunerModel
 from qvlm_qiskit.adapter.tuners.registration import TunerType, register
 from qvlm_qiskit.adapter.tuners.update import Update
+from qvlm_qiskit.basics.numbers import check_whole
 
 
 @dataclass

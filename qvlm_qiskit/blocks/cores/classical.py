@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from qvlm_qiskit.blocks.cores.angles import angles_of
-from qvlm_qiskit.blocks.cores.part import CorePart
+from qvlm_qiskit.blocks.cores.part import CorePart, refuse_not_finite
 from qvlm_qiskit.blocks.cores.shape import CoreShape
 from qvlm_qiskit.quantum.encoding import unit_vectors, widened
 
@@ -48,7 +48,14 @@ class ClassicalCore(CorePart):
         init.uniform_(self.weight, -1.0, 1.0)
 
     def forward(self, features: Tensor, positions: Tensor | None = None) -> Tensor:
-        """``(…, features)`` of any scale and angles ``(…, n)`` → ``(…, outputs)``."""
+        """``(…, features)`` of any scale and angles ``(…, n)`` → ``(…, outputs)``.
+
+        Raises:
+            InputError: NaN or infinity, which the circuit refuses too.
+        """
+        refuse_not_finite("features", features)
+        if positions is not None:
+            refuse_not_finite("positions", positions)
         if self.angles is None:
             loaded = [z_of_amplitudes(features, self.shape.num_qubits)]
         else:

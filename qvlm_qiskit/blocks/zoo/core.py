@@ -9,16 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qvlm_qiskit.basics.numbers import is_whole, use_plain_numbers
 from qvlm_qiskit.blocks.core import BLOCK_KINDS
-from qvlm_qiskit.blocks.cores.part import CorePart
+from qvlm_qiskit.blocks.cores.part import CorePart, refuse_not_finite
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.quantum import quantum_layers
-from qvlm_qiskit.quantum.layer_checks import require_finite
 
 Limits = Mapping[str, tuple[int, int]]
 Shape = tuple[int | None, ...]
@@ -172,8 +170,7 @@ class SizedCore(CorePart):
             shown = ", ".join("any" if side is None else str(side) for side in wanted)
             kind = str(samples.dtype).removeprefix("torch.")
             raise InputError(f"expected a float tensor (…, {shown}), got {kind} {given}")
-        if not torch.compiler.is_dynamo_compiling():
-            require_finite("inputs", samples, "a block")
+        refuse_not_finite("inputs", samples)
         return self.values(samples)
 
 

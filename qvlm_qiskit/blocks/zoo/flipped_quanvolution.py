@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -25,10 +25,17 @@ from qiskit.circuit import ParameterVector, QuantumCircuit
 from qiskit.quantum_info import Pauli, SparsePauliOp, pauli_basis
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 
 from qvlm_qiskit.blocks.zoo.block import zoo_block
 from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, Published, SizedCore, Sizes
 from qvlm_qiskit.quantum import HamiltonianEvolution, QuantumLayer, make_qnn
+from qvlm_qiskit.quantum.memory_view import memory_view
+from qvlm_qiskit.quantum.transforms import (
+    differentiable_gradients,
+    may_leave_torch,
+    require_single,
+)
 
 ANGLES = 15
 """Of a state of two qubits."""
@@ -81,7 +88,9 @@ class Convolution(SizedCore):
         """Maps of images."""
         lead = samples.shape[:-3]
         images = samples.reshape(-1, *samples.shape[-3:]) if len(lead) != 1 else samples
-        kernels = (self.kernels() / self.config.channels).to(samples.dtype)
+        kernels = self.kernels().to(samples.dtype)
+        if self.config.channels > 1:
+            kernels = kernels / self.config.channels
         maps = F.conv2d(images, kernels, self.bias.to(samples.dtype))
         return maps.reshape(*lead, *maps.shape[1:])
 
@@ -118,14 +127,69 @@ class FlippedQuanvolution(Convolution, Core):
     def kernels(self) -> Tensor:
         """Re ψψ† without its last row and column: of exact states, or of what machines measure."""
         if self.closed_form:
-            weights = self.layer.weight
-            generators = weights.to(weights.dtype.to_complex()) @ _generators(weights)
-            states = torch.matrix_exp(generators.view(-1, 4, 4))[:, :3, 0]
-            made = (states[:, :, None] * states[:, None].conj()).real
+            made = state_kernels(self.layer.weight)
             return made.view(self.config.kernels, self.config.channels, 3, 3)
         read = self.layer().reshape(self.config.kernels, self.config.channels, len(REAL))
         strings = torch.as_tensor(_strings(), dtype=read.dtype, device=read.device)
         return torch.einsum("kcp,pij->kcij", read, strings)
+
+
+def state_kernels(weight: Tensor) -> Tensor:
+    """Re ψψ† of exact states without its last row and column.
+
+    Args:
+        weight: The angles of G states, ``(G, 15)``.
+
+    Returns:
+        ``(G, 3, 3)`` of the angles' dtype.
+    """
+    if not is_compiling() and may_leave_torch(weight) and bool(weight.detach().isfinite().all()):
+        return cast(Tensor, _StateKernels.apply(weight))  # type: ignore[no-untyped-call]
+    return _by_exponentials(weight)
+
+
+def _by_exponentials(weight: Tensor) -> Tensor:
+    """The same in torch operations, which have derivatives of any order."""
+    generators = weight.to(weight.dtype.to_complex()) @ _generators(weight)
+    states = torch.matrix_exp(generators.view(-1, 4, 4))[:, :3, 0]
+    return (states[:, :, None] * states[:, None].conj()).real
+
+
+class _StateKernels(torch.autograd.Function):
+    """Both ways in one node, by eigenvectors.
+
+    ``torch.matrix_exp`` takes three times as long, most of it on the way back. The derivatives are
+    those of :mod:`~qvlm_qiskit.quantum.statevector.tensors.evolutions`.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        hamiltonians = memory_view(weight.detach().double()) @ _strings_of_angles()
+        levels, vectors = np.linalg.eigh(hamiltonians.reshape(-1, 4, 4))
+        half = np.exp(0.5j * levels)
+        start = half * vectors[:, 0].conj()
+        states = (vectors[:, :3] @ (half * start)[..., None])[..., 0]
+        ctx.found = levels, vectors, half, start, states
+        made = states[:, :, None] * states[:, None].conj()
+        return torch.from_numpy(made.real.copy()).to(weight.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        require_single(grad)
+        (weight,) = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph=True
+            (found,) = differentiable_gradients(_by_exponentials(weight), [weight], [True], grad)
+            return cast(Tensor, found)
+        levels, vectors, half, start, states = ctx.found
+        both = memory_view(grad.double())
+        by_states = (both + both.swapaxes(1, 2)) @ states[..., None]
+        left = (by_states.conj().swapaxes(1, 2) @ vectors[:, :3])[:, 0] * half
+        gaps = (levels[:, :, None] - levels[:, None]) / (2 * np.pi)
+        own = 1j * np.sinc(gaps) * left[:, :, None] * start[:, None]
+        by_hamiltonians = vectors.conj() @ own @ vectors.swapaxes(1, 2)
+        found = (by_hamiltonians.reshape(len(levels), 16) @ _strings_of_angles().T).real
+        return torch.from_numpy(found).to(weight.dtype)
 
 
 class OrdinaryConvolution(Convolution):
@@ -152,12 +216,15 @@ class OrdinaryConvolution(Convolution):
 
 def _generators(like: Tensor) -> Tensor:
     """The strings of the angles, times the imaginary unit, ``(15, 16)``."""
-    return torch.as_tensor(_all_strings(), dtype=like.dtype.to_complex(), device=like.device)
+    return torch.as_tensor(
+        1j * _strings_of_angles(), dtype=like.dtype.to_complex(), device=like.device
+    )
 
 
 @cache
-def _all_strings() -> Any:
-    return 1j * np.stack([string.to_matrix().ravel() for string in pauli_basis(2)[1:]])
+def _strings_of_angles() -> Any:
+    """The strings of the angles, ``(15, 16)``."""
+    return np.stack([string.to_matrix().ravel() for string in pauli_basis(2)[1:]])
 
 
 @cache

@@ -8,15 +8,18 @@ through the next level, and ⟨Z⟩ of the last ones are the values.
 What of the source is not copied: it classifies states that a physicist prepares, and its last level
 is a unitary of all remaining qubits; here features are angles, and the last level is like the
 others. Measurements are deferred to the end by the engine, so that values and gradients are exact;
-that is also why n qubits are simulated though fewer and fewer are in use.
+that is also why n qubits are simulated though fewer and fewer are in use. Many samples of the
+default sizes go another exact way, :mod:`~qvlm_qiskit.blocks.zoo.pooled_states`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from qiskit.circuit import Parameter, ParameterVector, QuantumCircuit
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor
@@ -24,6 +27,7 @@ from torch import Tensor
 from qvlm_qiskit.blocks.cores.angles import BoundedAngles
 from qvlm_qiskit.blocks.zoo.block import zoo_block
 from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, SizedCore, Sizes
+from qvlm_qiskit.blocks.zoo.pooled_states import LEFT, QUBITS, pooled_values
 from qvlm_qiskit.blocks.zoo.twins import MatchedNetwork
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum import QuantumLayer, make_qnn, z_observables
@@ -31,6 +35,8 @@ from qvlm_qiskit.quantum.encoding import widened
 
 CONVOLUTION, POOLING = 9, 2
 """Angles of the two unitaries of a level."""
+MANY = 24
+"""From so many samples on, matrices made once for all of them are faster than gate after gate."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +104,23 @@ class PoolingQCNN(Core):
 
     def values(self, samples: Tensor) -> Tensor:
         """⟨Z⟩ of the qubits that are left."""
-        read: Tensor = self.layer(self.angles(widened(samples)))
+        angles = self.angles(widened(samples))
+        if self._goes_by_products(angles):
+            rows, weight = angles.reshape(-1, QUBITS), self.layer.weight
+            read = pooled_values(rows, weight).view(*angles.shape[:-1], LEFT)
+        else:
+            read = self.layer(angles)
         return read.to(samples.dtype)
+
+    def _goes_by_products(self, angles: Tensor) -> bool:
+        """Whether these are so many samples of such a circuit, and in a precision of their own."""
+        return (
+            (self.config.qubits, self.config.outputs) == (QUBITS, LEFT)
+            and math.prod(angles.shape[:-1]) >= MANY
+            and self.closed_form
+            and not torch.compiler.is_compiling()
+            and not torch.is_autocast_enabled(angles.device.type)
+        )
 
 
 def _network(config: PoolingQCNNConfig) -> EstimatorQNN:

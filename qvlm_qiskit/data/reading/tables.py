@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from qvlm_qiskit.basics.memory import memory_bytes
+from qvlm_qiskit.basics.optional import optional
 from qvlm_qiskit.data.reading.columns import Columns
 from qvlm_qiskit.data.reading.rows import FilePicture, Picture, Row, StoredPicture
 from qvlm_qiskit.data.reading.splits import WHOLE, Parts
-from qvlm_qiskit.errors import CapacityError, InputError, MissingDependencyError
+from qvlm_qiskit.errors import CapacityError, InputError
 
 Cells = Mapping[str, Any]
 ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
@@ -124,11 +125,9 @@ def _objects(path: Path, found: Any) -> tuple[list[str], list[Cells]]:
 
 
 def _parquet(path: Path) -> tuple[list[str], list[Cells]]:
-    try:
+    with optional("parquet", "a Parquet table", pyarrow="pyarrow"):
         import pyarrow
         import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise MissingDependencyError("pyarrow", "parquet", "a Parquet table") from error
     try:
         table = parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as error:

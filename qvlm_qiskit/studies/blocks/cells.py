@@ -11,6 +11,7 @@ from qvlm_qiskit.backends import open_backend
 from qvlm_qiskit.evaluation import Exam
 from qvlm_qiskit.evaluation.loss import exam_loss
 from qvlm_qiskit.models.block_classifier import BlockClassifierOptions, of_tokens
+from qvlm_qiskit.models.cnn import POOLED
 from qvlm_qiskit.recipes import BLOCKS, TrainingOptions
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.blocks.options import BlocksOptions
@@ -20,12 +21,19 @@ from qvlm_qiskit.training import Subject
 
 KINDS = ("quantum", "classical", "frozen", "linear")
 """Of every block."""
+HIDDEN = BlockClassifierOptions.hidden
+"""Units of every model's hidden layer."""
 BASELINES = ("none", "cnn")
 """Once for all blocks: nothing in the block's place, and a small network of convolutions, over the
 picture or over the words."""
 LEARN, TIME, MACHINE, NOISE = "learn", "time", "machine", "noise"
-CNN = "channels=4,hidden=32"
-SMALL = {"paqm": "paqm(num_qubits=4)", "qcnn": "qcnn(num_qubits=4)"}
+MOST_CHANNELS = 64
+"""Of the small network of convolutions."""
+SMALL = {
+    "paqm": "paqm(num_qubits=4)",
+    "qcnn": "qcnn(num_qubits=4)",
+    "farhi-neven": "farhi-neven(inputs=8)",
+}
 """Blocks whose default sizes are those of a published model of millions of parameters."""
 
 
@@ -78,7 +86,7 @@ def model_text(options: BlocksOptions, cell: Cell) -> str:
     if cell.kind == "cnn" and options.reads == "question":
         return f"text-cnn(tokens={options.tokens},width={options.width})"
     if cell.kind == "cnn":
-        return f"cnn(side={options.side},{CNN})"
+        return f"cnn(side={options.side},channels={cnn_channels(options)},hidden={HIDDEN})"
     block = f"block={cell.block}," if cell.block else ""
     residual = "residual=yes," if options.residual else ""
     sizes = ",".join(f"{name}={value}" for name, value in sizes_of(options).items())
@@ -90,6 +98,22 @@ def sizes_of(options: BlocksOptions) -> dict[str, Any]:
     if options.reads == "question":
         return {"reads": "question", "tokens": options.tokens, "width": options.width}
     return {"side": options.side, "grid": options.grid, "width": options.width}
+
+
+def cnn_channels(options: BlocksOptions) -> int:
+    """Channels with which the small network's numbers come nearest to those of no block.
+
+    Both have the same hidden units behind them, so that words and classes add the same to each.
+    """
+    pixels, patches = 3 * (options.side // options.grid) ** 2, options.grid**2
+    none = options.width * (pixels + 1 + patches + patches * HIDDEN)
+    return min(range(1, MOST_CHANNELS + 1), key=lambda one: abs(_cnn_numbers(one) - none))
+
+
+def _cnn_numbers(channels: int) -> int:
+    """Of both convolutions, and of what the hidden layer has for their features."""
+    first, second = 28 * channels, 2 * channels * (9 * channels + 1)
+    return first + second + 2 * channels * POOLED**2 * HIDDEN
 
 
 def training_of(options: BlocksOptions, cell: Cell) -> TrainingOptions:

@@ -5,15 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qvlm_qiskit.backends import open_backend
+from qiskit import QuantumCircuit
+
+from qvlm_qiskit.backends import Backend, open_backend
+from qvlm_qiskit.backends.devices.noisy_estimator import DENSITY_QUBITS
+from qvlm_qiskit.backends.pubs.active_qubits import active_qubits
+from qvlm_qiskit.basics.late_definitions import needs_values
 from qvlm_qiskit.evaluation import Exam, evaluate_exam
+from qvlm_qiskit.quantum import QuantumLayer
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.blocks.cells import Cell
 from qvlm_qiskit.studies.blocks.options import BlocksOptions
 from qvlm_qiskit.studies.measure import evaluate_on
 
-MOST_QUBITS = 7
-"""Of a circuit whose noise is simulated; of 8, six questions took more than five minutes."""
+MOST_QUBITS = 12
+"""Of a compiled circuit whose noise is simulated; a row of 12 takes about two seconds."""
+FEW = 12
+"""Questions where trajectories are simulated in place of a density matrix: about a minute."""
 
 
 def under_noise(options: BlocksOptions, cell: Cell, path: Path) -> dict[str, Any]:
@@ -26,22 +34,22 @@ def under_noise(options: BlocksOptions, cell: Cell, path: Path) -> dict[str, Any
 
     Returns:
         ``accuracy`` with Wilson's interval, ``right``, ``exact_right`` and ``seconds_noise``; or
-        ``refused``, with the reason why nothing was run.
+        ``refused``, with the reason why nothing was run. Of circuits that no density matrix holds
+        `FEW` questions are asked.
     """
     run = Run.open(path)
     model = run.answering_model()
-    widest = max(
-        (one.neural_network.circuit.num_qubits for one in model.quantum_layers.values()), default=0
-    )
-    if widest > MOST_QUBITS:
-        return {"refused": f"{widest} qubits: more than {MOST_QUBITS} are not simulated"}
-    asked = run.samples("test", options.limit)
-    samples = [asked[number] for number in range(min(options.noisy_limit, len(asked)))]
-    exam = Exam(model, samples)
-    exact = evaluate_exam(exam)
     backend = open_backend(
         f"noisy:{options.device}", shots=options.shots, mitigation=cell.mitigation, seed=cell.seed
     )
+    widest = max((qubits_used(one, backend) for one in model.quantum_layers.values()), default=0)
+    if widest > MOST_QUBITS:
+        return {"refused": f"{widest} qubits: more than {MOST_QUBITS} are not simulated"}
+    most = options.noisy_limit if widest <= DENSITY_QUBITS else min(FEW, options.noisy_limit)
+    asked = run.samples("test", options.limit)
+    samples = [asked[number] for number in range(min(most, len(asked)))]
+    exam = Exam(model, samples)
+    exact = evaluate_exam(exam)
     found, record = evaluate_on(exam, backend)
     return {
         **found.accuracy.as_dict(),
@@ -49,6 +57,19 @@ def under_noise(options: BlocksOptions, cell: Cell, path: Path) -> dict[str, Any
         "exact_right": _marks(exact.correct),
         "seconds_noise": record["seconds"],
     }
+
+
+def qubits_used(layer: QuantumLayer, backend: Backend) -> int:
+    """The qubits that a circuit uses on a machine: a route takes more than the circuit has.
+
+    What no machine compiles before it has values, an evolution by a matrix, has a circuit's own.
+    """
+    network = layer.neural_network
+    circuit: QuantumCircuit = network.circuit
+    if circuit.num_qubits > MOST_QUBITS or needs_values(circuit):
+        return int(circuit.num_qubits)
+    compiled = backend.compile(circuit, [[one] for one in network.observables])
+    return len(active_qubits(compiled.circuit, compiled.observables, dynamic=True))
 
 
 def _marks(correct: tuple[bool, ...]) -> str:

@@ -117,6 +117,10 @@ class BlocksOptions(DataOptions):
         for name, smallest in least.items():
             if getattr(self, name) < smallest:
                 raise InputError(f"{name} must be at least {smallest}, got {getattr(self, name)}")
+        if not 0 < self.learning_rate <= 1:
+            raise InputError(
+                f"learning_rate must be above 0 and at most 1, got {self.learning_rate}"
+            )
         if self.noisy_limit > self.limit:
             raise InputError(
                 f"noisy_limit={self.noisy_limit} are more questions than limit={self.limit}"

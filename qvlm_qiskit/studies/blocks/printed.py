@@ -94,6 +94,8 @@ def _noise(results: Found) -> Printed:
         shown = [percent(one["accuracy"], 0) for one in block["noise"]]
         rows.append([block["block"], percent(block["noise"][0]["exact"], 0), *shown])
     asked = f"{max(counts, default=0)} questions of seed 0"
+    if len(set(counts)) > 1:
+        asked += f" ({min(counts)} of wide circuits)"
     title = f"exact match under {results['grid']['device']}'s noise, {asked}, Wilson's 95 %"
     names = ("raw" if one == "none" else one for one in techniques)
     return Printed(title, ("block", ">exact", *(f">{one}" for one in names)), rows)

@@ -111,7 +111,9 @@ def kept_terms(circuit: QuantumCircuit, observable: SparsePauliOp) -> int | None
     """
     try:
         from pauli_prop import propagation
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "pauli_prop":
+            raise
         raise MissingDependencyError("pauli-prop", "propagation", "the count of terms") from error
     _, rest = propagation.evolve_through_cliffords(circuit)
     rotations = propagation.circuit_to_rotation_gates(rest)

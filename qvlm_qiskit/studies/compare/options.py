@@ -20,6 +20,7 @@ from qvlm_qiskit.studies.compare.variants import (
 )
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
+from qvlm_qiskit.studies.quick import check_numbers
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,7 @@ class CompareOptions(Budget, DataOptions):
             METRICS.check(name)
         if len(set(self.mitigation)) != len(self.mitigation) or not self.mitigation:
             raise InputError(f"mitigations must be distinct, got {list(self.mitigation)}")
-        for name, least in (("seeds", 1), ("limit", 2), ("shots", 1), ("max_new_tokens", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        check_numbers(self, {"seeds": 1, "limit": 2, "shots": 1, "max_new_tokens": 1})
         self.training("quantum", 0)
 
     def _check(self, variant: str) -> None:

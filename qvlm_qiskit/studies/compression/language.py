@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
+from qvlm_qiskit.adapter.inspection import linear_layers
 from qvlm_qiskit.basics.bars import no_transformers_bars
 from qvlm_qiskit.studies.compression.options import TINY, CompressionOptions
 from qvlm_qiskit.studies.compression.texts import Encode, texts, windows
@@ -47,11 +48,25 @@ def open_language(options: CompressionOptions, folder: Path) -> tuple[nn.Module,
     return model, lambda text: list(tokenizer(text, verbose=False)["input_ids"])
 
 
+def check_language(options: CompressionOptions) -> None:
+    """Refuse texts without a window of tokens, and layers that the model does not have.
+
+    Args:
+        options: Of the study; "tiny" need not have been trained.
+
+    Raises:
+        QVLMError: So, or a model that can't be opened.
+    """
+    tiny = options.language == TINY
+    model, encode = (_untrained(), _as_bytes) if tiny else open_language(options, Path())
+    for text in texts(options.text):
+        windows(text, encode, options.length or 0)
+    linear_layers(model, options.targets)
+
+
 def train_tiny(options: CompressionOptions, folder: Path) -> None:
     """Train a Llama of two layers on the bytes of the text, and leave it in the study's folder."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model: Any = LlamaForCausalLM(LlamaConfig(vocab_size=BYTES, **SIZE))
+    model = _untrained()
     rows = windows(texts(options.text)[0], _as_bytes, options.length or 0)
     train(model, rows, [STEPS], batch=BATCH, rate=LEARNING_RATE, seed=0)
     with no_transformers_bars():
@@ -96,6 +111,12 @@ def loss_of(model: nn.Module, rows: Tensor) -> Tensor:
     """Mean cross entropy of the next token, in nats."""
     logits = model(input_ids=rows).logits[:, :-1].float()
     return nn.functional.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten())
+
+
+def _untrained() -> Any:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return LlamaForCausalLM(LlamaConfig(vocab_size=BYTES, **SIZE))
 
 
 def _as_bytes(text: str) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Annotated
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
-from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
+from qvlm_qiskit.studies.quick import SMALLEST, Sizes, check_numbers, fill, sized
 
 TINY = "tiny"
 SIZES: Sizes = {
@@ -20,7 +20,7 @@ SIZES: Sizes = {
     "length": (128, 64),
 }
 LEAST = {"bonds": 1, "cores": 2, "healing": 0, "seeds": 1, "batch": 1, "length": 8, "windows": 1,
-         "learning_rate": 1e-9}  # fmt: skip
+         "learning_rate": SMALLEST}  # fmt: skip
 
 
 @dataclass(frozen=True)

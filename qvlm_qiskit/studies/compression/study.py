@@ -60,13 +60,10 @@ class CompressionStudy(SectionedStudy[CompressionOptions, "Cell"]):
         return all_cells(self.options)
 
     def rehearse(self, cells: Sequence[Cell]) -> None:
-        """Look for the pretrained model and the text."""
-        from qvlm_qiskit.adapter.packages import language_file
-        from qvlm_qiskit.studies.compression.texts import texts
+        """Open the model and the text, and look for the layers."""
+        from qvlm_qiskit.studies.compression.language import check_language
 
-        texts(self.options.text)
-        if self.options.language != TINY:
-            language_file(str(self.options.language))
+        check_language(self.options)
 
     def missing_models(self) -> Sequence[str]:
         """The small model, where it is asked for and not there yet."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.recipes import data_name
 from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
+from qvlm_qiskit.studies.quick import SMALLEST, check_numbers
 
 LATENTS = ("quantum", "classical", "frozen", "none")
 """Autoencoders: their latent space is the circuit, its twin, a random circuit, or none of its own,
@@ -19,6 +19,20 @@ FILTERS = ("linear", "wiener")
 NOISY = "noisy"
 """The pictures as they came, with which all others are compared."""
 KINDS = (*LATENTS, *FILTERS)
+LEAST = {
+    "side": 8,
+    "sigmas": SMALLEST,
+    "learning_rate": SMALLEST,
+    "seeds": 1,
+    "epochs": 1,
+    "batch_size": 2,
+    "train_pictures": 2,
+    "test_pictures": 2,
+}
+"""Windows of 7 pixels, of which similarity is a mean, fit into 8."""
+MOST = {"side": 256}
+MOST_FILTERED = 64
+"""Pixels of a side that least squares are solved for: a matrix of 4096² numbers."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,9 @@ class DenoiseOptions:
             "scikit-learn's digits of 8 × 8 pixels."
         ),
     ] = None
-    side: Annotated[int, Option("Pixels of a side, a multiple of 4.")] = 8
+    side: Annotated[
+        int, Option("Pixels of a side, a multiple of 4 up to 256; 64 with linear filters.")
+    ] = 8
     kinds: Annotated[
         tuple[str, ...], Option(f"Separated by semicolons, of {', '.join(KINDS)}.")
     ] = KINDS
@@ -73,18 +89,13 @@ class DenoiseOptions:
         for kind in self.kinds:
             if kind not in KINDS:
                 raise UnknownNameError("kind", kind, KINDS)
-        for name in ("kinds", "sigmas"):
-            check_distinct(name, getattr(self, name))
-        if not all(0 < sigma < math.inf for sigma in self.sigmas):
-            raise InputError(f"sigmas must be positive and finite, got {list(self.sigmas)}")
-        if not 0 < self.learning_rate < math.inf:
-            raise InputError(f"learning_rate must be positive and finite, got {self.learning_rate}")
-        least = {
-            "seeds": 1, "epochs": 1, "batch_size": 2, "train_pictures": 2, "test_pictures": 2,
-        }  # fmt: skip
-        for name, lowest in least.items():
-            if getattr(self, name) < lowest:
-                raise InputError(f"{name} must be at least {lowest}, got {getattr(self, name)}")
+        check_distinct("kinds", self.kinds)
+        check_numbers(self, LEAST, MOST)
+        if self.side > MOST_FILTERED and set(FILTERS) & set(self.kinds):
+            raise InputError(
+                f"side must be at most {MOST_FILTERED} with {' and '.join(FILTERS)}, whose matrix "
+                f"has side⁴ numbers; got {self.side}: choose other --kinds"
+            )
         self._check_model()
 
     def _check_model(self) -> None:
@@ -92,11 +103,8 @@ class DenoiseOptions:
         from qvlm_qiskit.blocks.zoo.qaoa_latent import QAOALatentConfig
 
         QAOALatentConfig(qubits=self.qubits, repetitions=self.layers)
-        if self.side < 8 or self.side % STRIDES:
-            raise InputError(
-                f"side is a multiple of {STRIDES} from 8 on, so that windows of 7 pixels fit; got "
-                f"{self.side}"
-            )
+        if self.side % STRIDES:
+            raise InputError(f"side must be a multiple of {STRIDES}, got {self.side}")
 
     @property
     def data_name(self) -> str | None:

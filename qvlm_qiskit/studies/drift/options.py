@@ -8,6 +8,7 @@ from typing import Annotated
 
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.studies.grid_study import Option
+from qvlm_qiskit.studies.quick import check_numbers
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,4 @@ class DriftOptions:
                 raise InputError(
                     f"{name} must be distinct and not empty, got {[str(one) for one in values]}"
                 )
-        for name, least in (("questions", 2), ("rows", 1), ("shots", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        check_numbers(self, {"questions": 2, "rows": 1, "shots": 1})

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.errors import UnknownNameError
 from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option, Printed, Study
-from qvlm_qiskit.studies.intervals import differences, means, verdict
+from qvlm_qiskit.studies.quick import SMALLEST, check_numbers
 from qvlm_qiskit.studies.registry import study
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ KINDS = ("quantum", "classical", "frozen")
 PICTURES = ("china", "flower", "digits")
 """Photographs of scikit-learn, and sixteen of its digits as one picture."""
 EVERY = "every picture"
+LEAST = {"seeds": 1, "side": 2, "steps": 1, "learning_rate": SMALLEST}
+MOST = {"seeds": 10**4, "side": 1024, "steps": 10**6}
 COLUMNS: Mapping[str, str] = {
     "key": "string", "picture": "string", "kind": "string", "seed": "int64", "psnr": "float64",
     "numbers": "int64", "seconds": "float64",
@@ -72,11 +74,7 @@ class FieldOptions:
                 raise UnknownNameError("kind", kind, KINDS)
         for name in ("pictures", "kinds"):
             check_distinct(name, getattr(self, name))
-        for name, least, most in (("seeds", 1, 10**4), ("side", 2, 1024), ("steps", 1, 10**6)):
-            if not least <= getattr(self, name) <= most:
-                raise InputError(f"{name} must be {least} … {most:,}, got {getattr(self, name)}")
-        if not 0 < self.learning_rate < math.inf:
-            raise InputError(f"learning_rate must be positive and finite, got {self.learning_rate}")
+        check_numbers(self, LEAST, MOST)
         from qvlm_qiskit.blocks.zoo.visual_field import VisualFieldConfig
 
         VisualFieldConfig(qubits=self.qubits, repetitions=self.layers, hidden=self.hidden)
@@ -193,6 +191,8 @@ class FieldStudy(Study[FieldOptions, Cell]):
 
         Differences are paired by seed; more is better.
         """
+        from qvlm_qiskit.studies.intervals import differences, means
+
         everywhere = [*rows, *({**row, "picture": EVERY} for row in rows)]
         by, of = ("picture", "kind"), ("psnr",)
         return {
@@ -227,6 +227,7 @@ _HEAD = ("picture", "kind", ">PSNR", ">less quantum")
 
 
 def _lines(results: Mapping[str, Any]) -> list[list[str]]:
+    from qvlm_qiskit.studies.intervals import verdict
     from qvlm_qiskit.studies.reports.templates import interval
 
     found = {(one["picture"], one["kind"]): one["psnr"] for one in results["from_quantum"]}

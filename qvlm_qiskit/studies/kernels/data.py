@@ -13,7 +13,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from qvlm_qiskit.errors import InputError, MissingDependencyError, UnknownNameError
+from qvlm_qiskit.basics.optional import optional
+from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.kernels import ad_hoc_data
 from qvlm_qiskit.studies.kernels.options import REGRESSIONS
 
@@ -92,10 +93,8 @@ def _classes(name: str) -> tuple[Array, npt.NDArray[Any]]:
 
 
 def _star98() -> tuple[Array, Array]:
-    try:
+    with optional("causal", "the set star98", statsmodels="statsmodels"):
         from statsmodels.datasets import star98
-    except ImportError as error:
-        raise MissingDependencyError("statsmodels", "causal", "the set star98") from error
     found = star98.load_pandas()
     above, below = found.endog.to_numpy(dtype=np.float64).T
     return found.exog.to_numpy(dtype=np.float64), above / (above + below)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.errors import UnknownNameError
 from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
+from qvlm_qiskit.studies.quick import check_numbers
 
 PARTS = ("classification", "concentration", "regression", "independence", "graphs")
 CAUSAL = ("independence", "graphs")
 REGRESSIONS = ("diabetes", "star98")
-MOST_QUBITS = 12
+LEAST = {"features": 1, "points": 20, "qubits": 1, "samples": 20, "draws": 1, "seeds": 1}
+MOST = {"features": 12, "points": 2000, "qubits": 12, "draws": 10_000, "seeds": 1000}
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,9 @@ class KernelOptions:
             UnknownNameError: An unknown part.
             InputError: An empty or repeated value, or a number out of range.
         """
-        for name in ("parts", "data", "regressions", "qubits", "samples"):
+        for name in ("parts", "data", "regressions"):
             check_distinct(name, getattr(self, name))
         for part in self.parts:
             if part not in PARTS:
                 raise UnknownNameError("part", part, PARTS)
-        limits = {"features": (1, MOST_QUBITS), "points": (20, 2000), "draws": (1, 10_000),
-                  "seeds": (1, 1000)}  # fmt: skip
-        for name, (least, most) in limits.items():
-            if not least <= getattr(self, name) <= most:
-                raise InputError(f"{name} is {least} to {most}, got {getattr(self, name)}")
-        if not 1 <= min(self.qubits) <= max(self.qubits) <= MOST_QUBITS:
-            raise InputError(f"qubits are 1 to {MOST_QUBITS}, got {list(self.qubits)}")
-        if min(self.samples) < 20:
-            raise InputError(f"samples are 20 at least, got {list(self.samples)}")
+        check_numbers(self, LEAST, MOST)

@@ -9,6 +9,7 @@ from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
+from qvlm_qiskit.studies.quick import check_numbers
 
 DATA = ("breast-cancer", "digits", "wine")
 OPTIMISERS = (
@@ -77,9 +78,7 @@ class OptimiserOptions:
         self._check_numbers()
 
     def _check_numbers(self) -> None:
-        for name in ("repetitions", "seeds", "tuning_seeds"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_numbers(self, {"repetitions": 1, "seeds": 1, "tuning_seeds": 1})
         if self.shots is not None and self.shots < 1:
             raise InputError(f"shots must be at least 1, got {self.shots}")
         most = min(MOST_SAMPLES[name] for name in self.data)

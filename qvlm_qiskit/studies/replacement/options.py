@@ -10,6 +10,7 @@ from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
+from qvlm_qiskit.studies.quick import SMALLEST, check_numbers
 
 VARIANTS = (
     "linear", "relu", "positive", "quanvolution", "quanvolution-twin", "quanvolution-relu",
@@ -17,6 +18,10 @@ VARIANTS = (
 )  # fmt: skip
 QUICK = {"seeds": 2, "epochs": 5, "train_samples": 400, "learning_rates": (0.01,)}
 DEFAULT_SIDE, LEAST_SIDE, MOST_SIDE = 8, 6, 32
+
+LEAST = {"learning_rates": SMALLEST, "repetitions": 1, "epochs": 1, "batch_size": 1, "seeds": 1,
+         "test_samples": 2, "train_samples": 20}  # fmt: skip
+MOST = {"learning_rates": 1}
 
 
 @dataclass(frozen=True)
@@ -76,14 +81,8 @@ class ReplacementOptions(DataOptions):
         for one in found:
             if one not in VARIANTS:
                 raise UnknownNameError("variant", one, VARIANTS)
-        for name in ("variants", "learning_rates"):
-            check_distinct(name, getattr(self, name))
-        if not all(0 < rate <= 1 for rate in self.learning_rates):
-            raise InputError(f"learning_rates lie between 0 and 1, got {list(self.learning_rates)}")
-        least = {"repetitions": 1, "epochs": 1, "batch_size": 1, "seeds": 1, "test_samples": 2}
-        for name, bound in {**least, "train_samples": 20}.items():
-            if getattr(self, name) < bound:
-                raise InputError(f"{name} must be at least {bound}, got {getattr(self, name)}")
+        check_distinct("variants", self.variants)
+        check_numbers(self, LEAST, MOST)
         if not 2 <= self.channels <= 64 or self.channels % 2:
             raise InputError(f"channels must be an even number from 2 to 64, got {self.channels}")
         if not LEAST_SIDE <= self.side <= MOST_SIDE:

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from qvlm_qiskit.basics.placed_names import listed
-from qvlm_qiskit.blocks.core import BLOCK_KINDS
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.recipes import TrainingOptions
+from qvlm_qiskit.recipes import KINDS_OF_BLOCKS, TrainingOptions
 from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
+from qvlm_qiskit.studies.quick import SMALLEST, check_numbers
 
-VARIANTS = (*BLOCK_KINDS, "none")
+VARIANTS = KINDS_OF_BLOCKS
 MODEL = "qvlm_qiskit.studies.robustness.network:Hybrid"
 QUICK = {"seeds": 2, "steps": 150, "limit": 100, "epsilons": (0.1,), "more_steps": 40}
 DEFAULT_SIDE = 8
+LEAST = {"seeds": 1, "limit": 2, "attack_steps": 1, "epsilons": SMALLEST}
+MOST = {"epsilons": 1}
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,8 @@ class RobustnessOptions(DataOptions):
         for one in found:
             if one not in VARIANTS:
                 raise UnknownNameError("variant", one, VARIANTS)
-        for name in ("variants", "epsilons"):
-            check_distinct(name, getattr(self, name))
-        if not all(0 < one <= 1 for one in self.epsilons):
-            raise InputError(f"epsilons lie between 0 and 1, got {list(self.epsilons)}")
-        for name, least in (("seeds", 1), ("limit", 2), ("attack_steps", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        check_distinct("variants", self.variants)
+        check_numbers(self, LEAST, MOST)
         if self.more_steps <= self.attack_steps:
             raise InputError(
                 f"more_steps must be more than the {self.attack_steps} attack_steps, got "

@@ -11,7 +11,7 @@ from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
 
 TASKS = ("fidelity", "maxcut", "vqe")
-MOST_QUBITS = 8
+MOST = {"qubits": 8}
 SIZES: Sizes = {
     "pool": (2000, 100),
     "training": (8000, 500),
@@ -69,7 +69,7 @@ class SearchOptions:
             UnknownNameError: No such task.
         """
         fill(self, SIZES)
-        check_numbers(self, LEAST)
+        check_numbers(self, LEAST, MOST)
         check_distinct("tasks", self.tasks)
         for one in self.tasks:
             if one not in TASKS:
@@ -77,8 +77,6 @@ class SearchOptions:
         assert self.budget and self.pool
         if self.budget > self.pool:
             raise InputError(f"budget must be at most the pool, {self.pool}, got {self.budget}")
-        if self.qubits > MOST_QUBITS:
-            raise InputError(f"qubits must be at most {MOST_QUBITS}, got {self.qubits}")
         if self.gates > self.qubits * self.depth:
             raise InputError(
                 f"gates must be at most qubits × depth, {self.qubits * self.depth}, got "

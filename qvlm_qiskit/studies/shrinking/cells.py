@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum.ising import Bits, Floats, Ising, all_bits
 from qvlm_qiskit.quantum.qaoa import train_qaoa
 from qvlm_qiskit.studies.shrinking.options import ShrinkingOptions
@@ -41,6 +43,25 @@ def problem_of(cell: Cell, options: ShrinkingOptions) -> Problem:
     return make_problem(cell.problem, **sizes, rng=rng)
 
 
+def check_left(cells: Sequence[Cell], options: ShrinkingOptions) -> None:
+    """Refuse a problem of which nothing would be merged: all methods would try all of its values.
+
+    Args:
+        cells: The problems.
+        options: Their sizes, and how many variables are left.
+
+    Raises:
+        InputError: A problem has no more variables than are left.
+    """
+    for cell in cells:
+        size = problem_of(cell, options).ising().size
+        if (options.left or 0) >= size:
+            raise InputError(
+                f"left must be less than the {size} variables of {cell.problem} {cell.seed}, so "
+                f"that some are merged; got {options.left}"
+            )
+
+
 def compute(cell: Cell, options: ShrinkingOptions) -> dict[str, Any]:
     """What every method answers, as plain data."""
     problem = problem_of(cell, options)
@@ -66,8 +87,9 @@ def compute(cell: Cell, options: ShrinkingOptions) -> dict[str, Any]:
                 "optimal": float(ratio > 1 - 1e-9), **more}  # fmt: skip
 
     plain = train_qaoa(ising, options.layers, options.starts, options.steps or 0, cell.seed)
-    by_circuits = shrink(problem, correlations, options.left)
-    by_couplings = shrink(problem, couplings, options.left)
+    left = options.left or 0
+    by_circuits = shrink(problem, correlations, left)
+    by_couplings = shrink(problem, couplings, left)
     everything = len(plain.probabilities)
     even = np.full(everything, 1 / everything)
     merged = {"merges": by_circuits.merges, "refused": by_circuits.refused}

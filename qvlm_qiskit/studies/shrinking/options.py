@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.errors import UnknownNameError
 from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
 
 PROBLEMS = ("independent-set", "knapsack", "assignment")
-MOST_QUBITS = 16
+MOST = {"nodes": 16, "items": 10, "workers": 4}
 SIZES: Sizes = {
     "nodes": (12, 7),
     "items": (7, 4),
     "workers": (3, 2),
+    "left": (4, 3),
     "seeds": (20, 5),
     "steps": (60, 30),
 }
@@ -33,7 +34,7 @@ class ShrinkingOptions:
         items: Of the knapsacks; with their slack bits about four qubits more.
         workers: Of the assignments; their square is the number of qubits.
         layers: p of QAOA.
-        left: So many merged variables are solved by trying all.
+        left: So many merged variables are solved by trying all; fewer than any problem has.
         samples: Assignments that are read from a circuit, or drawn at random.
         seeds: Problems of each kind.
         starts: Random angles that training begins from.
@@ -48,7 +49,9 @@ class ShrinkingOptions:
     items: Annotated[int | None, Option(sized("Of a knapsack.", SIZES["items"]))] = None
     workers: Annotated[int | None, Option(sized("To be assigned.", SIZES["workers"]))] = None
     layers: Annotated[int, Option("Layers of QAOA.")] = 1
-    left: Annotated[int, Option("Variables that all values are tried of.")] = 4
+    left: Annotated[
+        int | None, Option(sized("Variables that all values are tried of.", SIZES["left"]))
+    ] = None
     samples: Annotated[int, Option("Assignments read from a circuit.")] = 50
     seeds: Annotated[int | None, Option(sized("Problems of each kind.", SIZES["seeds"]))] = None
     starts: Annotated[int, Option("Random angles to begin from.")] = 8
@@ -63,12 +66,8 @@ class ShrinkingOptions:
             UnknownNameError: No such problem.
         """
         fill(self, SIZES)
-        check_numbers(self, LEAST)
+        check_numbers(self, LEAST, MOST)
         check_distinct("problems", self.problems)
         for one in self.problems:
             if one not in PROBLEMS:
                 raise UnknownNameError("problem", one, PROBLEMS)
-        assert self.nodes and self.items and self.workers
-        for name, most in (("nodes", MOST_QUBITS), ("items", 10), ("workers", 4)):
-            if getattr(self, name) > most:
-                raise InputError(f"{name} must be at most {most}, got {getattr(self, name)}")

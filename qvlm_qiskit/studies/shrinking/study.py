@@ -56,6 +56,12 @@ class ShrinkingStudy(SectionedStudy[ShrinkingOptions, "Cell"]):
 
         return all_cells(self.options)
 
+    def rehearse(self, cells: Sequence[Cell]) -> None:
+        """Refuse problems of which nothing would be merged."""
+        from qvlm_qiskit.studies.shrinking.cells import check_left
+
+        check_left(cells, self.options)
+
     def compute(self, cell: Cell) -> Row:
         """What every method answers."""
         from qvlm_qiskit.studies.shrinking.cells import compute

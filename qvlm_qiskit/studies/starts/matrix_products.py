@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Pauli, SparsePauliOp
 from scipy.optimize import minimize
 
-from qvlm_qiskit.errors import MissingDependencyError
+from qvlm_qiskit.basics.optional import optional
 
 Matrix = npt.NDArray[np.complex128]
 Gates = list[tuple[int, Matrix]]
@@ -28,6 +29,7 @@ Gates = list[tuple[int, Matrix]]
 WORKING_BOND = 64
 """Of states between two staircases."""
 CUTOFF = 1e-10
+TENSOR_NETWORKS = ("qiskit_addon_aqc_tensor", "qiskit_quimb", "quimb")
 
 
 def require_tensor_networks() -> None:
@@ -36,14 +38,11 @@ def require_tensor_networks() -> None:
     Raises:
         MissingDependencyError: quimb, the addon or what connects them is not installed.
     """
-    try:
-        import qiskit_addon_aqc_tensor
-        import qiskit_quimb
+    packages = {name: name.replace("_", "-") for name in TENSOR_NETWORKS}
+    with optional("tensor-networks", "a tensor-network start", **packages):
+        for name in TENSOR_NETWORKS:
+            import_module(name)
         import quimb.tensor  # noqa: F401
-    except ImportError as error:
-        name = (error.name or "quimb").partition(".")[0].replace("_", "-")
-        raise MissingDependencyError(name, "tensor-networks", "a tensor-network start") from error
-    del qiskit_addon_aqc_tensor, qiskit_quimb
 
 
 def ground_state(operator: SparsePauliOp, bond: int, seed: int) -> tuple[Any, float]:

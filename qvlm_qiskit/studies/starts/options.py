@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.errors import UnknownNameError
+from qvlm_qiskit.studies.checks import check_distinct
 from qvlm_qiskit.studies.grid_study import Option
-from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
+from qvlm_qiskit.studies.quick import SMALLEST, Sizes, check_numbers, fill, sized
 
 COSTS = ("ising", "glass")
 STARTS = ("random", "identity", "tensor-network")
-MOST_QUBITS = 16
+MOST = {"qubits": 16}
 SIZES: Sizes = {
     "qubits": ((4, 6, 8, 10, 12, 14, 16), (4, 6, 8)),
     "bonds": ((2, 8), (2,)),
@@ -20,7 +21,7 @@ SIZES: Sizes = {
     "steps": (200, 40),
 }
 LEAST = {"qubits": 3, "bonds": 2, "staircases": 1, "added": 0, "spread": 0, "fit": 0, "seeds": 1,
-         "draws": 1, "steps": 1, "learning_rate": 1e-9}  # fmt: skip
+         "draws": 1, "steps": 1, "learning_rate": SMALLEST}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,10 @@ class StartsOptions:
             UnknownNameError: No such cost or start.
         """
         fill(self, SIZES)
-        check_numbers(self, LEAST)
+        check_numbers(self, LEAST, MOST)
         for name, known in (("cost", COSTS), ("start", STARTS)):
             given = getattr(self, f"{name}s")
-            if not given or len(set(given)) != len(given):
-                raise InputError(f"{name}s must be distinct and not empty, got {list(given)}")
+            check_distinct(f"{name}s", given)
             for one in given:
                 if one not in known:
                     raise UnknownNameError(name, one, known)
-        if max(self.qubits) > MOST_QUBITS:
-            raise InputError(f"qubits must be at most {MOST_QUBITS}, got {max(self.qubits)}")

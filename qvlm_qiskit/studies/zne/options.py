@@ -9,7 +9,7 @@ from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
 
-MOST_QUBITS = 8
+MOST = {"qubits": 8, "strengths": 1}
 SIZES: Sizes = {
     "qubits": ((2, 4, 6), (2, 4)),
     "seeds": (30, 6),
@@ -58,10 +58,8 @@ class ZneOptions:
             InputError: A number out of range, or a list that is empty or has a value twice.
         """
         fill(self, SIZES)
-        check_numbers(self, LEAST)
-        if max(self.qubits) > MOST_QUBITS:
-            raise InputError(f"qubits must be at most {MOST_QUBITS}, got {max(self.qubits)}")
-        if len(self.strengths) < 3 or max(self.strengths) > 1:
+        check_numbers(self, LEAST, MOST)
+        if len(self.strengths) < 3:
             raise InputError(
                 f"strengths must be three probabilities or more, got {list(self.strengths)}"
             )

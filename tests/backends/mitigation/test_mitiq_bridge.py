@@ -34,7 +34,7 @@ def test_a_missing_mitiq_is_named(monkeypatch):
 
     def without_mitiq(name, *arguments, **options):
         if name.startswith("mitiq"):
-            raise ImportError(name)
+            raise ModuleNotFoundError(name, name=name)
         return plain_import(name, *arguments, **options)
 
     zero_noise_weights.cache_clear()

@@ -44,6 +44,7 @@ def test_the_quasi_probability_inverts_the_pauli_part(name):
 
 def test_the_quasi_probability_of_depolarizing_noise_is_mitiqs():
     cirq = pytest.importorskip("cirq")
+    pytest.importorskip("mitiq")
     from mitiq.pec.representations import represent_operation_with_global_depolarizing_noise
 
     p = 0.06  # ours: (1 - p)ρ + p·I/4; mitiq's: a Pauli other than I with probability 15p/16

@@ -1,10 +1,12 @@
 """The layer as its source writes it: every patch an observable of every state."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from qiskit.quantum_info import pauli_basis
 
 from qvlm_qiskit.blocks.zoo import build
+from qvlm_qiskit.blocks.zoo.flipped_quanvolution import state_kernels
 
 
 def test_values_and_gradients_are_those_of_patches_as_observables():
@@ -58,3 +60,48 @@ def test_states_of_angles_that_are_all_zero_have_gradients():
     core.kernels()[..., 0, 1].sum().backward()
     assert core.layer.weight.grad.isfinite().all()
     assert core.layer.weight.grad.abs().sum() > 0
+
+
+def by_exponentials(weight):
+    """Re ψψ† without its last row and column, in doubles."""
+    strings = torch.stack([torch.as_tensor(p.to_matrix()) for p in pauli_basis(2)[1:]])
+    generators = torch.einsum("gp,pij->gij", weight.to(torch.complex128), strings)
+    states = torch.matrix_exp(1j * generators)[:, :3, 0]
+    return torch.einsum("gi,gj->gij", states, states.conj()).real
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("scale", [1.0, 0.0, 1e-9, 30.0])
+def test_kernels_of_states_and_their_gradients_are_those_of_exponentials(dtype, scale):
+    drawn = torch.randn(6, 15, dtype=torch.float64, generator=torch.manual_seed(0))
+    drawn[1:3] *= torch.arange(15) == 4  # one string: levels are equal in pairs
+    weight = (scale * drawn).to(dtype).requires_grad_()
+    exact = weight.detach().double().requires_grad_()
+    found, wanted = state_kernels(weight), by_exponentials(exact)
+    near = 1e-11 if dtype == torch.float64 else 1e-6
+    assert found.dtype == dtype
+    torch.testing.assert_close(found.double(), wanted, rtol=0, atol=near)
+    cotangent = torch.randn_like(wanted)
+    (ours,) = torch.autograd.grad(found, weight, cotangent.to(dtype))
+    (theirs,) = torch.autograd.grad(wanted, exact, cotangent)
+    torch.testing.assert_close(ours.double(), theirs, rtol=0, atol=10 * near)
+
+
+def test_second_derivatives_and_transforms_are_those_of_exponentials():
+    weight = torch.randn(2, 15, dtype=torch.float64, generator=torch.manual_seed(0))
+    weight.requires_grad_()
+    cotangent, seconds = torch.randn(2, 3, 3, dtype=torch.float64), []
+    for way in (state_kernels, by_exponentials):
+        (first,) = torch.autograd.grad(way(weight), weight, cotangent, create_graph=True)
+        seconds.append(torch.autograd.grad(first.square().sum(), weight))
+        seconds[-1] += (torch.func.jacrev(way)(weight),)
+    for ours, theirs in zip(*seconds, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+
+
+def test_kernels_of_angles_that_are_no_numbers_are_none_either():
+    weight = torch.zeros(2, 15)
+    weight[1, 3] = torch.nan
+    found = state_kernels(weight)
+    assert found[0].isfinite().all()
+    assert found[1].isnan().any()

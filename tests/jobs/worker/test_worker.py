@@ -48,8 +48,8 @@ def test_a_deadline_is_kept_and_the_next_call_goes_on(store, intended):
     made = intended(service)
     worker = Worker(store, service, policy=PATIENCE)
     begun = time.monotonic()
-    (found,) = worker.finish([made.id], seconds=0.3)
-    assert 0.2 < time.monotonic() - begun < 3.0
+    (found,) = worker.finish([made.id], seconds=1.0)
+    assert 0.9 < time.monotonic() - begun < 30.0  # by polls alone it would take years
     assert found.state is State.QUEUED
     assert store.submission(made.id).lease_owner is None
     service.polls = 0

@@ -1,5 +1,7 @@
 """How hard a circuit is to simulate, against dense matrices."""
 
+import sys
+
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
@@ -7,6 +9,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import Operator, SparsePauliOp
 
 from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.errors import MissingDependencyError
 from qvlm_qiskit.studies.blocks.simulation import ERROR, hardness, kept_terms, largest_cone
 
 pytest.importorskip("pauli_prop")
@@ -49,6 +52,24 @@ def test_clifford_gates_keep_one_term_and_a_rotation_makes_two_of_it():
     turned.ry(0.3, 0)
     assert kept_terms(turned, SparsePauliOp("Z")) == 2
     assert kept_terms(turned, SparsePauliOp("Y")) == 1
+
+
+def test_a_package_that_fails_to_load_is_not_called_uninstalled(monkeypatch):
+    class Broken:
+        def find_spec(self, name, *_):
+            if name == "pauli_prop":
+                raise ModuleNotFoundError("No module named 'x'", name=missing)
+
+    for loaded in [one for one in sys.modules if one.partition(".")[0] == "pauli_prop"]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    circuit, observable = ladder(2, np.ones(2)), SparsePauliOp("ZI")
+    missing = "pauli_prop"
+    with pytest.raises(MissingDependencyError, match="propagation"):
+        kept_terms(circuit, observable)
+    missing = "a_part_of_it"
+    with pytest.raises(ModuleNotFoundError, match="No module named 'x'"):
+        kept_terms(circuit, observable)
 
 
 def test_a_cone_is_what_a_string_sees():

@@ -145,6 +145,25 @@ def test_what_makes_no_study_is_refused(change, says):
         replace(OPTIONS, **change)
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"length": 10_000_000}, "tokens has no window of 10000000"),
+        ({"length": 64}, "a text of 60 tokens has no window of 64"),
+        ({"targets": ("down_projection",)}, "unknown linear layer 'down_projection'"),
+    ],
+)
+def test_what_the_model_and_the_text_do_not_have_is_refused_and_leaves_no_folder(
+    tmp_path, change, says
+):
+    text = tmp_path / "own.txt"
+    text.write_text("x" * 300)
+    study = CompressionStudy(replace(OPTIONS, text=text, **change), tmp_path / "s")
+    with pytest.raises(InputError, match=says):
+        run_study(study)
+    assert not study.folder.exists()
+
+
 def test_a_text_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InputError, match="there is no text file"):
         replace(OPTIONS, text=tmp_path / "none.txt")

@@ -10,10 +10,10 @@ from qvlm_qiskit.errors import InputError, UnknownNameError
     [
         ({"parts": ()}, "parts must be distinct and not empty"),
         ({"qubits": (2, 2)}, "qubits must be distinct"),
-        ({"qubits": (0,)}, r"qubits are 1 to 12, got \[0\]"),
-        ({"samples": (10,)}, "samples are 20 at least"),
-        ({"features": 13}, "features is 1 to 12, got 13"),
-        ({"seeds": 0}, "seeds is 1 to 1000, got 0"),
+        ({"qubits": (0,)}, r"qubits must be at least 1, got 0"),
+        ({"samples": (10,)}, "samples must be at least 20, got 10"),
+        ({"features": 13}, "features must be at most 12, got 13"),
+        ({"seeds": 0}, "seeds must be at least 1, got 0"),
     ],
 )
 def test_what_makes_no_study_is_refused(small, change, says):

@@ -115,7 +115,11 @@ def test_page_and_tables(study, results):
         ({"variants": ("rellu",)}, UnknownNameError, "did you mean 'relu'"),
         ({"channels": 3}, InputError, "an even number"),
         ({"image_size": 4}, InputError, "image_size must be from 6 to 32"),
-        ({"learning_rates": (0.0,)}, InputError, "between 0 and 1"),
+        (
+            {"learning_rates": (0.0,)},
+            InputError,
+            "learning_rates must be positive and finite, got 0",
+        ),
         ({"epochs": 0}, InputError, "epochs must be at least 1"),
     ],
 )

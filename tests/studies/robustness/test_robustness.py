@@ -152,7 +152,7 @@ def test_a_masked_model_is_found_out():
     ("change", "error", "says"),
     [
         ({"variants": ("quantumm",)}, UnknownNameError, "did you mean 'quantum'"),
-        ({"epsilons": (0.1, 1.5)}, InputError, "between 0 and 1"),
+        ({"epsilons": (0.1, 1.5)}, InputError, "epsilons must be at most 1, got 0.1,1.5"),
         ({"epsilons": (0.1, 0.1)}, InputError, "distinct"),
         ({"more_steps": 5}, InputError, "more than the 5 attack_steps"),
         ({"limit": 1}, InputError, "limit must be at least 2"),

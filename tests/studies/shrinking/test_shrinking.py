@@ -61,6 +61,26 @@ def test_page_and_tables_say_it(study, results):
 
 
 @pytest.mark.parametrize(
+    ("left", "says"),
+    [
+        (4, r"less than the 4 variables of knapsack 0, so that some are merged; got 4"),
+        (5, r"less than the 5 variables of independent-set 0"),
+    ],
+)
+def test_a_study_that_merges_nothing_is_refused_and_leaves_no_folder(tmp_path, left, says):
+    study = ShrinkingStudy(replace(OPTIONS, left=left), tmp_path / "s")
+    with pytest.raises(InputError, match=says):
+        run_study(study)
+    assert not study.folder.exists()
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_by_default_something_is_merged_in_every_problem(quick):
+    options = ShrinkingOptions(quick=quick)
+    cells.check_left(cells.all_cells(options), options)
+
+
+@pytest.mark.parametrize(
     ("change", "error", "says"),
     [
         ({"problems": ("knapsak",)}, UnknownNameError, "did you mean 'knapsack'"),

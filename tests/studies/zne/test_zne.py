@@ -112,7 +112,7 @@ def test_the_learned_mitigation_stands_beside(tmp_path):
     [
         ({"qubits": (9,)}, "qubits must be at most 8"),
         ({"strengths": (0.1, 0.2)}, "three probabilities or more"),
-        ({"strengths": (0.1, 0.2, 1.2)}, "three probabilities or more"),
+        ({"strengths": (0.1, 0.2, 1.2)}, "strengths must be at most 1, got 0.1,0.2,1.2"),
         ({"strengths": (0.1, 0.1, 0.2)}, "strengths must be distinct"),
         ({"networks": 1}, "networks must be at least 2"),
         ({"folded": True, "shots": 0}, "folded extrapolation takes shots"),
