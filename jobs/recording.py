@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from qvlm_qiskit.backends import Backend
+from qvlm_qiskit.backends.catalog import check_backend
 from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.basics.same_row import SAME_ROW
+from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.jobs.costs.budget import Budget
 from qvlm_qiskit.jobs.ledger.pinned import pinned
 from qvlm_qiskit.jobs.ledger.store import JobStore
@@ -139,6 +141,17 @@ def with_circuits(backend: Backend, store: JobStore, circuits: str | None) -> Ba
 
 
 def reopening(backend: Backend) -> Mapping[str, Any]:
-    """Arguments of `open_backend` that open the same backend again."""
+    """Arguments of `open_backend` that open the same backend again.
+
+    Raises:
+        InputError: It was made from an object, such as a noise model, which no name leads to.
+    """
+    try:
+        check_backend(backend.name)
+    except UnknownNameError as error:
+        raise InputError(
+            f"{backend.name} was opened from an object, and a ledger goes on with a backend by its "
+            "name: save a noise with NoiseSpec.save and open noisy:FILE.json"
+        ) from error
     options = {f.name: getattr(backend.options, f.name) for f in fields(backend.options)}
     return {"name": backend.name, **options}

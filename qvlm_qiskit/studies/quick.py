@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ Sizes = Mapping[str, tuple[Any, Any]]
 """Option → its value by default, and with ``--quick``."""
 
 
-SMALLEST = 1e-9
+SMALLEST = math.nextafter(0.0, 1.0)
 """The least value of what is positive."""
 
 

@@ -1,9 +1,13 @@
 """What a machine, its options and the way of recording add to the keys of rows."""
 
 import pytest
+from qiskit_aer import AerSimulator
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.jobs import Recording, recorded_backend
+from qvlm_qiskit.jobs.recording import reopening
+from qvlm_qiskit.noise_models import depolarizing
 from tests.jobs.questions import two_qubits
 
 
@@ -64,3 +68,25 @@ def test_a_row_on_a_tile_has_the_key_of_its_place_whatever_rule_found_it(store):
     wide = {**PLAIN, "tiles": "auto", "tile_factor": 50}
     one = asked_keys(store, "noisy:fake_manila", {**PLAIN, "tiles": 1})
     assert asked_keys(store, "noisy:fake_manila", wide) == one
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [
+        lambda: open_backend(noise_model=depolarizing(0.01), shots=100),
+        lambda: open_backend(AerSimulator(), shots=100),
+    ],
+)
+def test_what_no_name_opens_is_refused_where_a_ledger_would_open_it_again(opened, store):
+    backend = opened()
+    says = "was opened from an object.*save a noise with NoiseSpec.save and open noisy:FILE.json"
+    with pytest.raises(InputError, match=says) as caught:
+        recorded_backend(backend, store, Recording(detach=True))
+    assert backend.name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_name_opens_is_opened_with_the_same_options():
+    backend = open_backend("noisy:fake_manila", shots=100, seed=3, noise_scale=2.0)
+    again = open_backend(**reopening(backend))
+    assert (again.name, again.options) == (backend.name, backend.options)

@@ -152,28 +152,27 @@ class _Matrices:
         return cls(waves, (one, other), level, rounds, turns, pairs, levels)
 
     def pulled(self, pairs: Tensor, levels: Tensor) -> Tensor:
-        """The gradient by the weights, of those by :attr:`pairs` and :attr:`levels`."""
+        """The gradient by the weights, of that by :attr:`pairs` and the holomorphic by `levels`."""
         tables = _tensors(self.waves.dtype, self.waves.device)
         (one, other), (before, between, pooled) = self.ring, self.rounds
-        by_pairs = torch.view_as_complex(pairs.view(8, 8, 2))
+        by_pairs = torch.view_as_complex(pairs.view(8, 8, 2)).conj()
         inner = between @ pooled
-        whole = before @ inner
-        by_turns = (levels * whole.conj()).sum(-1, keepdim=True)
-        by_whole = (levels * self.turns.conj()).sum(0)
-        by_inner = before.mH @ by_whole
-        by_between = _beside(by_inner @ pooled.mH, BETWEEN_BACK)
-        by_rounds = torch.stack([by_whole @ inner.mH, by_between, between.mH @ by_inner])
-        made = by_pairs.new_zeros(10, 16)
-        made[0], made[1] = (by_pairs @ other.conj()).view(16), (by_pairs.mT @ one.conj()).view(16)
-        made[7:] = _halves(by_rounds.view(3, 4, 4, 4, 4), self.level.conj()).view(3, 16)
-        by_waves = made.view(2, 80) @ tables["coefficients"].mH * self.waves.conj()
-        by_weight = (by_waves @ tables["exponents"].mH).real.reshape(-1)
-        by_weight[IF_ONE] += ((self.turns * tables["turns"]).conj() * by_turns).sum().real
+        by_turns = (levels * (before @ inner)).sum(-1, keepdim=True)
+        by_whole = (levels * self.turns).sum(0)
+        by_inner = before.mT @ by_whole
+        by_between = _beside(by_inner @ pooled.mT, BETWEEN_BACK)
+        by_rounds = torch.stack([by_whole @ inner.mT, by_between, between.mT @ by_inner])
+        made = one.new_zeros(10, 16)
+        made[0], made[1] = (by_pairs @ other).view(16), (by_pairs.mT @ one).view(16)
+        made[7:] = _halves(by_rounds.view(3, 4, 4, 4, 4), self.level).view(3, 16)
+        by_waves = made.view(2, 80) @ tables["coefficients"].mT * self.waves
+        by_weight = (by_waves @ tables["exponents"].mT).real.reshape(-1)
+        by_weight[IF_ONE] += (self.turns * tables["turns"] * by_turns).sum().real
         return by_weight
 
 
 def _halves(both: Tensor, level: Tensor) -> Tensor:
-    """The gradient by matrices ``(3, 4, 4)``, of those by their products with themselves."""
+    """The derivative by matrices ``(3, 4, 4)``, of that by their products with themselves."""
     first = (both * level[:, None, :, None, :]).sum((2, 4))
     return first + (both * level[:, :, None, :, None]).sum((1, 3))
 
@@ -218,20 +217,26 @@ class _Batch:
         return chances @ _tensors(self.sums.dtype, self.sums.device)["signs"]
 
     def pulled(self, matrices: _Matrices, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients by the angles, and by the matrices' pairs and levels; of that by the values."""
+        """What the gradient by the values becomes.
+
+        Returns:
+            Gradients by the angles and by the matrices' pairs; the holomorphic derivative by their
+            levels. Derivatives by complex numbers are holomorphic ones in here, the conjugates of
+            torch's: going back is then by transposed matrices, and nothing has to be conjugated.
+        """
         tables, count = _tensors(grad.dtype, grad.device), len(grad)
         (even, odd), (one, other) = self.ring, self.halves
-        weighed = (grad @ (2 * tables["signs"].mT)).view(count, 16, 2)
+        weighed = (grad @ tables["slopes"]).view(count, 16, 2)
         by_left = torch.view_as_complex(torch.view_as_real(self.left) * weighed)
-        by_levels = self.states.mH @ by_left
-        by_states = (by_left @ matrices.levels.mH).view(4, 4, count, 4, 4)
+        by_levels = self.states.mT @ by_left
+        by_states = (by_left @ matrices.levels.mT).view(4, 4, count, 4, 4)
         product = by_states.permute(2, 0, 3, 1, 4).reshape(count, 16, 16)
-        by_one = (product @ other.mH).view(count, *[2] * 6).permute(ONE_HALF_BACK)
-        by_other = (one.mH @ product).view(count, *[2] * 6).permute(OTHER_BACK)
+        by_one = (product @ other.mT).view(count, *[2] * 6).permute(ONE_HALF_BACK)
+        by_other = (one.mT @ product).view(count, *[2] * 6).permute(OTHER_BACK)
         both = torch.stack([by_one, by_other], 1).view(count, 2, 8, 8)
-        by_even, by_odd = both @ odd.mH, even.mH @ both
+        by_even, by_odd = both @ odd.mT, even.mT @ both
         ring = torch.stack([by_even.view(count, 2, 16), by_odd.view(count, 2, 16)], 2)
-        by_pairs = torch.view_as_real(ring).view(-1, 32)
+        by_pairs = torch.view_as_real(ring.conj().resolve_conj()).view(-1, 32)
         by_waves = (by_pairs @ matrices.pairs.mT).view(count, 16) * self.sums.sin()
         by_angles = by_waves @ (-tables["sums"].mT)
         return by_angles, self.sums.cos().view(-1, 4).mT @ by_pairs, by_levels
@@ -259,7 +264,8 @@ def _real_constants() -> dict[str, Matrix]:
     quarters = np.tile([0, 0, -math.pi / 2, -math.pi / 2], 4)
     # measured, kept, measured, kept; real and imaginary parts alike
     signs = np.repeat(1 - 2 * bits[:, 1::2], 2, axis=0)
-    return {"sums": sums, "quarters": quarters, "signs": signs}
+    slopes = 2 * signs.T * np.tile([1, -1], 16)  # of conjugates
+    return {"sums": sums, "quarters": quarters, "signs": signs, "slopes": slopes}
 
 
 @cache

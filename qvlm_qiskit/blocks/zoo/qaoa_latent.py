@@ -71,25 +71,31 @@ class QAOALatent(Core):
 
 
 class RingNetwork(SizedCore):
-    r"""Sines of the angles, then p times :math:`h_i ← \tanh(β h_i + γ (h_{i-1} + h_{i+1}))`."""
+    r"""Sines of the angles, then p times :math:`h_i ← \tanh(β h_i + γ (h_{i-1} + h_{i+1}))`.
+
+    β begins about 1 and γ about 0: tanh shrinks what weights of both signs have shrunk already, so
+    that a chain of them would begin as nearly nothing.
+    """
 
     def __init__(self, config: QAOALatentConfig) -> None:
         """Create the numbers."""
         super().__init__(config)
         self.angles = BoundedAngles()
-        self.weight = nn.Parameter(torch.empty(config.repetitions, 2))
+        self.own = nn.Parameter(torch.empty(config.repetitions))
+        self.beside = nn.Parameter(torch.empty(config.repetitions))
         self.reset_parameters()
 
     def reset_parameters(self, init: Any = nn.init) -> None:
-        """Draw weights as a circuit's are."""
-        init.uniform_(self.weight, -1.0, 1.0)
+        """Draw weights of layers that are nearly the identity."""
+        init.uniform_(self.own, 0.5, 1.5)
+        init.uniform_(self.beside, -0.5, 0.5)
 
     def values(self, samples: Tensor) -> Tensor:
         """``(…, n)`` → ``(…, n)`` from -1 to 1."""
         hidden = torch.sin(self.angles(samples))
-        for own, other in self.weight.to(samples.dtype):
-            beside = hidden.roll(1, dims=-1) + hidden.roll(-1, dims=-1)
-            hidden = torch.tanh(own * hidden + other * beside)
+        for own, beside in torch.stack([self.own, self.beside], dim=-1).to(samples.dtype):
+            neighbours = hidden.roll(1, dims=-1) + hidden.roll(-1, dims=-1)
+            hidden = torch.tanh(own * hidden + beside * neighbours)
         return hidden
 
 

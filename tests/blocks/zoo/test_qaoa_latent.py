@@ -29,6 +29,16 @@ def test_the_twins_formula():
     twin = build("qaoa-latent", qubits=3, repetitions=1, kind="classical").double()
     x = torch.randn(3, dtype=torch.float64)
     a, b, c = torch.sin(torch.pi / 2 * torch.tanh(x)).tolist()
-    own, other = twin.weight[0].tolist()
+    own, other = twin.own.item(), twin.beside.item()
     wanted = [math.tanh(own * one + other * (a + b + c - one)) for one in (a, b, c)]
     torch.testing.assert_close(twin(x).tolist(), wanted, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("repetitions", "least"), [(3, 0.2), (10, 0.05)])
+def test_the_twin_begins_with_something_of_what_it_is_given(repetitions, least):
+    features = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
+    for seed in range(20):
+        torch.manual_seed(seed)
+        twin = build("qaoa-latent", repetitions=repetitions, kind="classical")
+        values = twin(features).detach()
+        assert least < float(values.std(0).mean()) < 0.95
