@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from qvlm_qiskit.blocks.zoo import build, zoo_names
+from qvlm_qiskit.data import open_data
 from qvlm_qiskit.recipes import TrainingOptions
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +57,48 @@ def test_its_commands_name_blocks():
     assert chosen
     for block in chosen:
         assert TrainingOptions(vision_block=block)
+
+
+def test_its_studies_are_commands():
+    reference = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    studies = re.findall(r"^qvlm study (\w+) (.*)$", PAGE, flags=re.M)
+    assert {"blocks", "denoise"} <= {name for name, _ in studies}
+    for name, words in studies:
+        known = reference.partition(f"\n## `qvlm study {name}`\n")[2].partition("\n## ")[0]
+        said = {word for word in shlex.split(words) if word.startswith("--")}
+        assert said <= set(re.findall(r"--[a-z-]+", known))
+
+
+def test_the_table_of_word_orders_is_made_of_captions(tmp_path):
+    captions = [
+        {"image_id": picture, "caption": f"A cat, number {picture}, sits on\ta {thing}. It waits!"}
+        for picture in range(60)
+        for thing in ("mat", "chair")
+    ]
+    captions += [{"image_id": 60, "caption": "No no no"}]
+    source = tmp_path / "captions.json"
+    source.write_text(json.dumps({"annotations": captions}))
+    script = ROOT / "docs" / "word_order.py"
+    subprocess.run([sys.executable, script, source, tmp_path / "order"], check=True)
+    splits = {
+        split: list(open_data(f"table:{tmp_path / 'order' / 'order.jsonl'}", split))
+        for split in ("train", "test")
+    }
+    every = [sample for samples in splits.values() for sample in samples]
+    assert len(every) == 121 and 40 < sum(one.answer == "yes" for one in every) < 80
+    own = {
+        f"a cat number {picture} sits on a {thing}"
+        for picture in range(60)
+        for thing in ("mat", "chair")
+    }
+    own |= {"no no no"}
+    assert {" ".join(sorted(one.question.split())) for one in every} == {
+        " ".join(sorted(text.split())) for text in own
+    }
+    assert all((one.question in own) is (one.answer == "yes") for one in every)
+    pictures = [set(re.findall(r"\d+", " ".join(s.question for s in found)))
+                for found in splits.values()]  # fmt: skip
+    assert pictures[0].isdisjoint(pictures[1]) and len(pictures[1]) > 3
 
 
 def test_the_benchmark_has_a_line_for_every_model(tmp_path):
