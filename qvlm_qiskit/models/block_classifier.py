@@ -28,8 +28,10 @@ from qvlm_qiskit.models.registry import register_model
 from qvlm_qiskit.models.word_tokens import WordTokens
 from qvlm_qiskit.recipes import KINDS_OF_BLOCKS, check_reading
 
-KINDS = (*KINDS_OF_BLOCKS, "linear")
-"""Those of a block, none at all, and a linear map between the block's own two."""
+INSTEAD = ("linear", "sines")
+"""Kinds that put something plain between the block's own two linear maps."""
+KINDS = (*KINDS_OF_BLOCKS, *INSTEAD)
+"""Those of a block, none at all, and these."""
 PLACES = ("vision", "text")
 OF_READING = {"picture": ("side", "grid"), "question": ("tokens",)}
 """Options that are about one of what may be read alone."""
@@ -45,7 +47,8 @@ class BlockClassifierOptions:
         block: Name of a block, or one with options, "qkan(inputs=8)"; of one that reads tokens and
             says no number of them they are as many as there are patches or words.
         kind: quantum, classical (its twin), frozen (a random circuit), linear (a linear map in the
-            place of the circuit) or none (nothing in the place of the block).
+            place of the circuit), sines (one of the sines and cosines of what it would be given) or
+            none (nothing in the place of the block).
         residual: Whether the block's gate blends what it was given with what it makes, as in a
             `HybridVLM`; else the head sees what the block makes alone.
         side: Of the pictures that it looks at, in pixels.
@@ -185,16 +188,20 @@ class LinearInstead(nn.Module):
     """A block's two linear maps, with a third one in the place of its circuit.
 
     The maps are of the sizes that the circuit has: of a block of tokens from all of them to all.
+    Rotations make sines and cosines of what they are given; with ``sines`` the third map is given
+    these, so that what a circuit is worth beyond them can be seen.
     """
 
-    def __init__(self, block: Block, length: int) -> None:
+    def __init__(self, block: Block, length: int, *, sines: bool = False) -> None:
         """Take the block's own maps.
 
         Args:
             block: Of any kind; it is not to be used afterwards.
             length: How many patches or words there are.
+            sines: Whether the map between is one of sines and cosines of the features.
         """
         super().__init__()
+        self.sines = sines
         parts: Any = block
         self.reduce: nn.Linear = parts.reduce
         self.expand: nn.Linear = parts.expand
@@ -202,11 +209,13 @@ class LinearInstead(nn.Module):
         given = parts.config.sizes.outputs[0] or length if self.tokens else 1
         taken = length if self.tokens else 1
         features, values = self.reduce.out_features, self.expand.in_features
-        self.between = nn.Linear(taken * features, given * values)
+        self.between = nn.Linear((1 + sines) * taken * features, given * values)
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """``(B, P, width)`` → the same shape."""
         features = self.reduce(embeddings)
+        if self.sines:
+            features = torch.cat([features.sin(), features.cos()], dim=-1)
         if not self.tokens:
             made: Tensor = self.expand(self.between(features))
             return made
@@ -232,11 +241,11 @@ def _block(options: BlockClassifierOptions) -> nn.Module:
     if options.kind == "none":
         return nn.Identity()
     name, said = options.said()
-    kind = "classical" if options.kind == "linear" else options.kind
+    kind = "classical" if options.kind in INSTEAD else options.kind
     block = build_block(name, options.width, {**said, "kind": kind})
-    if options.kind == "linear":
-        linear = LinearInstead(block, options.length)
-        return Blended(linear, options.width) if options.residual else linear
+    if options.kind in INSTEAD:
+        plain = LinearInstead(block, options.length, sines=options.kind == "sines")
+        return Blended(plain, options.width) if options.residual else plain
     if not options.residual:
         open_gates(block)
     return block

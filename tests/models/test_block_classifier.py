@@ -38,7 +38,7 @@ def asking(*questions):
 @pytest.mark.parametrize("block", BLOCKS.own)
 def test_every_block_stands_there_with_its_twin_and_a_linear_map(block, reads):
     text = SMALL.get(block, block)
-    kinds = ("quantum", "classical", "frozen", "linear")
+    kinds = ("quantum", "classical", "frozen", "linear", "sines")
     models = [made(text, kind, **reads) for kind in kinds]
     given, labels = models[0].inputs(SAMPLES[:3]), models[0].labels(SAMPLES[:3])
     for model in models:
@@ -48,7 +48,7 @@ def test_every_block_stands_there_with_its_twin_and_a_linear_map(block, reads):
         assert embedding.grad.abs().sum() > 0, "pictures or words reach the loss"
     sizes = [sum(p.numel() for p in model.parameters()) for model in models]
     assert sizes[0] == sizes[1] == sizes[2]
-    assert [bool(model.quantum_layers) for model in models] == [True, False, True, False]
+    assert [bool(model.quantum_layers) for model in models] == [True, False, True, False, False]
     assert len(models[0].block.layers) and models[0].options.residual is False
 
 
@@ -115,6 +115,19 @@ def test_what_stands_in_the_circuits_place_is_linear_and_of_its_sizes(block):
     one, two = torch.randn(2, 1, 4, features)
     left = model(one + two) + model(torch.zeros_like(one))
     torch.testing.assert_close(left, model(one) + model(two), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("block", ["doubly-stochastic", "parallel-circuits"])
+def test_sines_are_a_linear_map_of_sines_and_cosines(block):
+    model = made(block, "sines").block
+    embeddings = torch.randn(3, 4, model.reduce.in_features)
+    features = model.reduce(embeddings)
+    given = torch.cat([torch.sin(features), torch.cos(features)], dim=2)
+    if model.tokens:
+        values = model.between(given.reshape(3, -1)).reshape(3, 4, -1)
+    else:
+        values = model.between(given)
+    torch.testing.assert_close(model(embeddings), model.expand(values))
 
 
 def test_a_block_of_tokens_reads_all_patches():
