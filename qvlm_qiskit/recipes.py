@@ -54,7 +54,7 @@ MODELS: Registry[Any] = Registry(
     "models",
     besides={
         "asked_classifier", "classifier", "encoded_rows", "generate", "own_model", "pixel_tensors",
-        "protocol", "registry", "word_tokens",
+        "protocol", "registry", "sizes", "word_tokens",
     },
     first=(HYBRID,),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,5 +60,14 @@ class AskedClassifier(Classifier):
 
 
 def words_of(question: str) -> list[str]:
-    """Its words in their order, in small letters; no punctuation."""
-    return re.findall(r"\w+", question.lower())
+    """Its words in their order, in small letters; no punctuation.
+
+    Marks belong to their letters, as the vowels of Devanagari and Thai do, which a regular
+    expression's ``w`` leaves out; composed and decomposed letters are the same.
+    """
+    text = unicodedata.normalize("NFC", question.lower())
+    return "".join(one if _of_a_word(one) else " " for one in text).split()
+
+
+def _of_a_word(sign: str) -> bool:
+    return sign == "_" or unicodedata.category(sign)[0] in "LMN"

@@ -25,6 +25,7 @@ from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.models.asked_classifier import AskedClassifier
 from qvlm_qiskit.models.registry import register_model
+from qvlm_qiskit.models.sizes import check_sizes
 from qvlm_qiskit.models.word_tokens import WordTokens
 from qvlm_qiskit.recipes import KINDS_OF_BLOCKS, check_reading
 
@@ -82,9 +83,7 @@ class BlockClassifierOptions:
         if self.kind not in KINDS:
             raise UnknownNameError("kind of block", str(self.kind), KINDS)
         check_reading(self, OF_READING)
-        for name in ("side", "grid", "width", "hidden", "tokens"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_sizes(self, ("side", "grid", "width", "hidden", "tokens"))
         if self.side % self.grid:
             raise InputError(f"side={self.side} is no multiple of grid={self.grid}")
         self.said()
@@ -98,6 +97,8 @@ class BlockClassifierOptions:
         """The block's name and its options, with the number of tokens where it reads some."""
         name, options = read_block(self.block)
         found = find_block(name)
+        if "kind" in options:
+            raise InputError(f"the kind of a block is said beside it, not in {self.block!r}")
         if not set(places_of(found)) & set(PLACES):
             raise InputError(f"block {name!r} stands at {found.place!r}, not behind patches")
         if of_tokens(name):

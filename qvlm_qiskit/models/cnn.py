@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from qvlm_qiskit.basics.numbers import use_plain_numbers
 from qvlm_qiskit.models.asked_classifier import AskedClassifier
 from qvlm_qiskit.models.registry import register_model
+from qvlm_qiskit.models.sizes import check_sizes
 
 POOLED = 4
 """Side of the feature maps that the hidden layer sees."""
@@ -28,6 +30,15 @@ class CnnOptions:
     side: int = 16
     channels: int = 16
     hidden: int = 64
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be built.
+
+        Raises:
+            InputError: A number out of range.
+        """
+        use_plain_numbers(self)
+        check_sizes(self, ("side", "channels", "hidden"))
 
 
 @register_model("cnn")

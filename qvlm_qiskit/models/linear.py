@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from qvlm_qiskit.basics.numbers import use_plain_numbers
 from qvlm_qiskit.models.asked_classifier import AskedClassifier
 from qvlm_qiskit.models.registry import register_model
+from qvlm_qiskit.models.sizes import check_sizes
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,15 @@ class LinearOptions:
     """
 
     side: int = 16
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be built.
+
+        Raises:
+            InputError: A side out of range.
+        """
+        use_plain_numbers(self)
+        check_sizes(self, ("side",))
 
 
 @register_model("linear")

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from qvlm_qiskit.basics.numbers import use_plain_numbers
 from qvlm_qiskit.data.sample import Sample
-from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.models.asked_classifier import AskedClassifier
 from qvlm_qiskit.models.registry import register_model
+from qvlm_qiskit.models.sizes import check_sizes
 from qvlm_qiskit.models.word_tokens import WordTokens
 
 WINDOWS = (2, 3, 4)
@@ -40,9 +40,7 @@ class TextCnnOptions:
             InputError: A number out of range.
         """
         use_plain_numbers(self)
-        for name in ("tokens", "width", "channels"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_sizes(self, ("tokens", "width", "channels"))
 
 
 @register_model("text-cnn")

@@ -29,11 +29,13 @@ class WordTokens(nn.Module):
             width: Channels of a word.
 
         Raises:
-            InputError: No words, since all training questions are the same.
+            InputError: No words: all training questions are the same, or have none.
         """
         super().__init__()
         if not words:
-            raise InputError("all training questions are the same: there is nothing to read")
+            raise InputError(
+                "all training questions are the same, or have no words: there is nothing to read"
+            )
         self.tokens = tokens
         self._known = {word: number for number, word in enumerate(words, start=UNKNOWN + 1)}
         self.table = nn.Embedding(len(words) + UNKNOWN + 1, width)

@@ -226,10 +226,13 @@ def run_study(study: Study[Any, Any], execution: Execution | None = None) -> dic
         StudyError: Two cells are the same, or a process died.
         QVLMError: Any refusal of the study, before anything is written.
     """
+    from qvlm_qiskit.data.registry import reading_once
+
     execution = execution or Execution()
     cells = _by_key(study)
     folder = StudyFolder(study.folder, study.header, study.stored_options(), study.grows)
-    study.rehearse(list(cells.values()))
+    with reading_once():
+        study.rehearse(list(cells.values()))
     with only_one(study.folder):
         folder.begin()
         missing = [cell for key, cell in cells.items() if key not in folder.rows]

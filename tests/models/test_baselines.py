@@ -87,6 +87,15 @@ def test_a_convolution_over_words_is_the_greatest_of_every_window(tmp_path):
 def test_a_convolution_reads_any_number_of_words_and_refuses_none():
     model = text_cnn(tokens=1)
     assert model(**model.inputs(SAMPLES[:2]))["logits"].shape == (2, len(model.classes))
-    for name in ("tokens", "width", "channels"):
-        with pytest.raises(InputError, match=f"{name} must be at least 1"):
-            TextCnnOptions(**{name: 0})
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [(TextCnnOptions, name) for name in ("tokens", "width", "channels")]
+    + [(CnnOptions, name) for name in ("side", "channels", "hidden")]
+    + [(LinearOptions, "side")],
+)
+@pytest.mark.parametrize("size", [0, -1, 4097, 10**20, 10**400])
+def test_sizes_that_no_classifier_has_are_refused(options, name, size):
+    with pytest.raises(InputError, match=f"^{name} must be from 1 to 4,096, got -?\\d{{1,24}}$"):
+        options(**{name: size})

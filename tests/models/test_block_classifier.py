@@ -161,13 +161,15 @@ def test_circuits_without_weights_have_no_gradient_to_report(tmp_path):
         ({"block": "qkann"}, UnknownNameError, "did you mean 'qkan'"),
         ({"block": "qkan(input=3)"}, UnknownNameError, "did you mean 'inputs'"),
         ({"side": 15}, InputError, "side=15 is no multiple of grid=2"),
-        ({"width": 0}, InputError, "width must be at least 1"),
+        ({"width": 0}, InputError, "width must be from 1 to 4,096"),
+        ({"hidden": 10**20}, InputError, "hidden must be from 1 to 4,096, got 1000000"),
+        ({"block": "qkan(kind=classical)"}, InputError, "said beside it, not in 'qkan"),
         ({"block": "token-circuit(tokens=8)"}, InputError, "tokens=8, and a picture has 4"),
         ({"block": "token-circuit(tokens=8)", **QUESTION}, InputError, "a question has 4 words"),
         ({"reads": "questoin"}, UnknownNameError, "did you mean 'question'"),
         ({"tokens": 4}, InputError, "tokens is for reads=question, and reads=picture is asked"),
         ({"grid": 4, **QUESTION}, InputError, "grid is for reads=picture"),
-        ({"reads": "question", "tokens": 0}, InputError, "tokens must be at least 1"),
+        ({"reads": "question", "tokens": 0}, InputError, "tokens must be from 1 to"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_line(options, error, says):

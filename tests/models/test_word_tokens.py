@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.models.asked_classifier import words_of
 from qvlm_qiskit.models.word_tokens import PADDING, UNKNOWN, WordTokens
 
 
@@ -18,6 +19,20 @@ def test_questions_are_cut_or_padded_and_keep_their_order():
     ]
     assert tokens(found).shape == (5, 4, 5)
     assert tokens.table.num_embeddings == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("हिन्दी में का, की!", ["हिन्दी", "में", "का", "की"]),
+        ("ที่นี่ 2", ["ที่นี่", "2"]),
+        ("re\u0301sume\u0301 = Résumé", ["résumé", "résumé"]),
+        ("İstanbul'da snake_case", ["i\u0307stanbul", "da", "snake_case"]),
+        ("😀 ?!。", []),
+    ],
+)
+def test_marks_belong_to_their_letters(text, words):
+    assert words_of(text) == words
 
 
 def test_an_unknown_word_is_nothing_and_stays_so():

@@ -119,7 +119,7 @@ class PoolingQCNN(Core):
             and math.prod(angles.shape[:-1]) >= MANY
             and self.closed_form
             and not torch.compiler.is_compiling()
-            and not torch.is_autocast_enabled(angles.device.type)
+            and not _rounds(angles.device.type)
         )
 
 
@@ -165,3 +165,8 @@ def _pool(
         with circuit.if_test((circuit.clbits[measured], 1)):
             circuit.rx(if_one, kept)
     return list(left[1::2])
+
+
+def _rounds(device: str) -> bool:
+    """Whether autocast is on; torch refuses to tell of devices that have none."""
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Exam
 from qvlm_qiskit.evaluation.loss import exam_loss
 from qvlm_qiskit.models.block_classifier import BlockClassifierOptions, of_tokens
@@ -17,6 +18,7 @@ from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.blocks.options import BlocksOptions
 from qvlm_qiskit.studies.compare import cells as compared
 from qvlm_qiskit.studies.compare.options import CompareOptions
+from qvlm_qiskit.studies.measure import check_same_data
 from qvlm_qiskit.training import Subject
 
 KINDS = ("quantum", "classical", "frozen", "linear")
@@ -162,17 +164,24 @@ def _loss(options: BlocksOptions, path: Path) -> dict[str, Any]:
     return {"loss": exam_loss(Exam(model, known)), "loss_total": len(known)}
 
 
-def rehearse(options: BlocksOptions, cells: Sequence[Cell]) -> None:
+def rehearse(options: BlocksOptions, folder: Path, cells: Sequence[Cell]) -> None:
     """Open data and the device, and build every block, before anything is trained.
 
     Raises:
-        QVLMError: The data can't be read, a block can't stand behind these patches or words, or the
-            device or its mitigation is not there.
+        QVLMError: The data can't be read or has changed since the study was begun, a block can't
+            stand behind these patches or words, or the device or its mitigation is not there.
     """
     for block in blocks_of(options):
-        BlockClassifierOptions(block=block, **sizes_of(options))
+        try:
+            BlockClassifierOptions(block=block, **sizes_of(options))
+        except InputError as error:
+            if options.blocks:
+                raise
+            raise InputError(f"{error}; --blocks says which blocks are asked") from error
     open_backend(options.device, shots=options.shots)
     open_backend(f"noisy:{options.device}", shots=options.shots, mitigation=options.mitigation)
     for cell in {(one.block, one.kind): one for one in cells if one.task == LEARN}.values():
         if cell.kind in ("quantum", "cnn"):
-            Subject(training_of(options, cell)).build()
+            subject = Subject(training_of(options, cell))
+            check_same_data(subject, model_folder(options, folder, cell))
+            subject.build()

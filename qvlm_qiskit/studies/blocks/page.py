@@ -32,7 +32,7 @@ def context(results: Found) -> dict[str, Any]:
             for kind in ("classical", "frozen", "linear")
         },
         "costs": accuracy_against_seconds(blocks),
-        "drawings": {name: drawing(name, results["grid"]["grid"] ** 2) for name in names},
+        "drawings": {name: drawing(name, _length(results["grid"])) for name in names},
         "pictured": draws_pictures(),
         "published": [(name, one) for name in names for one in published(name)],
         "terms": {
@@ -44,6 +44,11 @@ def context(results: Found) -> dict[str, Any]:
             "few": FEW,
         },
     }
+
+
+def _length(grid: Found) -> int:
+    """How many patches or words a block is given."""
+    return int(grid["tokens"] if grid["reads"] == "question" else grid["grid"] ** 2)
 
 
 def _kinds(block: str, points: Mapping[tuple[str, str], Any]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class BlocksStudy(Study[BlocksOptions, "Cell"]):
         """Open data and device, and build every block."""
         from qvlm_qiskit.studies.blocks.cells import rehearse
 
-        rehearse(self.options, cells)
+        rehearse(self.options, self.folder, cells)
 
     def missing_models(self) -> Sequence[Cell]:
         """Kinds and seeds that have no run folder yet."""

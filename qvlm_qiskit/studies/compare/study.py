@@ -84,7 +84,7 @@ class CompareStudy(Study[CompareOptions, "Cell"]):
         """Open data and machines."""
         from qvlm_qiskit.studies.compare.cells import rehearse
 
-        rehearse(self.options, cells)
+        rehearse(self.options, self.folder, cells)
 
     def missing_models(self) -> Sequence[Cell]:
         """Variants and seeds that have no run folder yet."""

@@ -93,3 +93,9 @@ def test_a_precision_of_halves_is_that_of_singles(core):
     found.load_state_dict(core.state_dict())
     torch.testing.assert_close(found(samples), found(samples.float()).half())
     assert found(samples).dtype == torch.float16
+
+
+@pytest.mark.parametrize("samples", [5, pooling_qcnn.MANY])
+def test_shapes_alone_are_computed_of_any_number_of_samples(samples):
+    layer = build("pooling-qcnn").to("meta")
+    assert layer(torch.empty(samples, 8, device="meta")).shape == (samples, 2)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +112,19 @@ def test_a_page_without_its_data_says_so(study, results):
     assert shown["unread"] in gone.page(results)
     old = [{k: v for k, v in row.items() if k != "answers"} for row in results["rows"]]
     assert examples(study.options, old) == []
+
+
+def test_data_that_has_changed_since_is_refused(study, results):
+    place = Path(study.options.data.partition(":")[2])
+    picture = next(place.glob("train/*/*"))
+    content = picture.read_bytes()
+    miniatures.picture(picture, 77)
+    try:
+        with pytest.raises(InputError, match=r"^folder:.* has changed since .* was trained on it"):
+            run_study(CompareStudy(replace(study.options, limit=3), study.folder))
+    finally:
+        picture.write_bytes(content)
+    run_study(study)
 
 
 def test_tables_have_all_numbers_and_fit_80_columns(study, results):
