@@ -87,6 +87,7 @@ docs: $(READY)
 	$(BIN)/python docs/make_vision_block_table.py
 	$(BIN)/python docs/make_faults_table.py
 	$(BIN)/python docs/make_noise_study.py
+	$(BIN)/python docs/make_blocks_table.py
 # The benchmark's peers live in an environment of their own.
 bench: .venv-bench/.ready
 	.venv-bench/bin/python benchmarks/engine.py --json benchmarks/results/engine.json
