@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,11 +159,19 @@ def answered(options: BlocksOptions, cell: Cell, path: Path) -> dict[str, Any]:
 
 
 def _loss(options: BlocksOptions, path: Path) -> dict[str, Any]:
-    """The mean cross-entropy over questions whose answers a training sample had."""
+    """The mean cross-entropy over questions whose answers a training sample had, in nats.
+
+    Beside it the entropy of these answers' frequencies: what a model has that says the same always.
+    """
     run = Run.open(path)
     model: Any = run.answering_model()  # a Classifier
     known = [one for one in run.samples("test", options.limit) if one.answer in model.classes]
-    return {"loss": exam_loss(Exam(model, known)), "loss_total": len(known)}
+    shares = [count / len(known) for count in Counter(one.answer for one in known).values()]
+    return {
+        "loss": exam_loss(Exam(model, known)),
+        "loss_total": len(known),
+        "entropy": -sum(share * math.log(share) for share in shares),
+    }
 
 
 def rehearse(options: BlocksOptions, folder: Path, cells: Sequence[Cell]) -> None:

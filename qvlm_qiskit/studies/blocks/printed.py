@@ -35,6 +35,11 @@ def _accuracies(results: Found) -> Printed:
         f"{asked['steps']} steps of {asked['batch_size']} of {first['train_samples']:,} samples, "
         f"{first['questions']:,} questions a seed, 95 %"
     )
+    if (guessing := results["guessing"])["count"]:
+        title += (
+            f"; {guessing['count']} of {guessing['trainings']} trainings ended where they began "
+            "(a lower --learning-rate?)"
+        )
     shown = [one for one in results["points"] if one["kind"] in (KINDS[0], *BASELINES)]
     rows = [
         [one["block"] or one["kind"], f"{one['parameters']:,}", percent(one["accuracy"]),

@@ -12,6 +12,8 @@ from qvlm_qiskit.studies.intervals import accuracy_interval, grouped, mean_inter
 Row = Mapping[str, Any]
 AGAINST = (*KINDS[1:], *BASELINES)
 """What the quantum block is compared with: its twin, its frozen version and so on."""
+GUESSING = 0.98
+"""Of the entropy of the answers: a loss above has not left it."""
 MEASURED = {
     TIME: ("step_ms", "twin_ms", "load"),
     MACHINE: (
@@ -29,7 +31,9 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
         intervals, and parameters. ``blocks``: for each block what it is like: ``differences`` of
         the quantum block from each of `AGAINST` (``accuracy``, ``loss``), ``time``, ``machine`` and
         ``noise`` (by mitigation). ``seen``: how many differences of accuracy from twins there are,
-        how many intervals do not hold 0, and how many would not by chance alone.
+        how many intervals do not hold 0, and how many would not by chance alone. ``guessing``:
+        trainings that ended no better than a model that says the same always (``count``), of how
+        many (``trainings``; rows of older versions do not tell).
     """
     learned = grouped([row for row in rows if row["task"] == LEARN], ("block", "kind"))
     names = list(dict.fromkeys(row["block"] for row in rows if row["block"]))
@@ -38,6 +42,15 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
         "points": [_point(place, found) for place, found in learned.items()],
         "blocks": blocks,
         "seen": _seen(blocks),
+        "guessing": _guessing([row for found in learned.values() for row in found]),
+    }
+
+
+def _guessing(learned: Sequence[Row]) -> dict[str, int]:
+    known = [row for row in learned if row.get("entropy")]  # of one answer alone it is 0
+    return {
+        "trainings": len(known),
+        "count": sum(row["loss"] >= GUESSING * row["entropy"] for row in known),
     }
 
 

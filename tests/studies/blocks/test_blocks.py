@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
@@ -27,7 +28,9 @@ from qvlm_qiskit.studies.blocks.cells import (
 )
 from qvlm_qiskit.studies.blocks.circuits import draws_pictures
 from qvlm_qiskit.studies.blocks.options import QUICK, BlocksOptions
+from qvlm_qiskit.studies.blocks.printed import tables
 from qvlm_qiskit.studies.blocks.study import BlocksStudy
+from qvlm_qiskit.studies.blocks.summary import summarise
 from qvlm_qiskit.studies.grid_study import run_study
 
 BLOCKS_HERE = ("qkan(inputs=2,outputs=2,repetitions=1)", "token-circuit(repetitions=1)")
@@ -73,6 +76,28 @@ def test_a_row_is_what_the_run_folder_answers(study, results):
     assert row["loss_total"] == len(known)
     assert row["loss"] == pytest.approx(exam_loss(Exam(model, known)))
     assert not model.block.core.edges.weight.requires_grad or row["kind"] == "frozen"
+
+
+def test_trainings_that_left_nothing_behind_are_counted(study, results):
+    learned = [row for row in results["rows"] if row["task"] == LEARN]
+    (path,) = study.folder.glob("models/*qkan*frozen*seed-1")
+    run = Run.open(path)
+    classes = run.answering_model().classes
+    answers = [one.answer for one in run.samples("test", 6) if one.answer in classes]
+    shares = np.unique(answers, return_counts=True)[1] / len(answers)
+    row = next(r for r in learned if (r["kind"], r["seed"]) == ("frozen", 1))
+    assert row["entropy"] == pytest.approx(-(shares * np.log(shares)).sum())
+    stuck = [{**r, "loss": r["entropy"]} for r in learned]
+    gone_on = [{**r, "loss": 0.9 * r["entropy"]} for r in learned[1:]]
+    old = [{k: v for k, v in r.items() if k != "entropy"} for r in learned]
+    count = len(learned)
+    assert summarise(stuck)["guessing"] == {"trainings": count, "count": count}
+    assert summarise([*stuck[:1], *gone_on])["guessing"] == {"trainings": count, "count": 1}
+    assert summarise(old)["guessing"] == {"trainings": 0, "count": 0}
+    said = f"; {count} of {count} trainings ended where they began"
+    shown = {**results, **summarise(stuck), "grid": results["grid"]}
+    assert said in tables(shown)[0].title
+    assert f"{count} of {count} trainings ended no better" in study.page(shown)
 
 
 def test_a_twin_has_as_many_numbers_and_no_angles(results):
