@@ -40,7 +40,8 @@ def window(values: ArrayLike, bound: float) -> tuple[float, float]:
     row = np.asarray(values, dtype=np.float64)
     weights = _weights(len(row))
     with np.errstate(over="ignore"):
-        reach = bound * float(weights.sum()) + _ROUNDING * float(np.abs(row) @ weights)
+        largest = float((np.abs(row) + bound) @ weights)  # what a row within the bound sums up to
+        reach = bound * float(weights.sum()) + _ROUNDING * largest
     centre = projection(row)
     return centre - reach, centre + reach
 

@@ -19,6 +19,13 @@ def test_every_row_within_the_bound_is_in_the_window(values, bound, random):
     assert low <= projection(np.array(other)[::1]) <= high
 
 
+@pytest.mark.parametrize("count", [1, 2, 7, 40])
+@pytest.mark.parametrize("bound", [1e-12, 7.5e-7, 1e-3])
+def test_rows_at_the_bound_itself_are_in_the_window_of_zeros(count, bound):
+    low, high = window([0.0] * count, bound)
+    assert low < projection([-bound] * count) < projection([bound] * count) < high
+
+
 def test_a_window_leads_to_hardly_any_other_row():
     generator = np.random.default_rng(0)
     rows = generator.uniform(-3, 3, (20_000, 8))
