@@ -1,6 +1,5 @@
 """docs/blocks.md shows the numbers of benchmarks/results/blocks_*.json."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -8,20 +7,13 @@ import pytest
 
 from qvlm_qiskit.recipes import BLOCKS
 from qvlm_qiskit.studies.blocks.cells import SMALL
+from tests.scripts import load
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "blocks.md").read_text(encoding="utf-8")
 
 
-def load():
-    path = ROOT / "docs" / "make_blocks_table.py"
-    spec = importlib.util.spec_from_file_location("make_blocks_table", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-make = load()
+make = load(ROOT / "docs" / "make_blocks_table.py")
 
 
 @pytest.fixture(params=sorted(make.TABLES))

@@ -1,24 +1,22 @@
 """docs/costs.md shows what its commands print."""
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 
+from tests.scripts import load
+
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "costs.md").read_text(encoding="utf-8")
 
 
-def load():
-    spec = importlib.util.spec_from_file_location("make_costs", ROOT / "docs" / "make_costs.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def made():
+    return load(ROOT / "docs" / "make_costs.py")
 
 
 def test_the_options_of_the_session_exist():
-    commands = [command for _, command, _, _ in load().SESSION.findall(PAGE)]
+    commands = [command for _, command, _, _ in made().SESSION.findall(PAGE)]
     assert len(commands) == 5
     reference = (ROOT / "docs" / "cli.md").read_text("utf-8")
     for command in commands:
@@ -30,4 +28,4 @@ def test_the_options_of_the_session_exist():
 
 @pytest.mark.slow
 def test_the_commands_print_what_the_page_shows(tmp_path):
-    assert load().rewritten(PAGE, tmp_path) == PAGE
+    assert made().rewritten(PAGE, tmp_path) == PAGE

@@ -1,6 +1,5 @@
 """docs/mitigation.md, the help and the code speak of the same techniques and numbers."""
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -12,6 +11,7 @@ import pytest
 from qvlm_qiskit.backends import MITIGATIONS, open_backend
 from qvlm_qiskit.backends.mitigation.names import parse_mitigation, technique_class
 from qvlm_qiskit.cli.common import Mitigation
+from tests.scripts import load
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "mitigation.md").read_text(encoding="utf-8")
@@ -64,11 +64,7 @@ def test_every_technique_says_what_it_does():
 
 
 def test_the_measured_tables_are_those_of_the_benchmark():
-    spec = importlib.util.spec_from_file_location(
-        "make_mitigation_table", ROOT / "docs" / "make_mitigation_table.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load(ROOT / "docs" / "make_mitigation_table.py")
     results = json.loads(module.RESULTS.read_text(encoding="utf-8"))
     assert module.page(PAGE, results) == PAGE, "run make docs"
 

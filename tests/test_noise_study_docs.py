@@ -1,6 +1,5 @@
 """docs/noise-study.md shows the numbers of benchmarks/results/noise_study*.json."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -8,20 +7,13 @@ from pathlib import Path
 import pytest
 
 from qvlm_qiskit.studies.noise.summary import summarise
+from tests.scripts import load
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "noise-study.md").read_text(encoding="utf-8")
 
 
-def load():
-    path = ROOT / "docs" / "make_noise_study.py"
-    spec = importlib.util.spec_from_file_location("make_noise_study", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-make = load()
+make = load(ROOT / "docs" / "make_noise_study.py")
 
 
 @pytest.fixture(params=sorted(make.STUDIES))

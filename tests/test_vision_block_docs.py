@@ -1,6 +1,5 @@
 """docs/vision-block.md: its table, its counts and its code."""
 
-import importlib.util
 import json
 import re
 import shlex
@@ -14,6 +13,7 @@ from qvlm_qiskit.blocks import ENCODINGS
 from qvlm_qiskit.blocks.cores.shape import CoreShape
 from qvlm_qiskit.recipes import TrainingOptions
 from qvlm_qiskit.studies.compare.options import CompareOptions
+from tests.scripts import load
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "vision-block.md").read_text(encoding="utf-8")
@@ -22,10 +22,7 @@ RESULTS = json.loads((ROOT / "benchmarks/results/vision_block.json").read_text(e
 
 def module(folder, name, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / folder)
-    spec = importlib.util.spec_from_file_location(name, ROOT / folder / f"{name}.py")
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    return load(ROOT / folder / f"{name}.py")
 
 
 def test_the_table_is_the_benchmarks(monkeypatch):

@@ -1,12 +1,13 @@
 """``benchmarks/noise.py`` runs, stores what it measured, and judges the goals by it."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.scripts import load
 
 pytestmark = pytest.mark.slow
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
@@ -52,9 +53,7 @@ def test_results_say_where_and_with_what(smoke):
 @pytest.mark.parametrize(("milliseconds", "met"), [(9.9, True), (10.1, False)])
 def test_goals_are_judged_by_the_measured_number(milliseconds, met, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    spec = importlib.util.spec_from_file_location("benchmark_noise", BENCHMARKS / "noise.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load(BENCHMARKS / "noise.py")
     entry = {"ms": {"median": milliseconds}, "deviation": 1e-9}
     gradient = {"ours": {"median": 20.0}, "deviation": 1e-5}
     goals = module.judge({"forward": {"entries": {"ours": entry}}, "gradient": gradient})
