@@ -233,19 +233,19 @@ def run_study(study: Study[Any, Any], execution: Execution | None = None) -> dic
     folder = StudyFolder(study.folder, study.header, study.stored_options(), study.grows)
     with reading_once():
         study.rehearse(list(cells.values()))
-    with only_one(study.folder):
-        folder.begin()
-        missing = [cell for key, cell in cells.items() if key not in folder.rows]
-        _compute(study, folder, execution, missing)
-        rows = [folder.rows[key] for key in cells]
-        results = {
-            **study.header,
-            "grid": study.stored_options(),
-            "rows_of_other_grids": len(folder.rows) - len(rows),
-            **study.summarise(rows),
-            "rows": rows,
-        }
-        _write(study, results, execution.table)
+        with only_one(study.folder):
+            folder.begin()
+            missing = [cell for key, cell in cells.items() if key not in folder.rows]
+            _compute(study, folder, execution, missing)
+            rows = [folder.rows[key] for key in cells]
+            results = {
+                **study.header,
+                "grid": study.stored_options(),
+                "rows_of_other_grids": len(folder.rows) - len(rows),
+                **study.summarise(rows),
+                "rows": rows,
+            }
+            _write(study, results, execution.table)
     return results
 
 
@@ -272,12 +272,6 @@ def _trained(study: Study[Any, Any], model: Any) -> None:
     study.train(model)
 
 
-def _read_once() -> None:
-    from qvlm_qiskit.data.registry import read_once_from_now_on
-
-    read_once_from_now_on()
-
-
 def _use_one_thread() -> None:
     import torch
 
@@ -296,10 +290,8 @@ def _compute(
     study: Study[Any, Any], folder: StudyFolder, execution: Execution, cells: Sequence[Any]
 ) -> None:
     """Train the models that are missing, then compute cells; each row is kept as it comes."""
-    from qvlm_qiskit.data.registry import reading_once
-
     models = study.missing_models()
-    with reading_once(), _Workers(execution.processes) as workers:
+    with _Workers(execution.processes) as workers:
         if models:
             with execution.track("training", len(models)) as report:
                 calls = [(_trained, study, model) for model in models]
@@ -331,9 +323,13 @@ class _Workers:
     def __init__(self, processes: int) -> None:
         self._pool: ProcessPoolExecutor | None = None
         if processes > 1:
+            from qvlm_qiskit.data.registry import read_once_from_now_on
+
             # forked processes would inherit torch's threads in the middle of their work
             self._pool = ProcessPoolExecutor(
-                processes, multiprocessing.get_context("spawn"), initializer=_read_once
+                processes,
+                multiprocessing.get_context("spawn"),
+                initializer=read_once_from_now_on,
             )
 
     def __enter__(self) -> _Workers:
