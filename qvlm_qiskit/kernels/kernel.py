@@ -183,19 +183,24 @@ class QuantumKernel:
         return circuit, values[:, [places[one] for one in circuit.parameters]]
 
 
+def _finite(name: str, wanted: str, given: Any, rows: Tensor) -> Tensor:
+    """Numbers as a tensor of the points' dtype."""
+    try:
+        found = torch.as_tensor(given, dtype=rows.dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} {wanted}, got {given!r}") from error
+    if not torch.isfinite(found).all():
+        raise InputError(f"{name} must be finite")
+    return found
+
+
 def weights_of(weights: Sequence[float] | Tensor, rows: Tensor) -> Tensor:
     """A kernel's weights as a tensor of the points' dtype.
 
     Raises:
         InputError: They are no numbers, or not finite.
     """
-    try:
-        found = torch.as_tensor(weights, dtype=rows.dtype)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"weights are numbers, one for each parameter, got {weights!r}") from error
-    if not torch.isfinite(found).all():
-        raise InputError("weights must be finite")
-    return found
+    return _finite("weights", "are numbers, one for each parameter", weights, rows)
 
 
 def factors_of(scale: Scale, rows: Tensor) -> Tensor:
@@ -208,12 +213,7 @@ def factors_of(scale: Scale, rows: Tensor) -> Tensor:
     Raises:
         InputError: It is no number, not finite, or has another shape.
     """
-    try:
-        factors = torch.as_tensor(scale, dtype=rows.dtype)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"scale is one number or one for each feature, got {scale!r}") from error
-    if not torch.isfinite(factors).all():
-        raise InputError("scale must be finite")
+    factors = _finite("scale", "is one number or one for each feature", scale, rows)
     if factors.ndim > 1 or (factors.ndim and len(factors) != rows.shape[1]):
         raise InputError(
             f"scale is one number or {rows.shape[1]}, one for each feature, got "

@@ -32,21 +32,21 @@ UNIT = 0.8361111
 """Inches of a layer at the drawer's own size."""
 
 
-def circuit_of(block: str, patches: int) -> QuantumCircuit | None:
+def circuit_of(block: str, length: int) -> QuantumCircuit | None:
     """The first circuit of a block, with one repetition of its layers; None if it is gone.
 
     Gates of more than three angles are boxes without them, and names of angles are short.
 
     Args:
         block: As the user writes it.
-        patches: Of a picture: the tokens of a block that reads some and says no number of them.
+        length: Patches or words: the tokens of a block that reads some and says no number of them.
     """
     if (found := block_class(block)) is None:
         return None
     name, said = read_block(block)
     smallest = {"repetitions": 1, "num_layers": 1}
     known = options_of(found)
-    options = {"tokens": patches, **said, **smallest}
+    options = {"tokens": length, **said, **smallest}
     built = build_block(name, 8, {one: options[one] for one in options if one in known})
     layer = next(iter(quantum_layers(built).values()))
     return _with_short_names(_without_long_lists(layer.neural_network.circuit))
@@ -65,14 +65,14 @@ class Drawing:
     letters: str
 
 
-def drawing(block: str, patches: int) -> Drawing:
+def drawing(block: str, length: int) -> Drawing:
     """What the page shows of a block's first circuit.
 
     Args:
         block: As the user writes it.
-        patches: Of a picture.
+        length: Patches of a picture, or words of a question.
     """
-    circuit = circuit_of(block, patches)
+    circuit = circuit_of(block, length)
     if circuit is None:
         return Drawing("", "The block is not installed any more.")
     if not draws_pictures():

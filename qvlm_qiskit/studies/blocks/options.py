@@ -10,6 +10,7 @@ from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.recipes import check_reading, read_block_name
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
+from qvlm_qiskit.studies.quick import check_numbers
 
 QUICK: dict[str, Any] = {
     "seeds": 3, "steps": 300, "train_samples": 4000, "limit": 300, "noisy_limit": 6, "rounds": 5,
@@ -114,9 +115,7 @@ class BlocksOptions(DataOptions):
             "seeds": 1, "limit": 2, "shots": 1, "rounds": 0, "noisy_limit": 0, "grid": 1,
             "width": 1, "tokens": 1, "steps": 1, "batch_size": 1, "train_samples": 1,
         }  # fmt: skip
-        for name, smallest in least.items():
-            if getattr(self, name) < smallest:
-                raise InputError(f"{name} must be at least {smallest}, got {getattr(self, name)}")
+        check_numbers(self, least)
         if not 0 < self.learning_rate <= 1:
             raise InputError(
                 f"learning_rate must be above 0 and at most 1, got {self.learning_rate}"

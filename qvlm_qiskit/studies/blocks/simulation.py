@@ -24,7 +24,7 @@ from qvlm_qiskit.backends.compilation.deferral import deferred_circuit
 from qvlm_qiskit.backends.pubs.work import Call
 from qvlm_qiskit.basics.deferral import is_dynamic
 from qvlm_qiskit.basics.late_definitions import without_idle_resets
-from qvlm_qiskit.errors import MissingDependencyError
+from qvlm_qiskit.basics.optional import optional
 from qvlm_qiskit.quantum.program.cones import cones_of
 
 GATES = ("rx", "ry", "rz", "h", "s", "sdg", "sx", "x", "y", "z", "cx", "cz")
@@ -109,12 +109,8 @@ def kept_terms(circuit: QuantumCircuit, observable: SparsePauliOp) -> int | None
     Raises:
         MissingDependencyError: pauli-prop is not installed.
     """
-    try:
+    with optional("propagation", "the count of terms", pauli_prop="pauli-prop"):
         from pauli_prop import propagation
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "pauli_prop":
-            raise
-        raise MissingDependencyError("pauli-prop", "propagation", "the count of terms") from error
     _, rest = propagation.evolve_through_cliffords(circuit)
     rotations = propagation.circuit_to_rotation_gates(rest)
     most = 1 << (len(observable) - 1).bit_length()
