@@ -40,7 +40,7 @@ from qvlm_qiskit.basics.parameter_expressions import is_free
 from qvlm_qiskit.errors import CircuitError
 from qvlm_qiskit.quantum.program.angles import AngleTable, ParameterIndex
 from qvlm_qiskit.quantum.program.binding import AngleMap
-from qvlm_qiskit.quantum.program.program import definition_of
+from qvlm_qiskit.quantum.program.definitions import definition_of
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]

@@ -29,7 +29,8 @@ from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.fusion import MAX_PLAN_QUBITS, fuse
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.light_cone import light_cone
-from qvlm_qiskit.quantum.program.program import AmplitudeLoad, Program, check_state_qubits
+from qvlm_qiskit.quantum.program.operations import AmplitudeLoad
+from qvlm_qiskit.quantum.program.program import Program, check_state_qubits
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
 from qvlm_qiskit.quantum.statevector.cpu.grouped import GroupedExecutor
 from qvlm_qiskit.quantum.statevector.tensors.executor import TensorExecutor

@@ -40,13 +40,8 @@ from torch import Tensor
 from qvlm_qiskit.errors import BackendError, CircuitError, InputError
 from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
-from qvlm_qiskit.quantum.program.program import (
-    FixedUnitary,
-    Matrix,
-    PauliRotation,
-    Program,
-    compile_circuit,
-)
+from qvlm_qiskit.quantum.program.operations import FixedUnitary, Matrix, PauliRotation
+from qvlm_qiskit.quantum.program.program import Program, compile_circuit
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from qvlm_qiskit.quantum.transforms import is_transformed, require_single

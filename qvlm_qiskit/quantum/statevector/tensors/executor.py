@@ -25,7 +25,8 @@ from qvlm_qiskit.quantum.encoding import unit_vectors
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.program.fusion import Plan
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution, Hamiltonian
-from qvlm_qiskit.quantum.program.program import FixedUnitary, Matrix, PauliRotation, Program
+from qvlm_qiskit.quantum.program.operations import FixedUnitary, Matrix, PauliRotation
+from qvlm_qiskit.quantum.program.program import Program
 from qvlm_qiskit.quantum.statevector.tensors.evolutions import (
     EvolutionBank,
     Exponential,

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
-from qvlm_qiskit.quantum.program.program import FixedUnitary, PauliRotation, QubitIndex
+from qvlm_qiskit.quantum.program.operations import FixedUnitary, PauliRotation, QubitIndex
 from qvlm_qiskit.quantum.statevector.tensors.steps import Chain
 
 BLOCK_QUBITS = 4

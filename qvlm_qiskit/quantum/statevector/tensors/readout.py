@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from qvlm_qiskit.quantum.device_constants import DeviceConstants
-from qvlm_qiskit.quantum.program.program import Matrix
+from qvlm_qiskit.quantum.program.operations import Matrix
 from qvlm_qiskit.quantum.statevector.tensors.steps import axes_of
 
 TABLE_ENTRIES = 1 << 20
