@@ -23,7 +23,7 @@ from torch import Tensor
 from qvlm_qiskit.errors import BackendError
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles
 from qvlm_qiskit.quantum.estimator import TorchEstimator
-from qvlm_qiskit.quantum.gradients.shift_rules import with_visible_parameters
+from qvlm_qiskit.quantum.gradients.hidden_parameters import with_visible_parameters
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.outcomes import spread_bits
 from qvlm_qiskit.quantum.program.binding import AngleMap
