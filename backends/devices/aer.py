@@ -26,7 +26,7 @@ from qvlm_qiskit.backends.devices.sampling import PARALLEL, ReducedSimulator, Sa
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.jobs import MappedJob
 from qvlm_qiskit.backends.table import OWN, UNENTANGLED_QUBITS
-from qvlm_qiskit.basics.memory import state_qubits
+from qvlm_qiskit.basics.computer.memory import state_qubits
 from qvlm_qiskit.errors import BackendError, FallbackWarning, InputError
 
 AER_GATES = ("h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz", "p", "u")

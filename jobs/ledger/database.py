@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
-from qvlm_qiskit.basics.clocks import unless_done
+from qvlm_qiskit.basics.computer.clocks import unless_done
 from qvlm_qiskit.errors import LedgerError
 
 BUSY_SECONDS = 60.0

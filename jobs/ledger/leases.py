@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, insert, not_, or_, select, update
 
 from qvlm_qiskit.backends.pubs.answer import PubAnswer
-from qvlm_qiskit.basics import clocks
+from qvlm_qiskit.basics.computer import clocks
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger import history, schema
 from qvlm_qiskit.jobs.ledger.journal import Journal

@@ -137,7 +137,7 @@ def run_training(
     check_new_folder(folder.out, folder.overwrite, CONTENTS)
     common.use_threads(threads)
     from qvlm_qiskit import training
-    from qvlm_qiskit.basics.processes import is_first
+    from qvlm_qiskit.basics.computer.processes import is_first
     from qvlm_qiskit.basics.progress import on_console, silent
 
     screen = common.console()

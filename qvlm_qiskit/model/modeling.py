@@ -26,8 +26,8 @@ from qvlm_qiskit.model.vision import VisionTower
 from qvlm_qiskit.quantum import QuantumLayer, quantum_layers, run_on
 from qvlm_qiskit.quantum.gradients.sampled import SampledGradient
 from qvlm_qiskit.quantum.machines import EstimatorSource
-from qvlm_qiskit.quantum.single_precision import AtLeastSingle
-from qvlm_qiskit.quantum.threads import check_threads
+from qvlm_qiskit.quantum.torch_support.single_precision import AtLeastSingle
+from qvlm_qiskit.quantum.torch_support.threads import check_threads
 from qvlm_qiskit.sampled_gradients import SampledMethod
 
 

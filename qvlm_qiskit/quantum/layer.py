@@ -25,7 +25,6 @@ from qvlm_qiskit.quantum.layer_checks import (
 )
 from qvlm_qiskit.quantum.machines import WITH_ONE_KERNEL, DifferentiableEstimator, Engine
 from qvlm_qiskit.quantum.moving import Movable
-from qvlm_qiskit.quantum.operators import enrol, layer_values
 from qvlm_qiskit.quantum.readings.probabilities import ProbabilityQNN
 from qvlm_qiskit.quantum.readings.sampler import network_of_layer
 from qvlm_qiskit.quantum.row_weights import (
@@ -34,9 +33,10 @@ from qvlm_qiskit.quantum.row_weights import (
     require_finite_rows,
     rows_of,
 )
-from qvlm_qiskit.quantum.single_precision import at_least_single
 from qvlm_qiskit.quantum.statevector.readings import ProbabilityEngine
-from qvlm_qiskit.quantum.threads import check_threads
+from qvlm_qiskit.quantum.torch_support.operators import enrol, layer_values
+from qvlm_qiskit.quantum.torch_support.single_precision import at_least_single
+from qvlm_qiskit.quantum.torch_support.threads import check_threads
 
 Array = npt.NDArray[np.float64]
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from qvlm_qiskit import __version__
+from qvlm_qiskit.basics.computer.processes import is_first
 from qvlm_qiskit.basics.files import new_folder, only_one, write_json
-from qvlm_qiskit.basics.processes import is_first
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import BudgetError, InputError
 from qvlm_qiskit.models.protocol import AnsweringModel

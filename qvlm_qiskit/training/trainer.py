@@ -20,7 +20,7 @@ from transformers.integrations.integration_utils import (
     get_reporting_integration_callbacks,
 )
 
-from qvlm_qiskit.basics.processes import count
+from qvlm_qiskit.basics.computer.processes import count
 from qvlm_qiskit.basics.progress import Reporter
 from qvlm_qiskit.blocks import gate_values
 from qvlm_qiskit.data.batch import collate

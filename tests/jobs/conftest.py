@@ -67,7 +67,9 @@ def buy(circuit, store, monkeypatch):
         if clock is not time:
             monkeypatch.setattr(store, "now", clock.time)
             monkeypatch.setattr("qvlm_qiskit.jobs.ledger.history.now_in", lambda _: clock.time())
-            monkeypatch.setattr("qvlm_qiskit.basics.clocks.boot", lambda: ("boot", clock.running))
+            monkeypatch.setattr(
+                "qvlm_qiskit.basics.computer.clocks.boot", lambda: ("boot", clock.running)
+            )
             chosen["sleep"] = clock.sleep
         worker = Worker(store, service, budget or Budget(), policy, mode, **chosen)
         estimator = Recorded(

@@ -15,9 +15,9 @@ from typing import Any
 
 from qiskit.circuit import QuantumCircuit
 
+from qvlm_qiskit.basics.computer.memory import state_qubits
 from qvlm_qiskit.basics.deferral import NOTHING, deferred, is_dynamic
 from qvlm_qiskit.basics.late_definitions import without_idle_resets
-from qvlm_qiskit.basics.memory import state_qubits
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.program.angles import AngleTable
 from qvlm_qiskit.quantum.program.builder import ProgramBuilder

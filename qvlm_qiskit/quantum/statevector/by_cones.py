@@ -9,7 +9,7 @@ from typing import Any
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
-from qvlm_qiskit.basics.memory import state_qubits
+from qvlm_qiskit.basics.computer.memory import state_qubits
 from qvlm_qiskit.quantum.program.angles import AngleTable
 from qvlm_qiskit.quantum.program.cones import Cone, are_worth_it, cones_of, joint
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution

@@ -31,7 +31,9 @@ def clocks(monkeypatch):
     made = Clock()
     made.boot = "boot"
     monkeypatch.setattr("qvlm_qiskit.jobs.ledger.history.now_in", lambda _: made.time())
-    monkeypatch.setattr("qvlm_qiskit.basics.clocks.boot", lambda: (made.boot, made.running))
+    monkeypatch.setattr(
+        "qvlm_qiskit.basics.computer.clocks.boot", lambda: (made.boot, made.running)
+    )
     return made
 
 
@@ -145,7 +147,7 @@ def test_leases_follow_their_model(tmp_path_factory, steps):
     add(store)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("qvlm_qiskit.jobs.ledger.history.now_in", lambda _: clock[0])
-        patch.setattr("qvlm_qiskit.basics.clocks.boot", lambda: ("boot", clock[0]))
+        patch.setattr("qvlm_qiskit.basics.computer.clocks.boot", lambda: ("boot", clock[0]))
         owner, until = None, 0.0
         for who, what in steps:
             if what == "wait":

@@ -8,7 +8,7 @@ from qiskit.circuit import Parameter, ParameterVector
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 
-from qvlm_qiskit.basics.memory import state_qubits
+from qvlm_qiskit.basics.computer.memory import state_qubits
 from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum import (
     AmplitudeEncoding,
