@@ -17,11 +17,9 @@ TESTS_OF_ONE_THING = {
     "tests/jobs/ledger/test_rows.py": 620,
     "tests/jobs/test_promises.py": 530,
     "tests/model/test_hyper_connections.py": 510,
-    "tests/model/test_modeling.py": 450,
     "tests/quantum/program/test_deferral.py": 420,
     "tests/quantum/statevector/test_engine.py": 490,
     "tests/quantum/test_evolution.py": 490,
-    "tests/quantum/test_layer.py": 770,
     "tests/quantum/test_row_weights.py": 480,
     "tests/training/test_start.py": 550,
 }  # fmt: skip
