@@ -28,6 +28,21 @@ import difflib
 import sys
 from collections.abc import Iterable
 
+LONGEST_SHOWN = 120
+
+
+def arrived(value: object) -> str:
+    """A value as a message shows it: on one line, and not all of a long one.
+
+    Arrays are written on several lines; whole numbers of more than 4,300 digits Python doesn't
+    write at all.
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:
+        return f"a {type(value).__name__} that is too long to be shown"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
 
 class QVLMError(Exception):
     """Base class of the errors that say what arrived, what is accepted and what to do."""
@@ -50,8 +65,8 @@ class UnknownNameError(InputError):
             hint: A sentence added behind the list.
         """
         names = list(known)
-        near = difflib.get_close_matches(str(name), names, n=1)
-        message = f"unknown {kind} {name!r}"
+        near = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
+        message = f"unknown {kind} {arrived(name)}"
         if near:
             message += f": did you mean {near[0]!r}?"
         shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")

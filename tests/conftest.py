@@ -6,18 +6,21 @@ import http.client
 import inspect
 import logging
 import os
+import random
 import shutil
 import subprocess
 import sys
 import traceback
+import zlib
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import requests
 from _pytest import logging as pytest_logging
-from hypothesis import given, settings, strategies
+from hypothesis import HealthCheck, given, settings, strategies
 
 from qvlm_qiskit.errors import MissingDependencyError
 
@@ -60,7 +63,14 @@ if hasattr(pytest_logging.catching_logs, "attached_loggers"):  # older ones look
     pytest_logging.catching_logs.__enter__ = catch_at_the_root
 
 
-@settings(derandomize=True, database=None, max_examples=1)
+# The same examples everywhere, and no limit of time: a busy machine is no fault.
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")
+
+
+@settings(max_examples=1)
 @given(strategies.none())
 def make_generator(_):
     """Hypothesis makes its generator, and looks for what refers to it: frozen objects hide that."""
@@ -95,6 +105,44 @@ def skipped_without_extra():
         pytest.skip(str(error))
 
 
+def seed_draws(name):
+    """What is drawn from now on, by Python, NumPy and torch, follows from a name alone.
+
+    ``torch.manual_seed`` looks for devices, which takes ten times as long as all of this.
+    """
+    seed = zlib.crc32(name.encode())
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - what libraries draw from
+    if "torch" in sys.modules:
+        sys.modules["torch"].default_generator.manual_seed(seed)
+
+
+@contextmanager
+def draws_of_its_own(name):
+    """Draws follow from a name meanwhile, and go on afterwards as if there had been none."""
+    torch = sys.modules.get("torch")
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    state = torch and torch.get_rng_state()
+    seed_draws(name)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        if torch:
+            torch.set_rng_state(state)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    """What tests share is the same, whichever of them is the first to ask for it."""
+    if fixturedef.scope == "function":
+        return (yield)
+    param = getattr(request, "param_index", 0)
+    with draws_of_its_own(f"{fixturedef.baseid} {fixturedef.argname} {param}"):
+        return (yield)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item, _last=[None]):  # noqa: B006
     """What earlier files have left is looked through for the last time.
@@ -110,6 +158,7 @@ def pytest_runtest_setup(item, _last=[None]):  # noqa: B006
         gc.enable()
         gc.collect()
         gc.freeze()
+    seed_draws(item.nodeid)
     with skipped_without_extra():
         return (yield)
 

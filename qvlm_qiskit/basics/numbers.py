@@ -6,7 +6,7 @@ import math
 from dataclasses import fields
 from typing import Any
 
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.errors import InputError, arrived
 
 
 def plain_number(value: Any) -> Any:
@@ -50,7 +50,7 @@ def check_whole(name: str, value: object, least: int = 1, most: int | None = Non
     found = plain_number(value)
     if not is_whole(found) or found < least or (most is not None and found > most):
         room = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise InputError(f"{name} is a whole number {room}, got {value!r}")
+        raise InputError(f"{name} is a whole number {room}, got {arrived(value)}")
 
 
 def check_positive(name: str, value: object, zero: bool = False) -> None:
@@ -67,9 +67,24 @@ def check_positive(name: str, value: object, zero: bool = False) -> None:
     found = plain_number(value)
     if not is_real(found) or found < 0 or (found == 0 and not zero):
         kind = "not negative" if zero else "positive"
-        raise InputError(f"{name} must be {kind} and finite, got {value!r}")
+        raise InputError(f"{name} must be {kind} and finite, got {arrived(value)}")
+
+
+def check_truth(name: str, value: object) -> None:
+    """Refuse what is neither true nor false; NumPy's are taken.
+
+    Raises:
+        InputError: It isn't.
+    """
+    if not isinstance(plain_number(value), bool):
+        raise InputError(f"{name} is True or False, got {arrived(value)}")
 
 
 def is_real(value: object) -> bool:
-    """Whether a value is a finite int or float, and not a truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether a value is an int or float that a float can hold, and not a truth value."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import unitary_group
 
-from qvlm_qiskit.basics.numbers import check_positive, check_whole
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.basics.numbers import check_positive, check_whole, plain_number
+from qvlm_qiskit.errors import InputError, arrived
 from qvlm_qiskit.kernels.feature_maps import havlicek
 from qvlm_qiskit.quantum.readings.final_states import states
 
@@ -48,13 +48,15 @@ def ad_hoc_data(count: int, features: int = 2, gap: float = 0.3, seed: int = 0) 
         InputError: An odd count, too many features, a negative gap, or one so wide that no points
             are found beside it.
     """
-    check_whole("count", count)
+    check_whole("count", count, 1, MOST_DRAWS)
     check_whole("features", features, 1, MOST_FEATURES)
     check_positive("gap", gap, zero=True)
     check_whole("seed", seed, 0)
+    if gap >= 1:
+        raise InputError(f"the gap is below 1, the largest value there is; got {arrived(gap)}")
     if count % 2:
         raise InputError(f"ad-hoc data has as many points of either class, got count={count}")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(plain_number(seed))
     circuit, turn = havlicek(features), unitary_group.rvs(2**features, random_state=rng)
     parity = np.array([(-1) ** i.bit_count() for i in range(2**features)])
     classes: list[list[npt.NDArray[np.float64]]] = [[], []]

@@ -10,12 +10,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.basics.numbers import check_positive, check_whole
-from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.kernels.checks import training_labels, training_numbers
+from qvlm_qiskit.basics.numbers import check_positive, check_truth, check_whole
+from qvlm_qiskit.errors import InputError, arrived
+from qvlm_qiskit.kernels.checks import scaled, training_labels, training_numbers
 from qvlm_qiskit.kernels.gaussian import GaussianKernel
 from qvlm_qiskit.kernels.kernel import QuantumKernel, factors_of, weights_of
+from qvlm_qiskit.quantum.readings.final_states import real_rows, require_finite
 
+MOST_STEPS = 1_000_000
 Kernel = TypeVar("Kernel", bound=QuantumKernel | GaussianKernel)
 
 
@@ -47,13 +49,34 @@ def target_alignment(matrix: Tensor, targets: Tensor, centred: bool = False) -> 
 
     Returns:
         Between −1 and 1, for positive semidefinite K between 0 and 1.
+
+    Raises:
+        InputError: K is not square, there is not one target for each of its rows, they are not
+            finite, or nothing is left of K or y to be aligned.
     """
+    check_truth("centred", centred)
+    matrix, targets = real_rows(matrix), real_rows(targets)
+    if matrix.ndim != 2 or matrix.shape != (*targets.shape, *targets.shape):
+        raise InputError(
+            f"a kernel matrix (N, N) and N targets are aligned, got {tuple(matrix.shape)} and "
+            f"{tuple(targets.shape)}"
+        )
+    require_finite(matrix)
+    require_finite(targets[None])
     if centred:
         rows = matrix.mean(0, keepdim=True)
         matrix = matrix - rows - rows.mT + rows.mean()
-    targets = targets.to(matrix)
+    matrix, targets = _of_size_one(matrix), _of_size_one(targets.to(matrix))
     norms: Tensor = torch.linalg.matrix_norm(matrix) * targets.square().sum()
     return targets @ matrix @ targets / norms
+
+
+def _of_size_one(values: Tensor) -> Tensor:
+    """Alignment has no unit, and squares of very large and very small numbers are no numbers."""
+    size = values.detach().abs().max() if values.numel() else values.new_zeros(())
+    if not size > 0:
+        raise InputError("a kernel or targets without differences can't be aligned")
+    return values / size
 
 
 def signs(labels: npt.NDArray[Any]) -> Tensor:
@@ -94,10 +117,11 @@ def align(
         InputError: Steps or a rate that train nothing, points, labels or numbers that don't fit, a
             scale of 0, numbers that are all the same, or a kernel that is measured on a machine.
     """
-    check_whole("steps", steps, 0)
+    check_whole("steps", steps, 0, MOST_STEPS)
     check_positive("learning_rate", learning_rate)
+    check_truth("numbers", numbers)
     if not isinstance(kernel, QuantumKernel | GaussianKernel):
-        raise InputError(f"kernel is a QuantumKernel or a GaussianKernel, got {kernel!r}")
+        raise InputError(f"kernel is a QuantumKernel or a GaussianKernel, got {arrived(kernel)}")
     rows, targets = _prepared(X, y, numbers)
     begin = factors_of(kernel.scale, rows).expand(rows.shape[1])
     if not begin.all():
@@ -125,7 +149,8 @@ def _prepared(X: Any, y: Any, numbers: bool) -> tuple[Tensor, Tensor]:  # noqa: 
     if not numbers:
         rows, labels = training_labels(X, y)
         return torch.as_tensor(rows), signs(labels)
-    rows, values = training_numbers(X, y)
+    rows, numbers_given = training_numbers(X, y)
+    values, _ = scaled(numbers_given)
     if np.ptp(values) == 0:
         raise InputError("all targets are the same number: nothing can be aligned with them")
     return torch.as_tensor(rows), torch.as_tensor(values - values.mean())

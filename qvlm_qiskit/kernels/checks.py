@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,10 +11,13 @@ import numpy.typing as npt
 from sklearn.utils import check_array, check_X_y
 from sklearn.utils.multiclass import check_classification_targets
 
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.errors import InputError, UnknownNameError
 
 Array = npt.NDArray[np.float64]
 LEAST_ROWS = 2
+MOST = 1000
+"""Features, repetitions, layers and copies: more are a mistake, and circuits without end."""
+LONGEST_LINE = 300
 
 
 def points(given: Any, features: int | None = None, least: int = 1) -> Array:
@@ -63,18 +66,43 @@ def training_labels(X: Any, y: Any) -> tuple[Array, npt.NDArray[Any]]:  # noqa: 
     return rows, labels
 
 
+def scaled(values: Array) -> tuple[Array, npt.NDArray[np.int32]]:
+    """Values between −1 and 1, and the exponents of the powers of 2 that they were divided by.
+
+    So squares of very large and very small numbers are numbers; of all others, no digit changes.
+
+    Args:
+        values: ``(N,)``, or ``(N, variables)``, each scaled by itself.
+
+    Returns:
+        The values, and one exponent for all of them or one for each variable.
+    """
+    exponents = np.frexp(np.abs(values).max(axis=0))[1]
+    return np.ldexp(values, -exponents), exponents
+
+
+def check_name(kind: str, given: Any, known: Collection[str]) -> None:
+    """Refuse what is not one of the known names.
+
+    Raises:
+        UnknownNameError: So, also where it is no text.
+    """
+    if not isinstance(given, str) or given not in known:
+        raise UnknownNameError(kind, given, known)
+
+
 @contextmanager
 def in_one_line() -> Iterator[None]:
     """What NumPy and scikit-learn refuse, in one line.
 
     Raises:
-        InputError: For their ``TypeError`` or ``ValueError``.
+        InputError: For their ``TypeError``, ``ValueError`` or ``OverflowError``.
     """
     try:
         yield
     except InputError:
         raise
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(_one_line(error)) from error
 
 
@@ -89,4 +117,4 @@ def check_parameters(estimator: Any) -> None:
 
 
 def _one_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+    return str(error).strip().partition("\n")[0][:LONGEST_LINE]

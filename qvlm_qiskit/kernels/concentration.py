@@ -51,7 +51,11 @@ def concentration(matrix: Values) -> Concentration:
     off = values[np.triu_indices(len(values), 1)]
     if not np.isfinite(off).all():
         raise InputError("the kernel matrix holds NaN or infinity")
-    return Concentration(float(off.mean()), float(off.var(ddof=1)), len(off))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, variance = float(off.mean()), float(off.var(ddof=1))
+    if not math.isfinite(mean) or not math.isfinite(variance):
+        raise InputError("the kernel matrix holds numbers so large that they have no variance")
+    return Concentration(mean, variance, len(off))
 
 
 def of_random_states(qubits: int) -> tuple[float, float]:

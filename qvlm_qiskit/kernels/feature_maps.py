@@ -10,7 +10,8 @@ from qiskit.circuit.library import z_feature_map, zz_feature_map
 from qiskit.exceptions import QiskitError
 
 from qvlm_qiskit.basics.numbers import check_whole
-from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.errors import InputError, arrived
+from qvlm_qiskit.kernels.checks import MOST, check_name
 
 
 def havlicek(features: int, reps: int = 2, entanglement: str = "full") -> QuantumCircuit:
@@ -28,9 +29,12 @@ def havlicek(features: int, reps: int = 2, entanglement: str = "full") -> Quantu
         entanglement: Which pairs, as Qiskit names them: "full", "linear", "circular", …
 
     Raises:
-        InputError: No feature, no repetition, or pairs that Qiskit does not know.
+        InputError: No feature, no repetition, more than 1,000 of either, or pairs that Qiskit does
+            not know.
     """
     _require_sizes(features, reps)
+    if not isinstance(entanglement, str):
+        raise InputError(f"entanglement is a name such as 'full', got {arrived(entanglement)}")
     if features == 1:
         return z_feature_map(1, reps)
     try:
@@ -53,7 +57,7 @@ def resource_efficient(features: int, reps: int = 2) -> QuantumCircuit:
         reps: Repetitions.
 
     Raises:
-        InputError: No feature or no repetition.
+        InputError: No feature, no repetition, or more than 1,000 of either.
     """
     _require_sizes(features, reps)
     x = ParameterVector("x", features)
@@ -84,13 +88,12 @@ def feature_map(name: str, features: int, reps: int = 2) -> QuantumCircuit:
 
     Raises:
         UnknownNameError: No such map.
-        InputError: No feature or no repetition.
+        InputError: No feature, no repetition, or more than 1,000 of either.
     """
-    if name not in FEATURE_MAPS:
-        raise UnknownNameError("feature map", name, FEATURE_MAPS)
+    check_name("feature map", name, FEATURE_MAPS)
     return FEATURE_MAPS[name](features, reps)
 
 
 def _require_sizes(features: int, reps: int) -> None:
-    check_whole("features", features)
-    check_whole("reps", reps)
+    check_whole("features", features, 1, MOST)
+    check_whole("reps", reps, 1, MOST)

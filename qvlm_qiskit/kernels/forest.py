@@ -16,6 +16,7 @@ from qvlm_qiskit.kernels.checks import (
     check_parameters,
     in_one_line,
     points,
+    scaled,
     training_labels,
     training_numbers,
 )
@@ -23,6 +24,7 @@ from qvlm_qiskit.kernels.kernel import FeatureMap, QuantumKernel, Scale
 from qvlm_qiskit.quantum.readings.fidelity import Machine
 
 Array = npt.NDArray[np.float64]
+MOST_TREES = 100_000
 
 
 class _QuantumForest(BaseEstimator):  # type: ignore[misc]
@@ -76,7 +78,7 @@ class _QuantumForest(BaseEstimator):  # type: ignore[misc]
 
     def _learn(self, rows: Array, targets: npt.NDArray[Any]) -> None:
         check_whole("landmarks", self.landmarks)
-        check_whole("trees", self.trees)
+        check_whole("trees", self.trees, 1, MOST_TREES)
         with in_one_line():
             random = check_random_state(self.random_state)
             forest = self._forest(
@@ -89,7 +91,9 @@ class _QuantumForest(BaseEstimator):  # type: ignore[misc]
         chosen = random.permutation(len(rows))[: self.landmarks]
         self.kernel_ = QuantumKernel(self.feature_map, self.reps, self.scale, backend=self.backend)
         self.landmarks_, self.n_features_in_ = rows[chosen], rows.shape[1]
-        self.forest_ = forest.fit(self._fidelities(rows), targets)
+        fidelities = self._fidelities(rows)
+        with in_one_line():
+            self.forest_ = forest.fit(fidelities, targets)
 
     def _fidelities(self, rows: Array) -> Array:
         return self.kernel_.matrix(rows, self.landmarks_).values.numpy()
@@ -109,7 +113,9 @@ class QuantumForestRegressor(RegressorMixin, _QuantumForest):  # type: ignore[mi
 
     Attributes:
         landmarks_: Training points ``(landmarks, features)``.
-        forest_: scikit-learn's forest on the fidelities with them.
+        forest_: scikit-learn's forest on the fidelities with them. It sees numbers divided by
+            :math:`2^e`, between −1 and 1: a variance below 2e-16 it takes for none.
+        exponent_: e.
     """
 
     _forest = RandomForestRegressor
@@ -120,12 +126,15 @@ class QuantumForestRegressor(RegressorMixin, _QuantumForest):  # type: ignore[mi
         Raises:
             InputError: NaN, too few rows, no landmark or tree, or points that don't fit the map.
         """
-        self._learn(*training_numbers(X, y))
+        rows, numbers = training_numbers(X, y)
+        targets, self.exponent_ = scaled(numbers)
+        self._learn(rows, targets)
         return self
 
     def predict(self, X: npt.ArrayLike) -> Array:  # noqa: N803
         """A number for each point."""
-        return self._answers(X)
+        found: Array = np.ldexp(self._answers(X), self.exponent_)
+        return found
 
 
 class QuantumForestClassifier(ClassifierMixin, _QuantumForest):  # type: ignore[misc]

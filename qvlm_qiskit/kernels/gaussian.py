@@ -14,7 +14,7 @@ from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.kernels.checks import points
 from qvlm_qiskit.kernels.kernel import Scale, factors_of
 from qvlm_qiskit.quantum.readings.fidelity import KernelMatrix
-from qvlm_qiskit.quantum.readings.final_states import Values, real_rows
+from qvlm_qiskit.quantum.readings.final_states import Values, real_rows, require_finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,18 +53,24 @@ class GaussianKernel:
             Y: Points ``(M, features)``; None: X.
 
         Raises:
-            InputError: A scale that doesn't fit, or points of different widths.
+            InputError: A scale that doesn't fit, or points that are not finite (scaled ones too) or
+                of different widths.
         """
-        left = real_rows(X)
-        left = left * factors_of(self.scale, left)
-        right = left
+        left = right = self._scaled(X)
         if Y is not None:
-            right = real_rows(Y)
+            right = self._scaled(Y)
             if right.shape[-1] != left.shape[-1]:
                 raise InputError(
                     f"points have {left.shape[-1]} and {right.shape[-1]} features: give as many"
                 )
-            right = right * factors_of(self.scale, right)
         distances = (left[:, None, :] - right[None, :, :]).square().sum(-1)
         values = torch.exp(-distances / 2)
         return KernelMatrix(values, torch.zeros_like(values, requires_grad=False))
+
+    def _scaled(self, given: Values) -> Tensor:
+        rows = real_rows(given)
+        if rows.ndim != 2:
+            raise InputError(f"points are rows (N, features), got {tuple(rows.shape)}")
+        rows = rows * factors_of(self.scale, rows)
+        require_finite(rows)
+        return rows

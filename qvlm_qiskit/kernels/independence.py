@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from qvlm_qiskit.basics.numbers import check_whole, is_real, plain_number
 from qvlm_qiskit.basics.optional import optional
-from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.kernels.checks import in_one_line, points
+from qvlm_qiskit.errors import InputError, arrived
+from qvlm_qiskit.kernels.checks import MOST, in_one_line, points, scaled
 from qvlm_qiskit.kernels.kernel import QuantumKernel
 
 Array = npt.NDArray[np.float64]
@@ -47,7 +47,7 @@ class CopiedKernel:
         Raises:
             InputError: So.
         """
-        check_whole("copies", self.copies)
+        check_whole("copies", self.copies, 1, MOST)
         _check_kernel(self.kernel)
 
     def __call__(self, X: npt.ArrayLike) -> Array:  # noqa: N803
@@ -93,7 +93,7 @@ def independence_pvalue(
         InputError: NaN, different numbers of rows, fewer than 10, or a constant variable.
         MissingDependencyError: causal-learn is not installed.
     """
-    _check_kernel(kernel)
+    kernel = _checked(kernel)
     parts = [_variables(one) for one in ((x, y) if z is None else (x, y, z))]
     if len({len(one) for one in parts}) > 1:
         raise InputError(f"variables have different numbers of rows: {[len(p) for p in parts]}")
@@ -116,9 +116,9 @@ def discover(data: npt.ArrayLike, kernel: Gram | None = None, alpha: float = 0.0
             (0, 1).
         MissingDependencyError: causal-learn is not installed.
     """
-    _check_kernel(kernel)
+    kernel = _checked(kernel)
     if not is_real(plain_number(alpha)) or not 0 < alpha < 1:
-        raise InputError(f"alpha is a level between 0 and 1, got {alpha!r}")
+        raise InputError(f"alpha is a level between 0 and 1, got {arrived(alpha)}")
     rows = _data(data)
     if rows.shape[1] < 2:
         raise InputError("causal discovery needs at least 2 variables, got 1")
@@ -138,8 +138,30 @@ def require_causal_learn() -> None:
 
 
 def _check_kernel(kernel: object) -> None:
-    if kernel is not None and not callable(kernel):
-        raise InputError(f"kernel is a function of points, such as a QuantumKernel; got {kernel!r}")
+    """A class can be called, too, but makes a kernel and no matrix."""
+    if not callable(kernel) or isinstance(kernel, type):
+        raise InputError(
+            f"kernel is a function of points, such as a QuantumKernel; got {arrived(kernel)}"
+        )
+
+
+def _checked(kernel: Gram | None) -> Gram | None:
+    """The kernel, whose matrices are looked at; None stays None."""
+    if kernel is None:
+        return None
+    _check_kernel(kernel)
+
+    def gram(rows: Array) -> Array:
+        found = np.asarray(kernel(rows))
+        square = found.shape == (len(rows), len(rows))
+        if not square or found.dtype.kind not in "fiu" or not np.isfinite(found).all():
+            raise InputError(
+                f"the kernel of {len(rows)} points is no matrix ({len(rows)}, {len(rows)}) of "
+                f"finite real numbers: {arrived(found)}"
+            )
+        return found
+
+    return gram
 
 
 def _variables(given: npt.ArrayLike) -> Array:
@@ -150,6 +172,7 @@ def _variables(given: npt.ArrayLike) -> Array:
 
 def _data(given: npt.ArrayLike) -> Array:
     rows = points(given, least=LEAST_ROWS)
+    rows, _ = scaled(rows)
     constant = np.flatnonzero(np.ptp(rows, axis=0) == 0)
     if len(constant):
         raise InputError(f"variable {constant[0]} is constant: it depends on nothing")

@@ -13,7 +13,8 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from torch import Tensor
 
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.basics.numbers import check_truth
+from qvlm_qiskit.errors import InputError, arrived
 from qvlm_qiskit.kernels.checks import points
 from qvlm_qiskit.kernels.feature_maps import FEATURE_MAPS, feature_map
 from qvlm_qiskit.quantum.readings.fidelity import (
@@ -70,6 +71,14 @@ class QuantumKernel:
     backend: Machine | None = None
     repair: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse what is neither true nor false.
+
+        Raises:
+            InputError: ``repair`` isn't.
+        """
+        check_truth("repair", self.repair)
+
     def __call__(self, X: npt.ArrayLike, Y: npt.ArrayLike | None = None) -> Array:  # noqa: N803
         """The matrix ``(N, M)`` of points ``(N, features)`` and ``(M, features)``.
 
@@ -118,8 +127,9 @@ class QuantumKernel:
             CapacityError: Too many qubits for a machine.
         """
         with torch.no_grad():
-            circuit, left = self._bound(points(X))
-            right = left if Y is None else self._bound(points(Y))[1]
+            rows = points(X)
+            circuit, left = self._bound(rows)
+            right = left if Y is None else self._bound(points(Y, rows.shape[1]))[1]
         pairs = distinct_pairs(left.numpy(), right.numpy())
         both, _, observable = measured_circuit(circuit)
         return KernelPlan(len(pairs.left), {"kernel": (both, observable)})
@@ -143,7 +153,7 @@ class QuantumKernel:
         if not isinstance(self.feature_map, QuantumCircuit):
             raise InputError(
                 f"feature_map is one of {', '.join(FEATURE_MAPS)}, or a circuit; got "
-                f"{self.feature_map!r}"
+                f"{arrived(self.feature_map)}"
             )
         wanted = self.feature_map.num_parameters - len(weights)
         if features != wanted:
@@ -157,7 +167,7 @@ class QuantumKernel:
             found = [self.weight_params]  # type: ignore[list-item]
         for one in found:
             if not isinstance(one, Parameter):
-                raise InputError(f"weight_params are parameters of the circuit, got {one!r}")
+                raise InputError(f"weight_params are parameters of the circuit, got {arrived(one)}")
         return found
 
     def _bound(self, given: Values) -> tuple[QuantumCircuit, Tensor]:
@@ -187,8 +197,8 @@ def _finite(name: str, wanted: str, given: Any, rows: Tensor) -> Tensor:
     """Numbers as a tensor of the points' dtype."""
     try:
         found = torch.as_tensor(given, dtype=rows.dtype)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} {wanted}, got {given!r}") from error
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise InputError(f"{name} {wanted}, got {arrived(given)}") from error
     if not torch.isfinite(found).all():
         raise InputError(f"{name} must be finite")
     return found

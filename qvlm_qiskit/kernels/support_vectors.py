@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,20 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.svm import SVC, SVR
 from sklearn.utils.validation import check_is_fitted
 
-from qvlm_qiskit.kernels.checks import check_parameters, points, training_labels, training_numbers
+from qvlm_qiskit.basics.numbers import check_positive
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.kernels.checks import (
+    check_parameters,
+    points,
+    scaled,
+    training_labels,
+    training_numbers,
+)
 from qvlm_qiskit.kernels.kernel import FeatureMap, QuantumKernel, Scale
 from qvlm_qiskit.quantum.readings.fidelity import Machine
 
 Array = npt.NDArray[np.float64]
+TOLERANCE, LEAST_TOLERANCE = 1e-3, 1e-9
 
 
 class _KernelMachine(BaseEstimator):  # type: ignore[misc]
@@ -34,7 +44,6 @@ class _KernelMachine(BaseEstimator):  # type: ignore[misc]
         return QuantumKernel(self.feature_map, self.reps, self.scale, backend=self.backend)
 
     def _learn(self, machine: Any, rows: Array, targets: npt.NDArray[Any]) -> None:
-        check_parameters(machine)
         self.kernel_ = self._kernel()
         self.machine_ = machine.fit(self.kernel_(rows), targets)
         self.points_, self.n_features_in_ = rows, rows.shape[1]
@@ -88,7 +97,10 @@ class QuantumSVC(ClassifierMixin, _KernelMachine):  # type: ignore[misc]
                 that scikit-learn refuses.
         """
         rows, labels = training_labels(X, y)
-        self._learn(SVC(kernel="precomputed", C=self.C), rows, labels)
+        solver = SVC(kernel="precomputed", C=self.C)
+        check_parameters(solver)
+        check_positive("C", self.C)
+        self._learn(solver, rows, labels)
         self.classes_ = self.machine_.classes_
         return self
 
@@ -109,7 +121,11 @@ class QuantumSVR(RegressorMixin, _KernelMachine):  # type: ignore[misc]
     """A support vector regressor on a quantum kernel.
 
     Attributes:
-        machine_: scikit-learn's ``SVR`` on the precomputed kernel.
+        machine_: scikit-learn's ``SVR`` on the precomputed kernel. It sees numbers, C and epsilon
+            divided by :math:`2^e`, which is the same problem with targets between −1 and 1: its
+            tolerance, which has their unit, would never be reached by large ones and at once by
+            small ones.
+        exponent_: e.
         kernel_: The kernel.
     """
 
@@ -147,11 +163,29 @@ class QuantumSVR(RegressorMixin, _KernelMachine):  # type: ignore[misc]
                 scikit-learn refuses.
         """
         rows, numbers = training_numbers(X, y)
-        self._learn(SVR(kernel="precomputed", C=self.C, epsilon=self.epsilon), rows, numbers)
+        check_parameters(SVR(kernel="precomputed", C=self.C, epsilon=self.epsilon))
+        check_positive("C", self.C)
+        check_positive("epsilon", self.epsilon, zero=True)
+        targets, self.exponent_ = scaled(numbers)
+        self._learn(self._solver(-int(self.exponent_)), rows, targets)
         return self
+
+    def _solver(self, exponent: int) -> SVR:
+        """One whose constants are multiplied by a power of 2, its tolerance within bounds."""
+        try:
+            constant, epsilon, tolerance = (
+                math.ldexp(one, exponent) for one in (self.C, self.epsilon, TOLERANCE)
+            )
+        except OverflowError as error:
+            raise InputError(
+                f"C={self.C} and epsilon={self.epsilon} are far from the targets, the largest of "
+                f"which is about {2.0**-exponent:.0e}: choose another unit"
+            ) from error
+        tolerance = min(max(tolerance, LEAST_TOLERANCE), TOLERANCE)
+        return SVR(kernel="precomputed", C=constant, epsilon=epsilon, tol=tolerance)
 
     def predict(self, X: npt.ArrayLike) -> Array:  # noqa: N803
         """A number for each point."""
         columns = self._columns(X)
-        found: Array = self.machine_.predict(columns)
+        found: Array = np.ldexp(self.machine_.predict(columns), self.exponent_)
         return found

@@ -13,9 +13,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from qvlm_qiskit.basics.numbers import check_whole
-from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.kernels.checks import points, training_numbers
+from qvlm_qiskit.basics.numbers import check_whole, plain_number
+from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.kernels.checks import MOST, check_name, points, scaled, training_numbers
 from qvlm_qiskit.kernels.kernel import FeatureMap, QuantumKernel, Scale, factors_of
 from qvlm_qiskit.quantum.circuits import make_qnn, z_observables
 from qvlm_qiskit.quantum.layer import QuantumLayer
@@ -23,6 +23,7 @@ from qvlm_qiskit.quantum.readings.fidelity import Machine
 
 Array = npt.NDArray[np.float64]
 READOUTS = ("parity", "linear")
+LEAST_UNIT = np.finfo(np.float64).tiny
 
 
 class VariationalRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -75,23 +76,19 @@ class VariationalRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Learn from points ``(N, features)`` and a number for each.
 
         Raises:
-            InputError: NaN, too few rows, numbers that are all the same, points that don't fit
-                the map, or no steps.
+            InputError: NaN, too few rows, numbers that are all the same or differ by less than
+                2e-308, points that don't fit the map, or no steps.
             UnknownNameError: No such read-out.
         """
-        if self.readout not in READOUTS:
-            raise UnknownNameError("read-out", self.readout, READOUTS)
+        check_name("read-out", self.readout, READOUTS)
         check_whole("steps", self.steps)
-        check_whole("layers", self.layers, 0)
+        check_whole("layers", self.layers, 0, MOST)
         if self.random_state is not None:
             check_whole("random_state", self.random_state, 0)
         rows, numbers = training_numbers(X, y)
-        if np.ptp(numbers) == 0:
-            raise InputError("all targets are the same number: there is nothing to learn")
+        targets = torch.as_tensor(self._in_units(numbers))
         self.n_features_in_ = rows.shape[1]
-        self._choose_unit(numbers)
         self.module_ = self._module(factors_of(self.scale, torch.as_tensor(rows)), rows.shape[1])
-        targets = torch.as_tensor((numbers - self.centre_) / self.unit_)
         self.loss_ = self._train(torch.as_tensor(rows), targets)
         self.trained_ = sum(one.numel() for one in self.module_.parameters())
         return self
@@ -110,12 +107,27 @@ class VariationalRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         found: Array = self.centre_ + self.unit_ * values.numpy()
         return found
 
-    def _choose_unit(self, numbers: Array) -> None:
+    def _in_units(self, numbers: Array) -> Array:
+        """Targets as the read-out has them; chooses their centre and unit.
+
+        Raises:
+            InputError: They are all the same, or as good as that.
+        """
+        values, exponent = scaled(numbers)
         if self.readout == "parity":
-            low, high = numbers.min(), numbers.max()
-            self.centre_, self.unit_ = (high + low) / 2, (high - low) / 2
+            low, high = values.min(), values.max()
+            centre, unit = (high + low) / 2, (high - low) / 2
         else:
-            self.centre_, self.unit_ = numbers.mean(), numbers.std()
+            centre, unit = values.mean(), values.std()
+        if np.ptp(values) == 0:
+            raise InputError("all targets are the same number: there is nothing to learn")
+        self.centre_, self.unit_ = np.ldexp(centre, exponent), np.ldexp(unit, exponent)
+        if self.unit_ < LEAST_UNIT:
+            raise InputError(
+                f"targets that differ by {self.unit_:.0e} have too few digits: choose another unit"
+            )
+        found: Array = (values - centre) / unit
+        return found
 
     def _module(self, scale: Tensor, features: int) -> _Regressor:
         encoding = QuantumKernel(self.feature_map, self.reps).circuit(features)
@@ -128,7 +140,7 @@ class VariationalRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             ansatz.parameters,
             parity if self.readout == "parity" else z_observables(qubits),
         )
-        generator = np.random.default_rng(self.random_state)
+        generator = np.random.default_rng(plain_number(self.random_state))
         layer = QuantumLayer(network, generator.uniform(-1, 1, network.num_weights))
         head = nn.Linear(qubits, 1) if self.readout == "linear" else None
         if head is not None:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from qvlm_qiskit.basics.files import only_one, write_bytes, write_json, write_text
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import InputError, QVLMError
+from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.study_folder import Row, StudyFolder
 from qvlm_qiskit.studies.tables import Table, check_format, flatten
 
@@ -90,6 +91,7 @@ class Execution:
             InputError: No process, or an unknown table.
             MissingDependencyError: A Parquet file without pyarrow.
         """
+        check_types(self)
         if self.processes < 1:
             raise InputError(f"processes must be at least 1, got {self.processes}")
         if self.processes > MOST_PROCESSES:

@@ -10,7 +10,13 @@ from qvlm_qiskit.backends.mitigation.names import parse_mitigation
 from qvlm_qiskit.backends.mitigation.techniques.readout import Readout
 from qvlm_qiskit.backends.mitigation.techniques.zne import Zne
 from qvlm_qiskit.backends.options import BackendOptions
-from qvlm_qiskit.basics.numbers import plain_number
+from qvlm_qiskit.basics.numbers import (
+    check_positive,
+    check_truth,
+    check_whole,
+    is_real,
+    plain_number,
+)
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLMConfig
 from qvlm_qiskit.noise_models import GateNoise, depolarizing
@@ -75,3 +81,27 @@ def test_noises_take_them():
 def test_a_models_configuration_takes_them():
     options = {"name": "paqm", "num_qubits": np.int64(4)}
     assert json.loads(HybridVLMConfig(blocks={"text": options}).to_json_string())
+
+
+@pytest.mark.parametrize("large", [10**400, -(10**400), 10**5000], ids=["400", "-400", "5000"])
+def test_a_whole_number_beyond_every_float_is_no_real_one(large):
+    assert not is_real(large)
+    with pytest.raises(InputError, match="rate must be positive and finite, got") as caught:
+        check_positive("rate", large)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((2, 2)), [10**5000], "1", np.ones(1), object()])
+def test_what_is_refused_is_shown_on_one_short_line(wrong):
+    for refuse in (check_whole, check_positive, check_truth):
+        with pytest.raises(InputError, match="steps") as caught:
+            refuse("steps", wrong)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 200
+
+
+def test_truth_values_are_pythons_and_numpys():
+    check_truth("repair", True)
+    check_truth("repair", np.bool_(False))
+    with pytest.raises(InputError, match="repair is True or False, got 1"):
+        check_truth("repair", 1)

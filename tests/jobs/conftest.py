@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ PATIENCE = Policy(
     fetches=20,
 )
 
+UNHURRIED = replace(PATIENCE, start_seconds=60.0, lease_seconds=60.0)
+"""For a single step that has to send: with PATIENCE a moment's pause of the machine is too late."""
 
 HOURS = Policy(lease_seconds=1e6)
 """The real patience, with leases that outlive simulated time."""

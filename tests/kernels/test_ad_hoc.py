@@ -34,9 +34,10 @@ def test_the_kernel_that_made_them_tells_them_apart():
         ({"count": 7}, "as many points of either class, got count=7"),
         ({"count": 4, "features": 9}, "features is a whole number from 1 to 8, got 9"),
         ({"count": 4, "gap": float("nan")}, "gap must be not negative and finite, got nan"),
-        ({"count": 2.0}, "count is a whole number of at least 1, got 2.0"),
+        ({"count": 2.0}, "count is a whole number from 1 to 5000, got 2.0"),
         ({"count": 4, "seed": -1}, "seed is a whole number of at least 0, got -1"),
-        ({"count": 4, "gap": 1.0}, "leaves too few points"),
+        ({"count": 4, "gap": 0.999}, "leaves too few points"),
+        ({"count": 4, "gap": 1.0}, "the gap is below 1, the largest value there is; got 1.0"),
     ],
 )
 def test_what_cannot_be_made_is_refused(asked, says, monkeypatch):

@@ -70,9 +70,29 @@ def test_what_cannot_be_aligned_is_refused(rows, labels, counting_statevector):
         align(QuantumKernel(backend=counting_statevector), rows, labels)
 
 
+def test_alignment_has_no_unit():
+    """Squares of 1e±200 are no numbers."""
+    kernel, targets = torch.tensor([[1.0, 0.2], [0.2, 1.0]]).double(), torch.tensor([1.0, -0.5])
+    plain = target_alignment(kernel, targets)
+    for power in (-900, -500, 500, 900):
+        unit = 2.0**power
+        assert target_alignment(kernel * unit, targets.double() * unit) == plain
+
+
+@pytest.mark.parametrize(("matrix", "targets", "says"), [
+    (torch.eye(3), torch.ones(2), r"\(N, N\) and N targets are aligned, got \(3, 3\) and \(2,\)"),
+    (torch.eye(2) * torch.nan, torch.ones(2), "NaN or infinity"),
+    (torch.eye(2), torch.zeros(2), "without differences"),
+    (torch.ones(2, 2), torch.ones(2), "without differences"),
+])  # fmt: skip
+def test_what_has_no_alignment_is_refused(matrix, targets, says):
+    with pytest.raises(InputError, match=says):
+        target_alignment(matrix, targets, centred=bool(matrix.all()))
+
+
 @pytest.mark.parametrize(("options", "says"), [
-    ({"steps": -1}, "steps is a whole number of at least 0, got -1"),
-    ({"steps": 1.5}, "steps is a whole number of at least 0, got 1.5"),
+    ({"steps": -1}, "steps is a whole number from 0 to 1000000, got -1"),
+    ({"steps": 1.5}, "steps is a whole number from 0 to 1000000, got 1.5"),
     ({"learning_rate": float("nan")}, "learning_rate must be positive and finite"),
 ])  # fmt: skip
 def test_steps_and_rates_that_train_nothing_are_refused(options, says):

@@ -60,7 +60,7 @@ def test_what_is_no_map_is_refused():
     with pytest.raises(UnknownNameError, match="did you mean 'havlicek'"):
         feature_map("havlicec", 2)
     for make in FEATURE_MAPS.values():
-        with pytest.raises(InputError, match="features is a whole number of at least 1, got 0"):
+        with pytest.raises(InputError, match="features is a whole number from 1 to 1000, got 0"):
             make(0, 2)
-        with pytest.raises(InputError, match="reps is a whole number of at least 1, got 0"):
+        with pytest.raises(InputError, match="reps is a whole number from 1 to 1000, got 0"):
             make(2, 0)

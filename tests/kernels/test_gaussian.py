@@ -26,3 +26,7 @@ def test_what_does_not_fit_is_refused(rows, others):
         GaussianKernel().matrix(rows, others[:, :1])
     with pytest.raises(InputError, match="one number or 3"):
         GaussianKernel(scale=(1.0, 2.0))(rows)
+    with pytest.raises(InputError, match=r"points are rows \(N, features\), got \(3,\)"):
+        GaussianKernel().matrix(rows[0])
+    with pytest.raises(InputError, match="NaN or infinity"):
+        GaussianKernel(scale=1e300)(rows * 1e300)

@@ -69,11 +69,19 @@ def test_a_collider_is_directed():
     assert {(int(i), int(j)) for i, j in np.argwhere(found.directed)} == {(0, 2), (1, 2)}
 
 
+@pytest.mark.parametrize("kernel", [None, KERNEL])
+@pytest.mark.parametrize("power", [-1000, 1000])
+def test_the_unit_of_a_variable_changes_nothing(table, kernel, power):
+    x, y, z, _ = table.T
+    plain = independence_pvalue(x, z, y, kernel)
+    assert independence_pvalue(np.ldexp(x, power), z, np.ldexp(y, -power), kernel) == plain
+
+
 def test_copies_are_features_of_the_map(table):
     plain = QuantumKernel("havlicek", scale=0.2)
     found = CopiedKernel(plain, copies=3)(table[:5, :2])
     np.testing.assert_array_equal(found, plain(table[:5, [0, 0, 0, 1, 1, 1]]))
-    with pytest.raises(InputError, match="copies is a whole number of at least 1, got 0"):
+    with pytest.raises(InputError, match="copies is a whole number from 1 to 1000, got 0"):
         CopiedKernel(copies=0)
 
 
@@ -85,7 +93,14 @@ def test_what_is_no_table_is_refused(table):
         (lambda: discover(table, alpha=1.0), "between 0 and 1, got 1.0"),
         (lambda: discover(table, alpha="a"), "between 0 and 1, got 'a'"),
         (lambda: discover(table, kernel=3), "kernel is a function of points.*got 3"),
-        (lambda: CopiedKernel(copies=1.5), "copies is a whole number of at least 1, got 1.5"),
+        (lambda: CopiedKernel(copies=1.5), "copies is a whole number from 1 to 1000, got 1.5"),
+        (lambda: CopiedKernel(None), "kernel is a function of points.*got None"),
+        (lambda: CopiedKernel(QuantumKernel), "kernel is a function of points"),
+        (lambda: CopiedKernel(copies=10**400), "copies is a whole number from 1 to 1000"),
+        (
+            lambda: discover(table, lambda rows: rows),
+            r"no matrix \(60, 60\) of finite",
+        ),
         (lambda: independence_pvalue([[1, 2], [3]], [1, 2]), "inhomogeneous"),
         (lambda: discover(np.where(table > 1, np.nan, table)), "NaN"),
         (lambda: independence_pvalue(table[:, 0], table[:50, 1]), r"numbers of rows: \[60, 50\]"),

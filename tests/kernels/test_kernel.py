@@ -120,7 +120,7 @@ def test_what_does_not_fit_is_refused_in_one_line(rows):
             QuantumKernel()(rows, bad)
     ragged = [[1.0, 2.0], [3.0]]
     for kernel, says in (
-        (QuantumKernel(reps=1.5), "reps is a whole number of at least 1, got 1.5"),
+        (QuantumKernel(reps=1.5), "reps is a whole number from 1 to 1000, got 1.5"),
         (QuantumKernel(3), "feature_map is one of havlicek, resource-efficient, or a circuit"),
         (QuantumKernel(weights=[0.1]), r"0 weights in the feature map, got \(1,\)"),
         (QuantumKernel(weights=ragged), "weights are numbers"),

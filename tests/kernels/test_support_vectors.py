@@ -44,6 +44,21 @@ def test_a_machine_is_asked_for_support_vectors_alone(rows, numbers, others, cou
     np.testing.assert_allclose(found, exact.predict(others), atol=1e-5)
 
 
+@pytest.mark.parametrize("power", [-500, -40, 40, 500])
+def test_the_unit_of_the_targets_changes_nothing(rows, numbers, others, power):
+    """By itself the solver's tolerance is 0.001 in it: never reached by 1e16, at once by 1e-9."""
+    plain = QuantumSVR(C=8.0, epsilon=0.01).fit(rows, numbers).predict(others)
+    unit = 2.0**power
+    made = QuantumSVR(C=8.0 * unit, epsilon=0.01 * unit).fit(rows, numbers * unit)
+    np.testing.assert_allclose(made.predict(others) / unit, plain, atol=5e-3)
+    assert np.ptp(plain) > 0.1
+
+
+def test_constants_far_from_the_targets_are_refused(rows, numbers):
+    with pytest.raises(InputError, match=r"C=1.0 and epsilon=0.1 are far from the targets"):
+        QuantumSVR().fit(rows, numbers * 1e-310)
+
+
 def test_targets_within_epsilon_need_no_machine(rows, others):
     learned = QuantumSVR(epsilon=5.0).fit(rows, np.linspace(0, 1, 12))
     assert not len(learned.machine_.support_)

@@ -38,6 +38,21 @@ def test_training_lowers_the_error(learned, rows, numbers):
     assert learned.trained_ == (4 if learned.readout == "parity" else 7)
 
 
+@pytest.mark.parametrize("readout", ["parity", "linear"])
+@pytest.mark.parametrize("power", [-1000, -530, 530, 1020])
+def test_the_unit_of_the_targets_changes_nothing(rows, numbers, others, readout, power):
+    """Squares of 1e±160 are no numbers."""
+    few = {**FEW, "readout": readout, "steps": 3}
+    plain = VariationalRegressor(**few).fit(rows, numbers).predict(others)
+    found = VariationalRegressor(**few).fit(rows, np.ldexp(numbers, power)).predict(others)
+    np.testing.assert_array_equal(found, np.ldexp(plain, power))
+
+
+def test_targets_too_small_to_have_digits_are_refused(rows, numbers):
+    with pytest.raises(InputError, match="have too few digits: choose another unit"):
+        VariationalRegressor(**FEW).fit(rows, numbers * 1e-310)
+
+
 def test_predictions_can_be_measured(learned, others, counting_statevector):
     exact = learned.predict(others)
     counting_statevector.calls.clear()
@@ -52,7 +67,7 @@ def test_what_cannot_be_learned_is_refused(rows, numbers):
         VariationalRegressor(**FEW).fit(rows, np.ones(12))
     for change, says in (
         ({"steps": 0}, "steps is a whole number of at least 1, got 0"),
-        ({"layers": -1}, "layers is a whole number of at least 0, got -1"),
+        ({"layers": -1}, "layers is a whole number from 0 to 1000, got -1"),
         ({"random_state": "a"}, "random_state is a whole number of at least 0, got 'a'"),
         ({"scale": (1.0, 2.0)}, "one number or 3, one for each feature"),
         ({"feature_map": 3}, "feature_map is one of havlicek, resource-efficient, or a circuit"),

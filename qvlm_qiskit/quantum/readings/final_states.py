@@ -78,7 +78,7 @@ def real_rows(values: Values) -> Tensor:
         try:
             array = np.asarray(values)
             real = array if np.iscomplexobj(array) else array.astype(np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"values have to be rows of real numbers: {error}") from error
         values = torch.as_tensor(real)
     if not values.is_floating_point() or values.ndim == 0:

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.recipes import BLOCK_PLACES, KINDS_OF_BLOCKS, TrainingOptions
+from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.compare.options import CompareOptions
 from qvlm_qiskit.studies.compare.variants import BLOCKS, MAJORITY, MODELS, has_blocks
 from qvlm_qiskit.studies.grid_study import Option
@@ -54,6 +55,7 @@ class AblationOptions(CompareOptions):
             InputError: As of a comparison, or a negative number of measurements.
             UnknownNameError: The same.
         """
+        check_types(self)
         super().__post_init__()
         if self.rounds < 0:
             raise InputError(f"rounds must be at least 0, got {self.rounds}")

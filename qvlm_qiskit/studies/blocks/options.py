@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.recipes import check_reading, read_block_name
+from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import check_numbers
@@ -100,6 +101,7 @@ class BlocksOptions(DataOptions):
                 no fake device.
             UnknownNameError: An unknown block, or thing to read.
         """
+        check_types(self)
         texts = tuple(name for text in self.blocks for name in listed(text) if name)
         if self.blocks and not texts:
             raise InputError("blocks are given, and none is named")

@@ -8,7 +8,7 @@ from typing import Annotated
 from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.recipes import MAX_NEW_TOKENS, METRICS, TrainingOptions
-from qvlm_qiskit.studies.checks import check_distinct
+from qvlm_qiskit.studies.checks import check_distinct, check_types
 from qvlm_qiskit.studies.compare.variants import (
     MAJORITY,
     SHUFFLED,
@@ -102,6 +102,7 @@ class CompareOptions(Budget, DataOptions):
             InputError: An empty or repeated value, a number out of range.
             UnknownNameError: An unknown variant or metric.
         """
+        check_types(self)
         for name in ("variants", "metrics", "mitigation"):
             object.__setattr__(self, name, _each(getattr(self, name)))
         for variant in self.variants:

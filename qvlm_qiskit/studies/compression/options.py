@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.studies.checks import check_distinct
+from qvlm_qiskit.studies.checks import check_distinct, check_types
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import SMALLEST, Sizes, check_numbers, fill, sized
 
@@ -69,6 +69,7 @@ class CompressionOptions:
             InputError: A number out of range, a list that is empty or has a value twice, or no
                 such text.
         """
+        check_types(self)
         fill(self, SIZES)
         check_numbers(self, LEAST)
         if self.language is None:

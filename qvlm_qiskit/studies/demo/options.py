@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from qvlm_qiskit.basics.numbers import check_positive, check_whole
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.noise.sweep import SCALES
 from qvlm_qiskit.training import TrainingOptions
 
@@ -44,11 +46,15 @@ class DemoOptions:
             InputError: A subset larger than the test set or too small, no noise factors, no rows,
                 or no mitigation to compare with.
         """
+        check_types(self)
         if self.mitigation == "none" or self.scales == () or self.rows < 1:
             raise InputError(
                 "the demo compares a mitigation, noise factors and at least 1 circuit row, got "
                 f"mitigation {self.mitigation!r}, factors {self.scales} and {self.rows} rows"
             )
+        check_whole("shots", self.shots)
+        for scale in self.scales or ():
+            check_positive("a noise factor", scale, zero=True)
         for name in ("noisy_samples", "runtime_samples"):
             if not 2 <= getattr(self, name) <= self.test_samples:
                 raise InputError(

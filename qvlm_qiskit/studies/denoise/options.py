@@ -7,7 +7,7 @@ from typing import Annotated
 
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.recipes import data_name
-from qvlm_qiskit.studies.checks import check_distinct
+from qvlm_qiskit.studies.checks import check_distinct, check_types
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import SMALLEST, check_numbers
 
@@ -86,6 +86,7 @@ class DenoiseOptions:
             InputError: A number out of range, or a list that is empty or says something twice.
             UnknownNameError: An unknown kind.
         """
+        check_types(self)
         for kind in self.kinds:
             if kind not in KINDS:
                 raise UnknownNameError("kind", kind, KINDS)

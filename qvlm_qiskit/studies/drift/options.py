@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import check_numbers
 
@@ -48,6 +49,7 @@ class DriftOptions:
         Raises:
             InputError: No run, an empty or repeated value, a number out of range.
         """
+        check_types(self)
         for name in ("runs", "calibrations", "mitigations"):
             values = getattr(self, name)
             if len(set(values)) != len(values) or (name != "calibrations" and not values):

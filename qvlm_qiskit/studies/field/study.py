@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from qvlm_qiskit.errors import UnknownNameError
-from qvlm_qiskit.studies.checks import check_distinct
+from qvlm_qiskit.studies.checks import check_distinct, check_types
 from qvlm_qiskit.studies.grid_study import Option, Printed, Study
 from qvlm_qiskit.studies.quick import SMALLEST, check_numbers
 from qvlm_qiskit.studies.registry import study
@@ -69,6 +69,7 @@ class FieldOptions:
             InputError: A number out of range, or a list that is empty or says something twice.
             UnknownNameError: An unknown kind.
         """
+        check_types(self)
         for kind in self.kinds:
             if kind not in KINDS:
                 raise UnknownNameError("kind", kind, KINDS)

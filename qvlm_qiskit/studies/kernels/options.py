@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from qvlm_qiskit.errors import UnknownNameError
-from qvlm_qiskit.studies.checks import check_distinct
+from qvlm_qiskit.studies.checks import check_distinct, check_types
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import check_numbers
 
@@ -64,6 +64,7 @@ class KernelOptions:
             UnknownNameError: An unknown part.
             InputError: An empty or repeated value, or a number out of range.
         """
+        check_types(self)
         for name in ("parts", "data", "regressions"):
             check_distinct(name, getattr(self, name))
         for part in self.parts:

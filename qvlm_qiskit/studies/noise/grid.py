@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+from qvlm_qiskit.basics.numbers import check_positive
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.noise_models.description.kinds import read_kinds
+from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.grid_study import Option
 
 EXACT = "statevector"
@@ -84,6 +86,7 @@ class NoiseGrid:
             NoiseModelError: Kinds of error that can't be read.
             UnknownNameError: An unknown kind of error.
         """
+        check_types(self)
         for name in ("devices", "strengths", "mitigations", "error_kinds", "shots", "trained_at"):
             values = getattr(self, name)
             if len(set(values)) != len(values) or (name != "trained_at" and not values):
@@ -99,6 +102,8 @@ class NoiseGrid:
                 raise InputError(f"{name} are factors of at least 0, got {wrong[0]}")
         if 0 in self.trained_at:
             raise InputError("trained_at 0 is exact training, which is always there")
+        if self.max_age_days is not None:
+            check_positive("max_age_days", self.max_age_days)
         for name, least in (("seeds", 0), ("questions", 2), ("rows", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.basics.numbers import check_positive
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Exam
 from qvlm_qiskit.evaluation.expectations import Rows
+from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.measure import errors_on, evaluate_on
 
 SCALES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -36,12 +38,16 @@ class NoiseSweep:
         """Refuse what has no noise to sweep.
 
         Raises:
-            InputError: The backend is not a ``noisy:…`` one, or there are no factors.
+            InputError: The backend is not a ``noisy:…`` one, or there are no factors, negative ones
+                or others that are no finite numbers.
         """
+        check_types(self)
         if not self.backend.startswith("noisy:") or not self.scales:
             raise InputError(
                 f"a noise sweep needs a noisy:… backend and factors, got {self.backend!r}"
             )
+        for scale in self.scales:
+            check_positive("a noise factor", scale, zero=True)
 
 
 def noise_sweep(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.studies.checks import check_distinct
+from qvlm_qiskit.studies.checks import check_distinct, check_types
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import check_numbers
 
@@ -66,6 +66,7 @@ class OptimiserOptions:
             UnknownNameError: An unknown optimiser or data set.
             InputError: An empty or repeated value, a number out of range, or too few circuits.
         """
+        check_types(self)
         if self.quick:
             for name, value in QUICK.items():
                 object.__setattr__(self, name, value)

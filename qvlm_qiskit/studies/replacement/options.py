@@ -7,7 +7,7 @@ from typing import Annotated
 
 from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.studies.checks import check_distinct
+from qvlm_qiskit.studies.checks import check_distinct, check_types
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import SMALLEST, check_numbers
@@ -73,6 +73,7 @@ class ReplacementOptions(DataOptions):
             UnknownNameError: An unknown variant.
             InputError: An empty or repeated value, or a number out of range.
         """
+        check_types(self)
         if self.quick:
             for name, value in QUICK.items():
                 object.__setattr__(self, name, value)

@@ -16,6 +16,7 @@ from qvlm_qiskit.blocks.zoo import SizedCore, find_core
 from qvlm_qiskit.data.sample import Sample
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.models import Classifier, pixels
+from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.robustness.options import DEFAULT_SIDE, VARIANTS
 
 LEAST_SIDE, MOST_SIDE = 4, 256
@@ -44,6 +45,7 @@ class HybridOptions:
             UnknownNameError: Another kind.
             InputError: A side that can't be halved twice, or is out of range.
         """
+        check_types(self)
         if self.kind not in VARIANTS:
             raise UnknownNameError("kind of a hybrid network", self.kind, VARIANTS)
         if not is_whole(self.side) or self.side % 4 or not LEAST_SIDE <= self.side <= MOST_SIDE:

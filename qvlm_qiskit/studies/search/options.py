@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.studies.checks import check_distinct
+from qvlm_qiskit.studies.checks import check_distinct, check_types
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
 
@@ -68,6 +68,7 @@ class SearchOptions:
             InputError: A number out of range, or a list that is empty or has a value twice.
             UnknownNameError: No such task.
         """
+        check_types(self)
         fill(self, SIZES)
         check_numbers(self, LEAST, MOST)
         check_distinct("tasks", self.tasks)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from qvlm_qiskit.errors import UnknownNameError
-from qvlm_qiskit.studies.checks import check_distinct
+from qvlm_qiskit.studies.checks import check_distinct, check_types
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import SMALLEST, Sizes, check_numbers, fill, sized
 
@@ -65,6 +65,7 @@ class StartsOptions:
             InputError: A number out of range, or a list that is empty or has a value twice.
             UnknownNameError: No such cost or start.
         """
+        check_types(self)
         fill(self, SIZES)
         check_numbers(self, LEAST, MOST)
         for name, known in (("cost", COSTS), ("start", STARTS)):

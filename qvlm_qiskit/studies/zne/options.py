@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
 
@@ -57,6 +58,7 @@ class ZneOptions:
         Raises:
             InputError: A number out of range, or a list that is empty or has a value twice.
         """
+        check_types(self)
         fill(self, SIZES)
         check_numbers(self, LEAST, MOST)
         if len(self.strengths) < 3:

@@ -3,13 +3,12 @@
 import itertools
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 
 from qvlm_qiskit.errors import BudgetError, JobError, LedgerError
 from qvlm_qiskit.jobs import Budget, JobStore, Policy, State, Worker
-from tests.jobs.conftest import PATIENCE
+from tests.jobs.conftest import PATIENCE, UNHURRIED
 from tests.jobs.stored import blob
 from tests.jobs.unreliable import Unreliable
 
@@ -88,13 +87,12 @@ def test_two_workers_do_not_spend_one_budget_twice(tmp_path, store, intended):
     cost = made[0].executions
     assert cost
     barrier, refused = threading.Barrier(2), []
-    unhurried = replace(PATIENCE, start_seconds=60.0, lease_seconds=60.0)
     services = [Unreliable(), Unreliable()]
 
     def work(submission, service):
         own = JobStore(tmp_path / "jobs")
         service.allowance = lambda: (barrier.wait() and None) or service.left
-        worker = Worker(own, service, Budget(executions=cost), policy=unhurried)
+        worker = Worker(own, service, Budget(executions=cost), policy=UNHURRIED)
         try:
             worker.advance(submission.id)
         except BudgetError as ex:

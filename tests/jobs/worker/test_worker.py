@@ -10,8 +10,8 @@ from qvlm_qiskit.backends.service import ServerJob, UnreachableError
 from qvlm_qiskit.errors import JobPending
 from qvlm_qiskit.jobs import Policy, State, Worker
 from qvlm_qiskit.jobs.ledger import schema
-from tests.jobs.conftest import PATIENCE
-from tests.jobs.unreliable import Unreliable
+from tests.jobs.conftest import UNHURRIED
+from tests.jobs.unreliable import Clock, Unreliable
 
 
 class Queued(Unreliable):
@@ -46,7 +46,7 @@ def test_pauses_grow_to_their_bound_and_begin_anew_after_every_step(store, inten
 def test_a_deadline_is_kept_and_the_next_call_goes_on(store, intended):
     service = Queued(10**9)
     made = intended(service)
-    worker = Worker(store, service, policy=PATIENCE)
+    worker = Worker(store, service, policy=UNHURRIED)
     begun = time.monotonic()
     (found,) = worker.finish([made.id], seconds=1.0)
     assert 0.9 < time.monotonic() - begun < 30.0  # by polls alone it would take years
@@ -60,7 +60,7 @@ def test_a_deadline_is_kept_and_the_next_call_goes_on(store, intended):
 def test_unanswered_questions_change_nothing_and_are_noted(store, intended):
     service = Queued(0)
     made = intended(service)
-    worker = Worker(store, service, policy=PATIENCE)
+    worker = Worker(store, service, policy=UNHURRIED)
     assert worker.advance(made.id).state is State.QUEUED
     before = store.submission(made.id)
 
@@ -75,15 +75,28 @@ def test_unanswered_questions_change_nothing_and_are_noted(store, intended):
     assert notes.count("no answer: 504") == 1  # a service can be away for days
 
 
-def test_a_long_step_keeps_its_lease_and_no_other_worker_cuts_in(store, intended):
-    service = Unreliable()
-    made = intended(service)
+def renewed(store, name, until):
+    """When a lease ends that was renewed after the one that ended then."""
+    deadline = time.monotonic() + 60
+    while store.submission(name).lease_until <= until:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return store.submission(name).lease_until
+
+
+def test_a_long_step_keeps_its_lease_and_no_other_worker_cuts_in(store, intended, monkeypatch):
+    """Time passes here only while somebody looks, so that no pause of the machine ends a lease."""
+    service, clock = Unreliable(), Clock()
+    made, clock.now = intended(service), time.time()
+    monkeypatch.setattr(store, "now", clock.time)
+    monkeypatch.setattr("qvlm_qiskit.jobs.ledger.store.now_in", lambda _: clock.time())
+    monkeypatch.setattr("qvlm_qiskit.basics.clocks.boot", lambda: ("boot", clock.running))
     entered, leave = threading.Event(), threading.Event()
     send = service.submit
 
     def slow(*args, **kwargs):
         entered.set()
-        assert leave.wait(20)
+        assert leave.wait(60)
         return send(*args, **kwargs)
 
     service.submit = slow
@@ -92,12 +105,13 @@ def test_a_long_step_keeps_its_lease_and_no_other_worker_cuts_in(store, intended
         target=Worker(store, service, policy=short, owner="a").advance, args=[made.id]
     )
     thread.start()
-    assert entered.wait(20)
+    assert entered.wait(60)
     other = Worker(store, service, policy=short, owner="b")
-    until = time.monotonic() + 1.5
-    while time.monotonic() < until:
+    until = store.submission(made.id).lease_until
+    for _ in range(3):
+        clock.sleep(0.5)
         assert other.advance(made.id).state is State.POSTING
-        time.sleep(0.05)
+        until = renewed(store, made.id, until)
     leave.set()
     thread.join()
     assert store.submission(made.id).state is State.QUEUED

@@ -219,9 +219,9 @@ def test_aer_is_twenty_times_faster_than_with_the_stock_gradient():
             weight_params=list(w),
             gradient=gradient,
         )
-        start = time.perf_counter()
+        start = time.process_time()  # whatever else this machine has to do
         gradients.append(network.backward(rows[:samples], weights)[1])
-        seconds.append((time.perf_counter() - start) / samples)
+        seconds.append((time.process_time() - start) / samples)
     np.testing.assert_allclose(gradients[0], gradients[1][:1], atol=1e-8)
     print(f"stock {8 * seconds[0]:.1f} s, batched {8 * seconds[1]:.2f} s")
     assert seconds[0] / seconds[1] > 20

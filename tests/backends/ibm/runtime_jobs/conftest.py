@@ -1,6 +1,7 @@
 """The unmodified Runtime client, opened as a user does, against the loopback service."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,6 +27,19 @@ SHORT = Deadlines(
     write_seconds=1.5,
     attempts=2,
 )
+PATIENT = replace(
+    SHORT,
+    connect_seconds=60,
+    silence_seconds=60,
+    read_seconds=60,
+    download_seconds=60,
+    write_seconds=60,
+)
+
+
+def patience(fault):
+    """Only who is never answered gives up soon: a busy machine may take its time to answer."""
+    return SHORT if fault.startswith("hang") else PATIENT
 
 
 def pub_of(device, values, precision=0.125):
@@ -86,7 +100,7 @@ def tag():
 
 @pytest.fixture
 def jobs(machine):
-    return RuntimeJobs(machine, deadlines=SHORT)
+    return RuntimeJobs(machine, deadlines=PATIENT)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +108,7 @@ def completed(shared, pub):
     """Id of a completed job, which a module's tests only look at."""
     server, machine = shared
     two = Package((pub, pub), {"resilience_level": 0})
-    server_id = RuntimeJobs(machine, deadlines=SHORT).submit(two, "completed", max_seconds=60)
+    server_id = RuntimeJobs(machine, deadlines=PATIENT).submit(two, "completed", max_seconds=60)
     server.wait()
     return server_id
 

@@ -17,7 +17,7 @@ from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
 from qvlm_qiskit.backends.pubs.answer import DamagedResultError
 from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.jobs.services.decode import decode
-from tests.backends.ibm.runtime_jobs.conftest import DEVICE, SHORT, pub_of, reached
+from tests.backends.ibm.runtime_jobs.conftest import DEVICE, PATIENT, pub_of, reached
 from tests.runtime_server import RuntimeServer
 
 SETTINGS = {"dynamical_decoupling": {"enable": True, "sequence_type": "XX"}}
@@ -26,7 +26,7 @@ SETTINGS = {"dynamical_decoupling": {"enable": True, "sequence_type": "XX"}}
 @pytest.mark.parametrize("generation", ["executor", "legacy"])
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_offline_values_are_the_clients(server, machine, package, tag, generation, level):
-    jobs = RuntimeJobs(machine, level, generation=generation, deadlines=SHORT)
+    jobs = RuntimeJobs(machine, level, generation=generation, deadlines=PATIENT)
     server_id = jobs.submit(package, tag, max_seconds=60)
     server.wait()
     asked = Package.from_bytes(Package(package.pubs, {"resilience_level": level}).to_bytes())
@@ -44,7 +44,7 @@ def test_offline_values_are_the_clients(server, machine, package, tag, generatio
 
 
 def test_the_technique_names_what_the_client_did(server, machine, package, tag):
-    jobs = RuntimeJobs(machine, 1, SETTINGS, deadlines=SHORT)
+    jobs = RuntimeJobs(machine, 1, SETTINGS, deadlines=PATIENT)
     server_id = jobs.submit(package, tag, max_seconds=60)
     server.wait()
     asked = Package(package.pubs, {"resilience_level": 1, **SETTINGS})
@@ -57,7 +57,7 @@ def raws(server, machine, package, tag):
     """One result of each kind."""
     found = {}
     for generation, decoder in {"executor": decode_executor, "legacy": decode_legacy}.items():
-        jobs = RuntimeJobs(machine, 0, generation=generation, deadlines=SHORT)
+        jobs = RuntimeJobs(machine, 0, generation=generation, deadlines=PATIENT)
         server_id = jobs.submit(package, f"{tag}-{generation}", max_seconds=60)
         server.wait()
         found[decoder] = jobs.fetch(server_id)

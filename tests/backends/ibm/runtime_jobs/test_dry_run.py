@@ -5,7 +5,7 @@ import pytest
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
 from qvlm_qiskit.backends.service import RefusedError, UnreachableError
-from tests.backends.ibm.runtime_jobs.conftest import DEVICE, SHORT, reached
+from tests.backends.ibm.runtime_jobs.conftest import DEVICE, PATIENT, reached
 from tests.runtime_server import RuntimeServer
 
 MOCK = "mock_manila"
@@ -16,7 +16,7 @@ def offering():
     """A service with mocks."""
     with RuntimeServer([DEVICE, MOCK], instant=True) as running, pytest.MonkeyPatch.context() as p:
         reached(running, p)
-        yield running, RuntimeJobs(fetch_machine(DEVICE), deadlines=SHORT)
+        yield running, RuntimeJobs(fetch_machine(DEVICE), deadlines=PATIENT)
 
 
 def test_the_figure_is_what_the_job_is_charged_and_nothing_is_used(offering, package):

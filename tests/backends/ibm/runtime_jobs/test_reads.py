@@ -15,7 +15,7 @@ from qvlm_qiskit.backends.ibm.runtime_jobs import (
 from qvlm_qiskit.backends.service import Allowance, NoSuchJobError, UnreachableError
 from qvlm_qiskit.basics.sizes import TooLargeError
 from qvlm_qiskit.errors import LedgerError
-from tests.backends.ibm.runtime_jobs.conftest import DEVICE, SHORT
+from tests.backends.ibm.runtime_jobs.conftest import DEVICE, PATIENT, SHORT, patience
 
 QUESTIONS = {
     "list_jobs": lambda jobs, server_id: jobs.find("no-tag"),
@@ -38,6 +38,7 @@ CASES = [
 @pytest.mark.parametrize(("endpoint", "fault"), CASES)
 def test_a_question_without_an_answer_ends_in_time(server, jobs, done, endpoint, fault):
     server.faults.add(fault, endpoint)
+    jobs.deadlines = patience(fault)
     begun = time.monotonic()
     with pytest.raises(UnreachableError) as caught:
         QUESTIONS[endpoint](jobs, done)
@@ -289,7 +290,7 @@ def test_a_charge_is_known_when_it_is_final():
 
 def test_an_object_made_on_somebody_elses_service_is_as_careful(server, package, tag):
     machine = server.service().backend(DEVICE)
-    jobs = RuntimeJobs(machine, deadlines=SHORT)
+    jobs = RuntimeJobs(machine, deadlines=PATIENT)
     RuntimeJobs(machine)  # once more changes nothing
     server.faults.add("error_after", "submit", value=504)
     with pytest.raises(Exception, match="504"):

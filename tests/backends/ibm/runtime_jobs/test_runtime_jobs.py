@@ -19,7 +19,14 @@ from qvlm_qiskit.backends.service import (
     UnreachableError,
 )
 from qvlm_qiskit.errors import InputError
-from tests.backends.ibm.runtime_jobs.conftest import DEVICE, SHORT, pub_of, reached
+from tests.backends.ibm.runtime_jobs.conftest import (
+    DEVICE,
+    PATIENT,
+    SHORT,
+    patience,
+    pub_of,
+    reached,
+)
 from tests.runtime_server import RuntimeServer
 from tests.runtime_server.messages import Response
 from tests.runtime_server.routes import Service
@@ -77,7 +84,7 @@ CASES = [("executor", *case) for case in FAULTS] + [
 def test_a_fault_has_its_error_and_never_a_second_job(
     server, machine, package, generation, fault, value, error, count, tag
 ):
-    jobs = RuntimeJobs(machine, generation=generation, deadlines=SHORT)
+    jobs = RuntimeJobs(machine, generation=generation, deadlines=patience(fault))
     server.faults.add(fault, "submit", value=value)
     raised = submit(jobs, package, tag)
     assert type(raised) is error, raised
@@ -85,6 +92,7 @@ def test_a_fault_has_its_error_and_never_a_second_job(
     assert len(server.jobs.tagged(tag)) == count
     assert "POST" in str(raised)
     server.faults.clear()
+    jobs.deadlines = PATIENT
     # The job is found by its tag, or the same submission goes through.
     assert len(jobs.find(tag)) == count
     if not count:
@@ -168,6 +176,7 @@ def test_an_answer_of_another_form_before_the_post_is_not_the_jobs_fault(
 @pytest.mark.parametrize("fault", ["hang_before", "error_before", "drop_before", "truncated"])
 def test_what_fails_before_the_post_is_not_accepted(server, jobs, package, endpoint, fault, tag):
     server.faults.add(fault, endpoint)
+    jobs.deadlines = patience(fault)
     assert type(submit(jobs, package, tag)) is NotAcceptedError
     assert server.jobs.posts_tagged(tag) == []
 
@@ -175,14 +184,14 @@ def test_what_fails_before_the_post_is_not_accepted(server, jobs, package, endpo
 def test_a_server_that_is_gone_accepts_nothing(package, tag, monkeypatch):
     with RuntimeServer([DEVICE], instant=True) as server:
         reached(server, monkeypatch)
-        jobs = RuntimeJobs(fetch_machine(DEVICE), deadlines=SHORT)
+        jobs = RuntimeJobs(fetch_machine(DEVICE), deadlines=PATIENT)
     raised = submit(jobs, package, tag)
     assert type(raised) is NotAcceptedError
     assert "no connection" in str(raised)
 
 
 def test_a_refused_key_is_not_the_jobs_fault(server, machine, package, tag, monkeypatch):
-    jobs = RuntimeJobs(machine, deadlines=SHORT)
+    jobs = RuntimeJobs(machine, deadlines=PATIENT)
     server.identity.withdraw()
     monkeypatch.setattr(server.identity, "api_key", "another")
     # The kept token is refused first, and then the key that is to give a new one.
@@ -201,13 +210,13 @@ def test_what_the_client_refuses_is_refused(server, jobs, package, tag):
 
 
 def test_a_post_never_begins_after_its_time(server, machine, package, tag):
-    jobs = RuntimeJobs(machine, deadlines=SHORT, post_seconds=0.001)
+    jobs = RuntimeJobs(machine, deadlines=PATIENT, post_seconds=0.001)
     assert type(submit(jobs, package, tag)) is NotAcceptedError
     assert server.jobs.posts_tagged(tag) == []
 
 
 def test_a_hanging_server_is_left_in_time(server, jobs, package, tag):
-    begun = time.monotonic()
+    jobs.deadlines, begun = SHORT, time.monotonic()
     server.faults.add("hang_after")
     submit(jobs, package, tag)
     assert time.monotonic() - begun < SHORT.write_seconds + 8
@@ -235,7 +244,7 @@ def test_an_unknown_generation_is_refused(machine):
 def test_jobs_run_in_a_batch_or_session_until_it_is_closed(
     server, machine, package, kind, generation, tag
 ):
-    jobs = RuntimeJobs(machine, generation=generation, deadlines=SHORT)
+    jobs = RuntimeJobs(machine, generation=generation, deadlines=PATIENT)
     session = jobs.open_session(kind, 600)
     details = server.sessions.get(session)
     assert details["mode"] == {"batch": "batch", "session": "dedicated"}[kind]
@@ -261,7 +270,7 @@ def test_a_session_that_closes_meanwhile_is_said_so(server, jobs, package, tag):
 def test_a_plan_without_sessions_refuses_them(monkeypatch):
     with RuntimeServer([DEVICE], instant=True, plan="open") as server:
         reached(server, monkeypatch)
-        jobs = RuntimeJobs(fetch_machine(DEVICE), deadlines=SHORT)
+        jobs = RuntimeJobs(fetch_machine(DEVICE), deadlines=PATIENT)
         with pytest.raises(RefusedError, match="open plan"):
             jobs.open_session("session", None)
         assert jobs.session_accepts(jobs.open_session("batch", None))
@@ -270,6 +279,7 @@ def test_a_plan_without_sessions_refuses_them(monkeypatch):
 @pytest.mark.parametrize("fault", ["error_before", "drop_after", "hang_after", "truncated"])
 def test_a_session_whose_opening_is_unclear_is_left(server, jobs, fault):
     server.faults.add(fault, "create_session")
+    jobs.deadlines = patience(fault)
     with pytest.raises(UnreachableError):
         jobs.open_session("batch", None)
 

@@ -16,7 +16,7 @@ from qvlm_qiskit.backends.ibm.account import redacted
 from qvlm_qiskit.backends.ibm.machine import fetch_machine
 from qvlm_qiskit.backends.ibm.runtime_jobs import RuntimeJobs
 from qvlm_qiskit.errors import QVLMError
-from tests.backends.ibm.runtime_jobs.conftest import DEVICE, SHORT, reached
+from tests.backends.ibm.runtime_jobs.conftest import DEVICE, PATIENT, patience, reached
 from tests.runtime_server import RuntimeServer
 
 pytestmark = pytest.mark.usefixtures("debugged_here_only")
@@ -32,7 +32,8 @@ FAULTS = [
     *((fault, READING) for fault in ("drop_before", "error_before", "cut", "expired_token")),
 ]
 SHORT_FORM = [FAULTS[i] for i in (0, 5, 6, 7, 10, 12, 14, 16, 18)]
-ONCE = replace(SHORT, attempts=1)
+
+ONCE = replace(PATIENT, attempts=1)
 
 
 @pytest.fixture
@@ -94,6 +95,7 @@ def test_no_fault_makes_anything_tell_a_secret(canary, package, caplog, capfd, f
     for fault, endpoints in faults:
         for endpoint in endpoints:
             canary.faults.add(fault, endpoint)
+        jobs.deadlines = replace(patience(fault), attempts=1)
         calls = list(everything(jobs, package, session, server_id))
         for call in calls[2:] if endpoints is READING else calls[:2]:
             try:
@@ -166,7 +168,7 @@ def test_a_failed_sign_in_never_sends_the_key_to_the_service(
 ):
     caplog.set_level(logging.DEBUG)
     machine = fetch_machine(DEVICE)
-    jobs = RuntimeJobs(machine, deadlines=SHORT)
+    jobs = RuntimeJobs(machine, deadlines=PATIENT)
     manager = jobs._client._session.auth._auth.tm
     jobs._sign_in.drop(f"Bearer {manager.access_token}")
     seen = []
@@ -189,7 +191,7 @@ def test_a_failed_sign_in_never_sends_the_key_to_the_service(
 
 def test_no_error_holds_the_request_that_held_the_key(canary, package):
     """Not only the words: nothing reachable from an error leads to a request or to the account."""
-    jobs = RuntimeJobs(fetch_machine(DEVICE), deadlines=SHORT)
+    jobs = RuntimeJobs(fetch_machine(DEVICE), deadlines=PATIENT)
     canary.faults.add("error_after")
     with pytest.raises(QVLMError) as caught:
         jobs.submit(package, "leak", max_seconds=60)

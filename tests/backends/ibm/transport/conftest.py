@@ -15,6 +15,8 @@ SHORT = Deadlines(
     connect_seconds=1, silence_seconds=0.3, read_seconds=3, download_seconds=3, write_seconds=0.6
 )
 
+PATIENT = Deadlines()
+
 
 class Script(ThreadingHTTPServer):
     """Answers each request with the next step of a list, and the last one from then on."""
@@ -126,8 +128,12 @@ def session(waits):
     made.close()
 
 
-def call(session, server, method="GET", path="/api/v1/jobs", deadlines=SHORT, **options):
-    """(response or exception, record, seconds)."""
+def call(session, server, method="GET", path="/api/v1/jobs", deadlines=None, **options):
+    """(response or exception, record, seconds).
+
+    Only what is never answered is given up soon: a busy machine may take its time to answer.
+    """
+    deadlines = deadlines or (SHORT if hang in server.steps else PATIENT)
     begun = time.monotonic()
     with recording(deadlines) as record:
         try:

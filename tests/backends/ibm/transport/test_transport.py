@@ -70,11 +70,11 @@ def test_a_get_waits_as_long_as_it_is_told_and_gives_up_when_that_is_too_long(
     server.steps = [answer(429, Retry_After="2"), answer(200)]
     assert call(session, server)[0].status_code == 200
     assert waits == [2.0]
-    server.steps = [answer(429, Retry_After="60")]
+    server.steps = [answer(429, Retry_After="600")]
     response, record, _ = call(session, server)
     assert response.status_code == 429
     assert waits == [2.0]
-    assert record.exchanges[-1].retry_after_seconds == 60
+    assert record.exchanges[-1].retry_after_seconds == 600
 
 
 def test_a_get_is_not_repeated_without_end(session, server):
@@ -96,7 +96,7 @@ def test_a_get_that_is_never_answered_ends_in_time(session, server):
     outcome, record, seconds = call(session, server)
     assert isinstance(outcome, requests.exceptions.ReadTimeout)
     assert {exchange.state for exchange in record.exchanges} == {"sent"}
-    assert 0.3 <= seconds < SHORT.read_seconds + 0.5
+    assert 0.3 <= seconds < SHORT.read_seconds + 8
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
