@@ -2,6 +2,7 @@
 
 STUDY/
   grid.json       the options
+  data.json       digests of the data that was read; data that has changed since is refused
   rows.jsonl      one line per finished cell; a study that is started again goes on behind them
   rows.csv        the same rows as a table
   rows.parquet    the same table with types, where it was asked for
@@ -23,12 +24,20 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Protocol,
+    TypeVar,
+    runtime_checkable,
+)
 
 from qvlm_qiskit.basics.files import only_one, write_bytes, write_json, write_text
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import InputError, QVLMError
-from qvlm_qiskit.studies.study_folder import Row, StudyFolder
+from qvlm_qiskit.studies.study_folder import Digests, Row, StudyFolder
 from qvlm_qiskit.studies.tables import Table, check_format, flatten
 
 if TYPE_CHECKING:
@@ -58,6 +67,18 @@ class Option:
     help: str
     name: str = ""
     argument: bool = False
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """Options that are kept in other words than they are asked for."""
+
+    def stored(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """What ``grid.json`` has in place of the fields.
+
+        Args:
+            plain: The fields as plain data.
+        """
 
 
 @dataclass(frozen=True)
@@ -154,9 +175,14 @@ class Study(ABC, Generic[Options, Cell]):
         return dataclasses.asdict(cell)
 
     def stored_options(self) -> dict[str, Any]:
-        """The options as ``grid.json`` keeps them: plain data, paths as texts."""
+        """The options as ``grid.json`` keeps them: plain data, paths as texts.
+
+        Raises:
+            InputError: Data that they name is not there.
+        """
         text = json.dumps(dataclasses.asdict(self.options), default=_as_text)
-        return dict(json.loads(text))
+        plain = dict(json.loads(text))
+        return self.options.stored(plain) if isinstance(self.options, Stored) else plain
 
     def rehearse(self, cells: Sequence[Cell]) -> None:
         """Refuse what could not be computed, before anything is written."""
@@ -222,17 +248,19 @@ def run_study(study: Study[Any, Any], execution: Execution | None = None) -> dic
 
     Raises:
         InputError: A folder of something else or of other options, one that another process is
-            filling, or options that don't fit.
+            filling, options that don't fit, or data that has changed since the study was begun.
         StudyError: Two cells are the same, or a process died.
         QVLMError: Any refusal of the study, before anything is written.
     """
-    from qvlm_qiskit.data.registry import reading_once
+    from qvlm_qiskit.data.registry import read_so_far, reading_once
 
     execution = execution or Execution()
-    cells = _by_key(study)
-    folder = StudyFolder(study.folder, study.header, study.stored_options(), study.grows)
     with reading_once():
+        stored = study.stored_options()
+        cells = _by_key(study)
+        folder = StudyFolder(study.folder, study.header, stored, study.grows)
         study.rehearse(list(cells.values()))
+        folder.hold_to({**_files_of(study.options), **read_so_far()})
         with only_one(study.folder):
             folder.begin()
             missing = [cell for key, cell in cells.items() if key not in folder.rows]
@@ -240,7 +268,7 @@ def run_study(study: Study[Any, Any], execution: Execution | None = None) -> dic
             rows = [folder.rows[key] for key in cells]
             results = {
                 **study.header,
-                "grid": study.stored_options(),
+                "grid": stored,
                 "rows_of_other_grids": len(folder.rows) - len(rows),
                 **study.summarise(rows),
                 "rows": rows,
@@ -267,9 +295,30 @@ def _as_text(value: object) -> str:
     raise StudyError(f"a study's options and cells are plain data and paths, got {value!r}")
 
 
-def _trained(study: Study[Any, Any], model: Any) -> None:
+def _files_of(options: DataclassInstance) -> Digests:
+    """Digests of the files that options name."""
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    return {
+        f"the file of {name}": {str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16]}
+        for name, path in given.items()
+        if isinstance(path, Path) and path.is_file()
+    }
+
+
+def _trained(study: Study[Any, Any], model: Any) -> Digests:
+    """Train a model; returns what has been read in this process."""
+    from qvlm_qiskit.data.registry import read_so_far
+
     _use_one_thread()
     study.train(model)
+    return read_so_far()
+
+
+def _computed(study: Study[Any, Any], cell: Any) -> tuple[Row, Digests]:
+    """A row, and what has been read in this process."""
+    from qvlm_qiskit.data.registry import read_so_far
+
+    return computed_row(study, cell), read_so_far()
 
 
 def _use_one_thread() -> None:
@@ -294,15 +343,21 @@ def _compute(
     with _Workers(execution.processes) as workers:
         if models:
             with execution.track("training", len(models)) as report:
-                calls = [(_trained, study, model) for model in models]
-                workers.run(calls, lambda _, count: report(count))
+
+                def note(read: Digests, count: int) -> None:
+                    folder.hold_to(read)
+                    report(count)
+
+                workers.run([(_trained, study, model) for model in models], note)
         with execution.track("evaluating", len(cells)) as report:
 
-            def keep(row: Row, count: int) -> None:
+            def keep(found: tuple[Row, Digests], count: int) -> None:
+                row, read = found
+                folder.hold_to(read)
                 folder.add(row)
                 report(count, study.label(row))
 
-            workers.run([(computed_row, study, cell) for cell in cells], keep)
+            workers.run([(_computed, study, cell) for cell in cells], keep)
 
 
 def _write(study: Study[Any, Any], results: Mapping[str, Any], table: str) -> None:

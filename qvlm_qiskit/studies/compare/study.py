@@ -73,18 +73,11 @@ class CompareStudy(Study[CompareOptions, "Cell"]):
             "metrics": [*asked.metric_names, asked.caption_tokenizer],
         }
 
-    def stored_options(self) -> dict[str, Any]:
-        """The options, with the data's whole name."""
-        stored = super().stored_options()
-        for name in ("columns", "strict"):
-            del stored[name]
-        return {**stored, "data": self.options.data_name}
-
     def rehearse(self, cells: Sequence[Cell]) -> None:
         """Open data and machines."""
         from qvlm_qiskit.studies.compare.cells import rehearse
 
-        rehearse(self.options, self.folder, cells)
+        rehearse(self.options, cells)
 
     def missing_models(self) -> Sequence[Cell]:
         """Variants and seeds that have no run folder yet."""

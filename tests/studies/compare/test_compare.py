@@ -120,7 +120,7 @@ def test_data_that_has_changed_since_is_refused(study, results):
     content = picture.read_bytes()
     miniatures.picture(picture, 77)
     try:
-        with pytest.raises(InputError, match=r"^folder:.* has changed since .* was trained on it"):
+        with pytest.raises(InputError, match=r"^folder:.* has changed since .* was begun"):
             run_study(CompareStudy(replace(study.options, limit=3), study.folder))
     finally:
         picture.write_bytes(content)
