@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qvlm_qiskit.basics.counted import counted
 from qvlm_qiskit.basics.placed_names import PlacedName
 from qvlm_qiskit.errors import QVLMError
 from qvlm_qiskit.studies.compare.options import CompareOptions
@@ -156,8 +157,9 @@ def _described(results: Mapping[str, Any]) -> str:
     """Data and budget."""
     about, first = results["grid"], results["rows"][0]
     return (
-        f"{short_name(about['data'])}: {about['seeds']} seeds, {about['steps']} steps of "
-        f"{about['batch_size']} of {first['train_samples']:,} samples, {first['total']:,} questions"
+        f"{short_name(about['data'])}: {counted(about['seeds'], 'seed')}, "
+        f"{counted(about['steps'], 'step')} of {about['batch_size']} of "
+        f"{first['train_samples']:,} samples, {counted(first['total'], 'question')}"
     )
 
 

@@ -94,10 +94,16 @@ def test_trainings_that_left_nothing_behind_are_counted(study, results):
     assert summarise(stuck)["guessing"] == {"trainings": count, "count": count}
     assert summarise([*stuck[:1], *gone_on])["guessing"] == {"trainings": count, "count": 1}
     assert summarise(old)["guessing"] == {"trainings": 0, "count": 0}
-    said = f"; {count} of {count} trainings ended where they began"
+    said = (
+        f"{count} of {count} trainings ended no better than a model that says the same to every "
+        "question"
+    )
     shown = {**results, **summarise(stuck), "grid": results["grid"]}
     assert said in tables(shown)[0].title
-    assert f"{count} of {count} trainings ended no better" in study.page(shown)
+    assert said in study.page(shown)
+    one = {**shown, "blocks": results["blocks"][:1]}
+    assert "Of 1 block:" in study.page(one)
+    assert f"Of {len(BLOCKS_HERE)} blocks:" in study.page(shown)
 
 
 def test_a_twin_has_as_many_numbers_and_no_angles(results):
