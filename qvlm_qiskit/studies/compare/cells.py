@@ -51,10 +51,19 @@ class Cell:
 
 
 def all_cells(options: CompareOptions) -> list[Cell]:
-    """Every variant exactly, and those with circuits on the backend."""
+    """Every variant exactly, and those with circuits on the backend.
+
+    Raises:
+        InputError: A backend, and no variant has circuits.
+    """
     machines = [(EXACT, "none")]
     if options.backend:
         machines += [(options.backend, technique) for technique in options.mitigation]
+        if not any(_circuits(options.meant(variant)) for variant in options.variants):
+            raise InputError(
+                f"no variant has circuits that {options.backend} could run: compare them without "
+                "--backend"
+            )
     return [
         Cell(variant, seed, *machine)
         for variant in options.variants
