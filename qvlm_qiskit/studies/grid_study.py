@@ -195,6 +195,10 @@ class Study(ABC, Generic[Options, Cell]):
         """Leave a model in the study's folder; runs in a process of its own, before all cells."""
         raise StudyError(f"study {self.name!r} names models that are missing and has no train()")
 
+    def again(self, row: Row) -> bool:
+        """Whether a finished cell is computed again: its row holds to a limit that has changed."""
+        return False
+
     def label(self, row: Row) -> str:
         """A short note beside the progress bar about a finished cell."""
         return ""
@@ -263,8 +267,7 @@ def run_study(study: Study[Any, Any], execution: Execution | None = None) -> dic
         folder.hold_to({**_files_of(study.options), **read_so_far()})
         with only_one(study.folder):
             folder.begin()
-            missing = [cell for key, cell in cells.items() if key not in folder.rows]
-            _compute(study, folder, execution, missing)
+            _compute(study, folder, execution, _missing(study, folder, cells))
             rows = [folder.rows[key] for key in cells]
             results = {
                 **study.header,
@@ -333,6 +336,11 @@ def _by_key(study: Study[Any, Cell]) -> dict[str, Cell]:
         if found.setdefault(study.key(cell), cell) is not cell:
             raise StudyError(f"two cells of the study {study.name!r} are the same: {cell}")
     return found
+
+
+def _missing(study: Study[Any, Cell], folder: StudyFolder, cells: Mapping[str, Cell]) -> list[Cell]:
+    there = {key for key in cells if key in folder.rows and not study.again(folder.rows[key])}
+    return [cell for key, cell in cells.items() if key not in there]
 
 
 def _compute(

@@ -109,6 +109,17 @@ def test_other_options_are_refused_unless_they_only_add_cells(coins, make, compu
     assert run_study(make())["rows_of_other_grids"] == 3
 
 
+def test_a_row_whose_limit_has_changed_is_computed_again(coins, make, computed, monkeypatch):
+    first = run_study(make())
+    computed.clear()
+    monkeypatch.setattr(coins.Coins, "again", lambda self, row: row["seed"] == 1)
+    again = run_study(make(chances=(0.5,)))
+    assert computed == [coins.Coin(0.5, 1)]
+    assert (len(again["rows"]), again["rows_of_other_grids"], len(lines(make()))) == (3, 3, 7)
+    monkeypatch.undo()
+    assert numbers(run_study(make())) == numbers(first)
+
+
 def test_cells_share_the_data_that_they_read(coins, make, monkeypatch):
     opened, real = [], coins.Coins.compute
 

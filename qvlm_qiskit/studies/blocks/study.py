@@ -102,6 +102,13 @@ class BlocksStudy(Study[BlocksOptions, "Cell"]):
         head["mitigation"] = cell.mitigation
         return {**head, **noise.under_noise(self.options, cell, path)}
 
+    def again(self, row: Row) -> bool:
+        """Answers under noise of which another number would be asked today."""
+        from qvlm_qiskit.studies.blocks.cells import NOISE
+        from qvlm_qiskit.studies.blocks.noise import asked_otherwise
+
+        return row["task"] == NOISE and asked_otherwise(self.options, row)
+
     def summarise(self, rows: Sequence[Row]) -> dict[str, Any]:
         """Points, and what each block is like."""
         from qvlm_qiskit.studies.blocks.summary import summarise
