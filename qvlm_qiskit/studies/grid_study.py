@@ -16,12 +16,9 @@ import dataclasses
 import hashlib
 import inspect
 import json
-import multiprocessing
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import (
@@ -36,9 +33,10 @@ from typing import (
 
 from qvlm_qiskit.basics.files import only_one, write_bytes, write_json, write_text
 from qvlm_qiskit.basics.progress import Track, silent
-from qvlm_qiskit.errors import InputError, QVLMError
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.studies.study_folder import Digests, Row, StudyFolder
 from qvlm_qiskit.studies.tables import Table, check_format, flatten
+from qvlm_qiskit.studies.workers import StudyError, Workers
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -48,10 +46,6 @@ Cell = TypeVar("Cell", bound="DataclassInstance")
 
 
 MOST_PROCESSES = 256
-
-
-class StudyError(QVLMError, RuntimeError):
-    """A study that can't go on: cells that are the same or no plain data, or a dead process."""
 
 
 @dataclass(frozen=True)
@@ -348,7 +342,7 @@ def _compute(
 ) -> None:
     """Train the models that are missing, then compute cells; each row is kept as it comes."""
     models = study.missing_models()
-    with _Workers(execution.processes) as workers:
+    with Workers(execution.processes) as workers:
         if models:
             with execution.track("training", len(models)) as report:
 
@@ -378,46 +372,3 @@ def _write(study: Study[Any, Any], results: Mapping[str, Any], table: str) -> No
         write_bytes(out / "rows.parquet", content)
     write_json(out / "results.json", results)
     write_text(out / "report.html", study.page(results))
-
-
-class _Workers:
-    """Calls in this process, or in several others; errors come back as they are."""
-
-    def __init__(self, processes: int) -> None:
-        self._pool: ProcessPoolExecutor | None = None
-        if processes > 1:
-            from qvlm_qiskit.data.registry import read_once_from_now_on
-
-            # forked processes would inherit torch's threads in the middle of their work
-            self._pool = ProcessPoolExecutor(
-                processes,
-                multiprocessing.get_context("spawn"),
-                initializer=read_once_from_now_on,
-            )
-
-    def __enter__(self) -> _Workers:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def run(self, calls: Sequence[tuple[Any, ...]], keep: Callable[[Any, int], None]) -> None:
-        """Make every call, and hand each result on as soon as it is there, with their count.
-
-        Raises:
-            StudyError: A process was killed.
-        """
-        if self._pool is None:
-            for count, (function, *arguments) in enumerate(calls, start=1):
-                keep(function(*arguments), count)
-            return
-        futures: list[Future[Any]] = [self._pool.submit(*call) for call in calls]
-        try:
-            for count, future in enumerate(as_completed(futures), start=1):
-                keep(future.result(), count)
-        except BrokenProcessPool as error:
-            raise StudyError(
-                "a process of the study was killed, perhaps for want of memory; what is finished "
-                "is kept, and the same command goes on"
-            ) from error

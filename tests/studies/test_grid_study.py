@@ -11,7 +11,8 @@ import pytest
 from qvlm_qiskit.cli import main
 from qvlm_qiskit.data import open_data
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.studies.grid_study import Execution, StudyError, run_study
+from qvlm_qiskit.studies.grid_study import Execution, run_study
+from qvlm_qiskit.studies.workers import StudyError
 from tests.data import miniatures
 
 DIES = """
