@@ -24,6 +24,10 @@ from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import check_numbers
 
+LEAST = {"seeds": 1, "limit": 2, "shots": 1, "max_new_tokens": 1, "steps": 1, "batch_size": 1,
+         "train_samples": 1, "image_size": 1}  # fmt: skip
+MOST = {"image_size": 4096}
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -117,7 +121,7 @@ class CompareOptions(Budget, DataOptions):
             METRICS.check(name)
         check_distinct("mitigation", self.mitigation)
         self._check_machine()
-        check_numbers(self, {"seeds": 1, "limit": 2, "shots": 1, "max_new_tokens": 1})
+        check_numbers(self, LEAST, MOST)
         self.training("quantum", 0)
 
     def _check_machine(self) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.noise_models.description.kinds import read_kinds
 from qvlm_qiskit.studies.grid_study import Option
+from qvlm_qiskit.studies.quick import check_numbers
 
 EXACT = "statevector"
 EACH = "one-at-a-time"
@@ -99,11 +100,7 @@ class NoiseGrid:
                 raise InputError(f"{name} are factors of at least 0, got {wrong[0]}")
         if 0 in self.trained_at:
             raise InputError("trained_at 0 is exact training, which is always there")
-        for name, least in (("seeds", 0), ("questions", 2), ("rows", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if min(self.shots) < 1:
-            raise InputError(f"shots must be at least 1, got {min(self.shots)}")
+        check_numbers(self, {"seeds": 0, "questions": 2, "rows": 1, "shots": 1})
         if not self.seeds and (self.twins or self.trained_at):
             raise InputError("twins and trained_at train models: give a number of seeds")
 
