@@ -88,3 +88,17 @@ def test_where_nobody_answers_nothing_is_waited_for(nobody, opens):
     with pytest.raises(InputError, match=r"some-name.*no such folder, and the Hub can't be asked"):
         opens(NAME)
     assert nobody == []
+
+
+def test_what_lies_in_the_cache_is_not_asked_for(nobody, monkeypatch, tmp_path):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    kept = tmp_path / "models--some-owner--some-name"
+    commit = "0123456789" * 4
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs" / "main").write_text(commit)
+    (kept / "snapshots" / commit).mkdir(parents=True)
+    (kept / "snapshots" / commit / "config.json").write_text("{}")
+    check_on_hub(NAME)
+    with pytest.raises(InputError, match="can't be asked"):
+        check_on_hub(NAME, "dataset")
+    assert nobody == []
