@@ -8,6 +8,7 @@ of data that lies somewhere has `qvlm_qiskit.data.reading.reader.reads` in front
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -138,6 +139,23 @@ def read_so_far() -> dict[str, dict[str, str]]:
     Samples that are made and not read have no digest.
     """
     return {name: found for name, one in (_KEPT.get() or {}).items() if (found := _digests(one))}
+
+
+def read_again(name: str, which: str) -> None:
+    """Open samples as `read_so_far` names them.
+
+    Args:
+        name: Of the data set.
+        which: Of its samples, "train, 4000, seed 0".
+
+    Raises:
+        InputError: Nothing there that can be read, or it is no such name.
+    """
+    said = re.fullmatch(r"([\w-]+), (all|\d+), seed (\d+)", which)
+    if said is None:
+        raise InputError(f"{which!r} names no samples of {name}")
+    split, size, seed = said.groups()
+    find_data(name).open(split, None if size == "all" else int(size), int(seed))
 
 
 def _digests(kept: DataSet) -> dict[str, str]:

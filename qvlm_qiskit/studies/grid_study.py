@@ -260,6 +260,8 @@ def run_study(study: Study[Any, Any], execution: Execution | None = None) -> dic
         cells = _by_key(study)
         folder = StudyFolder(study.folder, study.header, stored, study.grows)
         study.rehearse(list(cells.values()))
+        if _missing(study, folder, cells):
+            _read_all_again(folder)
         folder.hold_to({**_files_of(study.options), **read_so_far()})
         with only_one(study.folder):
             folder.begin()
@@ -292,6 +294,18 @@ def _as_text(value: object) -> str:
     if isinstance(value, PurePath):
         return str(value)
     raise StudyError(f"a study's options and cells are plain data and paths, got {value!r}")
+
+
+def _read_all_again(folder: StudyFolder) -> None:
+    """Read what finished cells have read, so that new ones are not set beside them if it changed.
+
+    That of other runs may be gone: only data that the rehearsal has opened is looked at.
+    """
+    from qvlm_qiskit.data.registry import read_again, read_so_far
+
+    for name in read_so_far().keys() & folder.digests.keys():
+        for which in folder.digests[name]:
+            read_again(name, which)
 
 
 def _files_of(options: DataclassInstance) -> Digests:

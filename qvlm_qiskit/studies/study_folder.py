@@ -34,6 +34,7 @@ class StudyFolder:
 
     Attributes:
         rows: Finished cells by key.
+        digests: Of what was read for them.
 
     Raises:
         InputError: A folder of something else, of another version or with other options, or a
@@ -53,7 +54,7 @@ class StudyFolder:
         if path.exists() and (not path.is_dir() or any(p.name != LOCK for p in path.iterdir())):
             self._check(header, set(options) - grows)
         self._whole, self.rows = self._read()
-        self._digests = self._read_digests()
+        self.digests = self._read_digests()
         self._begun = False
 
     def begin(self) -> None:
@@ -74,16 +75,16 @@ class StudyFolder:
         Raises:
             InputError: Something has changed since.
         """
-        before = json.dumps(self._digests)
+        before = json.dumps(self.digests)
         for data, samples in read.items():
-            noted = self._digests.setdefault(data, {})
+            noted = self.digests.setdefault(data, {})
             for which, digest in samples.items():
                 if noted.setdefault(which, digest) != digest:
                     raise InputError(
                         f"{data} has changed since {self.path} was begun ({which}): choose "
                         "another --out"
                     )
-        if self._begun and json.dumps(self._digests) != before:
+        if self._begun and json.dumps(self.digests) != before:
             self._write_digests()
 
     def add(self, row: Row) -> None:
@@ -128,8 +129,8 @@ class StudyFolder:
                 )
 
     def _write_digests(self) -> None:
-        if self._digests:
-            write_json(self.path / DATA, self._digests)
+        if self.digests:
+            write_json(self.path / DATA, self.digests)
 
     def _read_digests(self) -> dict[str, dict[str, str]]:
         path = self.path / DATA

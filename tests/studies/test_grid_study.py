@@ -276,6 +276,25 @@ def test_data_that_has_changed_since_is_refused_whoever_reads_it(reads, tmp_path
     assert len(run_study(reads(chances=(0.5, 0.7), seeds=1), execution)["rows"]) == 2
 
 
+def test_what_finished_cells_have_read_is_read_again_before_there_are_more(
+    reads, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        type(reads()), "rehearse", lambda self, cells: open_data(self.options.throws, "train", 6, 0)
+    )
+    run_study(reads(chances=(0.5,), seeds=2))
+    record = tmp_path / "s" / "data.json"
+    ((place, samples),) = json.loads(record.read_text()).items()
+    assert sorted(samples) == ["train, 6, seed 0", "train, 6, seed 1"]
+    changed = {place: {**samples, "train, 6, seed 1": "of another picture"}}
+    record.write_text(json.dumps(changed))
+    run_study(reads(chances=(0.5,), seeds=2))
+    with pytest.raises(InputError, match=r"has changed since .*s was begun .train, 6, seed 1.:"):
+        run_study(reads(chances=(0.5,), seeds=3))
+    record.write_text(json.dumps({place: samples}))
+    assert len(run_study(reads(chances=(0.5,), seeds=3))["rows"]) == 3
+
+
 def test_a_file_that_an_option_names_is_data(coins, make, tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("one")
