@@ -60,7 +60,7 @@ class SparseExperts(DeepseekV3MoE):  # type: ignore[misc]
     """DeepSeek-V3's layer of experts, with or without shared ones."""
 
     def __init__(self, config: HybridVLMTextConfig) -> None:
-        """Create the experts of one layer."""
+        """Create the experts of one layer, whose weights `Decoder` draws."""
         nn.Module.__init__(self)
         self.config = config
         self.experts = DeepseekV3Experts(config)
@@ -75,7 +75,7 @@ class DecoderLayer(DeepseekV3DecoderLayer):  # type: ignore[misc]
     """DeepSeek-V3's decoder layer; with hyper-connections, around several residual streams."""
 
     def __init__(self, config: HybridVLMTextConfig, layer_idx: int) -> None:
-        """Create the layer.
+        """Create the layer; `Decoder` draws its weights, by itself its experts have none yet.
 
         Args:
             config: Of the decoder.

@@ -9,7 +9,7 @@ from transformers.models.deepseek_v4.modeling_deepseek_v4 import load_balancing_
 
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model import HybridVLM, HybridVLMConfig, HybridVLMTextConfig
-from qvlm_qiskit.model.decoder import Decoder, DecoderLayer
+from qvlm_qiskit.model.decoder import Decoder
 from qvlm_qiskit.model.recipes import TEXT_DEFAULTS
 
 WHOLE = {"streams": 3, "vision_attention": "latent", "router_loss": 0.5}
@@ -220,7 +220,7 @@ def test_every_stream_is_a_hidden_state(whole, batch):
 
 def test_no_expert_is_shared_where_none_is_asked_for():
     config = HybridVLMTextConfig(**SIZES, n_shared_experts=0)
-    layer = DecoderLayer(config, 1)
+    layer = Decoder(config).layers[1]
     assert not any("shared" in name for name, _ in layer.named_parameters())
     rows = torch.randn(1, 4, 16)
     with torch.no_grad():
