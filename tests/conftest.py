@@ -21,6 +21,7 @@ import pytest
 import requests
 from _pytest import logging as pytest_logging
 from hypothesis import HealthCheck, given, settings, strategies
+from numpy.random import bit_generator
 
 from qvlm_qiskit.errors import MissingDependencyError
 
@@ -105,6 +106,11 @@ def skipped_without_extra():
         pytest.skip(str(error))
 
 
+ENTROPY = random.Random(0)
+"""Gives NumPy what it asks the system for where a generator has no seed."""
+bit_generator.randbits = ENTROPY.getrandbits
+
+
 def seed_draws(name):
     """What is drawn from now on, by Python, NumPy and torch, follows from a name alone.
 
@@ -112,6 +118,7 @@ def seed_draws(name):
     """
     seed = zlib.crc32(name.encode())
     random.seed(seed)
+    ENTROPY.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - what libraries draw from
     if "torch" in sys.modules:
         sys.modules["torch"].default_generator.manual_seed(seed)
@@ -122,12 +129,14 @@ def draws_of_its_own(name):
     """Draws follow from a name meanwhile, and go on afterwards as if there had been none."""
     torch = sys.modules.get("torch")
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    entropy = ENTROPY.getstate()
     state = torch and torch.get_rng_state()
     seed_draws(name)
     try:
         yield
     finally:
         random.setstate(python)
+        ENTROPY.setstate(entropy)
         np.random.set_state(numpy)  # noqa: NPY002
         if torch:
             torch.set_rng_state(state)

@@ -11,7 +11,7 @@ from hypothesis import settings
 
 @pytest.fixture(scope="module")
 def shared():
-    return random.random(), np.random.random(), float(torch.rand(1, dtype=torch.float64))  # noqa: NPY002
+    return drawn()
 
 
 def drawn_after(name):
@@ -19,13 +19,16 @@ def drawn_after(name):
     seed = zlib.crc32(name.encode())
     return (
         random.Random(seed).random(),
+        np.random.default_rng(random.Random(seed).getrandbits(128)).random(),
         np.random.RandomState(seed).random(),
         float(torch.rand(1, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))),
     )
 
 
 def drawn():
-    return random.random(), np.random.random(), float(torch.rand(1, dtype=torch.float64))  # noqa: NPY002
+    unseeded = np.random.default_rng().random()
+    numpy = np.random.random()  # noqa: NPY002
+    return random.random(), unseeded, numpy, float(torch.rand(1, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("name", ["one", "other"])
@@ -37,8 +40,9 @@ def test_draws_follow_from_the_name_of_a_test(request, name):
 @pytest.mark.parametrize("time", ["first", "again"])
 def test_what_is_shared_follows_from_its_own_name_and_moves_no_other_draw(request, time):
     """Whichever test is the first to ask for it, and however late."""
-    assert request.getfixturevalue("shared") == drawn_after("tests/test_draws.py shared 0")
-    assert drawn() == drawn_after(request.node.nodeid)
+    together, own = request.getfixturevalue("shared"), drawn()
+    assert together == drawn_after("tests/test_draws.py shared 0")
+    assert own == drawn_after(request.node.nodeid)
 
 
 def test_hypothesis_tries_the_same_examples_without_a_limit_of_time():

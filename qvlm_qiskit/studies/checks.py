@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
+from os import PathLike
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -22,7 +23,7 @@ WORDS: Mapping[Any, str] = {
     float: "a number",
     str: "text",
     bool: "True or False",
-    Path: "a pathlib.Path",
+    Path: "a path",
     NoneType: "None",
 }
 
@@ -42,7 +43,9 @@ def check_distinct(name: str, values: Collection[Any]) -> None:
 
 
 def check_types(options: DataclassInstance) -> None:
-    """Refuse what is not of its field's type; NumPy's numbers become Python's, lists tuples.
+    """Refuse what is not of its field's type.
+
+    NumPy's numbers become Python's, lists tuples, and texts that name files paths.
 
     Args:
         options: Of a study, a dataclass; first of all in its ``__post_init__``.
@@ -56,6 +59,14 @@ def check_types(options: DataclassInstance) -> None:
         value, hint = getattr(options, field.name), hints[field.name]
         if not _fits(value, hint):
             raise InputError(f"{field.name} must be {_said(hint)}, got {arrived(value)}")
+        object.__setattr__(options, field.name, _with_paths(value, hint))
+
+
+def _with_paths(value: Any, hint: Any) -> Any:
+    """Texts that name files, as paths."""
+    if isinstance(value, tuple):
+        return tuple(_with_paths(one, get_args(hint)[0]) for one in value)
+    return Path(value) if isinstance(value, str) and Path in (hint, *get_args(hint)) else value
 
 
 @cache
@@ -73,6 +84,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, tuple) and all(_fits(one, kinds[0]) for one in value)
     if get_origin(hint) is Callable:
         return callable(value)
+    if hint is Path:
+        return isinstance(value, str | PathLike)
     if hint in (int, float):
         whole = is_whole(value) and abs(value) < MOST
         return whole or (hint is float and isinstance(value, float))

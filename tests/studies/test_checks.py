@@ -32,6 +32,7 @@ class Options:
     scales: Sequence[float] = (1.0,)
     kind: Literal["plain", "frozen"] = "plain"
     text: Path | None = None
+    runs: tuple[Path, ...] = ()
     quick: bool = False
     track: Callable[[int], None] = print
 
@@ -41,6 +42,9 @@ def test_numpys_numbers_and_lists_become_pythons_own():
     check_types(options)
     assert options == Options(2, 0.1, (1,), (1.0, 2.0))
     assert type(options.seeds) is int
+    named = Options(text="a.txt", runs=["b", Path("c")])
+    check_types(named)
+    assert (named.text, named.runs) == (Path("a.txt"), (Path("b"), Path("c")))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,7 @@ def test_numpys_numbers_and_lists_become_pythons_own():
         ),
         ({"scales": np.zeros((2, 2))}, r"scales must be several, each a number, got array\("),
         ({"kind": "other"}, "kind must be one of plain, frozen, got 'other'"),
-        ({"text": 3}, "text must be a pathlib.Path or None, got 3"),
+        ({"text": 3}, "text must be a path or None, got 3"),
         ({"quick": 1}, "quick must be True or False, got 1"),
         ({"track": 1}, "track must be a function, got 1"),
     ],

@@ -54,7 +54,7 @@ class DemoOptions:
             )
         check_whole("shots", self.shots)
         for scale in self.scales or ():
-            check_positive("a noise factor", scale, zero=True)
+            check_positive("every one of scales", scale, zero=True)
         for name in ("noisy_samples", "runtime_samples"):
             if not 2 <= getattr(self, name) <= self.test_samples:
                 raise InputError(

@@ -47,7 +47,7 @@ class NoiseSweep:
                 f"a noise sweep needs a noisy:… backend and factors, got {self.backend!r}"
             )
         for scale in self.scales:
-            check_positive("a noise factor", scale, zero=True)
+            check_positive("every one of scales", scale, zero=True)
 
 
 def noise_sweep(
