@@ -46,7 +46,7 @@ slow: $(READY)
 	$(BIN)/python -m pytest -m slow -n 3 --dist loadscope --no-loadscope-reorder
 
 # What shows soon whether other versions of the dependencies do.
-SHORT := tests/quantum/test_layer.py tests/backends/test_catalog.py tests/backends/test_stack.py \
+SHORT := tests/quantum/layer tests/backends/test_catalog.py tests/backends/test_stack.py \
   tests/backends/mitigation/test_mitigator.py tests/jobs/ledger tests/model tests/training
 # Nothing is compiled that isn't imported: half of an installation's time.
 PIP = $(1)/bin/python -m pip --quiet --disable-pip-version-check

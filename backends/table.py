@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qvlm_qiskit.backends.devices.fake_files import fake_files, fake_gates, fake_qubits
-from qvlm_qiskit.basics.memory import state_qubits
+from qvlm_qiskit.basics.computer.memory import state_qubits
 from qvlm_qiskit.errors import UnknownNameError
 
 PARAMETRIC_QUBITS = 1000

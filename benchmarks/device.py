@@ -16,8 +16,8 @@ import torch
 from timing import Call, repeat
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from qvlm_qiskit.quantum import transforms
 from qvlm_qiskit.quantum.statevector import engine as statevector
+from qvlm_qiskit.quantum.torch_support import transforms
 
 COPY_LIMIT = 64
 """Bytes of a copy between host and device that a step may make: less than any batch has."""

@@ -21,13 +21,13 @@ from typing import Any
 from circuits.asked import smoke_tables, tables
 from circuits.contenders import NAMES as CAPABILITIES
 from command import begin, log, names_of, positive, positives, store
-from comparison import Plan, compare
-from compile_time import compile_times
-from goals import judge
-from grid import BATCHES, GRID_PEERS, QUBITS, Grid, cells_of, grid_results, run_grid
 from peers import PEERS
 from processes import run_tasks
+from rows.comparison import Plan, compare
+from rows.compile_time import compile_times
+from rows.grid import BATCHES, GRID_PEERS, QUBITS, Grid, cells_of, grid_results, run_grid
 from tables.engine import render
+from tables.goals import judge
 from tables.grid import render_grid
 
 CIRCUIT_ROWS = {"paqm": ("paqm",), "qcnn": ("qcnn12", "qcnn192"), "n8": ("n8",)}

@@ -25,7 +25,7 @@ import torch
 from command import begin, log, names_of, positive, store
 from device import Device
 from engine import PACKAGES
-from gpu_rows import Plan, aer, circuit_row, faults, scaling
+from rows.gpu import Plan, aer, circuit_row, faults, scaling
 from tables.gpu import render
 from workloads import CIRCUITS
 

@@ -60,17 +60,9 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
     return {"steps": times, "difference": difference}
 
 
-def decoders() -> tuple[Any, Any, Any]:
-    """One with plain residuals, one with transformers' hyper-connections, one with ours."""
-    import torch
+def _configuration() -> Any:
+    """The sizes of the recipe ``small``, with streams."""
     from transformers import DeepseekV3Config
-    from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3Model
-    from transformers.models.deepseek_v4.modeling_deepseek_v4 import (
-        DeepseekV4HyperConnection,
-        DeepseekV4HyperHead,
-    )
-
-    from qvlm_qiskit.model.hyper_connections import HyperConnection, HyperHead
 
     config = DeepseekV3Config(
         vocab_size=97, hidden_size=64, intermediate_size=128, moe_intermediate_size=64,
@@ -82,6 +74,32 @@ def decoders() -> tuple[Any, Any, Any]:
     )  # fmt: skip
     for name, value in STREAMS.items():
         setattr(config, name, value)
+    return config
+
+
+def _draw(streams: Any) -> None:
+    """Weights of the hyper-connections, in place."""
+    import torch
+
+    starts = {"fn": torch.nn.init.normal_, "se": torch.nn.init.zeros_, "le": torch.nn.init.ones_}
+    for name, parameter in streams.named_parameters():
+        if "connections" in name or "head" in name:
+            starts[name[-2:]](parameter)
+            parameter.data.mul_(0.1 if name.endswith("fn") else 1.0)
+
+
+def decoders() -> tuple[Any, Any, Any]:
+    """One with plain residuals, one with transformers' hyper-connections, one with ours."""
+    import torch
+    from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3Model
+    from transformers.models.deepseek_v4.modeling_deepseek_v4 import (
+        DeepseekV4HyperConnection,
+        DeepseekV4HyperHead,
+    )
+
+    from qvlm_qiskit.model.hyper_connections import HyperConnection, HyperHead
+
+    config = _configuration()
     model = DeepseekV3Model(config)
 
     class Plain(torch.nn.Module):
@@ -119,12 +137,7 @@ def decoders() -> tuple[Any, Any, Any]:
 
     stock = Streams(DeepseekV4HyperConnection, DeepseekV4HyperHead, _stock_around)
     own = Streams(HyperConnection, HyperHead, lambda one, x, block: one.around(x, block))
-    for name, parameter in stock.named_parameters():
-        if "connections" in name or "head" in name:
-            {"fn": torch.nn.init.normal_, "se": torch.nn.init.zeros_, "le": torch.nn.init.ones_}[
-                name[-2:]
-            ](parameter)
-            parameter.data.mul_(0.1 if name.endswith("fn") else 1.0)
+    _draw(stock)
     own.load_state_dict(stock.state_dict())
     return Plain(), stock, own
 

@@ -21,8 +21,8 @@ import tempfile
 from pathlib import Path
 
 from command import begin, log, positive, positives, store
-from grid import Grid, cells_of, grid_results, run_grid
-from noise_rows import Case, Results, forward, gradient, scaling
+from rows.grid import Grid, cells_of, grid_results, run_grid
+from rows.noise import Case, Results, forward, gradient, scaling
 from tables.grid import render_grid
 from tables.noise import judge, render
 from timing import thread_environment

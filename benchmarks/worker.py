@@ -7,7 +7,7 @@ The parent writes one JSON request per line and reads one JSON answer per line:
 - ``{"do": "prepare"}``: build, call once, save the arrays of that call;
 - ``{"do": "arrays", "batch": b}``: save the arrays for the first b samples;
 - ``{"do": "measure", "what": "forward" or "both", "seconds": s}``: run times;
-- ``{"do": "task", "name": …}``: run one of :data:`solo.TASKS` and answer with its result; what
+- ``{"do": "task", "name": …}``: run one of :data:`rows.solo.TASKS` and answer with its result; what
   else the request holds goes to the task.
 
 Libraries read their thread limits while they are imported, and compilers keep what they compiled:
@@ -99,7 +99,7 @@ def answer(worker: CircuitWorker | None, request: Message, threads: int) -> Mess
     """Dispatch one request."""
     kind = request.pop("do")
     if worker is None:
-        solo = importlib.import_module("solo")
+        solo = importlib.import_module("rows.solo")
         name, smoke = request.pop("name"), request.pop("smoke")
         return cast(Message, solo.TASKS[name](threads, smoke, **request))
     return cast(Message, getattr(worker, kind)(**request))

@@ -21,15 +21,12 @@ from qvlm_qiskit.backends.pubs.package import Package
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.ledger.blobs import DamagedBlobError
+from qvlm_qiskit.jobs.ledger.database import DamagedLedgerError
+from qvlm_qiskit.jobs.ledger.location import DATABASE, LostLedgerError
 from qvlm_qiskit.jobs.ledger.projection import projection
 from qvlm_qiskit.jobs.ledger.rows import split
 from qvlm_qiskit.jobs.ledger.states import State
-from qvlm_qiskit.jobs.ledger.store import (
-    DATABASE,
-    DamagedLedgerError,
-    JobStore,
-    LostLedgerError,
-)
+from qvlm_qiskit.jobs.ledger.store import JobStore
 from qvlm_qiskit.jobs.services.decode import redecode
 
 OWNER = "rebuild"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from qvlm_qiskit.cli.training_recipe import Recipe
+from qvlm_qiskit.cli.training.recipe import Recipe
 from qvlm_qiskit.model import RECIPES, HybridVLM, HybridVLMConfig
 
 ROOT = Path(__file__).parents[1]

@@ -18,8 +18,8 @@ from qvlm_qiskit.backends.pubs.empty import asked, with_empty
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob, MappedJob
 from qvlm_qiskit.backends.pubs.stack import SharedByCopies
 from qvlm_qiskit.backends.pubs.work import Call
+from qvlm_qiskit.basics.computer.locks import new_lock
 from qvlm_qiskit.basics.late_definitions import by_row, needs_values
-from qvlm_qiskit.basics.locks import new_lock
 from qvlm_qiskit.errors import InputError
 
 

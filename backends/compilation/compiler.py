@@ -30,8 +30,8 @@ from qvlm_qiskit.backends.pubs.unmeasured import (
     without_clbits,
 )
 from qvlm_qiskit.basics.caches import LruCache
+from qvlm_qiskit.basics.computer.locks import new_lock
 from qvlm_qiskit.basics.late_definitions import without_idle_resets
-from qvlm_qiskit.basics.locks import new_lock
 from qvlm_qiskit.errors import CapacityError, CircuitError
 
 DEFAULT_TRIALS = 4

@@ -21,16 +21,12 @@ from qiskit_aer.primitives import EstimatorV2 as AerEstimator
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
-from qvlm_qiskit.backends.devices.sampling import (
-    PARALLEL,
-    ReducedSimulator,
-    SampledEstimator,
-    compiler_for,
-)
+from qvlm_qiskit.backends.compilation.by_options import compiler_for
+from qvlm_qiskit.backends.devices.sampling import PARALLEL, ReducedSimulator, SampledEstimator
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.jobs import MappedJob
 from qvlm_qiskit.backends.table import OWN, UNENTANGLED_QUBITS
-from qvlm_qiskit.basics.memory import state_qubits
+from qvlm_qiskit.basics.computer.memory import state_qubits
 from qvlm_qiskit.errors import BackendError, FallbackWarning, InputError
 
 AER_GATES = ("h", "x", "y", "z", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz", "p", "u")

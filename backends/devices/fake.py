@@ -6,6 +6,7 @@ from typing import Any
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
+from qvlm_qiskit.backends.compilation.by_options import compiler_for
 from qvlm_qiskit.backends.compilation.fractional import chosen_gates
 from qvlm_qiskit.backends.devices.fake_devices import (
     calibration_date,
@@ -18,7 +19,6 @@ from qvlm_qiskit.backends.devices.runtime import (
     LocalRuntimeEstimator,
     runtime_settings,
 )
-from qvlm_qiskit.backends.devices.sampling import compiler_for
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, offered
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.preflight.limits import IBM_LIMITS

@@ -14,7 +14,9 @@ from qiskit_aer.noise import NoiseModel
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
+from qvlm_qiskit.backends.compilation.by_options import compiler_for
 from qvlm_qiskit.backends.compilation.fractional import chosen_gates
+from qvlm_qiskit.backends.compilation.measured_circuits import basis_change
 from qvlm_qiskit.backends.devices.fake_devices import fake_device, rep_delay_seconds
 from qvlm_qiskit.backends.devices.fake_files import fake_files
 from qvlm_qiskit.backends.devices.noise_by_name import open_noise
@@ -32,8 +34,6 @@ from qvlm_qiskit.backends.devices.sampling import (
     PARALLEL,
     ReducedSimulator,
     SampledEstimator,
-    basis_change,
-    compiler_for,
 )
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, offered
 from qvlm_qiskit.backends.options import BackendOptions

@@ -23,6 +23,7 @@ from qiskit_ibm_runtime import IBMBackend
 from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2
 
 from qvlm_qiskit.backends.backend import Backend
+from qvlm_qiskit.backends.compilation.by_options import compiler_for
 from qvlm_qiskit.backends.devices.aer import AER_GATES, AER_GATES_2Q
 from qvlm_qiskit.backends.devices.fake import on_fake_device
 from qvlm_qiskit.backends.devices.ibm import on_machine
@@ -31,7 +32,6 @@ from qvlm_qiskit.backends.devices.sampling import (
     PARALLEL,
     ReducedSimulator,
     SampledEstimator,
-    compiler_for,
 )
 from qvlm_qiskit.backends.mitigation import MitigatedDevice, mitigation_wrappers, offered
 from qvlm_qiskit.backends.options import BackendOptions

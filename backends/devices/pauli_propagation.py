@@ -16,7 +16,7 @@ from qiskit.transpiler import Target
 
 from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
-from qvlm_qiskit.backends.devices.sampling import compiler_for
+from qvlm_qiskit.backends.compilation.by_options import compiler_for
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.pubs.jobs import FinishedJob
 from qvlm_qiskit.backends.table import OWN, UNENTANGLED_QUBITS

@@ -8,7 +8,7 @@ from qvlm_qiskit.backends.backend import Backend
 from qvlm_qiskit.backends.catalog import register
 from qvlm_qiskit.backends.options import BackendOptions
 from qvlm_qiskit.backends.table import OWN
-from qvlm_qiskit.basics.memory import state_qubits
+from qvlm_qiskit.basics.computer.memory import state_qubits
 from qvlm_qiskit.errors import BackendError, InputError, QVLMError
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from qvlm_qiskit.basics.clocks import seconds_since_boot, unless_done
+from qvlm_qiskit.basics.computer.clocks import seconds_since_boot, unless_done
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,23 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
-from qvlm_qiskit.basics.clocks import unless_done
+from qvlm_qiskit.basics.computer.clocks import unless_done
 from qvlm_qiskit.errors import LedgerError
 
 BUSY_SECONDS = 60.0
 SAID_AFTER_SECONDS = 5.0
 """Who waits for longer says so, once per wait."""
 logger = logging.getLogger(__name__)
+
+
+class TakenError(LedgerError):
+    """A unique value is in the database already."""
+
+
+class DamagedLedgerError(LedgerError):
+    """The database's file is none, or is torn."""
 
 
 def open_engine(url: URL) -> Engine:
@@ -100,6 +108,34 @@ def open_for_reading(address: str) -> Engine:
 def reading(engine: Engine) -> Engine:
     """The same engine, whose transactions read one state and take no lock."""
     return engine.execution_options(reads=True)
+
+
+@contextmanager
+def guarded(place: str) -> Iterator[None]:
+    """Name the ledger in what a database raises.
+
+    Args:
+        place: What the ledger is called.
+
+    Raises:
+        TakenError: A second value where there may be one.
+        DamagedLedgerError: The database's file is damaged.
+        LedgerError: Anything else.
+    """
+    try:
+        yield
+    except IntegrityError as ex:
+        raise TakenError(f"the ledger {place} refuses a second value: {ex.orig}") from None
+    except SQLAlchemyError as ex:
+        # The text of a database error can hold the URL with its password: only its type and
+        # the driver's own words are passed on.
+        words = str(getattr(ex, "orig", None) or type(ex).__name__)
+        if is_damaged(getattr(ex, "orig", None)):
+            raise DamagedLedgerError(
+                f"the database of the ledger {place} is damaged ({words}): qvlm jobs "
+                "verify --rebuild makes it again from the files beside it"
+            ) from None
+        raise LedgerError(f"the ledger {place} can't be used: {words}") from None
 
 
 @contextmanager

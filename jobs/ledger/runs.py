@@ -16,11 +16,12 @@ from sqlalchemy import case, func, insert, or_, select, update
 
 from qvlm_qiskit.errors import InputError, JobError, LedgerError
 from qvlm_qiskit.jobs.ledger import schema
+from qvlm_qiskit.jobs.ledger.history import now_in
 from qvlm_qiskit.jobs.ledger.ids import checked_id
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.run_states import ENDED, refuse_ended
 from qvlm_qiskit.jobs.ledger.states import State
-from qvlm_qiskit.jobs.ledger.store import JobStore, new_id, now_in
+from qvlm_qiskit.jobs.ledger.store import JobStore, new_id
 
 RunState = Literal["waiting", "done", "failed", "cancelled"]
 

@@ -1,6 +1,6 @@
 """The tables of a store, their version, and how older stores are brought up to it.
 
-Times are seconds since 1970 (UTC). Every change of state goes through `jobs.ledger.store`; the
+Times are seconds since 1970 (UTC). Every change of state goes through `jobs.ledger.leases`; the
 tables hold no account data, and nothing is pickled.
 """
 

@@ -39,7 +39,7 @@ from qvlm_qiskit.backends.service import (
     ServerJob,
     encode_local,
 )
-from qvlm_qiskit.basics.clocks import boot_id
+from qvlm_qiskit.basics.computer.clocks import boot_id
 from qvlm_qiskit.basics.files import write_bytes
 from qvlm_qiskit.errors import JobError, QVLMError
 from qvlm_qiskit.jobs.ledger.ids import checked_id

@@ -7,7 +7,8 @@ from sqlalchemy import delete, func, insert, select
 from qvlm_qiskit.backends.service import JobService
 from qvlm_qiskit.jobs.ledger import schema
 from qvlm_qiskit.jobs.ledger.database import alone
-from qvlm_qiskit.jobs.ledger.store import JobStore, now_in
+from qvlm_qiskit.jobs.ledger.history import now_in
+from qvlm_qiskit.jobs.ledger.store import JobStore
 
 WINDOW_SECONDS = 60.0
 

@@ -10,7 +10,7 @@ fails, or one among another account's jobs, proves nothing.
 from __future__ import annotations
 
 from qvlm_qiskit.backends.service import AnotherAccountError
-from qvlm_qiskit.basics import clocks
+from qvlm_qiskit.basics.computer import clocks
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.states import State

@@ -19,7 +19,7 @@ from qvlm_qiskit.backends.service import (
     RefusedError,
     SessionClosedError,
 )
-from qvlm_qiskit.basics import clocks
+from qvlm_qiskit.basics.computer import clocks
 from qvlm_qiskit.errors import BudgetError, JobError, JobPending, LedgerError
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.run_states import RunEndedError

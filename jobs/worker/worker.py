@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from qvlm_qiskit.backends.service import UnreachableError
 from qvlm_qiskit.errors import BudgetError, JobPending, LedgerError, QVLMError
 from qvlm_qiskit.jobs.costs import bills
+from qvlm_qiskit.jobs.ledger.leases import LeaseLostError
 from qvlm_qiskit.jobs.ledger.records import Submission
 from qvlm_qiskit.jobs.ledger.states import State
-from qvlm_qiskit.jobs.ledger.store import LeaseLostError
 from qvlm_qiskit.jobs.worker import follow, reconcile, submit
 from qvlm_qiskit.jobs.worker.desk import Desk
 

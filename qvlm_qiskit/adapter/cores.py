@@ -24,7 +24,7 @@ from qvlm_qiskit.quantum import (
     z_observables,
 )
 from qvlm_qiskit.quantum.encoding import widened
-from qvlm_qiskit.quantum.single_precision import AtLeastSingle
+from qvlm_qiskit.quantum.torch_support.single_precision import AtLeastSingle
 
 
 def build_core(config: ProjectionConfig) -> nn.Module:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from qvlm_qiskit.basics.bars import no_transformers_bars
+from qvlm_qiskit.basics.hub import check_on_hub
 from qvlm_qiskit.errors import InputError
 
 
@@ -30,6 +31,8 @@ def opened(name: str, what: str, kind: Any, **more: Any) -> Any:
     if name.startswith((".", "/", "~")) and not path.exists():
         raise InputError(f"no {what} can be opened from {place}: nothing is there")
     try:
+        if not path.exists():
+            check_on_hub(name)
         with no_transformers_bars():
             return kind.from_pretrained(str(path) if path.exists() else name, **more)
     except Exception as error:  # transformers raises what it likes

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from qvlm_qiskit.basics.locks import new_lock
+from qvlm_qiskit.basics.computer.locks import new_lock
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from qvlm_qiskit.basics.memory import memory_bytes
+from qvlm_qiskit.basics.computer.memory import memory_bytes
 from qvlm_qiskit.basics.numbers import use_plain_numbers
 from qvlm_qiskit.blocks.block import Block
 from qvlm_qiskit.blocks.core import build_core

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.quantum.single_precision import AtLeastSingle
+from qvlm_qiskit.quantum.torch_support.single_precision import AtLeastSingle
 
 GATES = ("scalar", "channel")
 HUGE = 1e9

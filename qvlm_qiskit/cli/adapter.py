@@ -11,9 +11,9 @@ import typer
 from qvlm_qiskit.cli import ask, common, evaluate, submit
 from qvlm_qiskit.cli.grouped import Takes, grouped
 from qvlm_qiskit.cli.options import DataOptions
-from qvlm_qiskit.cli.train import Folder, run_training
-from qvlm_qiskit.cli.training_machine import Kept, TrainingMachine
-from qvlm_qiskit.cli.training_recipe import Recipe
+from qvlm_qiskit.cli.training.machine import Kept, TrainingMachine
+from qvlm_qiskit.cli.training.recipe import Recipe
+from qvlm_qiskit.cli.training.run import Folder, run_training
 
 PROMPT = "Describe the image:"
 STEPS = (

@@ -37,7 +37,8 @@ def ask(
     question: Annotated[
         str | None,
         typer.Option(
-            help="In the words of the training questions; a classifier needs none.",
+            help="In the words of the training questions; a classifier needs none where all of "
+            "them were the same.",
             show_default=False,
         ),
     ] = None,

@@ -15,8 +15,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
+from qvlm_qiskit.basics.computer.processes import is_first
 from qvlm_qiskit.basics.foreign_text import shown, shown_json
-from qvlm_qiskit.basics.processes import is_first
 from qvlm_qiskit.mitigations import TECHNIQUES
 
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder of qvlm train or demo.")]

@@ -44,12 +44,37 @@ def evaluate(
     machine.check_techniques()
     common.use_threads(threads)
     from qvlm_qiskit.basics.progress import on_console
-    from qvlm_qiskit.evaluation import Exam
-    from qvlm_qiskit.evaluation.loss import language_model
-    from qvlm_qiskit.studies.measure import check_circuits, circuits_on, evaluate_on, metrics_on
+    from qvlm_qiskit.studies.measure import circuits_on, evaluate_on, metrics_on
 
     backend = machine.open(opened.seed, opened.answering_model)
     metrics = judging.metrics(backend, opened)
+    exam = _exam(opened, questions, backend, metrics)
+    # What doesn't fit on the device is refused before it runs.
+    circuits = circuits_on(exam.model.module, backend)
+    with common.through_ledger(backend) as kept:
+        track = on_console(common.console())
+        found, record = evaluate_on(exam, kept, batch_size=questions.batch, track=track)
+        measured = metrics_on(exam, kept, found, metrics, batch_size=questions.batch)
+    record |= measured.as_dict()
+    if report is not None:
+        _write_report(report, backend, opened, exam, found, record, circuits)
+    if as_json:
+        answered = exam.answered({"answer": found.answers})
+        common.print_json({**record, "questions": [_flat(entry) for entry in answered]})
+    else:
+        _print_tables(run, record)
+
+
+def _exam(opened: Any, questions: QuestionOptions, backend: Any, metrics: Any) -> Any:
+    """The questions, once it is sure that model, metrics and machine can take them.
+
+    Raises:
+        InputError: One of them can't.
+    """
+    from qvlm_qiskit.evaluation import Exam
+    from qvlm_qiskit.evaluation.loss import language_model
+    from qvlm_qiskit.studies.measure import check_circuits
+
     model = opened.answering_model().limited(questions.max_new_tokens)
     exam = Exam(model, opened.samples("test", questions.limit))
     check_circuits(exam, backend)
@@ -61,26 +86,20 @@ def evaluate(
         language_model(exam)
     if metrics.need_tokens and backend.kind != "exact":
         common.say("qvlm: metrics of tokens take a pass more than qvlm preflight counts", err=True)
-    # What doesn't fit on the device is refused before it runs.
-    circuits = circuits_on(model.module, backend)
-    with common.through_ledger(backend) as kept:
-        track = on_console(common.console())
-        found, record = evaluate_on(exam, kept, batch_size=questions.batch, track=track)
-        measured = metrics_on(exam, kept, found, metrics, batch_size=questions.batch)
-    record |= measured.as_dict()
-    if report is not None:
-        from qvlm_qiskit.basics.files import write_text
-        from qvlm_qiskit.studies.reports.chip import Chip
-        from qvlm_qiskit.studies.reports.evaluation_report import evaluation_page
+    return exam
 
-        chip = Chip.of(backend.compiler.target) if backend.compiler else None
-        write_text(report, evaluation_page(opened, exam, found, record, chip, circuits))
-        common.say(f"qvlm: report: {report}", err=True)
-    if as_json:
-        answered = exam.answered({"answer": found.answers})
-        common.print_json({**record, "questions": [_flat(entry) for entry in answered]})
-    else:
-        _print_tables(run, record)
+
+def _write_report(
+    path: Path, backend: Any, opened: Any, exam: Any, found: Any, record: Any, circuits: Any
+) -> None:
+    """The page of what was found."""
+    from qvlm_qiskit.basics.files import write_text
+    from qvlm_qiskit.studies.reports.chip import Chip
+    from qvlm_qiskit.studies.reports.evaluation_report import evaluation_page
+
+    chip = Chip.of(backend.compiler.target) if backend.compiler else None
+    write_text(path, evaluation_page(opened, exam, found, record, chip, circuits))
+    common.say(f"qvlm: report: {path}", err=True)
 
 
 def _print_tables(run: Path, record: Mapping[str, Any]) -> None:

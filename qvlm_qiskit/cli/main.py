@@ -11,8 +11,8 @@ from importlib import import_module
 
 import typer
 
+from qvlm_qiskit.basics.computer.processes import is_first, speaks
 from qvlm_qiskit.basics.foreign_text import shown
-from qvlm_qiskit.basics.processes import is_first, speaks
 from qvlm_qiskit.cli.terminal import prepare_terminal, refuse_what_python_can_not_do
 from qvlm_qiskit.errors import QVLMError
 

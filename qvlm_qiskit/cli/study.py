@@ -104,6 +104,7 @@ def command_of(study: type[Study[Any, Any]]) -> Callable[..., None]:
 
 
 def _run(study: Study[Any, Any], execution: Any, as_json: bool) -> None:
+    from qvlm_qiskit.basics.counted import counted
     from qvlm_qiskit.studies.grid_study import Printed, run_study
 
     for note in study.notes():
@@ -119,7 +120,8 @@ def _run(study: Study[Any, Any], execution: Any, as_json: bool) -> None:
     screen = common.console()
     if others := results["rows_of_other_grids"]:
         lines = study.folder / "rows.jsonl"
-        screen.print(f"{others} rows of other grids stay in {lines}, not shown here")
+        kept = f"{counted(others, 'row')} of other grids {'stays' if others == 1 else 'stay'}"
+        screen.print(f"{kept} in {lines}, not shown here")
     screen.print(f"rows: {study.folder / 'rows.csv'}, report: {', '.join(map(str, pages))}")
 
 

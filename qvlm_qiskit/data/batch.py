@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from qvlm_qiskit.basics.memory import memory_bytes
+from qvlm_qiskit.basics.computer.memory import memory_bytes
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.data.sample import Sample, Samples
 from qvlm_qiskit.errors import InputError

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from qvlm_qiskit.basics.hub import check_on_hub
 from qvlm_qiskit.basics.optional import optional
 from qvlm_qiskit.data.reading.columns import OPTIONS, Columns
 from qvlm_qiskit.data.reading.reader import reads
@@ -48,6 +49,8 @@ def _opened(place: Path, options: Mapping[str, str]) -> Mapping[str, Any]:
         if (place / "dataset_dict.json").is_file() or (place / "state.json").is_file():
             found = datasets.load_from_disk(str(place))
         else:
+            if not place.exists():
+                check_on_hub(str(place), "dataset")
             found = datasets.load_dataset(str(place), streaming=True, **asked)
     except Exception as error:
         said = " ".join(str(error).split()) or type(error).__name__

@@ -8,6 +8,7 @@ of data that lies somewhere has `qvlm_qiskit.data.reading.reader.reads` in front
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -79,6 +80,15 @@ class TakesPlace(Protocol):
         """The data set at a place."""
 
 
+@runtime_checkable
+class Digested(Protocol):
+    """Samples that were read from somewhere."""
+
+    @property
+    def digest(self) -> str:
+        """Of all texts and pictures, in hexadecimal."""
+
+
 def data_set(
     name: str,
     *,
@@ -123,18 +133,52 @@ def read_once_from_now_on() -> None:
     _KEPT.set({})
 
 
+def read_so_far() -> dict[str, dict[str, str]]:
+    """What has been read within `reading_once`: data set → which samples of it → their digest.
+
+    Samples that are made and not read have no digest.
+    """
+    return {name: found for name, one in (_KEPT.get() or {}).items() if (found := _digests(one))}
+
+
+def read_again(name: str, which: str) -> None:
+    """Open samples as `read_so_far` names them.
+
+    Args:
+        name: Of the data set.
+        which: Of its samples, "train, 4000, seed 0".
+
+    Raises:
+        InputError: Nothing there that can be read, or it is no such name.
+    """
+    said = re.fullmatch(r"([\w-]+), (all|\d+), seed (\d+)", which)
+    if said is None:
+        raise InputError(f"{which!r} names no samples of {name}")
+    split, size, seed = said.groups()
+    find_data(name).open(split, None if size == "all" else int(size), int(seed))
+
+
+def _digests(kept: DataSet) -> dict[str, str]:
+    opened = kept.opener.opened if isinstance(kept.opener, _ReadOnce) else {}
+    return {
+        f"{split}, {'all' if size is None else size}, seed {seed}": samples.digest[:16]
+        for (split, size, seed), samples in opened.items()
+        if isinstance(samples, Digested)
+    }
+
+
 class _ReadOnce:
     """An opener that keeps what it has opened."""
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
-        self._opened: dict[tuple[str, int | None, int], Samples] = {}
+        self.opened: dict[tuple[str, int | None, int], Samples] = {}
 
     def __call__(self, split: str, size: int | None, seed: int, **more: Any) -> Samples:
         key = split, size, seed
-        if key not in self._opened:
-            self._opened[key] = self._opener(split, size, seed, **more)
-        return self._opened[key]
+        if key not in self.opened:
+            self.opened[key] = self._opener(split, size, seed, **more)
+        return self.opened[key]
 
 
 def find_data(name: str) -> DataSet:

@@ -33,7 +33,7 @@ from transformers.models.deepseek_v4.modeling_deepseek_v4 import (
 
 from qvlm_qiskit.model.hyper_connections import HyperConnection, HyperHead
 from qvlm_qiskit.model.text_configuration import HybridVLMTextConfig
-from qvlm_qiskit.quantum.single_precision import AtLeastSingle
+from qvlm_qiskit.quantum.torch_support.single_precision import AtLeastSingle
 
 
 class Router(AtLeastSingle, DeepseekV3TopkRouter):  # type: ignore[misc]

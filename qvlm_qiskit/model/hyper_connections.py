@@ -32,7 +32,7 @@ from transformers.models.deepseek_v4.modeling_deepseek_v4 import (
 )
 
 from qvlm_qiskit.model.mhc.nodes import Constants, Formula, collapse, enter, is_compiled, leave
-from qvlm_qiskit.quantum.single_precision import at_least_single
+from qvlm_qiskit.quantum.torch_support.single_precision import at_least_single
 
 
 class HyperConnection(DeepseekV4HyperConnection):

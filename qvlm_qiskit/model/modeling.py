@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
 from inspect import signature
-from itertools import accumulate
 from typing import Any
 
 import torch
 from qiskit.primitives.base import BaseEstimatorV2
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from transformers import Cache, GenerationMixin, PreTrainedModel
-from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers import Cache, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils.generic import can_return_tuple
 
@@ -21,44 +18,20 @@ from qvlm_qiskit.blocks import Block, blocks_in, gate_values
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
 from qvlm_qiskit.model.decoder import Decoder
+from qvlm_qiskit.model.generation import ImageGenerationMixin
+from qvlm_qiskit.model.outputs import CACHE, RECORDED, HybridVLMOutput, recorded, recording
 from qvlm_qiskit.model.placing import add_block, init_block
 from qvlm_qiskit.model.text_mixing import KnownRows, exact_state, mix_tokens
 from qvlm_qiskit.model.vision import VisionTower
 from qvlm_qiskit.quantum import QuantumLayer, quantum_layers, run_on
 from qvlm_qiskit.quantum.gradients.sampled import SampledGradient
 from qvlm_qiskit.quantum.machines import EstimatorSource
-from qvlm_qiskit.quantum.single_precision import AtLeastSingle
-from qvlm_qiskit.quantum.threads import check_threads
+from qvlm_qiskit.quantum.torch_support.single_precision import AtLeastSingle
+from qvlm_qiskit.quantum.torch_support.threads import check_threads
 from qvlm_qiskit.sampled_gradients import SampledMethod
 
 
-@dataclass
-class HybridVLMOutput(CausalLMOutputWithPast):  # type: ignore[misc]
-    """What a forward pass returns; its first five fields are transformers' own.
-
-    Attributes:
-        loss: Mean next-token cross entropy over the labels that are not -100; while the model
-            trains, with the experts' weighted load-balance loss.
-        logits: ``(B, T, vocab_size)``, or the last ``logits_to_keep`` positions of it.
-        cache: The decoder's cache; named ``past_key_values`` before transformers 5.24.
-        hidden_states: The decoder's, ``(B, T, width)`` before each layer and behind the last, if
-            ``output_hidden_states``.
-        attentions: The decoder's, ``(B, heads, T, T)`` by layer, if ``output_attentions``.
-        router_logits: The decoder's, by layer of experts, if ``output_router_logits``.
-        image_features: Projected patch features ``(B, P, width)`` where images were given.
-    """
-
-    router_logits: tuple[Tensor, ...] | None = None
-    image_features: Tensor | None = None
-
-
-CACHE = next(f.name for f in fields(HybridVLMOutput) if f.name in ("cache", "past_key_values"))
-"""What this version of transformers calls the cache, as an argument and in an output."""
-
-_RECORDED = ("hidden_states", "attentions", "router_logits")
-
-
-class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
+class HybridVLM(PreTrainedModel, ImageGenerationMixin):  # type: ignore[misc]
     """A LLaVA-like model whose vision embedding and token mixing are quantum blocks.
 
     One ``state_dict`` runs everywhere: :meth:`run_on` moves every quantum layer to another
@@ -220,34 +193,28 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         check_threads()
         if input_ids is None:
             raise InputError("HybridVLM needs input_ids: PAQM mixes token embeddings")
-        if cache is not None and past_key_values is not None:
-            raise InputError("cache and past_key_values are one argument by two names: give one")
-        cache = past_key_values if cache is None else cache
+        cache = _one_of(cache, past_key_values)
         if position_ids is None:
             position_ids = _positions(input_ids, attention_mask, cache)
         embeddings, image_features = self._embed(input_ids, pixel_values, position_ids)
         items = kwargs.pop("num_items_in_batch", None)
-        recorded = _recording(kwargs, self.config)
-        asked = recorded["output_router_logits"]
+        switches = recording(kwargs, self.config)
+        routers = switches["output_router_logits"]
         balanced = self.training and labels is not None and self.decoder.balances
-        recorded["output_router_logits"] = asked or balanced
+        switches["output_router_logits"] = routers or balanced
         outputs = self.decoder(
             inputs_embeds=embeddings,
             attention_mask=attention_mask,
             position_ids=position_ids,
             use_cache=use_cache,
             **{CACHE: cache},
-            **recorded,
+            **switches,
         )
-        if recorded["output_attentions"] and None in (outputs.get("attentions") or (None,)):
-            raise InputError("attentions are known after model.set_attn_implementation('eager')")
+        found = recorded(outputs, switches, routers)
         logits = self.lm_head(_kept(outputs.last_hidden_state, logits_to_keep))
         loss = None if labels is None else self._loss(logits, labels, items)
         if loss is not None and balanced:
             loss = loss + self.decoder.balance_loss(outputs.router_logits, attention_mask)
-        found = {name: outputs.get(name) for name in (CACHE, *_RECORDED)}
-        if not asked:
-            found["router_logits"] = None
         return HybridVLMOutput(loss=loss, logits=logits, image_features=image_features, **found)
 
     def _embed(
@@ -305,38 +272,6 @@ class HybridVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             return embeddings
         return embeddings.masked_scatter(mask[..., None], features.to(embeddings.dtype))
 
-    def prepare_inputs_for_generation(
-        self, *args: Any, pixel_values: Tensor | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
-        """Images are needed in the first step only; later their keys and values are cached."""
-        inputs: dict[str, Any] = super().prepare_inputs_for_generation(*args, **kwargs)
-        if kwargs.get("is_first_iteration", False) or not kwargs.get("use_cache", True):
-            inputs["pixel_values"] = pixel_values
-        return inputs
-
-    def _expand_inputs_for_generation(
-        self,
-        expand_size: int = 1,
-        is_encoder_decoder: bool = False,
-        input_ids: Tensor | None = None,
-        pixel_values: Tensor | None = None,
-        **kwargs: Any,
-    ) -> tuple[Tensor, dict[str, Any]]:
-        """Repeat rows for beams and several answers, each with all of its images in their order."""
-        if pixel_values is not None and input_ids is not None and expand_size > 1:
-            tokens = (input_ids == self.config.image_token_id).sum(1)
-            counts = (tokens // self.config.num_image_tokens).tolist()
-            if sum(counts) == len(pixel_values):  # else forward refuses them
-                pixel_values = pixel_values[_repeated(counts, expand_size)]
-        expanded: tuple[Tensor, dict[str, Any]] = super()._expand_inputs_for_generation(
-            expand_size=expand_size,
-            is_encoder_decoder=is_encoder_decoder,
-            input_ids=input_ids,
-            **kwargs,
-        )
-        rows, others = expanded
-        return rows, others if pixel_values is None else {**others, "pixel_values": pixel_values}
-
     def _set_gradient_checkpointing(
         self, enable: bool = True, gradient_checkpointing_func: Any = checkpoint, **kwargs: Any
     ) -> None:
@@ -376,7 +311,7 @@ def _check_arguments(given: dict[str, Any]) -> None:
     Raises:
         InputError: An argument of another model, or one that is misspelt.
     """
-    known = ("num_items_in_batch", *(f"output_{name}" for name in _RECORDED))
+    known = ("num_items_in_batch", *(f"output_{name}" for name in RECORDED))
     for name in (n for n, value in given.items() if n not in known and value is not None):
         hint = "PAQM mixes token embeddings" if name == "inputs_embeds" else ""
         raise UnknownNameError("argument of HybridVLM", name, (*_ARGUMENTS, *known), hint)
@@ -387,10 +322,15 @@ _ARGUMENTS = tuple(
 )
 
 
-def _recording(given: dict[str, Any], config: HybridVLMConfig) -> dict[str, bool]:
-    """What the decoder is to record: as asked for, else as the configuration says."""
-    asked = {n: given.get(n) for n in (f"output_{name}" for name in _RECORDED)}
-    return {n: getattr(config, n, False) if v is None else v for n, v in asked.items()}
+def _one_of(cache: Cache | None, past_key_values: Cache | None) -> Cache | None:
+    """The cache, by whichever of its names it was given.
+
+    Raises:
+        InputError: By both.
+    """
+    if cache is not None and past_key_values is not None:
+        raise InputError("cache and past_key_values are one argument by two names: give one")
+    return past_key_values if cache is None else cache
 
 
 def _kept(hidden: Tensor, logits_to_keep: int | Tensor) -> Tensor:
@@ -398,13 +338,6 @@ def _kept(hidden: Tensor, logits_to_keep: int | Tensor) -> Tensor:
     if isinstance(logits_to_keep, Tensor):
         return hidden[:, logits_to_keep]
     return hidden[:, -logits_to_keep:]
-
-
-def _repeated(counts: list[int], times: int) -> list[int]:
-    """Indices of things in groups of these sizes, each group so many times."""
-    ends = list(accumulate(counts))
-    groups = [range(end - count, end) for end, count in zip(ends, counts, strict=True)]
-    return [index for group in groups for _ in range(times) for index in group]
 
 
 def _positions(input_ids: Tensor, attention_mask: Tensor | None, past: Cache | None) -> Tensor:

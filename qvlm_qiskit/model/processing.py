@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, ProcessorMixin
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
+from qvlm_qiskit.basics.hub import check_on_hub
 from qvlm_qiskit.basics.images import open_image
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.model.configuration import HybridVLMConfig
@@ -145,9 +146,12 @@ def pretrained_tokenizer(name: str) -> Any:
     Raises:
         InputError: There is none, or it can't be loaded.
     """
-    if not re.fullmatch(_HUB_NAME, name) and not Path(name).is_dir():
+    there = Path(name).is_dir()
+    if not re.fullmatch(_HUB_NAME, name) and not there:
         raise InputError(f"no folder of a tokenizer at {name!r}, and no name of the Hub")
     try:
+        if not there:
+            check_on_hub(name)
         tokenizer = AutoTokenizer.from_pretrained(name)
     except Exception as error:
         said = " ".join(str(error).split()) or repr(error)

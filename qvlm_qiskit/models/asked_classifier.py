@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from textwrap import shorten
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from qvlm_qiskit.data.sample import Sample, Samples
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.models.classifier import Classifier, texts_of
 from qvlm_qiskit.models.pixel_tensors import pixels
 
@@ -53,6 +56,22 @@ class AskedClassifier(Classifier):
             known = [numbers[word] for word in words_of(sample.question) if word in numbers]
             words[row, known] = 1.0
         return {"images": self.seen(samples), "words": words}
+
+    def sample(
+        self, image: Image.Image, question: str | None, questions: Mapping[str, str]
+    ) -> Sample:
+        """An image and a question; where all training questions are the same, none is needed.
+
+        Raises:
+            InputError: No question, or one without a word of the training questions.
+        """
+        if self.words and question is None:
+            raise InputError("the model is told the question: ask one with --question")
+        asked = super().sample(image, question, questions)
+        if self.words and not set(words_of(asked.question)) & set(self.words):
+            known = shorten(" ".join(self.words), 200, placeholder=" …")
+            raise InputError(f"the model knows no word of {asked.question!r}: it knows {known}")
+        return asked
 
     def seen(self, samples: Sequence[Sample]) -> Tensor:
         """Pictures as `forward` is given them: by default ``(B, 3, side, side)`` from 0 to 1."""

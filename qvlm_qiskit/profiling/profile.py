@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from transformers import set_seed
 
-from qvlm_qiskit.basics.memory import memory_bytes
+from qvlm_qiskit.basics.computer.memory import memory_bytes
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.data.batch import collate, encode_training
 from qvlm_qiskit.data.registry import find_data

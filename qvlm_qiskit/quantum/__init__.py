@@ -4,7 +4,8 @@ Reading order, which is also the way of one batch: :mod:`encoding` (features →
 :mod:`circuits` (angles → ``EstimatorQNN``), :mod:`program` (circuit → Pauli rotations, without what
 no observable sees, → passes), :mod:`statevector` (angles and passes → expectation values, compiled
 on the CPU, in torch operations elsewhere), :mod:`estimator` (the engine as a Qiskit primitive),
-:mod:`layer` (everything as one ``torch.nn.Module``) and :mod:`gradients` (for other estimators).
+:mod:`layer` (everything as one ``torch.nn.Module``), :mod:`moving` (the layer on other estimators)
+and :mod:`gradients` (through those).
 
 Beside expectation values, :mod:`readings`: probabilities, samples, states, fidelities. Circuits
 whose wires are cut: :mod:`cuts`.
@@ -29,8 +30,9 @@ from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import SampledGradient
-from qvlm_qiskit.quantum.layer import QuantumLayer, quantum_layers, run_on
+from qvlm_qiskit.quantum.layer import QuantumLayer, quantum_layers
 from qvlm_qiskit.quantum.matrix_products import mps_encoding
+from qvlm_qiskit.quantum.moving import run_on
 from qvlm_qiskit.quantum.readings.fidelity import FidelityKernel, KernelMatrix, fidelity_kernel
 from qvlm_qiskit.quantum.readings.final_states import states
 

@@ -25,7 +25,7 @@ from qiskit.circuit import Gate, ParameterExpression, QuantumCircuit
 from torch import Tensor
 
 from qvlm_qiskit.quantum.outcomes import walsh
-from qvlm_qiskit.quantum.transforms import constants
+from qvlm_qiskit.quantum.torch_support.transforms import constants
 
 Angle: TypeAlias = "float | ParameterExpression"
 """What a rotation gate takes: radians, or an expression of circuit parameters."""

@@ -22,7 +22,7 @@ from qiskit.circuit import ParameterExpression
 from torch import Tensor
 
 from qvlm_qiskit.basics.caches import LruCache
-from qvlm_qiskit.quantum.device_constants import DeviceConstants
+from qvlm_qiskit.quantum.torch_support.device_constants import DeviceConstants
 
 Coefficient = tuple[str, Any]
 """A Pauli string, qubit 0 last, and its factor: a number or an expression."""

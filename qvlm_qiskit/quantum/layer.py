@@ -5,47 +5,26 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from qiskit.primitives.base import BaseEstimatorV2
 from qiskit_machine_learning.connectors import TorchConnector
-from qiskit_machine_learning.gradients import BaseEstimatorGradient
 from qiskit_machine_learning.neural_networks import EstimatorQNN, SamplerQNN
 from torch import Tensor, nn
 
-from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.quantum.encoding import amplitude_angles
 from qvlm_qiskit.quantum.engines import Engines
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
-from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
-from qvlm_qiskit.quantum.gradients.sampled import (
-    Differentiator,
-    SampledGradient,
-    Skipped,
-    as_sampled,
-)
-from qvlm_qiskit.quantum.gradients.through_pubs import (
-    Primitive,
-    chose_no_gradient,
-    through_primitive,
-)
+from qvlm_qiskit.quantum.gradients.through_pubs import through_primitive
 from qvlm_qiskit.quantum.layer_checks import (
     LayerInputError,
     reads_unmapped_qubits,
     require_finite,
 )
-from qvlm_qiskit.quantum.machines import (
-    WITH_ONE_KERNEL,
-    DifferentiableEstimator,
-    Engine,
-    EstimatorSource,
-)
-from qvlm_qiskit.quantum.operators import enrol, layer_values
+from qvlm_qiskit.quantum.machines import WITH_ONE_KERNEL, DifferentiableEstimator, Engine
+from qvlm_qiskit.quantum.moving import Movable
 from qvlm_qiskit.quantum.readings.probabilities import ProbabilityQNN
 from qvlm_qiskit.quantum.readings.sampler import network_of_layer
 from qvlm_qiskit.quantum.row_weights import (
@@ -54,15 +33,15 @@ from qvlm_qiskit.quantum.row_weights import (
     require_finite_rows,
     rows_of,
 )
-from qvlm_qiskit.quantum.single_precision import at_least_single
 from qvlm_qiskit.quantum.statevector.readings import ProbabilityEngine
-from qvlm_qiskit.quantum.threads import check_threads
-from qvlm_qiskit.sampled_gradients import SampledMethod
+from qvlm_qiskit.quantum.torch_support.operators import enrol, layer_values
+from qvlm_qiskit.quantum.torch_support.single_precision import at_least_single
+from qvlm_qiskit.quantum.torch_support.threads import check_threads
 
 Array = npt.NDArray[np.float64]
 
 
-class QuantumLayer(TorchConnector):  # type: ignore[misc]
+class QuantumLayer(Movable, TorchConnector):  # type: ignore[misc]
     """A ``TorchConnector`` whose circuit runs exactly and batched, or on any V2 estimator.
 
     With a :class:`~qvlm_qiskit.quantum.TorchEstimator` (the class itself, not a subclass, and the
@@ -140,9 +119,7 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             self.weight.data = of_groups
         self.groups = groups
         self._engines = Engines(neural_network)
-        self._override: BaseEstimatorV2 | None = None
-        self._differentiator: Differentiator | None = None
-        self._shifts: tuple[BaseEstimatorGradient, BatchedEstimatorGradient] | None = None
+        self._override = self._differentiator = self._shifts = None
         self._warned = False
         self._number = enrol(self)
 
@@ -153,62 +130,6 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
             return cast(Tensor, self._parameters["weight"])
         except KeyError as error:  # while TorchConnector registers it
             raise AttributeError("weight") from error
-
-    @property
-    def active_estimator(self) -> BaseEstimatorV2:
-        """What the next forward pass runs on."""
-        return self.neural_network.estimator if self._override is None else self._override
-
-    @property
-    def runs_elsewhere(self) -> bool:
-        """Whether :meth:`run_on` has set an estimator."""
-        return self._override is not None
-
-    @property
-    def gradient(self) -> BaseEstimatorGradient:
-        """What differentiates values that come through the primitive interface.
-
-        The network's own gradient object; for a network that was left to choose one, the parameter
-        shift in one pub, with the network's estimator and pass manager.
-        """
-        chosen = self.neural_network.gradient
-        if not chose_no_gradient(self.neural_network):
-            return chosen
-        if self._shifts is None or self._shifts[0] is not chosen:
-            manager = chosen._pass_manager  # noqa: SLF001  (there is no public way to it)
-            batched = BatchedEstimatorGradient(self.neural_network.estimator, pass_manager=manager)
-            self._shifts = (chosen, batched)
-        return self._shifts[1]
-
-    def run_on(
-        self,
-        backend: EstimatorSource | BaseEstimatorV2,
-        gradient: SampledGradient | SampledMethod | None = None,
-    ) -> AbstractContextManager[None]:
-        """Run on another estimator from now on; as a context manager, until its end.
-
-        Args:
-            backend: What ``open_backend`` returns, or any V2 estimator.
-            gradient: How values that are sampled there are differentiated: "param_shift", "spsa",
-                or one of them with options; None refuses to, since every row costs time or money.
-                Exact values are differentiated exactly in any case.
-        """
-        return run_on([self], backend, gradient)
-
-    def reseed(self, *seed: int) -> None:
-        """Draw the directions of sampled gradients from a seed, where :meth:`run_on` has any."""
-        if self._differentiator is not None:
-            self._differentiator.gradient.reseed(*seed)
-
-    def same_directions(self) -> AbstractContextManager[None]:
-        """Inside the block, sampled gradients draw directions that they will draw again."""
-        chosen = self._differentiator
-        return nullcontext() if chosen is None else chosen.gradient.same_directions()
-
-    @property
-    def skipped(self) -> Skipped | None:
-        """Derivatives that were below their standard error, where :meth:`run_on` skips those."""
-        return None if self._differentiator is None else self._differentiator.skipped
 
     def forward(self, input_data: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
         """Expectation values of the network's observables, or the probabilities that it reads.
@@ -405,29 +326,6 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
         per_row = self.groups is not None if per_row is None else per_row
         return self._engines.differentiable(self.active_estimator, per_row)
 
-    def evaluate_rows(self, rows: Array, weight: Array) -> Array:
-        """Values through the primitive interface: one pub, all observables merged.
-
-        On an estimator set by :meth:`run_on`, rows that are equal to the last bit, weights
-        included, are sent once: there every row costs time or money. Their sampling error is then
-        shared.
-
-        Args:
-            rows: ``(B, n_inputs)``.
-            weight: ``(n_weights,)``, or ``(R, n_weights)``: row i has weights i mod R.
-
-        Returns:
-            ``(B, n_observables)``.
-        """
-        return self._primitive().values(rows, weight)
-
-    def _primitive(self) -> Primitive:
-        if not self.runs_elsewhere:
-            return Primitive(self.neural_network, self.active_estimator, self.gradient)
-        chosen = self._differentiator
-        gradient = None if chosen is None else chosen.gradient
-        return Primitive(self.neural_network, self.active_estimator, gradient, True, self.skipped)
-
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         """Torch's way to every tensor: angles are not narrowed."""
         return super()._apply(at_least_single(fn), recurse)
@@ -453,55 +351,3 @@ class QuantumLayer(TorchConnector):  # type: ignore[misc]
 def quantum_layers(module: nn.Module) -> dict[str, QuantumLayer]:
     """Every quantum layer of a module by its name in it."""
     return {n: m for n, m in module.named_modules() if isinstance(m, QuantumLayer)}
-
-
-class run_on(AbstractContextManager[None]):  # noqa: N801  (reads as a verb: with run_on(…):)
-    """Sets the estimator of several layers at once; as a context manager, puts the old back."""
-
-    def __init__(
-        self,
-        layers: nn.Module | list[QuantumLayer],
-        backend: EstimatorSource | BaseEstimatorV2,
-        gradient: SampledGradient | SampledMethod | None = None,
-    ) -> None:
-        """Switch at once.
-
-        Args:
-            layers: Layers, or a module whose quantum layers are meant.
-            backend: What ``open_backend`` returns, or any V2 estimator.
-            gradient: Of values that are sampled; see :meth:`QuantumLayer.run_on`.
-
-        Raises:
-            InputError: ``backend`` is neither.
-            UnknownNameError: No such gradient.
-        """
-        sampled = as_sampled(gradient)
-        if isinstance(layers, nn.Module):
-            layers = [m for m in layers.modules() if isinstance(m, QuantumLayer)]
-        if isinstance(backend, BaseEstimatorV2):
-            estimator = backend
-        elif isinstance(backend, EstimatorSource):
-            estimator = backend.estimator()
-        else:
-            raise InputError(
-                f"run_on takes an open backend or a V2 estimator, got {type(backend).__name__}"
-            )
-        self._before = [(one, one._override, one._differentiator) for one in layers]  # noqa: SLF001
-        for layer in layers:
-            layer._override = estimator  # noqa: SLF001
-            made = None if sampled is None else sampled.through(estimator)
-            layer._differentiator = made  # noqa: SLF001
-
-    def __enter__(self) -> None:
-        """The switch is already made."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Put the estimators back."""
-        for layer, estimator, differentiator in self._before:
-            layer._override = estimator  # noqa: SLF001
-            layer._differentiator = differentiator  # noqa: SLF001

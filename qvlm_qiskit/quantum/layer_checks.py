@@ -12,10 +12,10 @@ from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch import Tensor
 
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.quantum import transforms
 from qvlm_qiskit.quantum.executors.one_thread import one_thread
-from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.observables import as_pauli_sum
+from qvlm_qiskit.quantum.torch_support import transforms
+from qvlm_qiskit.quantum.torch_support.memory_view import memory_view
 
 _FEW = 1 << 12
 """Up to so many numbers are looked at by numpy."""

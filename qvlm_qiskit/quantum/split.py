@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.program.angles import AngleTable
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.cones import Cone
-from qvlm_qiskit.quantum.transforms import is_transformed
+from qvlm_qiskit.quantum.torch_support.device_constants import DeviceConstants
+from qvlm_qiskit.quantum.torch_support.transforms import is_transformed
 
 KEPT_BYTES = 2**30
 """Beyond this, a gradient's states are not kept but computed again on the way back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from qvlm_qiskit.recipes import data_name
 from qvlm_qiskit.studies.grid_study import Option
@@ -45,3 +45,26 @@ class DataOptions:
             UnknownNameError: There is no such data set.
         """
         return data_name(self.data, self.columns, strict=self.strict)
+
+    def stored(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """The fields with the data's whole name in place of its parts.
+
+        Raises:
+            InputError: There is no such data.
+        """
+        kept = {name: value for name, value in plain.items() if name not in ("columns", "strict")}
+        return {**kept, "data": whole_name(self.data_name)}
+
+
+def whole_name(name: str) -> str:
+    """A data set's name, which is refused where nothing lies at its place.
+
+    A study asks this first: where the data has gone, a name that was relative is as it was given,
+    so that it seems to be another data set than the folder was begun with.
+
+    Raises:
+        InputError: There is no such data.
+    """
+    from qvlm_qiskit.data.registry import find_data
+
+    return find_data(name).name

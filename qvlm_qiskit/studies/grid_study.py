@@ -2,6 +2,7 @@
 
 STUDY/
   grid.json       the options
+  data.json       digests of the data that was read; data that has changed since is refused
   rows.jsonl      one line per finished cell; a study that is started again goes on behind them
   rows.csv        the same rows as a table
   rows.parquet    the same table with types, where it was asked for
@@ -15,22 +16,28 @@ import dataclasses
 import hashlib
 import inspect
 import json
-import multiprocessing
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Protocol,
+    TypeVar,
+    runtime_checkable,
+)
 
 from qvlm_qiskit.basics.files import only_one, write_bytes, write_json, write_text
 from qvlm_qiskit.basics.progress import Track, silent
-from qvlm_qiskit.errors import InputError, QVLMError
+from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.studies.checks import check_types
-from qvlm_qiskit.studies.study_folder import Row, StudyFolder
+from qvlm_qiskit.studies.study_folder import Digests, Row, StudyFolder
 from qvlm_qiskit.studies.tables import Table, check_format, flatten
+from qvlm_qiskit.studies.workers import StudyError, Workers
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -40,10 +47,6 @@ Cell = TypeVar("Cell", bound="DataclassInstance")
 
 
 MOST_PROCESSES = 256
-
-
-class StudyError(QVLMError, RuntimeError):
-    """A study that can't go on: cells that are the same or no plain data, or a dead process."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,18 @@ class Option:
     help: str
     name: str = ""
     argument: bool = False
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """Options that are kept in other words than they are asked for."""
+
+    def stored(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """What ``grid.json`` has in place of the fields.
+
+        Args:
+            plain: The fields as plain data.
+        """
 
 
 @dataclass(frozen=True)
@@ -156,9 +171,14 @@ class Study(ABC, Generic[Options, Cell]):
         return dataclasses.asdict(cell)
 
     def stored_options(self) -> dict[str, Any]:
-        """The options as ``grid.json`` keeps them: plain data, paths as texts."""
+        """The options as ``grid.json`` keeps them: plain data, paths as texts.
+
+        Raises:
+            InputError: Data that they name is not there.
+        """
         text = json.dumps(dataclasses.asdict(self.options), default=_as_text)
-        return dict(json.loads(text))
+        plain = dict(json.loads(text))
+        return self.options.stored(plain) if isinstance(self.options, Stored) else plain
 
     def rehearse(self, cells: Sequence[Cell]) -> None:
         """Refuse what could not be computed, before anything is written."""
@@ -170,6 +190,10 @@ class Study(ABC, Generic[Options, Cell]):
     def train(self, model: Any) -> None:
         """Leave a model in the study's folder; runs in a process of its own, before all cells."""
         raise StudyError(f"study {self.name!r} names models that are missing and has no train()")
+
+    def again(self, row: Row) -> bool:
+        """Whether a finished cell is computed again: its row holds to a limit that has changed."""
+        return False
 
     def label(self, row: Row) -> str:
         """A short note beside the progress bar about a finished cell."""
@@ -224,25 +248,28 @@ def run_study(study: Study[Any, Any], execution: Execution | None = None) -> dic
 
     Raises:
         InputError: A folder of something else or of other options, one that another process is
-            filling, or options that don't fit.
+            filling, options that don't fit, or data that has changed since the study was begun.
         StudyError: Two cells are the same, or a process died.
         QVLMError: Any refusal of the study, before anything is written.
     """
-    from qvlm_qiskit.data.registry import reading_once
+    from qvlm_qiskit.data.registry import read_so_far, reading_once
 
     execution = execution or Execution()
-    cells = _by_key(study)
-    folder = StudyFolder(study.folder, study.header, study.stored_options(), study.grows)
     with reading_once():
+        stored = study.stored_options()
+        cells = _by_key(study)
+        folder = StudyFolder(study.folder, study.header, stored, study.grows)
         study.rehearse(list(cells.values()))
+        if _missing(study, folder, cells):
+            _read_all_again(folder)
+        folder.hold_to({**_files_of(study.options), **read_so_far()})
         with only_one(study.folder):
             folder.begin()
-            missing = [cell for key, cell in cells.items() if key not in folder.rows]
-            _compute(study, folder, execution, missing)
+            _compute(study, folder, execution, _missing(study, folder, cells))
             rows = [folder.rows[key] for key in cells]
             results = {
                 **study.header,
-                "grid": study.stored_options(),
+                "grid": stored,
                 "rows_of_other_grids": len(folder.rows) - len(rows),
                 **study.summarise(rows),
                 "rows": rows,
@@ -269,9 +296,42 @@ def _as_text(value: object) -> str:
     raise StudyError(f"a study's options and cells are plain data and paths, got {value!r}")
 
 
-def _trained(study: Study[Any, Any], model: Any) -> None:
+def _read_all_again(folder: StudyFolder) -> None:
+    """Read what finished cells have read, so that new ones are not set beside them if it changed.
+
+    That of other runs may be gone: only data that the rehearsal has opened is looked at.
+    """
+    from qvlm_qiskit.data.registry import read_again, read_so_far
+
+    for name in read_so_far().keys() & folder.digests.keys():
+        for which in folder.digests[name]:
+            read_again(name, which)
+
+
+def _files_of(options: DataclassInstance) -> Digests:
+    """Digests of the files that options name."""
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    return {
+        f"the file of {name}": {str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16]}
+        for name, path in given.items()
+        if isinstance(path, Path) and path.is_file()
+    }
+
+
+def _trained(study: Study[Any, Any], model: Any) -> Digests:
+    """Train a model; returns what has been read in this process."""
+    from qvlm_qiskit.data.registry import read_so_far
+
     _use_one_thread()
     study.train(model)
+    return read_so_far()
+
+
+def _computed(study: Study[Any, Any], cell: Any) -> tuple[Row, Digests]:
+    """A row, and what has been read in this process."""
+    from qvlm_qiskit.data.registry import read_so_far
+
+    return computed_row(study, cell), read_so_far()
 
 
 def _use_one_thread() -> None:
@@ -288,23 +348,34 @@ def _by_key(study: Study[Any, Cell]) -> dict[str, Cell]:
     return found
 
 
+def _missing(study: Study[Any, Cell], folder: StudyFolder, cells: Mapping[str, Cell]) -> list[Cell]:
+    there = {key for key in cells if key in folder.rows and not study.again(folder.rows[key])}
+    return [cell for key, cell in cells.items() if key not in there]
+
+
 def _compute(
     study: Study[Any, Any], folder: StudyFolder, execution: Execution, cells: Sequence[Any]
 ) -> None:
     """Train the models that are missing, then compute cells; each row is kept as it comes."""
     models = study.missing_models()
-    with _Workers(execution.processes) as workers:
+    with Workers(execution.processes) as workers:
         if models:
             with execution.track("training", len(models)) as report:
-                calls = [(_trained, study, model) for model in models]
-                workers.run(calls, lambda _, count: report(count))
+
+                def note(read: Digests, count: int) -> None:
+                    folder.hold_to(read)
+                    report(count)
+
+                workers.run([(_trained, study, model) for model in models], note)
         with execution.track("evaluating", len(cells)) as report:
 
-            def keep(row: Row, count: int) -> None:
+            def keep(found: tuple[Row, Digests], count: int) -> None:
+                row, read = found
+                folder.hold_to(read)
                 folder.add(row)
                 report(count, study.label(row))
 
-            workers.run([(computed_row, study, cell) for cell in cells], keep)
+            workers.run([(_computed, study, cell) for cell in cells], keep)
 
 
 def _write(study: Study[Any, Any], results: Mapping[str, Any], table: str) -> None:
@@ -317,46 +388,3 @@ def _write(study: Study[Any, Any], results: Mapping[str, Any], table: str) -> No
         write_bytes(out / "rows.parquet", content)
     write_json(out / "results.json", results)
     write_text(out / "report.html", study.page(results))
-
-
-class _Workers:
-    """Calls in this process, or in several others; errors come back as they are."""
-
-    def __init__(self, processes: int) -> None:
-        self._pool: ProcessPoolExecutor | None = None
-        if processes > 1:
-            from qvlm_qiskit.data.registry import read_once_from_now_on
-
-            # forked processes would inherit torch's threads in the middle of their work
-            self._pool = ProcessPoolExecutor(
-                processes,
-                multiprocessing.get_context("spawn"),
-                initializer=read_once_from_now_on,
-            )
-
-    def __enter__(self) -> _Workers:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def run(self, calls: Sequence[tuple[Any, ...]], keep: Callable[[Any, int], None]) -> None:
-        """Make every call, and hand each result on as soon as it is there, with their count.
-
-        Raises:
-            StudyError: A process was killed.
-        """
-        if self._pool is None:
-            for count, (function, *arguments) in enumerate(calls, start=1):
-                keep(function(*arguments), count)
-            return
-        futures: list[Future[Any]] = [self._pool.submit(*call) for call in calls]
-        try:
-            for count, future in enumerate(as_completed(futures), start=1):
-                keep(future.result(), count)
-        except BrokenProcessPool as error:
-            raise StudyError(
-                "a process of the study was killed, perhaps for want of memory; what is finished "
-                "is kept, and the same command goes on"
-            ) from error

@@ -25,29 +25,6 @@ from qvlm_qiskit.evaluation.expectations import Rows
 from qvlm_qiskit.evaluation.loss import exam_tokens
 from qvlm_qiskit.quantum import quantum_layers
 from qvlm_qiskit.runs import Run
-from qvlm_qiskit.training.models import Subject, data_facts
-
-
-def check_same_data(subject: Subject, path: Path) -> None:
-    """Refuse to go on with models that learned from other data than there is now.
-
-    Args:
-        subject: What would be trained.
-        path: The run folder of what was trained, if it is there.
-
-    Raises:
-        InputError: The files have changed since.
-    """
-    if not (path / "run.json").is_file():
-        return
-    about = Run.open(path).info.get("data")
-    noted = about.get("digest") if isinstance(about, dict) else None
-    now = data_facts(subject.samples()).get("digest")
-    if noted is not None and noted != now:
-        raise InputError(
-            f"{subject.options.data} has changed since {path} was trained on it: choose another "
-            "--out"
-        )
 
 
 def evaluate_on(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qvlm_qiskit.errors import InputError
@@ -18,6 +18,9 @@ Sizes = Mapping[str, tuple[Any, Any]]
 
 SMALLEST = math.nextafter(0.0, 1.0)
 """The least value of what is positive."""
+MANY, MOST_SEEDS = 10**6, 1000
+"""Steps, samples or shots, and seeds; more are a slip of the hand. What is built of a size, such as
+the layers of a circuit, has a smaller limit of its own."""
 
 
 def sized(help_text: str, sizes: tuple[Any, Any]) -> str:
@@ -45,23 +48,31 @@ def check_numbers(
     """Refuse numbers out of range, and lists that are empty or hold a value twice.
 
     Args:
-        options: Of a study.
+        options: Of a study; what is None is not looked at.
         least: Option → the least value of it, or of each of its values.
-        most: Likewise the largest; every number is finite.
+        most: Likewise the largest; of whole numbers by default `MOST_SEEDS` of seeds and `MANY` of
+            all others. Every number is finite.
 
     Raises:
         InputError: The first that is wrong.
     """
     for name, low in least.items():
-        given = getattr(options, name)
+        if (given := getattr(options, name)) is None:
+            continue
         values = given if isinstance(given, tuple) else (given,)
         check_distinct(name, values)
         if not all(low <= one < float("inf") for one in values):
             wanted = "positive and finite" if low == SMALLEST else f"at least {low:g}"
             raise InputError(f"{name} must be {wanted}, got {_shown(given)}")
-        high = (most or {}).get(name)
-        if high is not None and max(values) > high:
+        high = (most or {}).get(name, _usual_most(name, values))
+        if max(values) > high:
             raise InputError(f"{name} must be at most {high:,}, got {_shown(given)}")
+
+
+def _usual_most(name: str, values: Sequence[float]) -> float:
+    if not all(isinstance(one, int) for one in values):
+        return math.inf
+    return MOST_SEEDS if name.endswith("seeds") else MANY
 
 
 def _shown(value: Any) -> str:

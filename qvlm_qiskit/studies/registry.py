@@ -23,7 +23,7 @@ STUDIES: Registry[type[Study[Any, Any]]] = Registry(
     "studies",
     besides={
         "checks", "data_options", "demo", "grid_study", "intervals", "measure", "quick", "registry",
-        "reports", "sectioned", "study_folder", "tables",
+        "reports", "sectioned", "study_folder", "tables", "workers",
     },
 )  # fmt: skip
 

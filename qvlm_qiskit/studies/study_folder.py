@@ -1,4 +1,4 @@
-"""A study's folder: the options that it was begun with, and one line per finished cell."""
+"""A study's folder: its options, digests of the data it has read, a line per finished cell."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from qvlm_qiskit.basics.files import LOCK, write_json, write_text
 from qvlm_qiskit.errors import InputError
 
 Row = dict[str, Any]
+Digests = Mapping[str, Mapping[str, str]]
+"""Data set → which samples of it → their digest."""
+DATA = "data.json"
+"""The file of what a study has read."""
 FORMAT = re.compile(r"qvlm-(.+)-study")
 """Of every study's files, with its name."""
 
@@ -30,10 +34,11 @@ class StudyFolder:
 
     Attributes:
         rows: Finished cells by key.
+        digests: Of what was read for them.
 
     Raises:
         InputError: A folder of something else, of another version or with other options, or a
-            damaged line.
+            damaged file.
     """
 
     def __init__(
@@ -49,13 +54,38 @@ class StudyFolder:
         if path.exists() and (not path.is_dir() or any(p.name != LOCK for p in path.iterdir())):
             self._check(header, set(options) - grows)
         self._whole, self.rows = self._read()
+        self.digests = self._read_digests()
+        self._begun = False
 
     def begin(self) -> None:
-        """Make the folder, and write down what is asked for."""
+        """Make the folder, and write down what is asked for and what was read for it."""
+        self._begun = True
         self.path.mkdir(parents=True, exist_ok=True)
         if self._lines.is_file() and self._lines.stat().st_size > len(self._whole):
             write_text(self._lines, self._whole.decode())  # the last line was not finished
         write_json(self.path / "grid.json", self._record)
+        self._write_digests()
+
+    def hold_to(self, read: Digests) -> None:
+        """Refuse data that is not what it was when this study read it first.
+
+        Args:
+            read: What has been read now; what is new is kept, when the study has begun.
+
+        Raises:
+            InputError: Something has changed since.
+        """
+        before = json.dumps(self.digests)
+        for data, samples in read.items():
+            noted = self.digests.setdefault(data, {})
+            for which, digest in samples.items():
+                if noted.setdefault(which, digest) != digest:
+                    raise InputError(
+                        f"{data} has changed since {self.path} was begun ({which}): choose "
+                        "another --out"
+                    )
+        if self._begun and json.dumps(self.digests) != before:
+            self._write_digests()
 
     def add(self, row: Row) -> None:
         """Append a finished cell, safe on disk before this returns.
@@ -97,6 +127,19 @@ class StudyFolder:
                     f"{self.path} was begun with {name} = {found.get(name)!r}, not "
                     f"{asked[name]!r}; choose another --out"
                 )
+
+    def _write_digests(self) -> None:
+        if self.digests:
+            write_json(self.path / DATA, self.digests)
+
+    def _read_digests(self) -> dict[str, dict[str, str]]:
+        path = self.path / DATA
+        if not path.is_file():
+            return {}
+        try:
+            return {data: dict(found) for data, found in json.loads(path.read_bytes()).items()}
+        except (ValueError, AttributeError, TypeError) as error:
+            raise InputError(f"{path} is damaged: {error}") from error
 
     def _read(self) -> tuple[bytes, dict[str, Row]]:
         """The whole lines and their rows by key."""

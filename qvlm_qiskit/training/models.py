@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import set_seed
 
-from qvlm_qiskit.basics.memory import memory_bytes
+from qvlm_qiskit.basics.computer.memory import memory_bytes
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.blocks import blocks_in, layers_outside
 from qvlm_qiskit.data.batch import EncodedSamples

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import torch
 import torch.distributed as dist
 
-from qvlm_qiskit.basics.processes import count
+from qvlm_qiskit.basics.computer.processes import count
 from qvlm_qiskit.errors import InputError, ProcessLostError, QVLMError
 from qvlm_qiskit.recipes import TrainingOptions
 

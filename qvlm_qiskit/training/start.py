@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from qvlm_qiskit import __version__
+from qvlm_qiskit.basics.computer.processes import is_first
 from qvlm_qiskit.basics.files import new_folder, only_one, write_json
-from qvlm_qiskit.basics.processes import is_first
 from qvlm_qiskit.basics.progress import Track, silent
 from qvlm_qiskit.errors import BudgetError, InputError
 from qvlm_qiskit.models.protocol import AnsweringModel
@@ -59,6 +61,37 @@ if TYPE_CHECKING:
     from qvlm_qiskit.data.sample import Samples
     from qvlm_qiskit.training.ledger import Ledger, Purchase
     from qvlm_qiskit.training.plan import TrainingPlan
+
+    Rows = Dataset[dict[str, Tensor]]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """A training as it was asked for; see `train`."""
+
+    subject: Subject
+    out: Path
+    backend: TrainingBackend | None
+    gradient: SampledGradient | None
+    ledger: Ledger | None
+    overwrite: bool
+    resume: bool
+    track: Track
+
+    @property
+    def partial(self) -> Path:
+        """Where everything lies while it trains."""
+        return partial_folder(self.out)
+
+    def in_common(self) -> dict[str, Any]:
+        """What an interrupted training must have in common with the one that goes on."""
+        return {
+            **dataclasses.asdict(self.subject.options),
+            "backend": "statevector" if self.backend is None else self.backend.device_description(),
+            **gradient_facts(self.gradient),
+            **self.subject.facts(),
+            **({} if self.ledger is None else self.ledger.facts()),
+        }
 
 
 @together()
@@ -107,90 +140,96 @@ def train(
     """
     check_shared(options)
     subject = Subject.of(options, source, trains)
+    asked = _Asked(subject, out, backend, gradient, ledger, overwrite, resume, track)
     if not is_first():
-        return _along(subject, out, backend, gradient)
-    check_place(out, overwrite=overwrite, resume=resume)
-    partial = partial_folder(out)
-    model = _checked(subject, partial, backend, gradient, ledger, track)
-    with only_one(partial, out):
-        check_folders(out, overwrite, resume)
-        asked = _asked(subject, backend, gradient, ledger)
-        if resume:
-            check_resumed(partial, asked)
-            if is_trained(partial):
-                with new_folder(out, overwrite, partial, CONTENTS):
-                    finish(partial)
-                tell(None)
-                wait()
-                return Run.open(out)
-            tidy(partial)
-        samples = subject.samples(track)
-        rows = subject.training_rows(model, samples, track)
-        held_out = subject.held_out(model, track)
-        asked.update(samples_digest(samples))
-        if resume:
-            check_resumed(partial, asked)
-        elif ledger is None:
-            clear(partial)
-        purchase = None
-        if ledger is not None:
-            machine = cast("Backend", backend)
-            purchase = _purchase(subject, out, machine, gradient, ledger, resume, track)
-        with (
-            new_folder(out, overwrite, partial, CONTENTS) as folder,
-            _on_machine(model, backend, gradient, purchase) as (recorded, before_step),
-        ):
-            write_json(folder / OPTIONS, asked)
-            if purchase is not None:
-                purchase.mark(folder)
-            started = time.perf_counter()
-            with track("training", options.steps) as report:
-                log = Log(report, gradient)
-                checkpoints = folder / CHECKPOINTS
-                trainer = make_trainer(
-                    model.module, rows, options, checkpoints, log, held_out=held_out
-                )
-                trainer.before_step = before_step
-                begin = last_checkpoint(checkpoints) if resume else None
-                _run(trainer, tell("" if begin is None else str(begin)))
-            history = log.columns(trainer)
-            bought = {}
-            if purchase is not None and recorded is not None:
-                bought = purchase.finish(recorded, history)
-            info = {
-                **_facts(subject, samples, model),
-                "backend": {"name": "statevector"} if backend is None else backend.describe(),
-                **gradient_facts(gradient),
-                **bought,
-                "seconds": round(time.perf_counter() - started, 2),
-            }
-            model.module.cpu().eval()
-            with told_by_the_disk("the run folder"):
-                write_run(folder, model, info, history)
-            finish(folder)
+        _along(asked)
+    else:
+        check_place(out, overwrite=overwrite, resume=resume)
+        model = _checked(asked)
+        with only_one(asked.partial, out):
+            _make(asked, model)
     wait()
     return Run.open(out)
 
 
-def _checked(
-    subject: Subject,
-    partial: Path,
-    backend: TrainingBackend | None,
-    gradient: SampledGradient | None,
-    ledger: Ledger | None,
-    track: Track,
-) -> AnsweringModel:
+def _make(asked: _Asked, model: AnsweringModel) -> None:
+    """Train in the partial folder, and put it into its place."""
+    subject, out, ledger, partial = asked.subject, asked.out, asked.ledger, asked.partial
+    check_folders(out, asked.overwrite, asked.resume)
+    common = asked.in_common()
+    if asked.resume:
+        check_resumed(partial, common)
+        if is_trained(partial):
+            with new_folder(out, asked.overwrite, partial, CONTENTS):
+                finish(partial)
+            tell(None)
+            return
+        tidy(partial)
+    samples = subject.samples(asked.track)
+    rows = subject.training_rows(model, samples, asked.track)
+    held_out = subject.held_out(model, asked.track)
+    common.update(samples_digest(samples))
+    if asked.resume:
+        check_resumed(partial, common)
+    elif ledger is None:
+        clear(partial)
+    purchase = None if ledger is None else _purchase(asked, ledger)
+    with (
+        new_folder(out, asked.overwrite, partial, CONTENTS) as folder,
+        _on_machine(model, asked.backend, asked.gradient, purchase) as (recorded, before_step),
+    ):
+        write_json(folder / OPTIONS, common)
+        if purchase is not None:
+            purchase.mark(folder)
+        started = time.perf_counter()
+        history = _trained(asked, model, folder / CHECKPOINTS, rows, held_out, before_step)
+        bought = {}
+        if purchase is not None and recorded is not None:
+            bought = purchase.finish(recorded, history)
+        info = {
+            **_facts(subject, samples, model),
+            **_machine_facts(asked),
+            **bought,
+            "seconds": round(time.perf_counter() - started, 2),
+        }
+        model.module.cpu().eval()
+        with told_by_the_disk("the run folder"):
+            write_run(folder, model, info, history)
+        finish(folder)
+
+
+def _trained(
+    asked: _Asked,
+    model: AnsweringModel,
+    checkpoints: Path,
+    rows: Rows,
+    held_out: Rows | None,
+    before_step: BeforeStep | None,
+) -> dict[str, list[float]]:
+    """Make the steps, and return their history."""
+    options = asked.subject.options
+    with asked.track("training", options.steps) as report:
+        log = Log(report, asked.gradient)
+        trainer = make_trainer(model.module, rows, options, checkpoints, log, held_out=held_out)
+        trainer.before_step = before_step
+        begin = last_checkpoint(checkpoints) if asked.resume else None
+        _run(trainer, tell("" if begin is None else str(begin)))
+    return log.columns(trainer)
+
+
+def _checked(asked: _Asked) -> AnsweringModel:
     """The model, once all is refused that can be without looking at the folder or the samples."""
+    subject, backend, ledger = asked.subject, asked.backend, asked.ledger
     options = subject.options
     reporters(options)
     check_precision(options)
     subject.check_held_out()
     if not subject.data.tracked:
         check_memory(options)
-    model = subject.build(track)
+    model = subject.build(asked.track)
     if backend is not None:
-        check_trainable(model, backend, gradient, ledger)
-    check_disk(model.module, options, partial / CHECKPOINTS)
+        check_trainable(model, backend, asked.gradient, ledger)
+    check_disk(model.module, options, asked.partial / CHECKPOINTS)
     if ledger is not None:
         check_bought(options)
         if backend is None:
@@ -198,13 +237,9 @@ def _checked(
     return model
 
 
-def _along(
-    subject: Subject,
-    out: Path,
-    backend: TrainingBackend | None,
-    gradient: SampledGradient | None,
-) -> Run:
+def _along(asked: _Asked) -> None:
     """What all processes but the first do: train along, and write nothing."""
+    subject, backend, gradient = asked.subject, asked.backend, asked.gradient
     model = subject.build()
     if backend is not None:
         check_trainable(model, backend, gradient)
@@ -212,15 +247,13 @@ def _along(
     held_out = subject.held_out(model)
     begin = tell()
     if begin is not None:
-        checkpoints = partial_folder(out) / CHECKPOINTS
+        checkpoints = asked.partial / CHECKPOINTS
         with _on_machine(model, backend, gradient, None), silent("training", 1) as report:
             log = Log(report, gradient)
             trainer = make_trainer(
                 model.module, rows, subject.options, checkpoints, log, held_out=held_out
             )
             _run(trainer, begin)
-    wait()
-    return Run.open(out)
 
 
 def _facts(subject: Subject, samples: Samples, model: AnsweringModel) -> dict[str, Any]:
@@ -237,6 +270,13 @@ def _facts(subject: Subject, samples: Samples, model: AnsweringModel) -> dict[st
         "trained_parameters": sum(p.numel() for p in model.module.parameters() if p.requires_grad),
         "quantum_parameters": sum(q.weight.numel() for q in model.quantum_layers.values()),
     }
+
+
+def _machine_facts(asked: _Asked) -> dict[str, Any]:
+    """What ``run.json`` says of the machine, and of how its values were differentiated."""
+    backend = asked.backend
+    described = {"name": "statevector"} if backend is None else backend.describe()
+    return {"backend": described, **gradient_facts(asked.gradient)}
 
 
 def _run(trainer: StepTrainer, checkpoint: str) -> None:
@@ -276,28 +316,21 @@ def _on_machine(
             yield None, None
 
 
-def _purchase(
-    subject: Subject,
-    out: Path,
-    backend: Backend,
-    gradient: SampledGradient | None,
-    ledger: Ledger,
-    resume: bool,
-    track: Track,
-) -> Purchase:
+def _purchase(asked: _Asked, ledger: Ledger) -> Purchase:
     """The training's run in the ledger: a new one, or the one that is gone on with."""
     from qvlm_qiskit.training import ledger as records
     from qvlm_qiskit.training.plan import plan_training
 
-    sampled, partial = cast(SampledGradient, gradient), partial_folder(out)
+    subject, partial = asked.subject, asked.partial
+    backend, sampled = cast("Backend", asked.backend), cast(SampledGradient, asked.gradient)
     store, recording = ledger.store, ledger.recording
 
     def planned() -> TrainingPlan:
         return ledger.plan or plan_training(
-            subject, backend, sampled, store, recording, track=track
+            subject, backend, sampled, store, recording, track=asked.track
         )
 
-    if resume:
+    if asked.resume:
         run = records.marked(partial, store)
         if run is None:
             raise InputError(f"nothing to resume at {partial}: it is of no run in a ledger")
@@ -306,21 +339,5 @@ def _purchase(
         plan = planned()
         records.give_up(partial, store)
         clear(partial)
-        run = records.begin(subject, out, backend, sampled, ledger, plan)
+        run = records.begin(subject, asked.out, backend, sampled, ledger, plan)
     return records.opened(run, backend, ledger)
-
-
-def _asked(
-    subject: Subject,
-    backend: TrainingBackend | None,
-    gradient: SampledGradient | None,
-    ledger: Ledger | None,
-) -> dict[str, Any]:
-    """What an interrupted training must have in common with the one that goes on."""
-    return {
-        **dataclasses.asdict(subject.options),
-        "backend": "statevector" if backend is None else backend.device_description(),
-        **gradient_facts(gradient),
-        **subject.facts(),
-        **({} if ledger is None else ledger.facts()),
-    }

@@ -20,7 +20,7 @@ from transformers.integrations.integration_utils import (
     get_reporting_integration_callbacks,
 )
 
-from qvlm_qiskit.basics.processes import count
+from qvlm_qiskit.basics.computer.processes import count
 from qvlm_qiskit.basics.progress import Reporter
 from qvlm_qiskit.blocks import gate_values
 from qvlm_qiskit.data.batch import collate
@@ -125,8 +125,36 @@ def make_trainer(
         held_out: Samples whose loss is measured while it trains.
         saves: Whether there are checkpoints.
     """
+    callbacks: list[TrainerCallback] = [log]
+    if held_out is not None and options.patience is not None:
+        callbacks.append(EarlyStoppingCallback(options.patience))
+    trainer = StepTrainer(
+        model=model,
+        args=_arguments(rows, options, checkpoints, held_out, saves),
+        train_dataset=rows,
+        eval_dataset=held_out,
+        data_collator=collate,
+        callbacks=callbacks,
+    )
+    trainer.circuits, trainer.load = log.circuits, ExpertLoad(model)
+    for callback in list(trainer.callback_handler.callbacks):
+        if type(callback).__name__ == "PrinterCallback":  # our bar shows what it would print
+            trainer.remove_callback(callback)
+        if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
+            callback.logging_dir = str(checkpoints.with_name("reports"))
+    return trainer
+
+
+def _arguments(
+    rows: Dataset[dict[str, Tensor]],
+    options: TrainingOptions,
+    checkpoints: Path,
+    held_out: Dataset[dict[str, Tensor]] | None,
+    saves: bool,
+) -> TrainingArguments:
+    """What transformers' ``Trainer`` is told of a training."""
     warmup = options.steps // 10 if options.warmup_steps is None else options.warmup_steps
-    arguments = TrainingArguments(
+    return TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=options.steps,
         per_device_train_batch_size=options.batch_size,
@@ -154,24 +182,6 @@ def make_trainer(
         **_recomputed(options),
         **{"save_steps": options.checkpoint_every, **_evaluated(options, held_out, saves)},
     )
-    callbacks: list[TrainerCallback] = [log]
-    if held_out is not None and options.patience is not None:
-        callbacks.append(EarlyStoppingCallback(options.patience))
-    trainer = StepTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=rows,
-        eval_dataset=held_out,
-        data_collator=collate,
-        callbacks=callbacks,
-    )
-    trainer.circuits, trainer.load = log.circuits, ExpertLoad(model)
-    for callback in list(trainer.callback_handler.callbacks):
-        if type(callback).__name__ == "PrinterCallback":  # our bar shows what it would print
-            trainer.remove_callback(callback)
-        if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
-            callback.logging_dir = str(checkpoints.with_name("reports"))
-    return trainer
 
 
 def reporters(options: TrainingOptions) -> list[str]:

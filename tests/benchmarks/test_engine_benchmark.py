@@ -201,7 +201,7 @@ def capability(row: str, **ours: Any) -> dict[str, Any]:
     ],
 )
 def test_goals_are_judged_by_the_measured_number(rows, measured, met):
-    goals = load("goals").judge({"rows": rows})
+    goals = load("tables/goals").judge({"rows": rows})
     assert [(goal["measured"], goal["met"]) for goal in goals] == (
         [] if met is None else [(measured, met)]
     )
@@ -209,5 +209,7 @@ def test_goals_are_judged_by_the_measured_number(rows, measured, met):
 
 def test_the_floor_is_compared_at_the_same_number_of_threads():
     gemm = [{"threads": t, "floor_ms": f} for t, f in ((1, 2.0), (2, 1.0))]
-    goals = load("goals").judge({"rows": {"circuits": [table("qcnn192", 6.0)], "gemm": gemm}})
+    goals = load("tables/goals").judge(
+        {"rows": {"circuits": [table("qcnn192", 6.0)], "gemm": gemm}}
+    )
     assert [goal["measured"] for goal in goals] == [6.0, 1.5]

@@ -69,7 +69,7 @@ def test_the_table_says_what_could_not_be_checked(smoke):
 
 
 def test_deviations_are_faults_with_an_exit_status():
-    done = run("--smoke", "--rows", "n8", before="import gpu_rows; gpu_rows.TOLERANCE = 0.0")
+    done = run("--smoke", "--rows", "n8", before="import rows.gpu; rows.gpu.TOLERANCE = 0.0")
     assert done.returncode == 1
     assert "FAULT n8, QuantumLayer, torch on CPU: deviates by" in done.stdout
 
@@ -142,7 +142,7 @@ def test_a_trace_without_kernels_proves_nothing(modules):
 
 @pytest.mark.parametrize("deviation", [2e-5, float("nan")])
 def test_a_deviation_above_the_limit_is_a_fault(modules, deviation):
-    from gpu_rows import faults
+    from rows.gpu import faults
 
     row = {"circuit": "n8", "profile": {"faults": []}, "entries": [{"label": "x"}]}
     assert faults({"circuits": [row]}) == []

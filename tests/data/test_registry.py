@@ -9,10 +9,11 @@ import pytest
 from qvlm_qiskit.basics import registry
 from qvlm_qiskit.basics.registry import RegistryError
 from qvlm_qiskit.data import DigitCanvases, open_data
-from qvlm_qiskit.data.registry import find_data, reading_once
+from qvlm_qiskit.data.registry import find_data, read_again, read_so_far, reading_once
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.recipes import DATA_SETS
 from tests.conftest import forgetting
+from tests.data import miniatures
 
 # The whole file of a foreign data set.
 FOREIGN = '''
@@ -115,3 +116,23 @@ def test_what_has_been_read_is_read_once_for_as_long_as_that_is_asked_for(foreig
         with pytest.raises(InputError, match="at least 1 sample"):
             opened(size=0)
     assert opened() is not first
+
+
+def test_samples_that_were_read_have_a_digest_by_which_they_are_opened_again(tmp_path):
+    miniatures.image_folder(tmp_path / "there", each=6)
+    name = f"folder:{tmp_path / 'there'}"
+    assert read_so_far() == {}
+    with reading_once():
+        first = open_data(name, "train", 4, 2)
+        open_data(name, "test")
+        open_data("digits", "test", 2)
+        known = read_so_far()
+        assert list(known) == [name]
+        assert list(known[name]) == ["train, 4, seed 2", "test, all, seed 0"]
+        assert known[name]["train, 4, seed 2"] == first.digest[:16]
+    with reading_once():
+        for which in known[name]:
+            read_again(name, which)
+        assert read_so_far() == known
+    with pytest.raises(InputError, match="'train' names no samples of digits"):
+        read_again("digits", "train")

@@ -69,8 +69,10 @@ def buy(circuit, store, monkeypatch):
         clock = getattr(service, "clock", time)
         if clock is not time:
             monkeypatch.setattr(store, "now", clock.time)
-            monkeypatch.setattr("qvlm_qiskit.jobs.ledger.store.now_in", lambda _: clock.time())
-            monkeypatch.setattr("qvlm_qiskit.basics.clocks.boot", lambda: ("boot", clock.running))
+            monkeypatch.setattr("qvlm_qiskit.jobs.ledger.history.now_in", lambda _: clock.time())
+            monkeypatch.setattr(
+                "qvlm_qiskit.basics.computer.clocks.boot", lambda: ("boot", clock.running)
+            )
             chosen["sleep"] = clock.sleep
         worker = Worker(store, service, budget or Budget(), policy, mode, **chosen)
         estimator = Recorded(

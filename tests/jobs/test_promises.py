@@ -232,9 +232,11 @@ def test_another_boot_counts_from_its_beginning(buy, store, monkeypatch):
     clock.now += 3600.0
     worker = worker_on(store, service)
     for seconds, settled in ((61.0, True), (59.0, False)):
-        monkeypatch.setattr("qvlm_qiskit.basics.clocks.boot", lambda s=seconds: ("another", s))
+        monkeypatch.setattr(
+            "qvlm_qiskit.basics.computer.clocks.boot", lambda s=seconds: ("another", s)
+        )
         assert is_settled(worker, submission) is settled
-    monkeypatch.setattr("qvlm_qiskit.basics.clocks.boot", lambda: (None, 0.0))
+    monkeypatch.setattr("qvlm_qiskit.basics.computer.clocks.boot", lambda: (None, 0.0))
     assert is_settled(worker, submission)
 
 

@@ -8,8 +8,8 @@ import pytest
 from qvlm_qiskit.cli import main
 from qvlm_qiskit.errors import JobPending, LedgerError
 from qvlm_qiskit.jobs import JobStore, State
+from qvlm_qiskit.jobs.ledger.location import DATABASE
 from qvlm_qiskit.jobs.ledger.runs import close_run, list_runs, new_run
-from qvlm_qiskit.jobs.ledger.store import DATABASE
 from qvlm_qiskit.jobs.rebuild import rebuild
 from qvlm_qiskit.jobs.verify import verify
 from tests.jobs.conftest import sqlite_or_postgresql

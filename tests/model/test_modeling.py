@@ -4,13 +4,9 @@ import pytest
 import torch
 from qiskit.primitives import StatevectorEstimator
 from qiskit_machine_learning.primitives import QMLEstimator
-from safetensors.torch import load_file
-from transformers import AutoModelForImageTextToText
 
 from qvlm_qiskit.data.batch import IGNORED
 from qvlm_qiskit.errors import InputError, UnknownNameError
-from qvlm_qiskit.model import HybridVLM, HybridVLMConfig
-from qvlm_qiskit.model.modeling import CACHE
 from qvlm_qiskit.quantum import QuantumLayer, TorchEstimator
 
 KINDS = ["quantum", "classical", "frozen", "none"]
@@ -94,61 +90,6 @@ def test_the_blocks_are_in_the_tower_and_behind_the_embedding(model):
         "paqm.core.layer",
     }
     assert all(isinstance(layer, QuantumLayer) for layer in model.quantum_layers.values())
-
-
-def stored(model, path):
-    model.save_pretrained(path)
-    return HybridVLM.from_pretrained(path)
-
-
-@pytest.mark.parametrize("blocks", KINDS)
-def test_a_stored_model_gives_equal_logits(make_model, batch, tmp_path, blocks):
-    model = make_model(blocks)
-    loaded = stored(model, tmp_path)
-    assert not loaded.training
-    torch.testing.assert_close(loaded(**batch).logits, model(**batch).logits, rtol=0, atol=0)
-
-
-@pytest.mark.parametrize("blocks", KINDS)
-def test_what_is_trained_is_the_same_after_loading(make_model, tmp_path, blocks):
-    model = make_model(blocks)
-    loaded = stored(model, tmp_path)
-    trainable = {n for n, p in model.named_parameters() if p.requires_grad}
-    assert {n for n, p in loaded.named_parameters() if p.requires_grad} == trainable
-
-
-def test_a_model_is_stored_as_safetensors_with_every_weight_once(model, tmp_path):
-    model.save_pretrained(tmp_path)
-    files = {p.name for p in tmp_path.iterdir()}
-    assert files == {"config.json", "generation_config.json", "model.safetensors"}
-    tensors = load_file(tmp_path / "model.safetensors")
-    # experts are stored one by one, under the names that DeepSeek gave them
-    numbers = sum(t.numel() for t in tensors.values())
-    assert numbers == sum(t.numel() for t in model.state_dict().values())
-    assert {n for n in tensors if ".core." in n} == {
-        f"{name}.weight" for name in model.quantum_layers
-    }
-
-
-def test_a_loaded_model_is_stored_as_the_same_file(model, tmp_path):
-    stored(model, tmp_path / "first").save_pretrained(tmp_path / "second")
-    first, second = (tmp_path / name / "model.safetensors" for name in ("first", "second"))
-    assert first.read_bytes() == second.read_bytes()
-
-
-def test_tied_embeddings_stay_tied_when_stored(make_model, batch, tmp_path):
-    model = make_model(tie_word_embeddings=True)
-    model.tie_weights()
-    loaded = stored(model, tmp_path)
-    assert loaded.lm_head.weight is loaded.decoder.embed_tokens.weight
-    torch.testing.assert_close(loaded(**batch).logits, model(**batch).logits, rtol=0, atol=0)
-
-
-def test_a_stored_model_is_found_by_the_auto_class(model, batch, tmp_path):
-    model.save_pretrained(tmp_path)
-    loaded = AutoModelForImageTextToText.from_pretrained(tmp_path)
-    assert type(loaded) is HybridVLM
-    torch.testing.assert_close(loaded(**batch).logits, model(**batch).logits, rtol=0, atol=0)
 
 
 def test_one_state_dict_serves_quantum_and_frozen_models(make_model, batch):
@@ -287,55 +228,6 @@ def test_image_features_are_the_patches_in_reading_order_without_the_class_token
         assert different.nonzero().tolist() == [[index]]
 
 
-@pytest.mark.parametrize("blocks", ["quantum", "classical"])
-def test_blocks_that_a_stored_model_lacks_start_like_new_ones(make_model, tmp_path, blocks):
-    make_model("none").save_pretrained(tmp_path)
-    config = make_model(blocks).config
-    config.blocks["text"]["initial_gate"] = config.blocks["vision"]["initial_gate"] = 0.9
-    torch.manual_seed(1)
-    loaded = HybridVLM.from_pretrained(tmp_path, config=config)
-    assert loaded.gate_values() == pytest.approx({"qcnn": 0.9, "paqm": 0.9})
-    cores = [p.detach() for n, p in loaded.named_parameters() if ".core." in n]
-    assert len(cores) == 2
-    for weight in cores:
-        assert float(weight.abs().max()) <= 1
-        assert 0.3 < float(weight.std()) < 0.9
-    assert float(loaded.paqm.expand.weight.detach().std()) > 1
-    assert not loaded.paqm.expand.bias.any()
-
-
-FORMS = {"vision": "qcnn(encoding=re-upload,pooling=1)", "text": "paqm(encoding=mps)"}
-
-
-@pytest.mark.parametrize("blocks", ["quantum", "classical", "frozen"])
-def test_a_model_of_other_encodings_is_stored_and_loaded(tmp_path, batch, blocks):
-    torch.manual_seed(3)
-    model = HybridVLM(HybridVLMConfig.recipe("tiny", blocks=blocks, chosen=FORMS)).eval()
-    qcnn = model.block_at("vision")
-    assert torch.equal(qcnn.core.angles.scale, torch.ones(1, 2))
-    torch.nn.init.normal_(qcnn.core.angles.scale)
-    model.save_pretrained(tmp_path)
-    loaded = HybridVLM.from_pretrained(tmp_path)
-    assert loaded.config.blocks == model.config.blocks
-    for (name, own), other in zip(model.named_parameters(), loaded.parameters(), strict=True):
-        assert torch.equal(own, other), name
-        assert own.requires_grad == other.requires_grad, name
-    with torch.no_grad():
-        torch.testing.assert_close(loaded(**batch).logits, model(**batch).logits)
-
-
-@pytest.mark.parametrize("blocks", ["quantum", "classical"])
-def test_encodings_that_a_stored_model_lacks_start_like_new_ones(make_model, tmp_path, blocks):
-    make_model("none").save_pretrained(tmp_path)
-    config = HybridVLMConfig.recipe("tiny", blocks=blocks, chosen=FORMS)
-    loaded = HybridVLM.from_pretrained(tmp_path, config=config)
-    core = loaded.block_at("vision").core
-    assert torch.equal(core.angles.scale.detach(), torch.ones(1, 2))
-    assert not core.angles.offset.any()
-    drawn = core.layer.weight if blocks == "quantum" else core.pooled.weight
-    assert 0 < float(drawn.detach().abs().max()) <= 1
-
-
 def test_pixels_reach_the_answer_and_text_does_not_reach_back(model, batch):
     with torch.no_grad():
         logits = model(**batch).logits
@@ -375,14 +267,6 @@ def test_padding_on_either_side_changes_no_logits(model, processor, samples):
         torch.testing.assert_close(kept, expected, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("keep", [1, 3])
-def test_only_the_last_logits_can_be_asked_for(model, batch, keep):
-    batch.pop("labels")
-    torch.testing.assert_close(
-        model(**batch, logits_to_keep=keep).logits, model(**batch).logits[:, -keep:]
-    )
-
-
 def test_the_loss_of_accumulated_batches_is_divided_by_their_items(model, batch):
     items = int((batch["labels"] != IGNORED).sum())
     whole = model(**batch).loss
@@ -403,17 +287,6 @@ def test_bfloat16_and_autocast_run_forward_and_backward(make_model, batch, block
     loss.backward()
     torch.testing.assert_close(loss.detach().float(), plain, atol=0.2, rtol=0)
     assert all(torch.isfinite(p.grad).all() for p in half.parameters() if p.grad is not None)
-
-
-def test_a_stored_model_opens_in_half_precision(model, batch, tmp_path):
-    model.save_pretrained(tmp_path)
-    half = HybridVLM.from_pretrained(tmp_path, dtype=torch.bfloat16)
-    # angles, gates and the router are not rounded; the rest is
-    for name in ("paqm.core.layer.weight", "paqm.gate.logit", "decoder.layers.1.mlp.gate.weight"):
-        for kept in (half, HybridVLM.from_pretrained(tmp_path).bfloat16()):
-            torch.testing.assert_close(kept.get_parameter(name), model.get_parameter(name))
-    assert half.lm_head.weight.dtype == torch.bfloat16
-    torch.testing.assert_close(half(**batch).loss.float(), model(**batch).loss, atol=0.2, rtol=0)
 
 
 def test_training_works_after_a_first_evaluation_in_inference_mode(make_model, batch):
@@ -439,63 +312,6 @@ def test_growing_the_vocabulary_keeps_the_old_tokens(model, batch):
     assert torch.isfinite(grown.loss)
 
 
-@torch.no_grad()
-def test_the_cache_goes_by_either_name_and_not_by_both(model, batch):
-    batch.pop("labels")
-    ids, mask = batch["input_ids"], batch["attention_mask"]
-    first = model(
-        **{**batch, "input_ids": ids[:, :-1], "attention_mask": mask[:, :-1]}, use_cache=True
-    )
-    assert first.past_key_values is first[CACHE]
-    last = {"input_ids": ids[:, -1:], "attention_mask": mask}
-    whole = model(**batch).logits[:, -1:]
-    for name in ("cache", "past_key_values"):
-        step = model(**last, **{name: copy.deepcopy(first[CACHE])})
-        torch.testing.assert_close(step.logits, whole, atol=1e-5, rtol=0)
-    with pytest.raises(InputError, match="one argument by two names"):
-        model(**last, cache=first[CACHE], past_key_values=first[CACHE])
-
-
-def test_hidden_states_and_router_logits_are_the_decoders(model, batch):
-    decoder = model.config.text_config
-    output = model(**batch, output_hidden_states=True, output_router_logits=True)
-    assert len(output.hidden_states) == decoder.num_hidden_layers + 1
-    logits = model.lm_head(output.hidden_states[-1])
-    torch.testing.assert_close(logits, output.logits, rtol=0, atol=0)
-    assert len(output.router_logits) == decoder.num_hidden_layers - decoder.first_k_dense_replace
-    assert output.attentions is None
-    plain = model(**batch)
-    assert plain.hidden_states is None
-    assert plain.router_logits is None
-
-
-def test_the_configuration_asks_for_hidden_states_too(model, batch):
-    model.config.output_hidden_states = True
-    assert model(**batch).hidden_states is not None
-    assert model(**batch, output_hidden_states=False).hidden_states is None
-
-
-def test_attentions_are_given_where_they_are_computed(model, batch):
-    with pytest.raises(InputError, match="eager"):
-        model(**batch, output_attentions=True)
-    model.set_attn_implementation("eager")
-    output = model(**batch, output_attentions=True)
-    rows, length = batch["input_ids"].shape
-    heads = model.config.text_config.num_attention_heads
-    assert len(output.attentions) == model.config.text_config.num_hidden_layers
-    for weights in output.attentions:
-        assert weights.shape == (rows, heads, length, length)
-        torch.testing.assert_close(weights.sum(-1), torch.ones(rows, heads, length))
-    model.set_attn_implementation("sdpa")
-    torch.testing.assert_close(output.logits, model(**batch).logits, atol=1e-5, rtol=0)
-
-
-def test_a_tuple_can_be_asked_for(model, batch):
-    output = model(**batch)
-    for value, other in zip(output.to_tuple()[:2], model(**batch, return_dict=False), strict=False):
-        torch.testing.assert_close(value, other, rtol=0, atol=0)
-
-
 @pytest.mark.parametrize(
     ("argument", "nearest"),
     [
@@ -512,12 +328,3 @@ def test_an_argument_that_would_be_ignored_is_refused(model, batch, argument, ne
         model(**batch, **{argument: torch.ones(1)})
     assert nearest is None or f"did you mean '{nearest}'" in str(refused.value)
     model(**batch, **{argument: None})
-
-
-def test_logits_are_kept_at_chosen_positions(model, batch):
-    labels = batch.pop("labels")
-    positions = torch.tensor([0, 3, 5])
-    kept = model(**batch, logits_to_keep=positions).logits
-    torch.testing.assert_close(kept, model(**batch).logits[:, positions])
-    with pytest.raises(InputError, match="logits_to_keep"):
-        model(**batch, labels=labels, logits_to_keep=1)

@@ -24,7 +24,8 @@ from qvlm_qiskit.quantum import (
 )
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
-from qvlm_qiskit.quantum.program.program import FixedUnitary, compile_circuit
+from qvlm_qiskit.quantum.program.operations import FixedUnitary
+from qvlm_qiskit.quantum.program.program import compile_circuit
 
 A, B, T = Parameter("a"), Parameter("b"), Parameter("t")
 

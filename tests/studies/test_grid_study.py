@@ -1,5 +1,6 @@
 """Any study: its cells once each, whatever happens to the process."""
 
+import importlib
 import json
 import signal
 import subprocess
@@ -10,7 +11,9 @@ import pytest
 from qvlm_qiskit.cli import main
 from qvlm_qiskit.data import open_data
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.studies.grid_study import Execution, StudyError, run_study
+from qvlm_qiskit.studies.grid_study import Execution, run_study
+from qvlm_qiskit.studies.workers import StudyError
+from tests.data import miniatures
 
 DIES = """
 import os, signal, sys
@@ -105,6 +108,17 @@ def test_other_options_are_refused_unless_they_only_add_cells(coins, make, compu
     run_study(make(chances=(0.5, 0.9), seeds=3))
     assert computed == [coins.Coin(0.9, seed) for seed in range(3)]
     assert run_study(make())["rows_of_other_grids"] == 3
+
+
+def test_a_row_whose_limit_has_changed_is_computed_again(coins, make, computed, monkeypatch):
+    first = run_study(make())
+    computed.clear()
+    monkeypatch.setattr(coins.Coins, "again", lambda self, row: row["seed"] == 1)
+    again = run_study(make(chances=(0.5,)))
+    assert computed == [coins.Coin(0.5, 1)]
+    assert (len(again["rows"]), again["rows_of_other_grids"], len(lines(make()))) == (3, 3, 7)
+    monkeypatch.undo()
+    assert numbers(run_study(make())) == numbers(first)
 
 
 def test_cells_share_the_data_that_they_read(coins, make, monkeypatch):
@@ -215,3 +229,76 @@ def test_help_imports_no_study(coins, tmp_path):
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "site")], check=True)
+
+
+READS = """
+from acme_qvlm import coins
+from qvlm_qiskit.data import open_data
+
+
+class Reads(coins.Coins):
+    \"\"\"Coins that look at pictures.\"\"\"
+
+    def compute(self, cell):
+        open_data(self.options.throws, "train", 6, cell.seed)
+        return {"chance": cell.chance, "seed": cell.seed, "heads": 0.5}
+"""
+
+
+@pytest.fixture
+def reads(coins, tmp_path):
+    """Makes a study whose cells read pictures of a folder; nothing is read before them."""
+    (tmp_path / "site" / "reading.py").write_text(READS)
+    for colour in range(6):
+        miniatures.picture(tmp_path / "pictures" / "ab"[colour % 2] / f"{colour}.png", colour)
+    reading = importlib.import_module("reading")
+
+    def study(**options):
+        data = f"folder:{tmp_path / 'pictures'}"
+        return reading.Reads(coins.Options(throws=data, **options), tmp_path / "s")
+
+    yield study
+    del sys.modules["reading"]
+
+
+@pytest.mark.parametrize(
+    "processes", [1, pytest.param(2, marks=pytest.mark.slow)], ids=["one", "two"]
+)
+def test_data_that_has_changed_since_is_refused_whoever_reads_it(reads, tmp_path, processes):
+    execution = Execution(processes=processes)
+    run_study(reads(chances=(0.5,), seeds=1), execution)
+    kept = lines(reads())
+    miniatures.picture(tmp_path / "pictures" / "a" / "0.png", 99)
+    with pytest.raises(InputError, match=r"^folder:.*pictures has changed since .*s was begun"):
+        run_study(reads(chances=(0.5, 0.7), seeds=1), execution)
+    assert lines(reads()) == kept
+    miniatures.picture(tmp_path / "pictures" / "a" / "0.png", 0)
+    assert len(run_study(reads(chances=(0.5, 0.7), seeds=1), execution)["rows"]) == 2
+
+
+def test_what_finished_cells_have_read_is_read_again_before_there_are_more(
+    reads, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        type(reads()), "rehearse", lambda self, cells: open_data(self.options.throws, "train", 6, 0)
+    )
+    run_study(reads(chances=(0.5,), seeds=2))
+    record = tmp_path / "s" / "data.json"
+    ((place, samples),) = json.loads(record.read_text()).items()
+    assert sorted(samples) == ["train, 6, seed 0", "train, 6, seed 1"]
+    changed = {place: {**samples, "train, 6, seed 1": "of another picture"}}
+    record.write_text(json.dumps(changed))
+    run_study(reads(chances=(0.5,), seeds=2))
+    with pytest.raises(InputError, match=r"has changed since .*s was begun .train, 6, seed 1.:"):
+        run_study(reads(chances=(0.5,), seeds=3))
+    record.write_text(json.dumps({place: samples}))
+    assert len(run_study(reads(chances=(0.5,), seeds=3))["rows"]) == 3
+
+
+def test_a_file_that_an_option_names_is_data(coins, make, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("one")
+    run_study(make(throws=text, chances=()))
+    text.write_text("two")
+    with pytest.raises(InputError, match=r"^the file of throws has changed.*text\.txt"):
+        run_study(make(throws=text, chances=()))

@@ -14,6 +14,8 @@ class Options:
     widths: tuple[int, ...] = ()
     seeds: int | None = None
     rate: float = 0.1
+    steps: int | None = None
+    more_seeds: int = 1
     quick: bool = False
 
     def __post_init__(self):
@@ -39,6 +41,8 @@ def test_the_help_says_both():
         ({"seeds": 0}, "seeds must be at least 1, got 0"),
         ({"seeds": float("nan")}, "seeds must be at least 1"),
         ({"seeds": 11}, "seeds must be at most 10, got 11"),
+        ({"steps": 10**6 + 1}, "steps must be at most 1,000,000, got 1000001"),
+        ({"steps": 3, "more_seeds": 1001}, "more_seeds must be at most 1,000, got 1001"),
         ({"widths": (4, 9)}, "widths must be at most 8, got 4,9"),
         ({"rate": 0.0}, "rate must be positive and finite, got 0"),
         ({"seeds": float("inf")}, "seeds must be at least 1"),
@@ -48,6 +52,6 @@ def test_numbers_out_of_range_are_refused(given, says):
     with pytest.raises(InputError, match=says):
         check_numbers(
             Options(**given),
-            {"widths": 3, "seeds": 1, "rate": SMALLEST},
+            {"widths": 3, "seeds": 1, "rate": SMALLEST, "steps": 1, "more_seeds": 1},
             {"widths": 8, "seeds": 10},
         )

@@ -98,3 +98,27 @@ def test_a_file_is_no_folder(open_folder, tmp_path):
     (tmp_path / "s").write_text("mine")
     with pytest.raises(InputError, match="not a study"):
         open_folder()
+
+
+def test_data_is_what_it_was_when_it_was_read_first(open_folder, tmp_path):
+    folder = open_folder()
+    folder.hold_to({"folder:a": {"train, 9, seed 0": "ab"}})
+    assert not (tmp_path / "s").exists()
+    folder.begin()
+    folder.hold_to({"folder:a": {"test, 9, seed 0": "cd"}})
+    again = open_folder()
+    again.hold_to({"folder:a": {"train, 9, seed 0": "ab"}, "folder:b": {"train, 9, seed 0": "ef"}})
+    for which in ("train, 9, seed 0", "test, 9, seed 0"):
+        with pytest.raises(InputError, match=f"^folder:a has changed since .*s was begun .{which}"):
+            open_folder().hold_to({"folder:a": {which: "ff"}})
+    again.begin()
+    with pytest.raises(InputError, match=r"^folder:b has changed"):
+        open_folder().hold_to({"folder:b": {"train, 9, seed 0": "ff"}})
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"folder:a": 3}'])
+def test_damaged_digests_are_refused(open_folder, tmp_path, text):
+    open_folder().begin()
+    (tmp_path / "s" / "data.json").write_text(text)
+    with pytest.raises(InputError, match=r"data\.json is damaged"):
+        open_folder()

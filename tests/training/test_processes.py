@@ -8,7 +8,7 @@ import pytest
 from safetensors.torch import load_file
 from torch.distributed import TCPStore
 
-from qvlm_qiskit.basics import processes
+from qvlm_qiskit.basics.computer import processes
 from qvlm_qiskit.cli import main
 from qvlm_qiskit.errors import InputError, ProcessLostError
 from qvlm_qiskit.runs import Run

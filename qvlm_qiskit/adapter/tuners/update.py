@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from qvlm_qiskit.quantum.single_precision import AtLeastSingle
+from qvlm_qiskit.quantum.torch_support.single_precision import AtLeastSingle
 
 
 class Update(AtLeastSingle, ABC):

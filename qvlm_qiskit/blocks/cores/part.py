@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qvlm_qiskit.quantum.layer_checks import require_finite
-from qvlm_qiskit.quantum.single_precision import AtLeastSingle
+from qvlm_qiskit.quantum.torch_support.single_precision import AtLeastSingle
 
 
 def refuse_not_finite(what: str, values: Tensor) -> None:

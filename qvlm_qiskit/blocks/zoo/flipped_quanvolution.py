@@ -30,8 +30,8 @@ from torch.compiler import is_compiling
 from qvlm_qiskit.blocks.zoo.block import zoo_block
 from qvlm_qiskit.blocks.zoo.core import Core, CoreConfig, Limits, Published, SizedCore, Sizes
 from qvlm_qiskit.quantum import HamiltonianEvolution, QuantumLayer, make_qnn
-from qvlm_qiskit.quantum.memory_view import memory_view
-from qvlm_qiskit.quantum.transforms import (
+from qvlm_qiskit.quantum.torch_support.memory_view import memory_view
+from qvlm_qiskit.quantum.torch_support.transforms import (
     differentiable_gradients,
     may_leave_torch,
     require_single,

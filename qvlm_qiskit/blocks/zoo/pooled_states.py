@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from qvlm_qiskit.quantum.executors.one_thread import one_thread
-from qvlm_qiskit.quantum.transforms import (
+from qvlm_qiskit.quantum.torch_support.transforms import (
     constants,
     differentiable_gradients,
     may_leave_torch,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qvlm_qiskit.basics.memory import memory_bytes
+from qvlm_qiskit.basics.computer.memory import memory_bytes
 from qvlm_qiskit.basics.optional import optional
 from qvlm_qiskit.data.reading.columns import Columns
 from qvlm_qiskit.data.reading.rows import FilePicture, Picture, Row, StoredPicture

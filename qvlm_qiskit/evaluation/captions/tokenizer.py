@@ -36,6 +36,16 @@ class Tokenizer:
         return {"name": self.name, "note": self.note}
 
 
+def check_tokenizer(name: str) -> None:
+    """Refuse a name of no tokenizer, whether one is needed or not.
+
+    Raises:
+        UnknownNameError: There is none of that name.
+    """
+    if name not in TOKENIZERS:
+        raise UnknownNameError("tokenizer", name, TOKENIZERS)
+
+
 def find_tokenizer(name: str = "auto") -> Tokenizer:
     """The tokenizer of a name.
 
@@ -47,8 +57,7 @@ def find_tokenizer(name: str = "auto") -> Tokenizer:
         InputError: Java's was asked for, and there is no Java.
         MissingDependencyError: Java's was asked for, and pycocoevalcap is not installed.
     """
-    if name not in TOKENIZERS:
-        raise UnknownNameError("tokenizer", name, TOKENIZERS)
+    check_tokenizer(name)
     if name == "port":
         return _port("as asked for")
     try:

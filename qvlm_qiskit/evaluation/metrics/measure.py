@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Any
 
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.evaluation.captions.tokenizer import Tokenizer, find_tokenizer
+from qvlm_qiskit.evaluation.captions.tokenizer import Tokenizer, check_tokenizer, find_tokenizer
 from qvlm_qiskit.evaluation.metrics.metric import (
     Array,
     Measured,
@@ -95,6 +95,7 @@ class Metrics:
             QVLMError: An unknown name; or Java, a jar or a package that one of them needs is
                 missing.
         """
+        check_tokenizer(tokenizer)
         self.found = [find_metric(name) for name in dict.fromkeys(names)]
         for one in self.found:
             one.check()

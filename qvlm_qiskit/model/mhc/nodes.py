@@ -21,8 +21,8 @@ from qvlm_qiskit.model.mhc import head, kernels
 from qvlm_qiskit.model.mhc.kernels import CHUNK_TOKENS
 from qvlm_qiskit.model.mhc.sinkhorn import LANES
 from qvlm_qiskit.quantum.executors.tiles import spread
-from qvlm_qiskit.quantum.memory_view import memory_view
-from qvlm_qiskit.quantum.transforms import is_batched, is_transformed
+from qvlm_qiskit.quantum.torch_support.memory_view import memory_view
+from qvlm_qiskit.quantum.torch_support.transforms import is_batched, is_transformed
 
 Array = npt.NDArray[Any]
 Tensors = tuple[Tensor, ...]

@@ -17,7 +17,6 @@ from torch import Tensor
 from qvlm_qiskit.errors import CapacityError, CircuitError, JobPending
 from qvlm_qiskit.quantum.cuts.fragments import Cutting, Fragment, Place
 from qvlm_qiskit.quantum.cuts.reconstruction import preparations, reconstruction
-from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import widened
 from qvlm_qiskit.quantum.gradients.through_pubs import chose_no_gradient
 from qvlm_qiskit.quantum.layer import QuantumLayer
@@ -27,6 +26,7 @@ from qvlm_qiskit.quantum.network import FastEstimatorQNN
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.program.binding import kept_in_graph
 from qvlm_qiskit.quantum.readings.probabilities import ProbabilityQNN
+from qvlm_qiskit.quantum.torch_support.device_constants import DeviceConstants
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

@@ -19,8 +19,8 @@ from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 
 from qvlm_qiskit.quantum.cuts.fragments import Fragment, ends_of
-from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.split import string_of
+from qvlm_qiskit.quantum.torch_support.device_constants import DeviceConstants
 
 Array = npt.NDArray[np.float64]
 Letters = tuple[tuple[str, int], ...]

@@ -21,7 +21,7 @@ from qvlm_qiskit.quantum.executors.at_once import AtOnce
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.executors.node import AffineAngles, GivenAngles, Task
 from qvlm_qiskit.quantum.program.binding import AngleMap
-from qvlm_qiskit.quantum.transforms import is_transformed
+from qvlm_qiskit.quantum.torch_support.transforms import is_transformed
 
 Angles = Callable[[Sequence[int], bool], Tensor]
 """Rows of the angle table, and whether they may differ between samples → ``(B or 1, n)``."""

@@ -16,7 +16,7 @@ from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from qvlm_qiskit.basics.memory import memory_bytes
+from qvlm_qiskit.basics.computer.memory import memory_bytes
 from qvlm_qiskit.basics.pauli_transfer import Ptm
 from qvlm_qiskit.errors import CapacityError
 from qvlm_qiskit.quantum.density.compiled import Angles, compiled_units
@@ -27,7 +27,7 @@ from qvlm_qiskit.quantum.executors.at_once import AtOnce
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.outcomes import walsh
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
-from qvlm_qiskit.quantum.transforms import constants
+from qvlm_qiskit.quantum.torch_support.transforms import constants
 
 CHUNK_BYTES = 2**26
 """Rows are run in portions whose states and matrices take about so much at a time."""

@@ -14,13 +14,13 @@ from qvlm_qiskit.errors import CapacityError, CircuitError
 from qvlm_qiskit.quantum.density.superoperators import rotation_ptm
 from qvlm_qiskit.quantum.noise import IdleNoise, Measurements, NoiseChannels
 from qvlm_qiskit.quantum.program.angles import AngleTable
+from qvlm_qiskit.quantum.program.builder import ProgramBuilder
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.lifetimes import lives
-from qvlm_qiskit.quantum.program.program import (
+from qvlm_qiskit.quantum.program.operations import (
     AmplitudeLoad,
     FixedUnitary,
     Operation,
-    ProgramBuilder,
     QubitIndex,
 )
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from qvlm_qiskit.basics.pauli_transfer import Ptm, coefficients, pauli_strings
-from qvlm_qiskit.quantum.program.program import PauliRotation
+from qvlm_qiskit.quantum.program.operations import PauliRotation
 
 
 def rotation_ptm(rotation: PauliRotation) -> tuple[tuple[int, ...], Ptm]:

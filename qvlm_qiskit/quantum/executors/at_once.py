@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from qvlm_qiskit.quantum.executors.node import AffineAngles, Task, differentiable, gradients_again
-from qvlm_qiskit.quantum.memory_view import memory_view
-from qvlm_qiskit.quantum.transforms import may_leave_torch, require_single
+from qvlm_qiskit.quantum.torch_support.memory_view import memory_view
+from qvlm_qiskit.quantum.torch_support.transforms import may_leave_torch, require_single
 
 Array = npt.NDArray[Any]
 MOST_ANGLES = 1 << 11

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from qvlm_qiskit.quantum.executors.call import Call
-from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.program.binding import AngleMap
-from qvlm_qiskit.quantum.transforms import differentiable_gradients, require_single
+from qvlm_qiskit.quantum.torch_support.memory_view import memory_view
+from qvlm_qiskit.quantum.torch_support.transforms import differentiable_gradients, require_single
 
 Array = npt.NDArray[Any]
 Twin = Callable[[Tensor, Tensor, Tensor | None, Call], Tensor]

@@ -15,7 +15,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.quantum.transforms import differentiable_gradients, require_single
+from qvlm_qiskit.quantum.torch_support.transforms import differentiable_gradients, require_single
 
 SPREAD = 1 << 15
 """Numbers that torch leaves to one thread."""

@@ -23,18 +23,13 @@ from torch import Tensor
 from qvlm_qiskit.errors import BackendError
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles
 from qvlm_qiskit.quantum.estimator import TorchEstimator
-from qvlm_qiskit.quantum.gradients.shift_rules import with_visible_parameters
+from qvlm_qiskit.quantum.gradients.hidden_parameters import with_visible_parameters
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.outcomes import spread_bits
 from qvlm_qiskit.quantum.program.binding import AngleMap
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
-from qvlm_qiskit.quantum.program.program import (
-    AmplitudeLoad,
-    FixedUnitary,
-    PauliRotation,
-    Program,
-    check_state_qubits,
-)
+from qvlm_qiskit.quantum.program.operations import AmplitudeLoad, FixedUnitary, PauliRotation
+from qvlm_qiskit.quantum.program.program import Program, check_state_qubits
 from qvlm_qiskit.quantum.statevector.tensors.evolutions import evolved, exponential_of
 
 Array = npt.NDArray[np.float64]

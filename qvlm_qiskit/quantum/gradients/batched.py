@@ -19,16 +19,10 @@ from qiskit_machine_learning.gradients import BaseEstimatorGradient, EstimatorGr
 
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.quantum.gradients.adjoint import AdjointSweep, aer_states, is_aer, require_exact
+from qvlm_qiskit.quantum.gradients.hidden_parameters import with_visible_parameters
 from qvlm_qiskit.quantum.gradients.request import Batch, CircuitCache, split_request
-from qvlm_qiskit.quantum.gradients.shift_rules import (
-    ShiftTemplate,
-    build_template,
-    distinct_rows,
-    jacobian,
-    plan_rows,
-    variances,
-    with_visible_parameters,
-)
+from qvlm_qiskit.quantum.gradients.shift_rows import distinct_rows, jacobian, plan_rows, variances
+from qvlm_qiskit.quantum.gradients.shift_template import ShiftTemplate, build_template
 from qvlm_qiskit.quantum.program.program import Program, compile_circuit
 from qvlm_qiskit.sampled_gradients import DEFAULT_EPSILON, DEFAULT_SAMPLES
 

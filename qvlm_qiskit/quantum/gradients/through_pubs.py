@@ -25,11 +25,11 @@ from qvlm_qiskit.quantum.estimator import TorchEstimator
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
 from qvlm_qiskit.quantum.gradients.batched import BatchedEstimatorGradient
 from qvlm_qiskit.quantum.gradients.sampled import Skipped
-from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.observables import as_pauli_sum
 from qvlm_qiskit.quantum.readings.probabilities import ProbabilityQNN
 from qvlm_qiskit.quantum.row_weights import joined_arrays, summed
-from qvlm_qiskit.quantum.transforms import is_transformed, require_single
+from qvlm_qiskit.quantum.torch_support.memory_view import memory_view
+from qvlm_qiskit.quantum.torch_support.transforms import is_transformed, require_single
 
 Array = npt.NDArray[np.float64]
 

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from qvlm_qiskit.basics.parameter_expressions import Formula
 from qvlm_qiskit.errors import CircuitError
-from qvlm_qiskit.quantum import transforms
-from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.program.angles import AngleTable, FreeAngle, ParameterIndex
+from qvlm_qiskit.quantum.torch_support import transforms
+from qvlm_qiskit.quantum.torch_support.device_constants import DeviceConstants
 
 DENSE_ENTRIES = 1 << 16
 """Up to this size an affine map is one matrix product, whatever its zeros."""

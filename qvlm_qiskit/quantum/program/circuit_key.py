@@ -12,7 +12,7 @@ from qvlm_qiskit.basics.conditions import condition_key
 from qvlm_qiskit.basics.late_definitions import is_late
 from qvlm_qiskit.quantum.encoding import AmplitudeEncoding
 from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
-from qvlm_qiskit.quantum.program.program import definition_of
+from qvlm_qiskit.quantum.program.definitions import definition_of
 
 
 def circuit_key(circuit: QuantumCircuit, with_phase: bool = False) -> Hashable:

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
-from qvlm_qiskit.quantum.program.program import (
+from qvlm_qiskit.quantum.program.operations import (
     AmplitudeLoad,
     FixedUnitary,
     Matrix,
     PauliRotation,
-    Program,
 )
+from qvlm_qiskit.quantum.program.program import Program
 
 # kinds of passes (first column of Plan.passes)
 ONE_QUBIT, ROTATION, PERMUTATION, DENSE, DIAGONAL = range(5)

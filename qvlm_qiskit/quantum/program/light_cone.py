@@ -8,13 +8,13 @@ from dataclasses import replace
 from qiskit.quantum_info import SparsePauliOp
 
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
-from qvlm_qiskit.quantum.program.program import (
+from qvlm_qiskit.quantum.program.operations import (
     AmplitudeLoad,
     FixedUnitary,
     Operation,
     PauliRotation,
-    Program,
 )
+from qvlm_qiskit.quantum.program.program import Program
 
 
 def light_cone(program: Program, observables: Sequence[SparsePauliOp]) -> Program:

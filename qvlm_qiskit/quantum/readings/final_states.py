@@ -12,15 +12,15 @@ from qiskit import QuantumCircuit
 from torch import Tensor
 
 from qvlm_qiskit.basics.caches import LruCache
+from qvlm_qiskit.basics.computer.memory import memory_bytes, state_qubits
 from qvlm_qiskit.basics.late_definitions import needs_values
-from qvlm_qiskit.basics.memory import memory_bytes, state_qubits
 from qvlm_qiskit.errors import CapacityError, CircuitError, InputError
-from qvlm_qiskit.quantum import transforms
 from qvlm_qiskit.quantum.encoding import widened
 from qvlm_qiskit.quantum.evolution import HamiltonianEvolution
 from qvlm_qiskit.quantum.program.circuit_key import circuit_key
 from qvlm_qiskit.quantum.program.program import compile_circuit
 from qvlm_qiskit.quantum.statevector.readings import StateEngine
+from qvlm_qiskit.quantum.torch_support import transforms
 
 Values = Tensor | npt.ArrayLike
 

@@ -23,11 +23,11 @@ from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.quantum_info import PauliList, SparsePauliOp
 from torch import Tensor
 
-from qvlm_qiskit.basics.memory import state_qubits
+from qvlm_qiskit.basics.computer.memory import state_qubits
 from qvlm_qiskit.errors import CapacityError, InputError
-from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.network import FastEstimatorQNN
 from qvlm_qiskit.quantum.outcomes import walsh
+from qvlm_qiskit.quantum.torch_support.device_constants import DeviceConstants
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

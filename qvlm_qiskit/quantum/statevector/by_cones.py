@@ -9,20 +9,18 @@ from typing import Any
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
-from qvlm_qiskit.basics.memory import state_qubits
+from qvlm_qiskit.basics.computer.memory import state_qubits
 from qvlm_qiskit.quantum.program.angles import AngleTable
 from qvlm_qiskit.quantum.program.cones import Cone, are_worth_it, cones_of, joint
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.light_cone import moved
-from qvlm_qiskit.quantum.program.program import (
+from qvlm_qiskit.quantum.program.operations import (
     AmplitudeLoad,
     FixedUnitary,
     Operation,
     PauliRotation,
-    Program,
-    check_state_qubits,
-    compile_circuit,
 )
+from qvlm_qiskit.quantum.program.program import Program, check_state_qubits, compile_circuit
 from qvlm_qiskit.quantum.split import Letters, Slots, SplitEngine, parts_of
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine, pauli_terms
 from qvlm_qiskit.quantum.statevector.tensors.readout import Term

@@ -19,7 +19,6 @@ from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 
 from qvlm_qiskit.errors import CircuitError
-from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import amplitudes_from_angles, of_order_one, shortest_scale
 from qvlm_qiskit.quantum.executors.at_once import AtOnce
 from qvlm_qiskit.quantum.executors.call import Call
@@ -29,12 +28,14 @@ from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
 from qvlm_qiskit.quantum.program.fusion import MAX_PLAN_QUBITS, fuse
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
 from qvlm_qiskit.quantum.program.light_cone import light_cone
-from qvlm_qiskit.quantum.program.program import AmplitudeLoad, Program, check_state_qubits
+from qvlm_qiskit.quantum.program.operations import AmplitudeLoad
+from qvlm_qiskit.quantum.program.program import Program, check_state_qubits
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
 from qvlm_qiskit.quantum.statevector.cpu.grouped import GroupedExecutor
 from qvlm_qiskit.quantum.statevector.tensors.executor import TensorExecutor
 from qvlm_qiskit.quantum.statevector.tensors.readout import Readout, Term
-from qvlm_qiskit.quantum.transforms import may_leave_torch
+from qvlm_qiskit.quantum.torch_support.device_constants import DeviceConstants
+from qvlm_qiskit.quantum.torch_support.transforms import may_leave_torch
 
 MAX_SWEEP_QUBITS = MAX_PLAN_QUBITS
 """Above this, the index tables of the CPU sweeps would take more memory than the state."""

@@ -19,9 +19,8 @@ import torch
 from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 
-from qvlm_qiskit.basics.memory import memory_bytes
+from qvlm_qiskit.basics.computer.memory import memory_bytes
 from qvlm_qiskit.errors import CapacityError
-from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.executors.tiles import tiled, untiled
 from qvlm_qiskit.quantum.outcomes import spread_bits
@@ -30,6 +29,7 @@ from qvlm_qiskit.quantum.program.program import Program
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
 from qvlm_qiskit.quantum.statevector.tensors.executor import TensorExecutor
+from qvlm_qiskit.quantum.torch_support.device_constants import DeviceConstants
 
 Array = npt.NDArray[Any]
 

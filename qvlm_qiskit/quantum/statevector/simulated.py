@@ -38,18 +38,13 @@ from qiskit.quantum_info import SparsePauliOp
 from torch import Tensor
 
 from qvlm_qiskit.errors import BackendError, CircuitError, InputError
-from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.program.binding import AngleMap, kept_in_graph
-from qvlm_qiskit.quantum.program.program import (
-    FixedUnitary,
-    Matrix,
-    PauliRotation,
-    Program,
-    compile_circuit,
-)
+from qvlm_qiskit.quantum.program.operations import FixedUnitary, Matrix, PauliRotation
+from qvlm_qiskit.quantum.program.program import Program, compile_circuit
 from qvlm_qiskit.quantum.statevector.cpu.executor import CpuExecutor
 from qvlm_qiskit.quantum.statevector.engine import StatevectorEngine
-from qvlm_qiskit.quantum.transforms import is_transformed, require_single
+from qvlm_qiskit.quantum.torch_support.memory_view import memory_view
+from qvlm_qiskit.quantum.torch_support.transforms import is_transformed, require_single
 
 Array = npt.NDArray[np.float64]
 States = npt.NDArray[np.complex128]

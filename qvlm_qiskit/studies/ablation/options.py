@@ -6,12 +6,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.recipes import BLOCK_PLACES, KINDS_OF_BLOCKS, TrainingOptions
 from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.compare.options import CompareOptions
 from qvlm_qiskit.studies.compare.variants import BLOCKS, MAJORITY, MODELS, has_blocks
 from qvlm_qiskit.studies.grid_study import Option
+from qvlm_qiskit.studies.quick import check_numbers
 
 ONE_AT_A_TIME = tuple(f"{place}={kind}" for place in BLOCK_PLACES for kind in KINDS_OF_BLOCKS[1:])
 """Every block changed while the others stay quantum."""
@@ -57,8 +57,7 @@ class AblationOptions(CompareOptions):
         """
         check_types(self)
         super().__post_init__()
-        if self.rounds < 0:
-            raise InputError(f"rounds must be at least 0, got {self.rounds}")
+        check_numbers(self, {"rounds": 0})
 
     def training(self, variant: str, seed: int) -> TrainingOptions:
         """What a model is trained with; baselines have no decoder."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qvlm_qiskit.backends import open_backend
+from qvlm_qiskit.data import open_data
 from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.evaluation import Exam
 from qvlm_qiskit.evaluation.loss import exam_loss
@@ -20,7 +21,6 @@ from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.blocks.options import BlocksOptions
 from qvlm_qiskit.studies.compare import cells as compared
 from qvlm_qiskit.studies.compare.options import CompareOptions
-from qvlm_qiskit.studies.measure import check_same_data
 from qvlm_qiskit.training import Subject
 
 KINDS = ("quantum", "classical", "frozen", "linear")
@@ -174,12 +174,12 @@ def _loss(options: BlocksOptions, path: Path) -> dict[str, Any]:
     }
 
 
-def rehearse(options: BlocksOptions, folder: Path, cells: Sequence[Cell]) -> None:
+def rehearse(options: BlocksOptions, cells: Sequence[Cell]) -> None:
     """Open data and the device, and build every block, before anything is trained.
 
     Raises:
-        QVLMError: The data can't be read or has changed since the study was begun, a block can't
-            stand behind these patches or words, or the device or its mitigation is not there.
+        QVLMError: The data can't be read, a block can't stand behind these patches or words, or
+            the device or its mitigation is not there.
     """
     for block in blocks_of(options):
         try:
@@ -188,10 +188,9 @@ def rehearse(options: BlocksOptions, folder: Path, cells: Sequence[Cell]) -> Non
             if options.blocks:
                 raise
             raise InputError(f"{error}; --blocks says which blocks are asked") from error
+    open_data(options.data_name, "test", options.limit, 0)
     open_backend(options.device, shots=options.shots)
     open_backend(f"noisy:{options.device}", shots=options.shots, mitigation=options.mitigation)
-    for cell in {(one.block, one.kind): one for one in cells if one.task == LEARN}.values():
-        if cell.kind in ("quantum", "cnn"):
-            subject = Subject(training_of(options, cell))
-            check_same_data(subject, model_folder(options, folder, cell))
-            subject.build()
+    for cell in cells:  # of the first seed, which a study that goes on with more of them has too
+        if (cell.task, cell.seed) == (LEARN, 0) and cell.kind in ("quantum", "cnn"):
+            Subject(training_of(options, cell)).build()

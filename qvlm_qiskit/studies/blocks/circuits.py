@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Parameter
 
+from qvlm_qiskit.basics.counted import counted
 from qvlm_qiskit.blocks.registry import build_block, find_block, options_of, read_block
 from qvlm_qiskit.errors import UnknownNameError
 from qvlm_qiskit.quantum import quantum_layers
@@ -83,8 +84,7 @@ def drawing(block: str, length: int) -> Drawing:
 def described(block: str, circuit: QuantumCircuit) -> str:
     """A circuit in a sentence: its qubits, and its gates in the order of their number."""
     gates = ", ".join(f"{count} {name}" for name, count in circuit.count_ops().items())
-    qubits = f"{circuit.num_qubits} qubit{'s' if circuit.num_qubits > 1 else ''}"
-    return f"Circuit of {block}: {qubits}; {gates}."
+    return f"Circuit of {block}: {counted(circuit.num_qubits, 'qubit')}; {gates}."
 
 
 def block_class(block: str) -> Any:

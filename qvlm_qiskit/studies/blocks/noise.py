@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,8 @@ def under_noise(options: BlocksOptions, cell: Cell, path: Path) -> dict[str, Any
 
     Returns:
         ``accuracy`` with Wilson's interval, ``right``, ``exact_right`` and ``seconds_noise``; or
-        ``refused``, with the reason why nothing was run. Of circuits that no density matrix holds
-        `FEW` questions are asked.
+        ``refused``, with the reason why nothing was run. ``qubits`` that the widest circuit uses,
+        and ``most``, the `most_questions` of it.
     """
     run = Run.open(path)
     model = run.answering_model()
@@ -43,20 +44,45 @@ def under_noise(options: BlocksOptions, cell: Cell, path: Path) -> dict[str, Any
         f"noisy:{options.device}", shots=options.shots, mitigation=cell.mitigation, seed=cell.seed
     )
     widest = max((qubits_used(one, backend) for one in model.quantum_layers.values()), default=0)
-    if widest > MOST_QUBITS:
-        return {"refused": f"{widest} qubits: more than {MOST_QUBITS} are not simulated"}
-    most = options.noisy_limit if widest <= DENSITY_QUBITS else min(FEW, options.noisy_limit)
+    most = most_questions(options, widest)
+    about = {"qubits": widest, "most": most}
+    if not most:
+        return {**about, "refused": f"{widest} qubits: more than {MOST_QUBITS} are not simulated"}
     asked = run.samples("test", options.limit)
     samples = [asked[number] for number in range(min(most, len(asked)))]
     exam = Exam(model, samples)
     exact = evaluate_exam(exam)
     found, record = evaluate_on(exam, backend)
     return {
+        **about,
         **found.accuracy.as_dict(),
         "right": _marks(found.correct),
         "exact_right": _marks(exact.correct),
         "seconds_noise": record["seconds"],
     }
+
+
+def most_questions(options: BlocksOptions, qubits: int) -> int:
+    """How many questions are asked of circuits at most; none of those that are not simulated.
+
+    Args:
+        options: Of the study.
+        qubits: That the widest of them uses.
+    """
+    if qubits > MOST_QUBITS:
+        return 0
+    return options.noisy_limit if qubits <= DENSITY_QUBITS else min(FEW, options.noisy_limit)
+
+
+def asked_otherwise(options: BlocksOptions, row: Mapping[str, Any]) -> bool:
+    """Whether another number of questions would be asked today than a row under noise has.
+
+    Rows of older versions do not say how wide their circuits are: those that were refused are
+    asked again.
+    """
+    if "most" not in row:
+        return "refused" in row
+    return bool(row["most"] != most_questions(options, row["qubits"]))
 
 
 def qubits_used(layer: QuantumLayer, backend: Backend) -> int:

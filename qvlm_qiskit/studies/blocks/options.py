@@ -116,8 +116,9 @@ class BlocksOptions(DataOptions):
         least = {
             "seeds": 1, "limit": 2, "shots": 1, "rounds": 0, "noisy_limit": 0, "grid": 1,
             "width": 1, "tokens": 1, "steps": 1, "batch_size": 1, "train_samples": 1,
+            "image_size": 1,
         }  # fmt: skip
-        check_numbers(self, least)
+        check_numbers(self, least, dict.fromkeys(("grid", "width", "tokens", "image_size"), 4096))
         if not 0 < self.learning_rate <= 1:
             raise InputError(
                 f"learning_rate must be above 0 and at most 1, got {self.learning_rate}"

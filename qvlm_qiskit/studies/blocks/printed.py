@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qvlm_qiskit.basics.counted import counted
 from qvlm_qiskit.studies.blocks.cells import BASELINES, KINDS
 from qvlm_qiskit.studies.grid_study import Printed
 
@@ -31,14 +32,16 @@ def tables(results: Found) -> list[Printed]:
 def _accuracies(results: Found) -> Printed:
     first, asked = results["points"][0], results["grid"]
     title = (
-        f"{'quick, says little: ' if asked['quick'] else ''}{asked['seeds']} seeds, "
-        f"{asked['steps']} steps of {asked['batch_size']} of {first['train_samples']:,} samples, "
+        f"{'quick, says little: ' if asked['quick'] else ''}{counted(asked['seeds'], 'seed')}, "
+        f"{counted(asked['steps'], 'step')} of {asked['batch_size']} of "
+        f"{first['train_samples']:,} samples, "
         f"{first['questions']:,} questions a seed, 95 %"
     )
     if (guessing := results["guessing"])["count"]:
         title += (
-            f"; {guessing['count']} of {guessing['trainings']} trainings ended where they began "
-            "(a lower --learning-rate?)"
+            f"; {guessing['count']} of {counted(guessing['trainings'], 'training')} ended no "
+            "better than a model that says the same to every question (another --learning-rate, "
+            "or more --steps?)"
         )
     shown = [one for one in results["points"] if one["kind"] in (KINDS[0], *BASELINES)]
     rows = [
@@ -98,7 +101,7 @@ def _noise(results: Found) -> Printed:
             continue
         shown = [percent(one["accuracy"], 0) for one in block["noise"]]
         rows.append([block["block"], percent(block["noise"][0]["exact"], 0), *shown])
-    asked = f"{max(counts, default=0)} questions of seed 0"
+    asked = f"{counted(max(counts, default=0), 'question')} of seed 0"
     if len(set(counts)) > 1:
         asked += f" ({min(counts)} of wide circuits)"
     title = f"exact match under {results['grid']['device']}'s noise, {asked}, Wilson's 95 %"

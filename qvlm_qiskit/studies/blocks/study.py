@@ -67,18 +67,11 @@ class BlocksStudy(Study[BlocksOptions, "Cell"]):
         training = training_of(asked, cell).facts()
         return {"task": cell.task, "training": training, "looks_at": more[cell.task]}
 
-    def stored_options(self) -> dict[str, Any]:
-        """The options, with the data's whole name."""
-        stored = super().stored_options()
-        for name in ("columns", "strict"):
-            del stored[name]
-        return {**stored, "data": self.options.data_name}
-
     def rehearse(self, cells: Sequence[Cell]) -> None:
         """Open data and device, and build every block."""
         from qvlm_qiskit.studies.blocks.cells import rehearse
 
-        rehearse(self.options, self.folder, cells)
+        rehearse(self.options, cells)
 
     def missing_models(self) -> Sequence[Cell]:
         """Kinds and seeds that have no run folder yet."""
@@ -108,6 +101,13 @@ class BlocksStudy(Study[BlocksOptions, "Cell"]):
             return {**head, **costs.on_machine(self.options, path)}
         head["mitigation"] = cell.mitigation
         return {**head, **noise.under_noise(self.options, cell, path)}
+
+    def again(self, row: Row) -> bool:
+        """Answers under noise of which another number would be asked today."""
+        from qvlm_qiskit.studies.blocks.cells import NOISE
+        from qvlm_qiskit.studies.blocks.noise import asked_otherwise
+
+        return row["task"] == NOISE and asked_otherwise(self.options, row)
 
     def summarise(self, rows: Sequence[Row]) -> dict[str, Any]:
         """Points, and what each block is like."""

@@ -21,7 +21,7 @@ from qvlm_qiskit.quantum.executors.one_thread import one_thread
 from qvlm_qiskit.runs import Run
 from qvlm_qiskit.studies.compare.options import CompareOptions
 from qvlm_qiskit.studies.compare.variants import MAJORITY, has_blocks, has_circuits
-from qvlm_qiskit.studies.measure import check_same_data, evaluate_on, metrics_on
+from qvlm_qiskit.studies.measure import evaluate_on, metrics_on
 from qvlm_qiskit.training import Subject, train
 
 EXACT = "statevector"
@@ -51,10 +51,19 @@ class Cell:
 
 
 def all_cells(options: CompareOptions) -> list[Cell]:
-    """Every variant exactly, and those with circuits on the backend."""
+    """Every variant exactly, and those with circuits on the backend.
+
+    Raises:
+        InputError: A backend, and no variant has circuits.
+    """
     machines = [(EXACT, "none")]
     if options.backend:
         machines += [(options.backend, technique) for technique in options.mitigation]
+        if not any(_circuits(options.meant(variant)) for variant in options.variants):
+            raise InputError(
+                f"no variant has circuits that {options.backend} could run: compare them without "
+                "--backend"
+            )
     return [
         Cell(variant, seed, *machine)
         for variant in options.variants
@@ -122,20 +131,18 @@ def evaluate_cell(options: CompareOptions, cell: Cell, path: Path) -> dict[str, 
     }
 
 
-def rehearse(options: CompareOptions, folder: Path, cells: Sequence[Cell]) -> None:
+def rehearse(options: CompareOptions, cells: Sequence[Cell]) -> None:
     """Open data and machines, and run a row of every circuit, before anything is trained.
 
     Raises:
-        QVLMError: The data can't be read or has changed since the study was begun, a metric is not
-            defined for it, a model of one's own can't be built or has no circuits, or a machine
-            can't run one.
+        QVLMError: The data can't be read, a metric is not defined for it, a model of one's own
+            can't be built or has no circuits, or a machine can't run one.
     """
     metrics = Metrics(options.metric_names, options.caption_tokenizer)
     samples = _test_samples(options, 0)
     metrics.check_references([one.said for one in samples])
     for variant in {cell.variant for cell in cells} - {MAJORITY}:
-        subject = Subject(options.training(variant, 0))
-        check_same_data(subject, model_folder(folder, Cell(variant, 0)))
+        Subject(options.training(variant, 0)).samples()
     for cell in {(c.where, c.variant): c for c in cells if c.machine != EXACT}.values():
         backend = open_machine(cell, options)
         model = Subject(options.training(cell.variant, cell.seed)).build()

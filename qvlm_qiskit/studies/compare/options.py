@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated
 
 from qvlm_qiskit.basics.placed_names import listed
 from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.mitigations import check_mitigation
 from qvlm_qiskit.recipes import MAX_NEW_TOKENS, METRICS, TrainingOptions
 from qvlm_qiskit.studies.checks import check_distinct, check_types
 from qvlm_qiskit.studies.compare.variants import (
     MAJORITY,
+    MODEL,
     SHUFFLED,
     VARIANTS,
     check_variant,
@@ -21,6 +23,10 @@ from qvlm_qiskit.studies.compare.variants import (
 from qvlm_qiskit.studies.data_options import DataOptions
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import check_numbers
+
+LEAST = {"seeds": 1, "limit": 2, "shots": 1, "max_new_tokens": 1, "steps": 1, "batch_size": 1,
+         "train_samples": 1, "image_size": 1}  # fmt: skip
+MOST = {"image_size": 4096}
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,9 @@ class CompareOptions(Budget, DataOptions):
         """Refuse what makes no comparison.
 
         Raises:
-            InputError: An empty or repeated value, a number out of range.
+            InputError: An empty or repeated value, a number out of range, an option of the backend
+                where there is none, or a model that no variant is made of.
+            MitigationError: An unknown mitigation.
             UnknownNameError: An unknown variant or metric.
         """
         check_types(self)
@@ -108,18 +116,32 @@ class CompareOptions(Budget, DataOptions):
         for variant in self.variants:
             self._check(variant)
         check_distinct("variants", self.variants)
+        if self.model is not None and not any(map(self._is_model, self.variants)):
+            raise InputError(f"--model is what variants called {MODEL} are made of: there is none")
         for name in self.metric_names:
             METRICS.check(name)
-        if len(set(self.mitigation)) != len(self.mitigation) or not self.mitigation:
-            raise InputError(f"mitigations must be distinct, got {list(self.mitigation)}")
-        check_numbers(self, {"seeds": 1, "limit": 2, "shots": 1, "max_new_tokens": 1})
+        check_distinct("mitigation", self.mitigation)
+        self._check_machine()
+        check_numbers(self, LEAST, MOST)
         self.training("quantum", 0)
+
+    def _check_machine(self) -> None:
+        """Refuse what is said of a machine or a model that no variant meets."""
+        for technique in self.mitigation:
+            check_mitigation(technique)
+        usual = {field.name: field.default for field in fields(CompareOptions)}
+        for name in ("shots", "mitigation"):
+            if self.backend is None and getattr(self, name) != usual[name]:
+                raise InputError(f"{name} is for --backend, and none is given")
 
     def _check(self, variant: str) -> None:
         inside, shuffled = unshuffled(variant)
         if shuffled and inside == MAJORITY:
             raise InputError(f"{variant} looks at no picture that could be mixed up")
         check_variant(of_model(inside, self.model))
+
+    def _is_model(self, variant: str) -> bool:
+        return unshuffled(variant)[0].partition("(")[0] == MODEL
 
     def meant(self, variant: str) -> str:
         """A variant in words that need no model beside them, and without ``shuffled(…)``."""

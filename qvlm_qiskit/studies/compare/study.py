@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qvlm_qiskit.basics.counted import counted
 from qvlm_qiskit.basics.placed_names import PlacedName
 from qvlm_qiskit.errors import QVLMError
 from qvlm_qiskit.studies.compare.options import CompareOptions
@@ -73,18 +74,11 @@ class CompareStudy(Study[CompareOptions, "Cell"]):
             "metrics": [*asked.metric_names, asked.caption_tokenizer],
         }
 
-    def stored_options(self) -> dict[str, Any]:
-        """The options, with the data's whole name."""
-        stored = super().stored_options()
-        for name in ("columns", "strict"):
-            del stored[name]
-        return {**stored, "data": self.options.data_name}
-
     def rehearse(self, cells: Sequence[Cell]) -> None:
         """Open data and machines."""
         from qvlm_qiskit.studies.compare.cells import rehearse
 
-        rehearse(self.options, self.folder, cells)
+        rehearse(self.options, cells)
 
     def missing_models(self) -> Sequence[Cell]:
         """Variants and seeds that have no run folder yet."""
@@ -163,8 +157,9 @@ def _described(results: Mapping[str, Any]) -> str:
     """Data and budget."""
     about, first = results["grid"], results["rows"][0]
     return (
-        f"{short_name(about['data'])}: {about['seeds']} seeds, {about['steps']} steps of "
-        f"{about['batch_size']} of {first['train_samples']:,} samples, {first['total']:,} questions"
+        f"{short_name(about['data'])}: {counted(about['seeds'], 'seed')}, "
+        f"{counted(about['steps'], 'step')} of {about['batch_size']} of "
+        f"{first['train_samples']:,} samples, {counted(first['total'], 'question')}"
     )
 
 

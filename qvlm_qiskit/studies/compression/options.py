@@ -21,6 +21,7 @@ SIZES: Sizes = {
 }
 LEAST = {"bonds": 1, "cores": 2, "healing": 0, "seeds": 1, "batch": 1, "length": 8, "windows": 1,
          "learning_rate": SMALLEST}  # fmt: skip
+MOST = {"bonds": 4096, "cores": 16, "batch": 4096, "length": 10**5}
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class CompressionOptions:
         """
         check_types(self)
         fill(self, SIZES)
-        check_numbers(self, LEAST)
+        check_numbers(self, LEAST, MOST)
         if self.language is None:
             object.__setattr__(self, "language", TINY if self.quick else _installed())
         check_distinct("targets", self.targets)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from qvlm_qiskit.errors import InputError, UnknownNameError
 from qvlm_qiskit.recipes import data_name
 from qvlm_qiskit.studies.checks import check_distinct, check_types
+from qvlm_qiskit.studies.data_options import whole_name
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import SMALLEST, check_numbers
 
@@ -116,3 +117,11 @@ class DenoiseOptions:
             UnknownNameError: There is no such data set.
         """
         return None if self.data is None else data_name(self.data)
+
+    def stored(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """The fields with the data set's whole name.
+
+        Raises:
+            InputError: There is no such data.
+        """
+        return plain if self.data_name is None else {**plain, "data": whole_name(self.data_name)}

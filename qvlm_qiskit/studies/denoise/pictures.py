@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -46,15 +44,6 @@ def open_pictures(options: DenoiseOptions, seed: int) -> tuple[Pictures, Picture
         if len(found) < 2:
             raise InputError(f"there are {len(found)} pictures to {what}: at least 2 are needed")
     return train, test
-
-
-@cache
-def digest(options: DenoiseOptions) -> str:
-    """Names the pictures of the first seed: the same digest, the same pictures."""
-    found = hashlib.sha256()
-    for part in open_pictures(options, 0):
-        found.update(part.tobytes())
-    return found.hexdigest()[:16]
 
 
 def _digits(side: int, seed: int) -> tuple[Pictures, Pictures]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +40,6 @@ class DenoiseStudy(Study[DenoiseOptions, "Cell"]):
         from qvlm_qiskit.studies.denoise.cells import all_cells
 
         return all_cells(self.options)
-
-    def identity(self, cell: Cell) -> dict[str, Any]:
-        """The cell, and of a data set which pictures lie there now."""
-        from qvlm_qiskit.studies.denoise.pictures import digest
-
-        found = dataclasses.asdict(cell)
-        return found if self.options.data is None else {**found, "pictures": digest(self.options)}
 
     def rehearse(self, cells: Sequence[Cell]) -> None:
         """Open the pictures once."""

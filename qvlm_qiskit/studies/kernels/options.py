@@ -14,7 +14,14 @@ PARTS = ("classification", "concentration", "regression", "independence", "graph
 CAUSAL = ("independence", "graphs")
 REGRESSIONS = ("diabetes", "star98")
 LEAST = {"features": 1, "points": 20, "qubits": 1, "samples": 20, "draws": 1, "seeds": 1}
-MOST = {"features": 12, "points": 2000, "qubits": 12, "draws": 10_000, "seeds": 1000}
+MOST = {
+    "features": 12,
+    "points": 2000,
+    "qubits": 12,
+    "samples": 5000,
+    "draws": 10_000,
+    "seeds": 1000,
+}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from qvlm_qiskit.errors import InputError
 from qvlm_qiskit.noise_models.description.kinds import read_kinds
 from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.grid_study import Option
+from qvlm_qiskit.studies.quick import check_numbers
 
 EXACT = "statevector"
 EACH = "one-at-a-time"
@@ -104,11 +105,7 @@ class NoiseGrid:
             raise InputError("trained_at 0 is exact training, which is always there")
         if self.max_age_days is not None:
             check_positive("max_age_days", self.max_age_days)
-        for name, least in (("seeds", 0), ("questions", 2), ("rows", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if min(self.shots) < 1:
-            raise InputError(f"shots must be at least 1, got {min(self.shots)}")
+        check_numbers(self, {"seeds": 0, "questions": 2, "rows": 1, "shots": 1})
         if not self.seeds and (self.twins or self.trained_at):
             raise InputError("twins and trained_at train models: give a number of seeds")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
+from qvlm_qiskit.basics.counted import counted
 from qvlm_qiskit.evaluation import Exam
 from qvlm_qiskit.quantum.executors.one_thread import one_thread
 from qvlm_qiskit.runs import Run
@@ -45,11 +46,11 @@ def planned(
     Raises:
         QVLMError: A machine can't be opened.
     """
-    counted = f"planned: {len(missing)} evaluations of {grid.questions} questions"
+    said = f"planned: {counted(len(missing), 'evaluation')} of {grid.questions} questions"
     if models:
-        counted += f", and {len(models)} models to train before"
+        said += f", and {counted(len(models), 'model')} to train before"
     if not missing:
-        return f"{counted}: all are there"
+        return f"{said}: all are there"
     known = _known(rows)
     given = next(cell.model for cell in missing if cell.model.given) if _probes(missing) else None
     total, probed = 0.0, 0
@@ -61,9 +62,9 @@ def planned(
             total += once + len(cells) * each
             probed += 1
     if given is None and not known:
-        return f"{counted}; how long they take shows the first one"
+        return f"{said}; how long they take shows the first one"
     measured = " (from a few questions on each sort of machine)" if probed else ""
-    return f"{counted}; at most about {_said(total)} of one process{measured}"
+    return f"{said}; at most about {_said(total)} of one process{measured}"
 
 
 def probe(cell: Cell, grid: NoiseGrid) -> tuple[float, float]:

@@ -79,9 +79,8 @@ class OptimiserOptions:
         self._check_numbers()
 
     def _check_numbers(self) -> None:
-        check_numbers(self, {"repetitions": 1, "seeds": 1, "tuning_seeds": 1})
-        if self.shots is not None and self.shots < 1:
-            raise InputError(f"shots must be at least 1, got {self.shots}")
+        least = {"repetitions": 1, "seeds": 1, "tuning_seeds": 1, "shots": 1, "circuits": 1}
+        check_numbers(self, least, {"repetitions": 100, "circuits": 10**9})
         most = min(MOST_SAMPLES[name] for name in self.data)
         if not 10 <= self.samples <= most:
             raise InputError(

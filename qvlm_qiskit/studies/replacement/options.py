@@ -21,7 +21,7 @@ DEFAULT_SIDE, LEAST_SIDE, MOST_SIDE = 8, 6, 32
 
 LEAST = {"learning_rates": SMALLEST, "repetitions": 1, "epochs": 1, "batch_size": 1, "seeds": 1,
          "test_samples": 2, "train_samples": 20}  # fmt: skip
-MOST = {"learning_rates": 1}
+MOST = {"learning_rates": 1, "repetitions": 100}
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from jinja2 import (
 from markupsafe import Markup
 
 from qvlm_qiskit.backends.backend import installed_versions
+from qvlm_qiskit.basics.counted import counted
 from qvlm_qiskit.evaluation.confusion import OTHERS
 from qvlm_qiskit.studies.intervals import verdict
 from qvlm_qiskit.studies.reports.plots import block_name
@@ -81,6 +82,7 @@ def _environment(*folders: Path) -> Environment:
         percent=lambda value: f"{value:.1%}",
         signed=lambda value: f"{100 * value:+.1f}",
         number=lambda value: f"{value:,}",
+        counted=counted,
         block=block_name,
         percent_interval=lambda entry: interval(entry, 100, "%"),
         points_interval=lambda entry: interval(entry, 100, "", sign=True),

@@ -17,8 +17,9 @@ VARIANTS = KINDS_OF_BLOCKS
 MODEL = "qvlm_qiskit.studies.robustness.network:Hybrid"
 QUICK = {"seeds": 2, "steps": 150, "limit": 100, "epsilons": (0.1,), "more_steps": 40}
 DEFAULT_SIDE = 8
-LEAST = {"seeds": 1, "limit": 2, "attack_steps": 1, "epsilons": SMALLEST}
-MOST = {"epsilons": 1}
+LEAST = {"seeds": 1, "limit": 2, "attack_steps": 1, "more_steps": 1, "epsilons": SMALLEST,
+         "steps": 1, "batch_size": 1, "train_samples": 1, "image_size": 4}  # fmt: skip
+MOST = {"epsilons": 1, "image_size": 256}
 
 
 @dataclass(frozen=True)

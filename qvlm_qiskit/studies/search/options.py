@@ -11,7 +11,7 @@ from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
 
 TASKS = ("fidelity", "maxcut", "vqe")
-MOST = {"qubits": 8}
+MOST = {"qubits": 8, "gates": 500, "depth": 500, "pool": 10**5, "training": 10**5, "encoders": 100}
 SIZES: Sizes = {
     "pool": (2000, 100),
     "training": (8000, 500),

@@ -11,7 +11,7 @@ from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
 
 PROBLEMS = ("independent-set", "knapsack", "assignment")
-MOST = {"nodes": 16, "items": 10, "workers": 4}
+MOST = {"nodes": 16, "items": 10, "workers": 4, "layers": 100, "starts": 10**4}
 SIZES: Sizes = {
     "nodes": (12, 7),
     "items": (7, 4),

@@ -12,7 +12,7 @@ from qvlm_qiskit.studies.quick import SMALLEST, Sizes, check_numbers, fill, size
 
 COSTS = ("ising", "glass")
 STARTS = ("random", "identity", "tensor-network")
-MOST = {"qubits": 16}
+MOST = {"qubits": 16, "bonds": 256, "staircases": 100, "added": 100, "draws": 10**4}
 SIZES: Sizes = {
     "qubits": ((4, 6, 8, 10, 12, 14, 16), (4, 6, 8)),
     "bonds": ((2, 8), (2,)),

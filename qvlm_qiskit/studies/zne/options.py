@@ -10,7 +10,7 @@ from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.grid_study import Option
 from qvlm_qiskit.studies.quick import Sizes, check_numbers, fill, sized
 
-MOST = {"qubits": 8, "strengths": 1}
+MOST = {"qubits": 8, "layers": 200, "strengths": 1, "networks": 1000, "hidden": 4096}
 SIZES: Sizes = {
     "qubits": ((2, 4, 6), (2, 4)),
     "seeds": (30, 6),

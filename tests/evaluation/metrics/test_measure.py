@@ -28,6 +28,8 @@ def test_without_caption_metrics_there_is_no_tokenizer():
     found = Metrics(["exact-match"]).measure(Material(["a"], [["a"]]))
     assert found.tokenizer is None
     assert found.as_dict()["tokenizer"] is None
+    with pytest.raises(UnknownNameError, match="did you mean 'java'"):
+        Metrics(["exact-match"], "jawa")
 
 
 def test_results_are_plain_data():

@@ -1,10 +1,10 @@
-"""What several threads or processes do to one store at once; called by `test_store`."""
+"""What several threads or processes do to one store at once, for tests of claims and of leases."""
 
 import random
 import time
 
 from qvlm_qiskit.jobs import JobStore, State
-from qvlm_qiskit.jobs.ledger.store import LeaseLostError
+from qvlm_qiskit.jobs.ledger.leases import LeaseLostError
 
 
 def key(number):

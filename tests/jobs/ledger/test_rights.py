@@ -8,7 +8,7 @@ import pytest
 
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import JobStore
-from qvlm_qiskit.jobs.ledger.store import DATABASE
+from qvlm_qiskit.jobs.ledger.location import DATABASE
 from tests.jobs.unreliable import Unreliable
 
 GROUP = grp.getgrgid(os.getgid()).gr_name

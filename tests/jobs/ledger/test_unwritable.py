@@ -14,8 +14,8 @@ from qvlm_qiskit.cli import main
 from qvlm_qiskit.errors import LedgerError
 from qvlm_qiskit.jobs import JobStore
 from qvlm_qiskit.jobs.ledger import database, schema, unwritable
+from qvlm_qiskit.jobs.ledger.location import DATABASE
 from qvlm_qiskit.jobs.ledger.runs import close_run, list_runs, new_run
-from qvlm_qiskit.jobs.ledger.store import DATABASE
 from qvlm_qiskit.jobs.verify import verify
 from tests.jobs.conftest import sqlite_or_postgresql
 from tests.jobs.ledger.test_schema import FROZEN

@@ -11,7 +11,7 @@ from tests.jobs.unreliable import Unreliable
 def test_two_workers_share_the_services_rate(tmp_path, monkeypatch):
     """Whatever the order of the calls, no window of a minute has more requests than allowed."""
     clock = [1e9]
-    monkeypatch.setattr("qvlm_qiskit.jobs.ledger.store.time.time", lambda: clock[0])
+    monkeypatch.setattr("qvlm_qiskit.jobs.ledger.history.time.time", lambda: clock[0])
     service = Unreliable(posts_per_minute=5)
     stores = [JobStore(tmp_path), JobStore(tmp_path)]
     taken, random = [], np.random.default_rng(1)

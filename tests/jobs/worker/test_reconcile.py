@@ -74,7 +74,7 @@ def test_a_refusal_is_final_when_the_service_lists_no_job(accepted, store, inten
 def test_where_the_computer_has_no_clock_of_its_own_the_stores_time_decides(
     store, intended, monkeypatch
 ):
-    monkeypatch.setattr("qvlm_qiskit.basics.clocks.boot", lambda: (None, 0.0))
+    monkeypatch.setattr("qvlm_qiskit.basics.computer.clocks.boot", lambda: (None, 0.0))
     service = Unreliable(script=["refused before accept"])
     worker = Worker(store, service)
     held = worker.advance(intended(service).id)

@@ -89,8 +89,8 @@ def test_a_long_step_keeps_its_lease_and_no_other_worker_cuts_in(store, intended
     service, clock = Unreliable(), Clock()
     made, clock.now = intended(service), time.time()
     monkeypatch.setattr(store, "now", clock.time)
-    monkeypatch.setattr("qvlm_qiskit.jobs.ledger.store.now_in", lambda _: clock.time())
-    monkeypatch.setattr("qvlm_qiskit.basics.clocks.boot", lambda: ("boot", clock.running))
+    monkeypatch.setattr("qvlm_qiskit.jobs.ledger.history.now_in", lambda _: clock.time())
+    monkeypatch.setattr("qvlm_qiskit.basics.computer.clocks.boot", lambda: ("boot", clock.running))
     entered, leave = threading.Event(), threading.Event()
     send = service.submit
 

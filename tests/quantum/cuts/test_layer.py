@@ -23,7 +23,7 @@ from qvlm_qiskit.quantum import (
 )
 from qvlm_qiskit.quantum.cuts.reconstruction import CORNERS
 from qvlm_qiskit.quantum.gradients.ahead import AskedAhead
-from qvlm_qiskit.quantum.operators import layer_values
+from qvlm_qiskit.quantum.torch_support.operators import layer_values
 from tests.quantum.cuts.cut_circuits import brick, random_cut, two_fragments
 
 EXACT = {"atol": 1e-10, "rtol": 0}

@@ -4,7 +4,7 @@ from qiskit.quantum_info import Operator, SparsePauliOp
 
 from qvlm_qiskit.basics.pauli_transfer import unitary_ptm
 from qvlm_qiskit.quantum.density.superoperators import rotation_ptm, swapped
-from qvlm_qiskit.quantum.program.program import PauliRotation
+from qvlm_qiskit.quantum.program.operations import PauliRotation
 
 
 def test_superoperators_are_those_of_the_gates():

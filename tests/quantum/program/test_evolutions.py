@@ -11,7 +11,8 @@ from scipy.linalg import expm
 
 from qvlm_qiskit.quantum import states
 from qvlm_qiskit.quantum.program.evolutions import commuting_rotations
-from qvlm_qiskit.quantum.program.program import PauliRotation, compile_circuit
+from qvlm_qiskit.quantum.program.operations import PauliRotation
+from qvlm_qiskit.quantum.program.program import compile_circuit
 
 A, B = Parameter("a"), Parameter("b")
 BELL = ["XXI", "ZZI", "YYI", "IIZ"]

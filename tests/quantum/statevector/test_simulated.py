@@ -11,7 +11,8 @@ from qiskit.quantum_info import Operator, Pauli, SparsePauliOp, Statevector
 from qvlm_qiskit.errors import BackendError, CircuitError, InputError
 from qvlm_qiskit.quantum import AmplitudeEncoding
 from qvlm_qiskit.quantum.program.angles import AngleTable
-from qvlm_qiskit.quantum.program.program import PauliRotation, Program, compile_circuit
+from qvlm_qiskit.quantum.program.operations import PauliRotation
+from qvlm_qiskit.quantum.program.program import Program, compile_circuit
 from qvlm_qiskit.quantum.statevector.simulated import SimulatedEngine, circuit_of
 from tests.quantum.problems import PARAMETERS, X, problems
 

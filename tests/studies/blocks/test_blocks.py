@@ -94,10 +94,16 @@ def test_trainings_that_left_nothing_behind_are_counted(study, results):
     assert summarise(stuck)["guessing"] == {"trainings": count, "count": count}
     assert summarise([*stuck[:1], *gone_on])["guessing"] == {"trainings": count, "count": 1}
     assert summarise(old)["guessing"] == {"trainings": 0, "count": 0}
-    said = f"; {count} of {count} trainings ended where they began"
+    said = (
+        f"{count} of {count} trainings ended no better than a model that says the same to every "
+        "question"
+    )
     shown = {**results, **summarise(stuck), "grid": results["grid"]}
     assert said in tables(shown)[0].title
-    assert f"{count} of {count} trainings ended no better" in study.page(shown)
+    assert said in study.page(shown)
+    one = {**shown, "blocks": results["blocks"][:1]}
+    assert "Of 1 block:" in study.page(one)
+    assert f"Of {len(BLOCKS_HERE)} blocks:" in study.page(shown)
 
 
 def test_a_twin_has_as_many_numbers_and_no_angles(results):
@@ -163,8 +169,24 @@ def test_wide_circuits_are_asked_less_or_nothing(study, results, monkeypatch):
     found = noise.under_noise(study.options, cell, path)
     assert (found["total"], len(found["right"]), len(found["exact_right"])) == (1, 1, 1)
     monkeypatch.setattr(noise, "MOST_QUBITS", 3)
-    refused = {"refused": "4 qubits: more than 3 are not simulated"}
+    refused = {"qubits": 4, "most": 0, "refused": "4 qubits: more than 3 are not simulated"}
     assert noise.under_noise(study.options, cell, path) == refused
+
+
+def test_what_a_limit_refused_is_asked_again_when_it_has_risen(results, study, monkeypatch):
+    assert not any(study.again(row) for row in results["rows"])
+    row = next(r for r in results["rows"] if r["task"] == NOISE and "token" in r["block"])
+    assert (row["qubits"], row["most"]) == (4, 2)
+    refused = {**row, "most": 0, "refused": "4 qubits: more than 3 are not simulated"}
+    older = {name: value for name, value in refused.items() if name not in ("qubits", "most")}
+    assert study.again(refused) and study.again(older)
+    monkeypatch.setattr(noise, "MOST_QUBITS", 3)
+    assert not study.again(refused)
+    monkeypatch.setattr(noise, "MOST_QUBITS", 4)
+    monkeypatch.setattr(noise, "DENSITY_QUBITS", 3)
+    assert not study.again(row)  # two questions are not more than a few
+    monkeypatch.setattr(noise, "FEW", 1)
+    assert study.again(row) and not study.again({**row, "most": 1})
 
 
 def test_it_goes_on_with_what_is_there(study, results):

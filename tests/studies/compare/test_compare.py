@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.errors import InputError, MitigationError, UnknownNameError
 from qvlm_qiskit.evaluation import evaluate_exam, majority_baseline
 from qvlm_qiskit.evaluation.exam import Exam
 from qvlm_qiskit.runs import Run
@@ -120,7 +120,7 @@ def test_data_that_has_changed_since_is_refused(study, results):
     content = picture.read_bytes()
     miniatures.picture(picture, 77)
     try:
-        with pytest.raises(InputError, match=r"^folder:.* has changed since .* was trained on it"):
+        with pytest.raises(InputError, match=r"^folder:.* has changed since .* was begun"):
             run_study(CompareStudy(replace(study.options, limit=3), study.folder))
     finally:
         picture.write_bytes(content)
@@ -178,7 +178,8 @@ def test_data_and_machines_are_looked_at_before_anything_is_written(tmp_path):
         {"backend": "noisy:fake_none"},
         {"variants": (OWN.replace("Picture", "Photo"),)},
         {"variants": ("no_such_module:Model",), "data": "digits"},
-        {"variants": ("classical(vision=qcnn(encoding=msp))",), "data": "digits", "backend": None},
+        {"variants": ("quantum(vision=qcnn(encoding=msp))",), "data": "digits"},
+        {"caption_tokenizer": "jawa", "metrics": ("exact-match",)},
     )
     for change in changes:
         study = CompareStudy(replace(SMALL, columns=None, **change), tmp_path / "study")
@@ -216,5 +217,30 @@ def test_several_mitigations_are_cells_of_their_own(tmp_path):
     assert len(set(keys)) == 4
     plain = CompareStudy(replace(SMALL, variants=("quantum",)), tmp_path)
     assert [plain.key(cell) for cell in plain.cells()] == keys[:2]
-    with pytest.raises(InputError, match="mitigations must be distinct"):
+    with pytest.raises(InputError, match="mitigation must be distinct"):
         replace(SMALL, mitigation=("none,none",))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"mitigation": ("readuot",)}, MitigationError, "did you mean 'readout'"),
+        ({"backend": None, "mitigation": ("readuot",)}, MitigationError, "did you mean 'readout'"),
+        ({"backend": None}, InputError, "^shots is for --backend, and none is given$"),
+        (
+            {"backend": None, "shots": 1000, "mitigation": ("readout",)},
+            InputError,
+            "^mitigation is",
+        ),
+        ({"model": "linear"}, InputError, "^--model is what variants called model are made of"),
+    ],
+)
+def test_what_is_said_of_something_that_is_not_asked_for_is_refused(change, error, says):
+    with pytest.raises(error, match=says):
+        replace(SMALL, **change)
+
+
+def test_a_backend_that_nothing_would_run_on_is_refused(tmp_path):
+    study = CompareStudy(replace(SMALL, variants=("classical", "linear")), tmp_path)
+    with pytest.raises(InputError, match=r"^no variant has circuits that noisy:dep.* could run"):
+        study.cells()

@@ -148,7 +148,7 @@ def test_what_makes_no_study_is_refused(change, says):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"length": 10_000_000}, "tokens has no window of 10000000"),
+        ({"length": 100_000}, "tokens has no window of 100000"),
         ({"length": 64}, "a text of 60 tokens has no window of 64"),
         ({"targets": ("down_projection",)}, "unknown linear layer 'down_projection'"),
     ],

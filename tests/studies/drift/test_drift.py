@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ from qvlm_qiskit.studies.grid_study import run_study
 from qvlm_qiskit.studies.measure import evaluate_on
 from qvlm_qiskit.training import train
 
-OPTIONS = DriftOptions(runs=("r",), questions=6, rows=4, shots=50)
+OPTIONS = DriftOptions(runs=(Path("r"),), questions=6, rows=4, shots=50)
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def test_finished_rows_of_the_same_sort_say_how_long_the_others_take(cells):
         "planned: 5 evaluations of 4 questions; at most about 4 min of one process"
     )
     assert "few questions" not in said  # 2 · 30 + 2 · 100 + 5 s, and nothing had to be asked
-    assert planned(GRID, cells[:1], [], rows).startswith("planned: 1 evaluations")
+    assert planned(GRID, cells[:1], [], rows).startswith("planned: 1 evaluation")
     assert "about 30 s" in planned(GRID, cells[:1], [], rows)
     assert "all are there" in planned(GRID, [], [], rows)
 
@@ -44,7 +44,7 @@ def test_sorts_that_nobody_has_measured_are_asked_once_each(cells, monkeypatch):
     )
     said = planned(GRID, cells, [cells[0].model], [row(cells[0], 1800.0)])
     # two more without a technique, two with readout, one exactly
-    assert "1 models to train" in said and "about 4.0 h" in said and "few questions" in said
+    assert "1 model to train" in said and "about 4.0 h" in said and "few questions" in said
     assert [None if one is None else one.mitigation for one in asked] == ["readout", None]
 
 

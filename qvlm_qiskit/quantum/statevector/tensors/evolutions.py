@@ -26,10 +26,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.quantum.device_constants import DeviceConstants
-from qvlm_qiskit.quantum.memory_view import memory_view
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution, Hamiltonian
-from qvlm_qiskit.quantum.transforms import (
+from qvlm_qiskit.quantum.torch_support.device_constants import DeviceConstants
+from qvlm_qiskit.quantum.torch_support.memory_view import memory_view
+from qvlm_qiskit.quantum.torch_support.transforms import (
     differentiable_gradients,
     is_transformed,
     may_look,

@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.quantum.device_constants import DeviceConstants
 from qvlm_qiskit.quantum.encoding import unit_vectors
 from qvlm_qiskit.quantum.executors.call import Call
 from qvlm_qiskit.quantum.program.fusion import Plan
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution, Hamiltonian
-from qvlm_qiskit.quantum.program.program import FixedUnitary, Matrix, PauliRotation, Program
+from qvlm_qiskit.quantum.program.operations import FixedUnitary, Matrix, PauliRotation
+from qvlm_qiskit.quantum.program.program import Program
 from qvlm_qiskit.quantum.statevector.tensors.evolutions import (
     EvolutionBank,
     Exponential,
@@ -51,6 +51,7 @@ from qvlm_qiskit.quantum.statevector.tensors.steps import (
     qubits_of,
     steps_of,
 )
+from qvlm_qiskit.quantum.torch_support.device_constants import DeviceConstants
 
 
 @dataclass(frozen=True)

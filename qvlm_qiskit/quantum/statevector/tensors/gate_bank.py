@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from qvlm_qiskit.quantum.device_constants import DeviceConstants
-from qvlm_qiskit.quantum.program.program import FixedUnitary, PauliRotation, QubitIndex
+from qvlm_qiskit.quantum.program.operations import FixedUnitary, PauliRotation, QubitIndex
 from qvlm_qiskit.quantum.statevector.tensors.steps import Chain
+from qvlm_qiskit.quantum.torch_support.device_constants import DeviceConstants
 
 BLOCK_QUBITS = 4
 """Neighbouring qubits whose shared gates become one matrix; more would cost more arithmetic."""

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.quantum.device_constants import DeviceConstants
-from qvlm_qiskit.quantum.program.program import Matrix
+from qvlm_qiskit.quantum.program.operations import Matrix
 from qvlm_qiskit.quantum.statevector.tensors.steps import axes_of
+from qvlm_qiskit.quantum.torch_support.device_constants import DeviceConstants
 
 TABLE_ENTRIES = 1 << 20
 """Up to this size a table has all 2ⁿ rows: one matrix product for all terms of an X mask."""

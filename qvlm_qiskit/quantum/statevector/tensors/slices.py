@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.quantum.program.program import FixedUnitary, PauliRotation
+from qvlm_qiskit.quantum.program.operations import FixedUnitary, PauliRotation
 from qvlm_qiskit.quantum.statevector.tensors.steps import axes_of, qubits_of
 
 Row = Sequence[tuple[int, Tensor | complex]]

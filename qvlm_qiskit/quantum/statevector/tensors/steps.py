@@ -16,14 +16,14 @@ import numpy.typing as npt
 
 from qvlm_qiskit.quantum.program.fusion import permutation_of
 from qvlm_qiskit.quantum.program.hamiltonian_evolutions import Evolution
-from qvlm_qiskit.quantum.program.program import (
+from qvlm_qiskit.quantum.program.operations import (
     AmplitudeLoad,
     FixedUnitary,
     Matrix,
     PauliRotation,
-    Program,
     QubitIndex,
 )
+from qvlm_qiskit.quantum.program.program import Program
 
 MAX_TABLE_QUBITS = 20
 """Above this a table of 2ⁿ entries per step takes too much memory, and gates stay matrices."""

@@ -3,7 +3,7 @@ import pytest
 import torch
 from qiskit.circuit.library import HGate, RXGate, RYGate, RZGate, SXGate
 
-from qvlm_qiskit.quantum.program.program import FixedUnitary, PauliRotation
+from qvlm_qiskit.quantum.program.operations import FixedUnitary, PauliRotation
 from qvlm_qiskit.quantum.statevector.tensors.gate_bank import (
     BLOCK_QUBITS,
     DeviceConstants,

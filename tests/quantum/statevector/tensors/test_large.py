@@ -85,7 +85,7 @@ def test_gradients_are_differences(twin_jacobian):
 
 def test_a_circuit_that_does_not_fit_is_refused_by_the_machines_memory(monkeypatch):
     # three states of 16 bytes
-    monkeypatch.setattr("qvlm_qiskit.basics.memory.memory_bytes", lambda: 48 << 3)
+    monkeypatch.setattr("qvlm_qiskit.basics.computer.memory.memory_bytes", lambda: 48 << 3)
     circuit = QuantumCircuit(4)
     circuit.h(range(4))
     with pytest.raises(CapacityError, match=r"acts on 4 qubits.*at most 3 "):

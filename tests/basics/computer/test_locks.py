@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from qvlm_qiskit.basics.caches import LruCache
-from qvlm_qiskit.basics.locks import new_lock
+from qvlm_qiskit.basics.computer.locks import new_lock
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

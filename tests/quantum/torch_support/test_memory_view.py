@@ -3,7 +3,7 @@ import torch
 
 from qvlm_qiskit import open_backend
 from qvlm_qiskit.quantum import SampledGradient
-from qvlm_qiskit.quantum.memory_view import memory_view
+from qvlm_qiskit.quantum.torch_support.memory_view import memory_view
 from tests.quantum.test_copies import rotations
 
 

@@ -12,7 +12,7 @@ from qiskit.primitives import StatevectorEstimator
 from qvlm_qiskit import QuantumLayer, open_backend
 from qvlm_qiskit.blocks.core import build_core
 from qvlm_qiskit.errors import InputError
-from qvlm_qiskit.quantum import operators
+from qvlm_qiskit.quantum.torch_support import operators
 
 ROWS = torch.linspace(-2, 2, 12, dtype=torch.float64).reshape(4, 3)[:, :2].contiguous()
 WEIGHTS = [0.31, -0.72, 1.13]

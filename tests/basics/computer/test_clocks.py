@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from qvlm_qiskit.basics import clocks
+from qvlm_qiskit.basics.computer import clocks
 
 
 def test_the_clock_of_the_boot_only_goes_forward():

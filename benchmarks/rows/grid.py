@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from command import store
-from comparison import TOLERANCE, deviations
 from peers import PEERS
 from processes import Worker, WorkerFailedError
 from timing import spread
+
+from rows.comparison import TOLERANCE, deviations
 
 QUBITS = tuple(range(4, 21, 2))
 BATCHES = (1, 2, 4, 8, 32, 128, 512)

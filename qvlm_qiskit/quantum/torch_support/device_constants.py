@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from qvlm_qiskit.quantum.transforms import constants
+from qvlm_qiskit.quantum.torch_support.transforms import constants
 
 
 class DeviceConstants:

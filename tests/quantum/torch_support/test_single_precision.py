@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from qvlm_qiskit.quantum.single_precision import AtLeastSingle
+from qvlm_qiskit.quantum.torch_support.single_precision import AtLeastSingle
 
 
 class Angles(AtLeastSingle):

@@ -5,8 +5,8 @@ import logging
 import pytest
 import torch
 
-from qvlm_qiskit.quantum import threads
-from qvlm_qiskit.quantum.threads import ThreadCheck, timed
+from qvlm_qiskit.quantum.torch_support import threads
+from qvlm_qiskit.quantum.torch_support.threads import ThreadCheck, timed
 
 
 def test_threads_that_wait_are_said_once(two_threads, monkeypatch, caplog):

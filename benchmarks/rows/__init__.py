@@ -1,0 +1,1 @@
+"""What the benchmarks measure, row by row; `tables` shows it."""

@@ -1,0 +1,1 @@
+"""What torch asks beside numbers: devices, memory, transforms, threads, precision, operators."""
