@@ -27,6 +27,9 @@ from qvlm_qiskit.errors import MissingDependencyError
 
 # Before torch is loaded: threads of small kernels wait for each other where several workers run.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What would make rich and typer write colours and other widths into files.
+for variable in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE", "COLUMNS"):
+    os.environ.pop(variable, None)
 
 
 def stack_of_files(context: int = 0) -> list[inspect.FrameInfo]:

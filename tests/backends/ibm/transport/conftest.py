@@ -16,6 +16,8 @@ SHORT = Deadlines(
 )
 
 PATIENT = Deadlines()
+TIMEOUTS = (requests.exceptions.ReadTimeout, requests.ConnectionError)
+"""What requests makes of a body that does not come: which, depends on where it was waited for."""
 
 
 class Script(ThreadingHTTPServer):

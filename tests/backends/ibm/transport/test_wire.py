@@ -9,7 +9,7 @@ import requests
 
 from qvlm_qiskit.backends.ibm import wire
 from qvlm_qiskit.backends.ibm.wire import Deadlines, recording
-from tests.backends.ibm.transport.conftest import SHORT, answer, call, drip
+from tests.backends.ibm.transport.conftest import SHORT, TIMEOUTS, answer, call, drip
 
 
 def test_a_refused_connection_is_not_a_sent_request(session):
@@ -42,7 +42,7 @@ def test_a_dripping_answer_ends_in_time(session, server, method, stated):
     outcome, record, seconds = call(
         session, server, method, deadlines=Deadlines(read_seconds=0.6, write_seconds=0.6)
     )
-    assert isinstance(outcome, requests.exceptions.ReadTimeout)
+    assert isinstance(outcome, TIMEOUTS)
     assert record.exchanges[-1].body is None
     assert seconds < 10
 
