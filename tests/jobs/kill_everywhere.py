@@ -111,7 +111,7 @@ class Boundaries:
             if self.sent == "POST /jobs":
                 name = "read the answer to POST /jobs"
                 if self.fatal == (name, self.names.count(name) + 1):
-                    time.sleep(0.3)  # the server accepts the job
+                    time.sleep(1)  # the server accepts the job
                 self.pass_(name)
             return wait(connection, *arguments, **options)
 
