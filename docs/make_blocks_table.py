@@ -30,6 +30,8 @@ TABLES = {
     "digits": "qvlm study blocks --out studies/blocks",
     "signs": "qvlm study blocks --data folder:Dataset --columns 'ask=which digit is shown?' "
     f"{OTHERS} --steps 600 --out studies/signs",
+    "grocery": "qvlm study blocks --data grocery:dataset --columns kinds=coarse "
+    f"{NOISY} --steps 600 --out studies/grocery",
     "nlvr": f"qvlm study blocks --data table:nlvr.parquet --columns group=question {NOISY} "
     "--steps 600 --out studies/nlvr",
 }
