@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from qvlm_qiskit.basics.counted import counted
 from qvlm_qiskit.cli import common, noise_learning
 
 app = typer.Typer(
@@ -105,7 +106,9 @@ def diff(
         )
         for d in found
     ]
-    common.print_table(f"{len(found)} differences", ("what", "first", "second", ">change"), rows)
+    common.print_table(
+        counted(len(found), "difference"), ("what", "first", "second", ">change"), rows
+    )
 
 
 app.command("learn")(noise_learning.learn)
@@ -131,7 +134,7 @@ def _print_sums(found: Sequence[Any]) -> None:
             )
         )
     columns = ("what", ">number", "first (median)", "second (median)", ">change")
-    common.print_table(f"{len(found)} differences", columns, rows)
+    common.print_table(counted(len(found), "difference"), columns, rows)
     common.say("qvlm noise diff --all lists them one by one")
 
 

@@ -49,7 +49,7 @@ def _opened(place: Path, options: Mapping[str, str]) -> Mapping[str, Any]:
         if (place / "dataset_dict.json").is_file() or (place / "state.json").is_file():
             found = datasets.load_from_disk(str(place))
         else:
-            if not place.exists():
+            if not place.exists() and not _prepared(str(place)):
                 check_on_hub(str(place), "dataset")
             found = datasets.load_dataset(str(place), streaming=True, **asked)
     except Exception as error:
@@ -57,6 +57,17 @@ def _opened(place: Path, options: Mapping[str, str]) -> Mapping[str, Any]:
         raise InputError(f"hub:{place} can't be opened: {said[:200]}") from error
     splits = dict(found) if isinstance(found, dict) else {"train": found}
     return {name: _undecoded(split, datasets) for name, split in splits.items()}
+
+
+def _prepared(name: str) -> bool:
+    """Whether the library has kept the rows of a data set, beside the Hub's cache of files."""
+    from datasets.load import CachedDatasetModuleFactory
+
+    try:
+        CachedDatasetModuleFactory(name).get_module()
+    except (FileNotFoundError, AssertionError):  # the latter for a/b/c, which is no name
+        return False
+    return True
 
 
 def _undecoded(split: Any, datasets: Any) -> Any:

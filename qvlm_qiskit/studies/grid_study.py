@@ -20,20 +20,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path, PurePath
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Generic,
-    Protocol,
-    TypeVar,
-    runtime_checkable,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from qvlm_qiskit.basics.files import only_one, write_bytes, write_json, write_text
 from qvlm_qiskit.basics.progress import Track, silent
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.errors import InputError, arrived
 from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.study_folder import Digests, Row, StudyFolder
 from qvlm_qiskit.studies.tables import Table, check_format, flatten
@@ -44,8 +37,6 @@ if TYPE_CHECKING:
 
 Options = TypeVar("Options", bound="DataclassInstance")
 Cell = TypeVar("Cell", bound="DataclassInstance")
-
-
 MOST_PROCESSES = 256
 
 
@@ -149,6 +140,16 @@ class Study(ABC, Generic[Options, Cell]):
     version: ClassVar[int] = 1
     grows: ClassVar[frozenset[str]] = frozenset()
     columns: ClassVar[Mapping[str, str]] = {}
+
+    def __post_init__(self) -> None:
+        """Take a folder as a path or a text.
+
+        Raises:
+            InputError: It is neither.
+        """
+        if not isinstance(self.folder, str | PathLike):
+            raise InputError(f"the study's folder must be a path, got {arrived(self.folder)}")
+        object.__setattr__(self, "folder", Path(self.folder))
 
     @abstractmethod
     def cells(self) -> Sequence[Cell]:

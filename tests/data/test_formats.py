@@ -237,6 +237,23 @@ def test_a_data_set_in_the_hubs_layout(hub):
     assert (saved.answer, np.asarray(saved.image)[0, 0, 0]) == ("shade 2", 40)
 
 
+def test_rows_that_the_library_has_kept_open_without_the_hub(hub, tmp_path, monkeypatch):
+    import datasets
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
+    name = "hub:some-owner/Repo(image=photo,answer=kind_of)"
+    with pytest.raises(InputError, match="no such folder, and the Hub can't be asked"):
+        open_data(name, "train")
+    datasets.load_dataset(str(hub / "repo"), cache_dir=str(tmp_path))
+    (tmp_path / "repo").rename(tmp_path / "some-owner___repo")
+    assert sorted(s.answer for s in open_data(name, "train")) == sorted(
+        2 * ["red", "green", "blue"]
+    )
+
+
 def test_hugging_faces_parquet_tells_the_names_of_classes_to_a_table_too(hub):
     name = f"table:{hub / 'repo'}(image=photo,answer=kind_of)"
     assert sorted(s.answer for s in open_data(name, "test")) == ["green", "red"]

@@ -99,6 +99,14 @@ def test_a_finished_study_computes_nothing(make, computed):
     assert computed == []
 
 
+def test_a_folder_is_a_path_or_a_text(coins, make, tmp_path):
+    options = coins.Options()
+    assert coins.Coins(options, str(tmp_path / "s")) == make()
+    for wrong in (None, 3, b"s"):
+        with pytest.raises(InputError, match=r"^the study's folder must be a path, got "):
+            coins.Coins(options, wrong)
+
+
 def test_other_options_are_refused_unless_they_only_add_cells(coins, make, computed):
     run_study(make())
     computed.clear()

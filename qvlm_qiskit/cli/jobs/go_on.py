@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from qvlm_qiskit.basics.counted import counted
 from qvlm_qiskit.cli import common, follow
 from qvlm_qiskit.cli.grouped import grouped
 from qvlm_qiskit.cli.jobs.run import Identifier, how_to_go_on, load, own_command
@@ -86,7 +87,7 @@ def retry(
     ledger = kept.open()
     if own_command(run := load(ledger, identifier)):
         again = retry_ended(ledger, run)
-        common.say(f"{len(again)} jobs will be attempted again; {how_to_go_on(run)}")
+        common.say(f"{counted(len(again), 'job')} will be attempted again; {how_to_go_on(run)}")
         return
     step = partial(retry_evaluation, detach=detach, budget=limits.budget())
     _go_on(step, identifier, kept, as_json)
