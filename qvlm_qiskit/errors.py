@@ -27,6 +27,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 LONGEST_SHOWN = 120
 
@@ -46,6 +47,10 @@ def arrived(value: object) -> str:
 
 class QVLMError(Exception):
     """Base class of the errors that say what arrived, what is accepted and what to do."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By the message: it can't be composed again of what is kept."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class InputError(QVLMError, ValueError):

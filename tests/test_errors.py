@@ -1,4 +1,5 @@
 import inspect
+import pickle
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from qvlm_qiskit import errors
 from qvlm_qiskit.errors import (
     BEFORE,
     InputError,
+    JobPending,
     MissingDependencyError,
     QVLMError,
     UnknownNameError,
@@ -62,6 +64,22 @@ def test_every_error_is_one_of_ours_and_says_what_it_is(name):
 )
 def test_pythons_own_class_catches_it_too(name, base):
     assert issubclass(CLASSES[name], base)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InputError("no such file"),
+        UnknownNameError("backend", "aar", ["aer", "noisy"], "Or a path."),
+        MissingDependencyError("datasets", "data", "a data set of the Hub"),
+        JobPending("waiting", ["s-1", "s-2"]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_of_another_process_is_what_it_was(error):
+    arrived = pickle.loads(pickle.dumps(error))
+    assert type(arrived) is type(error)
+    assert (str(arrived), arrived.__dict__) == (str(error), error.__dict__)
 
 
 def test_an_unknown_name_says_what_arrived_the_nearest_and_what_is_known():

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from qvlm_qiskit.errors import QVLMError
@@ -64,7 +65,7 @@ class Workers:
             keep: Takes a result and how many there are.
 
         Raises:
-            StudyError: A process was killed.
+            StudyError: A process was killed, or what a call raised can't be sent from it.
             SystemExit: This one was asked to end (SIGTERM) while others worked for it.
         """
         if self._pool is None:
@@ -72,7 +73,7 @@ class Workers:
                 keep(function(*arguments), count)
             return
         with _ending_in_order():
-            futures: list[Future[Any]] = [self._pool.submit(*call) for call in calls]
+            futures: list[Future[Any]] = [self._pool.submit(_called, *call) for call in calls]
             try:
                 for count, future in enumerate(as_completed(futures), start=1):
                     keep(future.result(), count)
@@ -81,6 +82,19 @@ class Workers:
                     "a process of the study was killed, perhaps for want of memory; what is "
                     "finished is kept, and the same command goes on"
                 ) from error
+
+
+def _called(function: Callable[..., Any], *arguments: Any) -> Any:
+    """A call whose error arrives: one that can't be read again would end all processes."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        try:
+            ForkingPickler.loads(ForkingPickler.dumps(error))
+        except Exception:
+            said = " ".join(str(error).split())
+            raise StudyError(f"{type(error).__name__}: {said}") from error
+        raise
 
 
 def _begin(ends: Connection) -> None:

@@ -9,8 +9,10 @@ import time
 
 import pytest
 
+from qvlm_qiskit.errors import UnknownNameError
 from qvlm_qiskit.studies.grid_study import run_study
-from qvlm_qiskit.studies.workers import TERMINATED, Workers
+from qvlm_qiskit.studies.registry import find_study
+from qvlm_qiskit.studies.workers import TERMINATED, StudyError, Workers
 
 SLOW = """
 import os, time
@@ -40,6 +42,17 @@ if __name__ == "__main__":
 """
 LIMIT = 60
 """Seconds for what takes one or two, and would take an hour otherwise."""
+
+
+class OfTwoError(Exception):
+    """Can't be read again from a pickle."""
+
+    def __init__(self, what, where):
+        super().__init__(f"no {what} in {where}")
+
+
+def raise_of_two():
+    raise OfTwoError("qubit", "the\ncircuit")
 
 
 def gone(pid):
@@ -94,3 +107,16 @@ def test_one_process_makes_calls_in_turn_and_leaves_signals_alone():
         workers.run([(pow, 2, 3), (pow, 3, 2)], lambda *one: found.append(one))
         assert signal.getsignal(signal.SIGTERM) == before
     assert found == [(8, 1), (9, 2)]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "said"),
+    [
+        ((find_study, "kernel"), UnknownNameError, "unknown study 'kernel'"),
+        ((raise_of_two,), StudyError, "^OfTwoError: no qubit in the circuit$"),
+    ],
+    ids=["ours", "unreadable"],
+)
+def test_what_a_call_raises_in_another_process_is_said(call, kind, said):
+    with pytest.raises(kind, match=said), Workers(2) as workers:
+        workers.run([call], lambda *one: None)
