@@ -84,6 +84,7 @@ def diff(
     from dataclasses import asdict
 
     opened = _opened(first, second)
+    from qvlm_qiskit.basics.counted import counted
     from qvlm_qiskit.noise_models import diff as differences
 
     found = differences(*opened)
@@ -105,7 +106,9 @@ def diff(
         )
         for d in found
     ]
-    common.print_table(f"{len(found)} differences", ("what", "first", "second", ">change"), rows)
+    common.print_table(
+        counted(len(found), "difference"), ("what", "first", "second", ">change"), rows
+    )
 
 
 app.command("learn")(noise_learning.learn)
@@ -113,6 +116,8 @@ app.command("learn")(noise_learning.learn)
 
 def _print_sums(found: Sequence[Any]) -> None:
     """Differences of one kind in a row: how many, and between what their values and changes lie."""
+    from qvlm_qiskit.basics.counted import counted
+
     groups: dict[tuple[str, str], list[Any]] = {}
     for one in found:
         place = one.where.split(" (")[0].rstrip("0123456789").strip()
@@ -131,7 +136,7 @@ def _print_sums(found: Sequence[Any]) -> None:
             )
         )
     columns = ("what", ">number", "first (median)", "second (median)", ">change")
-    common.print_table(f"{len(found)} differences", columns, rows)
+    common.print_table(counted(len(found), "difference"), columns, rows)
     common.say("qvlm noise diff --all lists them one by one")
 
 

@@ -38,6 +38,9 @@ def test_differences_have_units_and_changes(qvlm):
     text = qvlm("noise", "diff", "fake_manila", "fake_lagos", "--all").out
     assert re.search(r"qubit 0 t1_us \(µs\) +│ 131\.5 +│ 146\.3 +│ +\+11\.2%", text)
     assert max(map(len, text.splitlines())) <= 80
+    for more in ((), ("--all",)):
+        one = qvlm("noise", "diff", "zz(0.01)", "zz(0.02)", *more).out
+        assert one.startswith("1 difference ")
 
 
 def test_differences_are_summed_up_by_what_differs(qvlm):

@@ -80,13 +80,14 @@ def retry(
     as_json: common.AsJson = False,
 ) -> None:
     """Make a new attempt at each job that ended without results, and go on."""
+    from qvlm_qiskit.basics.counted import counted
     from qvlm_qiskit.inference import retry_evaluation
     from qvlm_qiskit.jobs.ledger.runs import retry_ended
 
     ledger = kept.open()
     if own_command(run := load(ledger, identifier)):
         again = retry_ended(ledger, run)
-        common.say(f"{len(again)} jobs will be attempted again; {how_to_go_on(run)}")
+        common.say(f"{counted(len(again), 'job')} will be attempted again; {how_to_go_on(run)}")
         return
     step = partial(retry_evaluation, detach=detach, budget=limits.budget())
     _go_on(step, identifier, kept, as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from qvlm_qiskit.basics.counted import counted
 from qvlm_qiskit.studies.drift.options import DriftOptions
 from qvlm_qiskit.studies.grid_study import Printed, Study
 from qvlm_qiskit.studies.registry import study
@@ -87,11 +88,11 @@ class DriftStudy(Study[DriftOptions, "Cell"]):
     def printed(self, results: Mapping[str, Any]) -> Sequence[Printed]:
         """Every calibration, and the spread over them."""
         exact = results["exact"]
+        several = counted(results["spread"][0]["calibrations"], "calibration")
         return [
             Printed(f"exactly {_percent(exact)}; calibrations by date", _POINT, _points(results)),
             Printed(
-                f"over {results['spread'][0]['calibrations']} calibrations, 95 % intervals of the "
-                "mean over them",
+                f"over {several}, 95 % intervals of the mean over them",
                 _SPREAD,
                 _spread(results),
             ),

@@ -106,6 +106,9 @@ def test_the_spread_is_over_calibrations(results):
 def test_page_and_tables_say_it(study, results):
     page = (study.folder / "report.html").read_text(encoding="utf-8")
     assert "2026-11-24" in page and "Over calibrations" in page and "<svg" in page
+    assert study.printed(results)[1].title.startswith("over 3 calibrations, 95 %")
+    alone = {**results, "spread": [{**one, "calibrations": 1} for one in results["spread"]]}
+    assert study.printed(alone)[1].title.startswith("over 1 calibration, 95 %")
     for table in study.printed(results):
         cells = [table.columns, *table.rows]
         widths = [max(len(row[i].lstrip(">")) for row in cells) for i in range(len(table.columns))]
