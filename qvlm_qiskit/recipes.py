@@ -13,7 +13,7 @@ from typing import Any
 
 from qvlm_qiskit.basics.placed_names import PlacedName
 from qvlm_qiskit.basics.registry import Registry
-from qvlm_qiskit.errors import InputError, UnknownNameError
+from qvlm_qiskit.errors import InputError, UnknownNameError, arrived
 
 RECIPE_NAMES = ("tiny", "small", "paper")
 """Names of the recipes of `HybridVLMConfig.recipe`."""
@@ -130,7 +130,7 @@ def _columns(text: str) -> Mapping[str, str]:
     try:
         return PlacedName.read(f"data({text})").options
     except InputError as error:
-        raise InputError(f"--columns is of the form image=photo,…, got {text!r}") from error
+        raise InputError(f"--columns is of the form image=photo,…, got {arrived(text)}") from error
 
 
 def check_recipe(name: str, blocks: str = "quantum") -> None:

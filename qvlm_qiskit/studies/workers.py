@@ -13,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from qvlm_qiskit.errors import QVLMError
@@ -90,7 +91,7 @@ def _called(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     except Exception as error:
         try:
-            pickle.loads(pickle.dumps(error))
+            ForkingPickler.loads(ForkingPickler.dumps(error))
         except Exception:
             said = " ".join(str(error).split())
             raise StudyError(f"{type(error).__name__}: {said}") from error

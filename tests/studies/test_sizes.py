@@ -40,3 +40,14 @@ def test_a_size_that_is_a_slip_of_the_hand_is_refused(name):
         if not refused(kind, {**RUNS.get(name, {}), option: huge}):
             passed.append(option)
     assert passed == []
+
+
+@pytest.mark.parametrize("name", STUDIES.own)
+def test_a_study_has_a_thousand_seeds_at_most(name):
+    kind = find_study(name).options_type
+    given = RUNS.get(name, {})
+    for one in dataclasses.fields(kind):
+        if one.name.endswith("seeds") and isinstance(one.default, int):
+            assert getattr(kind(**given, **{one.name: 1000}), one.name) == 1000
+            with pytest.raises(InputError, match=f"^{one.name} must be at most 1,000, got 1001$"):
+                kind(**given, **{one.name: 1001})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 from qvlm_qiskit.basics.placed_names import listed
-from qvlm_qiskit.errors import InputError
+from qvlm_qiskit.errors import InputError, arrived
 from qvlm_qiskit.recipes import check_reading, read_block_name
 from qvlm_qiskit.studies.checks import check_types
 from qvlm_qiskit.studies.data_options import DataOptions
@@ -128,7 +128,8 @@ class BlocksOptions(DataOptions):
                 f"noisy_limit={self.noisy_limit} are more questions than limit={self.limit}"
             )
         if not self.device.startswith("fake_"):
-            raise InputError(f"device is a fake one, such as fake_kingston, got {self.device!r}")
+            given = arrived(self.device)
+            raise InputError(f"device is a fake one, such as fake_kingston, got {given}")
 
     @property
     def side(self) -> int:
