@@ -85,7 +85,6 @@ def diff(
     from dataclasses import asdict
 
     opened = _opened(first, second)
-    from qvlm_qiskit.basics.counted import counted
     from qvlm_qiskit.noise_models import diff as differences
 
     found = differences(*opened)
@@ -117,8 +116,6 @@ app.command("learn")(noise_learning.learn)
 
 def _print_sums(found: Sequence[Any]) -> None:
     """Differences of one kind in a row: how many, and between what their values and changes lie."""
-    from qvlm_qiskit.basics.counted import counted
-
     groups: dict[tuple[str, str], list[Any]] = {}
     for one in found:
         place = one.where.split(" (")[0].rstrip("0123456789").strip()

@@ -81,7 +81,6 @@ def retry(
     as_json: common.AsJson = False,
 ) -> None:
     """Make a new attempt at each job that ended without results, and go on."""
-    from qvlm_qiskit.basics.counted import counted
     from qvlm_qiskit.inference import retry_evaluation
     from qvlm_qiskit.jobs.ledger.runs import retry_ended
 
