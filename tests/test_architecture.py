@@ -203,7 +203,7 @@ def test_the_commands_import_the_work_on_demand_only():
     """The help is shown in a tenth of a second."""
     allowed = {"cli", "errors", "mitigations", "__version__"}
     text = ("qvlm_qiskit.basics.foreign_text.", "qvlm_qiskit.basics.terms.")
-    text += ("qvlm_qiskit.basics.computer.processes.",)
+    text += ("qvlm_qiskit.basics.computer.processes.", "qvlm_qiskit.basics.counted.")
     eager = [i for i in imports() if i.part == "cli" and not (i.lazy or i.typing) and own(i)]
     heavy = [i for i in eager if own(i) not in allowed and not i.name.startswith(text)]
     assert [str(i) for i in heavy] == []
