@@ -24,16 +24,15 @@ BEGIN, END = "<!-- {}: begin -->\n", "<!-- {}: end -->"
 NAMES = {"classical": "twin"}
 MINUS = "−"
 
-NOISY = "--image-size 32 --learning-rate 0.003 --rounds 0"
-OTHERS = "--image-size 32 --learning-rate 0.003 --noisy-limit 0 --rounds 0"
+OTHERS = "--image-size 32 --learning-rate 0.003 --rounds 0 --steps 600"
 TABLES = {
     "digits": "qvlm study blocks --out studies/blocks",
     "signs": "qvlm study blocks --data folder:Dataset --columns 'ask=which digit is shown?' "
-    f"{OTHERS} --steps 600 --out studies/signs",
+    f"{OTHERS} --out studies/signs",
     "grocery": "qvlm study blocks --data grocery:dataset --columns kinds=coarse "
-    f"{NOISY} --steps 600 --out studies/grocery",
-    "nlvr": f"qvlm study blocks --data table:nlvr.parquet --columns group=question {NOISY} "
-    "--steps 600 --out studies/nlvr",
+    f"{OTHERS} --out studies/grocery",
+    "nlvr": "qvlm study blocks --data table:nlvr.parquet --columns group=question "
+    f"{OTHERS} --out studies/nlvr",
 }
 
 Results = Mapping[str, Any]
