@@ -240,6 +240,10 @@ def open_backend(
         raise InputError(one)
     if not isinstance(name, str):
         return _open_object(name, options)
+    return _open_named(name, options)
+
+
+def _open_named(name: str, options: BackendOptions) -> Backend:
     check_backend(name, options)
     from qvlm_qiskit.backends.backend import Backend
 

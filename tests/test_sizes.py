@@ -24,7 +24,7 @@ TESTS_OF_ONE_THING = {
     "tests/training/test_start.py": 550,
 }  # fmt: skip
 LONG_FUNCTIONS = {
-    "backends/catalog.py open_backend": (140, "its docstring is the page on all options"),
+    "backends/catalog.py open_backend": (126, "its docstring is the page on all options"),
     "qvlm_qiskit/quantum/statevector/cpu/single.py backward": (81, "one compiled kernel"),
     "qvlm_qiskit/quantum/statevector/cpu/sweeps.py backward": (81, "one compiled kernel"),
     "qvlm_qiskit/quantum/statevector/cpu/sweeps.py forward": (61, "one compiled kernel"),
