@@ -313,10 +313,15 @@ def _files_of(options: DataclassInstance) -> Digests:
     """Digests of the files that options name."""
     given = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     return {
-        f"the file of {name}": {str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16]}
+        f"the file of {name}": {str(path): _digest(path)}
         for name, path in given.items()
         if isinstance(path, Path) and path.is_file()
     }
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _trained(study: Study[Any, Any], model: Any) -> Digests:
